@@ -1,0 +1,97 @@
+"""The child's side of a job: its lock, its heartbeat, its progress, and how its end is told."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock
+
+from tlcore.errors import ThawError
+from tlcore.store import Store
+
+HEARTBEAT_S = 2.0
+WRITE_EVERY_S = 0.2
+
+Progress = Callable[[str, int, int], None]
+"""Called as progress(stage, done, total); stage is a plain phrase such as "checking images"."""
+
+
+class Stopped(Exception):
+    """The person asked the job to stop; what was finished is kept."""
+
+
+class Reporter:
+    """Tells the store how one job stands. Safe to call as often as one likes: writes are spaced out."""
+
+    def __init__(self, store: Store, job_id: str) -> None:
+        self.store = store
+        self.job_id = job_id
+        self._stage = ""
+        self._stage_started = 0.0
+        self._first_done = 0
+        self._written_at = 0.0
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Report `done` of `total` items of `stage`; the rate counts from the first report of the stage."""
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._stage_started, self._first_done = stage, now, done
+        elif now - self._written_at < WRITE_EVERY_S and (done < total or total == 0):
+            return
+        self._written_at = now
+        elapsed = now - self._stage_started
+        rate = (done - self._first_done) / elapsed if elapsed > 0 else 0.0
+        self.store.update_job(self.job_id, stage=stage, done=done, total=total, rate=rate)
+
+    def stop_requested(self) -> bool:
+        """Say whether the person has asked this job to stop."""
+        return self.store.job(self.job_id).stop_requested
+
+    def check_stop(self) -> None:
+        """Raise Stopped if the person has asked this job to stop."""
+        if self.stop_requested():
+            raise Stopped
+
+
+@contextmanager
+def reporting(store: Store, job_id: str) -> Iterator[Reporter]:
+    """Hold the job's lock and keep its heart beating while the body runs; then record how it ended.
+
+    A ThawError or Stopped is recorded and swallowed (`store.job(job_id)` tells which); anything else is recorded
+    in plain words and raised on, so that the traceback reaches the job's log file.
+    """
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_S):
+            store.update_job(job_id)
+
+    with FileLock(store.workspace.job_lock(job_id)):
+        store.update_job(job_id, status="running", pid=os.getpid())
+        heart = threading.Thread(target=beat, daemon=True)
+        heart.start()
+        try:
+            yield Reporter(store, job_id)
+            status, error = "finished", None
+        except Stopped:
+            status, error = "stopped", None
+        except ThawError as problem:
+            status, error = "failed", str(problem)
+        except BaseException as problem:
+            status, error = "failed", explain(problem)
+            raise
+        finally:
+            over.set()
+            heart.join()
+            store.update_job(job_id, status=status, error=error)
+
+
+def explain(problem: BaseException) -> str:
+    """Put an unforeseen error into words for the person at the screen; the traceback is in the job's log."""
+    if isinstance(problem, MemoryError):
+        return "The computer ran out of memory. Close other programs or choose a smaller batch size, then resume."
+    if isinstance(problem, OSError) and problem.errno == 28:
+        return "The disk is full. Free some space, then resume; nothing that was saved is damaged."
+    return f"Something unforeseen went wrong ({type(problem).__name__}). The details are in the log of this job."

@@ -1,0 +1,97 @@
+"""What a run was asked to do: frozen settings, checked when made, JSON in and out."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from tlcore.errors import SettingsError
+
+Augmentation = Literal["none", "light", "light-unmirrored"]
+Output = Literal["softmax", "sigmoid"]
+AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "light", "light-unmirrored")
+OUTPUTS: tuple[Output, ...] = ("softmax", "sigmoid")
+
+
+class _Settings:
+    """JSON in and out, and range checks that name the setting, the value and the remedy."""
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        return cls(**json.loads(text))
+
+    def _require(self, name: str, low: float, high: float) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise SettingsError(
+                f"Expected {name.replace('_', ' ')} between {low:g} and {high:g}. Received: {name}={value!r}."
+            )
+
+    def _require_one_of(self, name: str, allowed: tuple[Any, ...]) -> None:
+        value = getattr(self, name)
+        if value not in allowed:
+            choices = ", ".join(str(choice) for choice in allowed)
+            raise SettingsError(f"Expected {name} to be one of: {choices}. Received: {name}={value!r}.")
+
+
+@dataclass(frozen=True)
+class HeadSettings(_Settings):
+    """Phase 1: the head trains on a frozen backbone.
+
+    `image_size` is in pixels (the side of the square that the backbone sees); None lets Thaw choose it for the
+    data set. Adam at 1e-3 and global average pooling follow Keras's guide "Transfer learning & fine-tuning".
+    """
+
+    backbone: str = "efficientnet-lite0"
+    image_size: int | None = None
+    epochs: int = 40
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    dropout: float = 0.2
+    hidden_units: int = 0
+    output: Output = "softmax"
+    seed: int = 0
+    validation_split: float = 0.2
+    augmentation: Augmentation = "none"
+    patience: int = 5
+
+    def __post_init__(self) -> None:
+        if self.image_size is not None:
+            self._require("image_size", 32, 1024)
+        self._require("epochs", 1, 1000)
+        self._require("batch_size", 1, 1024)
+        self._require("learning_rate", 1e-6, 1.0)
+        self._require("dropout", 0.0, 0.9)
+        self._require("hidden_units", 0, 4096)
+        self._require_one_of("output", OUTPUTS)
+        self._require("seed", 0, 2**31 - 1)
+        self._require("validation_split", 0.05, 0.5)
+        self._require_one_of("augmentation", AUGMENTATIONS)
+        self._require("patience", 1, 1000)
+
+
+@dataclass(frozen=True)
+class FineTuneSettings(_Settings):
+    """Phase 2: the top `layers` Keras layers of the backbone train too, at a far smaller rate.
+
+    `learning_rate` None lets Thaw choose it (`tlcore.advice.recommend_learning_rate`: 1e-5 for photos).
+    `insist` overrides the guards that refuse what would smash the pretrained weights (`tlcore.advice`).
+    """
+
+    layers: int = 38
+    epochs: int = 40
+    batch_size: int = 32
+    learning_rate: float | None = None
+    patience: int = 2
+    insist: bool = False
+
+    def __post_init__(self) -> None:
+        self._require("layers", 0, 10_000)
+        self._require("epochs", 1, 1000)
+        self._require("batch_size", 1, 1024)
+        if self.learning_rate is not None:
+            self._require("learning_rate", 1e-8, 1.0)
+        self._require("patience", 1, 1000)
