@@ -1,0 +1,148 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from tests.corpus import jpeg
+from tlcore.decoder import Decoded, DecodeJob, Decoder
+from tlcore.errors import ImageRejected
+from tlcore.images import load_pixels
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+def job(folder, name, content):
+    path = folder / f"{name}.bin"
+    path.write_bytes(content)
+    (folder / "out").mkdir(exist_ok=True)
+    return DecodeJob(path, folder / "out" / name, folder / "out" / f"{name}-thumbnail.jpg")
+
+
+def jobs(folder, count):
+    return [job(folder, str(number), jpeg(number, 32, 24)) for number in range(count)]
+
+
+def test_every_job_has_one_outcome_and_its_copies(tmp_path):
+    asked = jobs(tmp_path, 12)
+    asked[5] = job(tmp_path, "bad", b"<html>")
+    with Decoder(children=2) as decoder:
+        outcomes = dict(decoder.map(iter(asked)))
+    assert outcomes.keys() == set(asked)
+    assert isinstance(outcomes[asked[5]], ImageRejected)
+    assert "web page" in str(outcomes[asked[5]])
+    for done in (outcome for outcome in outcomes.items() if outcome[0] != asked[5]):
+        assert isinstance(done[1], Decoded)
+        assert (done[1].width, done[1].height) == (32, 24)
+        assert load_pixels(done[0].target.with_name(done[0].target.name + done[1].suffix), 16).shape == (16, 16, 3)
+        assert done[0].thumbnail.is_file()
+    assert len(list((tmp_path / "out").iterdir())) == 22, "no temporary or half-made file is left"
+
+
+def test_jobs_are_drawn_only_as_they_are_needed(tmp_path):
+    drawn = []
+
+    def endless():
+        while True:
+            drawn.append(1)
+            yield job(tmp_path, str(len(drawn)), jpeg(len(drawn), 32, 24))
+
+    with Decoder(children=2) as decoder:
+        results = decoder.map(endless())
+        for _ in range(10):
+            next(results)
+        results.close()
+    assert len(drawn) <= 16
+
+
+@posix
+def test_a_file_over_the_time_limit_costs_only_itself(tmp_path):
+    with Decoder(children=1, limit_s=1) as decoder:
+        first = decoder.pids
+        os.kill(first[0], signal.SIGSTOP)
+        outcomes = [outcome for _, outcome in decoder.map(jobs(tmp_path, 4))]
+        assert decoder.pids != first
+    assert "longer than 1 s" in str(outcomes[0])
+    assert [type(outcome) for outcome in outcomes] == [ImageRejected, Decoded, Decoded, Decoded]
+
+
+@posix
+def test_a_dead_child_costs_one_file_and_is_replaced(tmp_path):
+    with Decoder(children=2) as decoder:
+        os.kill(decoder.pids[0], signal.SIGKILL)
+        outcomes = [outcome for _, outcome in decoder.map(jobs(tmp_path, 10))]
+        assert len(decoder.pids) == 2
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, ImageRejected)]
+    assert len(outcomes) == 10
+    assert len(rejected) == 1
+    assert "crashed" in str(rejected[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+def test_memory_is_limited():
+    with Decoder(children=1) as decoder:
+        assert psutil.Process(decoder.pids[0]).rlimit(psutil.RLIMIT_AS)[0] == 2_000_000_000
+
+
+def test_a_copy_that_cannot_be_written_is_no_fault_of_the_image(tmp_path):
+    asked = jobs(tmp_path, 1)[0]
+    lost = DecodeJob(asked.path, tmp_path / "missing" / "a", tmp_path / "missing" / "t.jpg")
+    with Decoder(children=1) as decoder, pytest.raises(FileNotFoundError):
+        decoder.decode(lost)
+
+
+@posix
+def test_names_that_are_not_utf8_can_be_read(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    path.write_bytes(jpeg(1))
+    with Decoder(children=1) as decoder:
+        outcome = decoder.decode(DecodeJob(path, tmp_path / "a", tmp_path / "t.jpg"))
+    assert isinstance(outcome, Decoded)
+
+
+@posix
+def test_children_end_with_their_parent(tmp_path):
+    code = """
+import time
+from tlcore.decoder import Decoder
+with Decoder(2) as decoder:
+    print(*decoder.pids, flush=True)
+    time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    children = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(children) == 2
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in children):
+        assert time.monotonic() < deadline, "a child outlived its killed parent"
+        time.sleep(0.05)
+
+
+def test_the_child_answers_json_lines(tmp_path):
+    asked = jobs(tmp_path, 1)[0]
+    request = {"path": str(asked.path), "target": str(asked.target), "thumbnail": str(asked.thumbnail), "limit_s": 5}
+    answer = subprocess.run(
+        [sys.executable, "-m", "tlcore.decoder"],
+        input=json.dumps(request) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ready, reply = (json.loads(line) for line in answer.stdout.splitlines())
+    assert ready == {"ready": True}
+    assert reply["suffix"] == ".png"
+    assert len(reply["content"]) == 64
+
+
+def alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

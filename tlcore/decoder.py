@@ -1,0 +1,247 @@
+"""Child processes that decode one image at a time, so that a file that hangs or crashes a parser costs only itself."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tlcore.errors import DatasetError, ImageRejected
+from tlcore.images import normalise, save_normalised, save_thumbnail
+
+LIMIT_S = 20.0
+MEMORY_BYTES = 2_000_000_000
+MAX_CHILDREN = 4
+_START_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class DecodeJob:
+    """Decode `path`; keep the copy at `target` plus its suffix and the thumbnail at `thumbnail`."""
+
+    path: Path
+    target: Path
+    thumbnail: Path
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A copy that was kept: `content` is the sha256 of its pixels, `width` and `height` the original's, upright."""
+
+    content: str
+    suffix: str
+    width: int
+    height: int
+    notes: list[str]
+
+
+Outcome = Decoded | ImageRejected
+
+
+class Decoder:
+    """A pool of decoding processes; use it as a context manager.
+
+    A file that takes longer than `limit_s`, or whose child dies, is one ImageRejected; the child is replaced.
+    """
+
+    def __init__(self, children: int | None = None, limit_s: float = LIMIT_S) -> None:
+        count = children or min(os.cpu_count() or 1, MAX_CHILDREN)
+        self.limit_s = limit_s
+        self._children = [_Child() for _ in range(count)]
+        self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        try:
+            for child in self._children:
+                child.start()
+            for child in self._children:
+                child.await_ready()
+                self._idle.put(child)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the process ids of the children that are alive."""
+        return [child.process.pid for child in self._children if child.process and child.process.poll() is None]
+
+    def close(self) -> None:
+        """End every child now, in the middle of an image if need be."""
+        for child in self._children:
+            child.close()
+
+    def decode(self, job: DecodeJob) -> Outcome:
+        """Decode one image in an idle child. Raises OSError where the copy cannot be written (a full disk)."""
+        child = self._idle.get()
+        try:
+            return _outcome(child.ask(job, self.limit_s), self.limit_s)
+        finally:
+            self._idle.put(child)
+
+    def map(self, jobs: Iterable[DecodeJob]) -> Iterator[tuple[DecodeJob, Outcome]]:
+        """Decode every job, yielding each with its outcome as it finishes; holds only a few jobs at a time."""
+        pool = ThreadPoolExecutor(len(self._children))
+        running: dict[Future[Outcome], DecodeJob] = {}
+        try:
+            for job in jobs:
+                running[pool.submit(self.decode, job)] = job
+                if len(running) >= 2 * len(self._children):
+                    yield from _take_finished(running)
+            while running:
+                yield from _take_finished(running)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _take_finished(running: dict[Future[Outcome], DecodeJob]) -> Iterator[tuple[DecodeJob, Outcome]]:
+    for future in wait(running, return_when=FIRST_COMPLETED).done:
+        yield running.pop(future), future.result()
+
+
+def _outcome(reply: dict[str, Any] | None, limit_s: float) -> Outcome:
+    if reply is None:
+        return ImageRejected("decoding it crashed the decoder; open it in a picture editor and save it again")
+    if "late" in reply:
+        return ImageRejected(
+            f"decoding it took longer than {limit_s:g} s; open it in a picture editor and save it again"
+        )
+    if "rejected" in reply:
+        return ImageRejected(reply["rejected"])
+    if "errno" in reply:
+        raise OSError(reply["errno"], os.strerror(reply["errno"]), reply["file"])
+    return Decoded(**reply)
+
+
+class _Child:
+    """One decoding process, started again after it has died."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tlcore.decoder"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],
+        )
+
+    def await_ready(self) -> None:
+        if self._read(_START_LIMIT_S) != {"ready": True}:
+            raise DatasetError(
+                "Expected a process that decodes images to start. Received: one that ended at once. "
+                "Check that `python -m tlcore.decoder` runs, and that there is memory left."
+            )
+
+    def ask(self, job: DecodeJob, limit_s: float) -> dict[str, Any] | None:
+        """Return the child's reply; {"late": True} if it was killed for lateness, None if it died."""
+        if self._closed:
+            return None
+        if self.process is None:
+            self.start()
+            self.await_ready()
+        assert self.process is not None
+        assert self.process.stdin is not None
+        request = {name: os.path.abspath(value) for name, value in asdict(job).items()} | {"limit_s": limit_s}  # noqa: PTH100
+        # A child that died since the last image shows itself here or in the empty answer.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+        return self._read(limit_s)
+
+    def close(self) -> None:
+        self._closed = True
+        self._end()
+
+    def _read(self, limit_s: float) -> dict[str, Any] | None:
+        process = self.process
+        assert process is not None
+        assert process.stdout is not None
+        late = threading.Event()
+
+        def expire() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(limit_s, expire)
+        timer.start()
+        line = process.stdout.readline()
+        timer.cancel()
+        timer.join()
+        if line.endswith(b"\n") and not late.is_set():
+            reply: dict[str, Any] = json.loads(line)
+            return reply
+        self._end()
+        return {"late": True} if late.is_set() else None
+
+    def _end(self) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def serve() -> None:
+    """Answer requests on standard input, one JSON object a line, until it ends: the life of a child process."""
+    _limit_memory()
+    _answer({"ready": True})
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        if hasattr(signal, "alarm"):
+            # Ends a child that hangs after its parent was killed; a living parent is quicker.
+            signal.alarm(int(request["limit_s"]) + 10)
+        _answer(_handle(request))
+
+
+def _handle(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        normalised = normalise(Path(request["path"]))
+    except ImageRejected as problem:
+        return {"rejected": str(problem)}
+    try:
+        suffix, content = save_normalised(normalised, Path(request["target"]))
+        save_thumbnail(normalised, Path(request["thumbnail"]))
+    except OSError as problem:
+        return {"errno": problem.errno, "file": str(problem.filename)}
+    return asdict(Decoded(content, suffix, normalised.width, normalised.height, normalised.notes))
+
+
+def _answer(reply: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(reply) + "\n")
+    sys.stdout.flush()
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    except (ImportError, ValueError, OSError):
+        # Windows has no such limit and macOS refuses this one; the caps on pixels and time still hold.
+        return
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,298 @@
+"""The one place where a file is accepted or refused as an image, and where its pixels are read back."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import stat
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from tlcore.errors import ImageRejected
+from tlcore.png import check_chunks
+from tlcore.signatures import HEAD_BYTES, describe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_FILE_BYTES = 50_000_000
+MAX_PIXELS = 100_000_000
+MAX_ASPECT = 20
+MIN_SIDE_PX = 8
+LONGER_SIDE_PX = 640
+LOSSLESS_SIDE_PX = 256
+THUMBNAIL_SIDE_PX = 160
+
+# Named by their plugins, so that these alone are loaded: Pillow would load all it has, slowly, to look for one.
+# MPO (two pictures in one file, as some cameras write) comes with JPEG.
+FORMATS = tuple(
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        WebPImagePlugin.WebPImageFile,
+        GifImagePlugin.GifImageFile,
+        BmpImagePlugin.BmpImageFile,
+        TiffImagePlugin.TiffImageFile,
+        AvifImagePlugin.AvifImageFile,
+    )
+)
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_DAMAGED = "the picture is cut off or damaged; copy or download it again"
+
+# Pillow's parsers answer hostile bytes with any of these.
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A decoded picture, ready to be kept: RGB, upright, the longer side at most `LONGER_SIDE_PX`.
+
+    `width` and `height` are the original's in pixels, upright; `notes` says what was changed; `suffix` is the
+    kind of copy to keep, ".png" for small pictures (lossless), else ".jpg".
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    notes: list[str]
+
+    @property
+    def suffix(self) -> str:
+        return ".png" if max(self.image.size) <= LOSSLESS_SIDE_PX else ".jpg"
+
+
+def normalise(path: Path) -> Normalised:
+    """Decode the file at `path` whole and bring it to the one form that is kept.
+
+    The format is told from the content, never from the name. The caps on bytes, pixels, sides and text are applied
+    before the pixels are decoded. Raises ImageRejected with the reason in plain words.
+    """
+    try:
+        # Asked before opening: to open a pipe is to wait for its other end.
+        _require_plain_file(path)
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            return _decode(file, head)
+    except OSError as problem:
+        reason = f"it cannot be read: {problem.strerror or problem}"
+        raise ImageRejected(reason) from problem
+    except MemoryError as problem:
+        raise ImageRejected("it needs more memory to decode than is allowed; save it smaller") from problem
+
+
+def save_normalised(normalised: Normalised, path_without_suffix: Path) -> tuple[str, str]:
+    """Write the copy that is kept; return its suffix and the sha256 of its pixels.
+
+    PNG where the longer side is at most `LOSSLESS_SIDE_PX`, else JPEG at quality 95 without chroma subsampling. The
+    hash is over size and RGB bytes before encoding, so it does not depend on an encoder's version.
+    """
+    image, suffix = normalised.image, normalised.suffix
+    path = path_without_suffix.with_name(path_without_suffix.name + suffix)
+    if suffix == ".png":
+        # Level 1 writes about twice as fast as the default, for some 12% more bytes.
+        _place(image, path, "PNG", compress_level=1)
+    else:
+        _place(image, path, "JPEG", quality=95, subsampling=0)
+    return suffix, content_of(image)
+
+
+def save_thumbnail(normalised: Normalised, path: Path) -> None:
+    """Write a JPEG whose longer side is at most `THUMBNAIL_SIDE_PX`."""
+    _place(_shrink(normalised.image, THUMBNAIL_SIDE_PX), path, "JPEG", quality=85)
+
+
+def content_of(image: Image.Image) -> str:
+    """Return the sha256 of an RGB picture's size and pixels, as 64 hexadecimal digits."""
+    return hashlib.sha256(b"%d %d " % image.size + image.tobytes()).hexdigest()
+
+
+def load_pixels(path: Path, image_size: int) -> NDArray[np.uint8]:
+    """Read a normalised copy as uint8 (image_size, image_size, 3), RGB, 0..255, stretched to the square.
+
+    Antialiased bilinear. This is the project's only resize on the way into a model, for training and predicting
+    alike, so that both see the same pixels.
+    """
+    import numpy as np
+
+    with Image.open(path, formats=("PNG", "JPEG")) as image:
+        square = image.convert("RGB").resize((image_size, image_size), Image.Resampling.BILINEAR)
+    return np.asarray(square, dtype=np.uint8)
+
+
+def _require_plain_file(path: Path) -> None:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageRejected("it is not a plain file (a folder, a pipe, a device or a socket)")
+    if status.st_size > MAX_FILE_BYTES:
+        raise ImageRejected(
+            f"the file has {status.st_size / 1e6:,.0f} MB; the limit is {MAX_FILE_BYTES / 1e6:,.0f} MB. Save it smaller"
+        )
+
+
+def _decode(file: BinaryIO, head: bytes) -> Normalised:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        check_chunks(file)
+    file.seek(0)
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            _check_size(*image.size)
+            return _normalise_opened(image)
+    except UnidentifiedImageError as problem:
+        raise ImageRejected(describe(head)) from problem
+    except Image.DecompressionBombError as problem:
+        raise ImageRejected(_too_many_pixels("far more")) from problem
+    except _DECODE_ERRORS as problem:
+        raise ImageRejected(_DAMAGED) from problem
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageRejected(_too_many_pixels(f"{width:,} x {height:,} pixels"))
+    if min(width, height) < MIN_SIDE_PX:
+        raise ImageRejected(f"it has {width:,} x {height:,} pixels; both sides need at least {MIN_SIDE_PX}")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ImageRejected(
+            f"it has {width:,} x {height:,} pixels; "
+            f"the longer side may be at most {MAX_ASPECT} times the shorter. Crop it"
+        )
+
+
+def _too_many_pixels(received: str) -> str:
+    return f"it has {received}; the limit is {MAX_PIXELS / 1e6:,.0f} megapixels. Save it smaller"
+
+
+def _normalise_opened(image: ImageFile.ImageFile) -> Normalised:
+    width, height = image.size
+    # JPEG can be decoded at a half, a quarter or an eighth, which is what makes camera photos quick.
+    image.draft(None, _fit(width, height, LONGER_SIDE_PX))
+    _load(image)
+    if image.format == "TIFF":
+        # Pillow turns a TIFF upright while loading it.
+        width, height = image.size
+    notes = _frame_notes(image)
+    upright = _composite(_shrink(_to_eight_bits(image, notes), LONGER_SIDE_PX), notes)
+    turn = _TURNS.get(_orientation(image))
+    if turn is not None:
+        notes.append("turned upright")
+        upright = upright.transpose(turn)
+        if turn in (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]):
+            width, height = height, width
+    return Normalised(upright, width, height, notes)
+
+
+def _load(image: ImageFile.ImageFile) -> None:
+    try:
+        image.load()
+    except OSError as problem:
+        if "truncated" in str(problem):
+            raise ImageRejected(f"the {image.format} is cut off before its end; copy or download it again") from problem
+        raise
+
+
+def _frame_notes(image: ImageFile.ImageFile) -> list[str]:
+    frames = getattr(image, "n_frames", 1)
+    return [f"first frame of {frames}"] if frames > 1 else []
+
+
+def _orientation(image: ImageFile.ImageFile) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except _DECODE_ERRORS:
+        # Spoilt camera data is common and says nothing against the pixels.
+        return 1
+
+
+def _to_eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
+    """Return `image` as L, RGB or RGBA."""
+    mode = image.mode
+    if mode.startswith("I;16") or mode in ("I", "F"):
+        notes.append("scaled from more than 8 bits")
+        return _scale_grey(image)
+    if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        return image.convert("RGBA")
+    if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        notes.append(f"converted from {mode}")
+        return image.convert("RGB")
+    if mode == "P":
+        return image.convert("RGB")
+    return image.convert("L") if mode in ("1", "L") else image.convert("RGB")
+
+
+def _scale_grey(image: Image.Image) -> Image.Image:
+    """Scale deep greys to 0..255 by the range that their type, or else their own values, span."""
+    deep = image.convert("F")
+    low, high = deep.getextrema()
+    if not (isinstance(low, float) and isinstance(high, float) and math.isfinite(low) and math.isfinite(high)):
+        raise ImageRejected("its grey values are not numbers (infinite or undefined); export it as an 8-bit PNG")
+    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and high <= 65535):
+        low, high = 0.0, 65535.0
+    scale = 255.0 / (high - low) if high > low else 0.0
+    # Converting F to L cuts the fraction off, so half a step makes it round.
+    return deep.point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
+
+
+def _composite(image: Image.Image, notes: list[str]) -> Image.Image:
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    alpha = image.getchannel("A")
+    if alpha.getextrema() != (255, 255):
+        notes.append("transparency laid on white")
+    paper = Image.new("RGB", image.size, "white")
+    paper.paste(image.convert("RGB"), mask=alpha)
+    return paper
+
+
+def _fit(width: int, height: int, longer_side: int) -> tuple[int, int]:
+    scale = min(1.0, longer_side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _shrink(image: Image.Image, longer_side: int) -> Image.Image:
+    size = _fit(*image.size, longer_side)
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _place(image: Image.Image, path: Path, encoding: str, **options: int) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    image.save(temporary, encoding, **options)
+    temporary.replace(path)

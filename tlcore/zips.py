@@ -1,0 +1,161 @@
+"""Unpacks a zip under generated numbers, trusting nothing that the zip says about itself."""
+
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlcore.errors import DatasetError
+from tlcore.images import MAX_FILE_BYTES
+from tlcore.space import require_space
+
+MAX_ENTRIES = 200_000
+MAX_TOTAL_BYTES = 20_000_000_000
+MAX_RATIO = 100
+RATIO_FREE_BYTES = 10_000_000
+MAX_DIRECTORY_BYTES = 100_000_000
+_CHUNK_BYTES = 1 << 18
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR = struct.Struct("<4sLQL")
+_LOCAL_HEADER_BYTES = 30
+_ENCRYPTED = 0x1
+_UTF8 = 0x800
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A file of a zip: `path` is where its bytes are, or None with the `reason` why they were not kept."""
+
+    name: str
+    path: Path | None
+    size: int
+    reason: str = ""
+
+
+def unpack(archive: Path, folder: Path, progress: Progress, check_stop: Callable[[], None]) -> Iterator[Unpacked]:
+    """Yield the files of a zip one by one, each written to `folder` under a number.
+
+    Bytes are counted as they come out. Raises DatasetError, which refuses the whole zip, if it is cut, encrypted,
+    nested, overlapping, wrong about its sizes, packed more than `MAX_RATIO` to 1, or beyond the caps on entries and
+    bytes. The caller removes `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _check_directory(archive)
+        with zipfile.ZipFile(archive) as opened:
+            files = [info for info in opened.infolist() if not info.orig_filename.endswith("/")]
+            _check_entries(files, opened.start_dir)
+            require_space(folder, sum(min(info.file_size, MAX_FILE_BYTES) for info in files))
+            budget = _Budget(archive.stat().st_size)
+            for number, info in enumerate(files):
+                check_stop()
+                yield _unpack_file(opened, info, folder / str(number), budget)
+                progress("unpacking the zip", number + 1, len(files))
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, UnicodeDecodeError, ValueError) as problem:
+        raise DatasetError(
+            f"Expected a whole, honest zip. Received: {archive.name!r}, which is cut off or damaged ({problem}). "
+            "Copy or pack it again."
+        ) from problem
+    except NotImplementedError as problem:
+        raise _refuse("a compression method that is not read", "Pack it as an ordinary zip") from problem
+
+
+class _Budget:
+    """Counts real bytes over a whole zip."""
+
+    def __init__(self, packed: int) -> None:
+        self.packed = packed
+        self.real = 0
+
+    def spend(self, count: int, file_bytes: int, file_packed: int) -> None:
+        self.real += count
+        if self.real > MAX_TOTAL_BYTES:
+            raise _refuse(f"more than {MAX_TOTAL_BYTES / 1e9:g} GB of files", "Import it in parts")
+        for real, packed in ((self.real, self.packed), (file_bytes, file_packed)):
+            if real > RATIO_FREE_BYTES and real > MAX_RATIO * packed:
+                raise _refuse(
+                    f"data that unpacks to over {MAX_RATIO} times its size (a zip bomb)", "Photos never pack that well"
+                )
+
+
+def _refuse(received: str, advice: str) -> DatasetError:
+    return DatasetError(f"Expected a plain zip of photos. Received: one with {received}. {advice}.")
+
+
+def _check_directory(archive: Path) -> None:
+    """Refuse a zip of too many entries before its list of entries is in memory."""
+    with archive.open("rb") as file:
+        size = file.seek(0, 2)
+        start = max(0, size - 65_557 - _LOCATOR.size)
+        file.seek(start)
+        tail = file.read()
+        at = tail.rfind(b"PK\x05\x06")
+        if at < 0 or len(tail) - at < _END.size:
+            raise zipfile.BadZipFile("its end is missing")
+        _, _, _, _, entries, directory_bytes, _, _ = _END.unpack_from(tail, at)
+        if at >= _LOCATOR.size and tail[at - _LOCATOR.size :].startswith(b"PK\x06\x07"):
+            _, _, end64, _ = _LOCATOR.unpack_from(tail, at - _LOCATOR.size)
+            file.seek(min(end64, size))
+            _, _, _, _, _, _, _, entries, directory_bytes, _ = _END64.unpack(file.read(_END64.size))
+        if entries > MAX_ENTRIES or directory_bytes > MAX_DIRECTORY_BYTES:
+            raise _refuse(f"{entries:,} entries", f"The limit is {MAX_ENTRIES:,}; import it in parts")
+        file.seek(max(0, start + at - directory_bytes - _END64.size - _LOCATOR.size))
+        # The count is only a claim; the entries' own marks are not.
+        if file.read(directory_bytes + _END64.size + _LOCATOR.size).count(b"PK\x01\x02") > MAX_ENTRIES:
+            raise _refuse(f"over {MAX_ENTRIES:,} entries", "Import it in parts")
+
+
+def _check_entries(files: list[zipfile.ZipInfo], directory_start: int) -> None:
+    for info in files:
+        if info.flag_bits & _ENCRYPTED:
+            raise _refuse("encrypted files", "Unpack it with its password and add the folder")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise _refuse("a compression method that is not read", "Pack it as an ordinary zip")
+        if info.orig_filename.lower().endswith(".zip"):
+            raise _refuse(f"another zip inside it ({info.orig_filename!r})", "Unpack it and add the folder")
+    ordered = sorted(files, key=lambda info: info.header_offset)
+    if ordered and ordered[0].header_offset < 0:
+        raise zipfile.BadZipFile("an entry starts before the file")
+    ends = [info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size for info in ordered]
+    starts = [info.header_offset for info in ordered[1:]] + [directory_start]
+    if any(end > start for end, start in zip(ends, starts, strict=True)):
+        raise _refuse("entries that overlap (a zip bomb)", "Pack the folder again")
+
+
+def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, budget: _Budget) -> Unpacked:
+    name = _name(info)
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return Unpacked(name, None, 0, "it is a symbolic link; links are never followed")
+    size = 0
+    with opened.open(info) as packed, path.open("wb") as plain:
+        while chunk := packed.read(_CHUNK_BYTES):
+            size += len(chunk)
+            budget.spend(len(chunk), size, info.compress_size)
+            if size <= MAX_FILE_BYTES:
+                plain.write(chunk)
+    if size != info.file_size:
+        raise zipfile.BadZipFile("a file's size is not what the zip says")
+    if size > MAX_FILE_BYTES:
+        path.unlink()
+        return Unpacked(
+            name, None, size, f"the file has {size / 1e6:,.0f} MB; the limit is {MAX_FILE_BYTES / 1e6:,.0f} MB"
+        )
+    return Unpacked(name, path, size)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """Return a name as it stands in the zip: `zipfile` cuts it at a NUL and repairs separators."""
+    if info.flag_bits & _UTF8:
+        return info.orig_filename
+    # Without the mark many programs write UTF-8 all the same.
+    raw = info.orig_filename.encode("cp437")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return info.orig_filename
