@@ -1,0 +1,133 @@
+"""The on-disk cache of tensors that a frozen network makes of an image, so that each is computed once, ever."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from tlcore.errors import RunError
+from tlcore.files import write_atomically
+
+RESERVE_BYTES = 500_000_000
+BUDGET_BYTES = 30_000_000_000
+
+
+class FeatureCache:
+    """Rows of tensors under one folder, one row a key; a key is an image's content and view.
+
+    Rows are appended: first the tensors, made durable, then the keys. After a kill at any moment the rows whose key
+    was written are whole, and the rest are computed again. `identity` says all that the tensors depend on (backbone,
+    weights, image size, cut, augmentation); it names the folder, so a change of any of it starts a new cache.
+    """
+
+    def __init__(
+        self, root: Path, identity: Mapping[str, Any], shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str]
+    ) -> None:
+        text = json.dumps(identity, sort_keys=True)
+        self.folder = root / hashlib.sha256(text.encode()).hexdigest()[:24]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "identity.json").exists():
+            write_atomically(self.folder / "identity.json", text.encode())
+        self._shapes = [tuple(shape) for shape in shapes]
+        self._dtypes = [np.dtype(dtype) for dtype in dtypes]
+        self._rows = {key: row for row, key in enumerate(self._read_keys())}
+
+    @property
+    def row_bytes(self) -> int:
+        """Return how many bytes one image takes on disk."""
+        return sum(self._item_bytes(index) for index in range(len(self._shapes)))
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Return those of `keys` that have no row yet, each once, in order."""
+        return [key for key in dict.fromkeys(keys) if key not in self._rows]
+
+    def require_space(self, rows: int) -> None:
+        """Raise RunError if the disk cannot hold `rows` more rows and a reserve."""
+        need, free = rows * self.row_bytes + RESERVE_BYTES, shutil.disk_usage(self.folder).free
+        if need > free:
+            raise RunError(
+                f"Expected {need / 1e9:.1f} GB free for the images' features. Received: {free / 1e9:.1f} GB free at "
+                f"{self.folder}. Free some space, unfreeze fewer layers, or choose a smaller image size."
+            )
+
+    def append(self, keys: Sequence[str], tensors: Sequence[np.ndarray]) -> None:
+        """Add one row a key: `tensors[i]` is (len(keys), *shapes[i])."""
+        with FileLock(self.folder / "write.lock"):
+            first = len(self._read_keys())
+            for index, tensor in enumerate(tensors):
+                expected = (len(keys), *self._shapes[index])
+                if tensor.shape != expected:
+                    raise ValueError(f"Expected a tensor of shape {expected}. Received: shape={tensor.shape}.")
+                with self._data(index).open("r+b" if self._data(index).exists() else "w+b") as data:
+                    data.seek(first * self._item_bytes(index))
+                    data.write(np.ascontiguousarray(tensor, self._dtypes[index]).tobytes())
+                    data.flush()
+                    os.fsync(data.fileno())
+            with self._keys.open("ab") as lines:
+                lines.write("".join(f"{key}\n" for key in keys).encode())
+                lines.flush()
+                os.fsync(lines.fileno())
+        self._rows.update({key: first + offset for offset, key in enumerate(keys)})
+
+    def rows(self, keys: Sequence[str]) -> np.ndarray:
+        """Return the row number of each key, int64 (n,); raise KeyError for one that is missing."""
+        return np.array([self._rows[key] for key in keys], dtype=np.int64)
+
+    def tensors(self) -> list[np.ndarray]:
+        """Return all rows, memory-mapped and read-only: a list of arrays (rows, *shape)."""
+        count = len(self._rows)
+        return [
+            np.memmap(self._data(index), dtype, mode="r", shape=(count, *shape))
+            for index, (shape, dtype) in enumerate(zip(self._shapes, self._dtypes, strict=True))
+        ]
+
+    def note(self, facts: Mapping[str, Any]) -> None:
+        """Keep measured facts about the making of this cache beside it."""
+        write_atomically(self.folder / "facts.json", json.dumps(dict(facts)).encode())
+
+    def noted(self) -> dict[str, Any]:
+        """Return the facts that `note` kept, or nothing."""
+        path = self.folder / "facts.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @property
+    def _keys(self) -> Path:
+        return self.folder / "keys.txt"
+
+    def _data(self, index: int) -> Path:
+        return self.folder / f"tensor-{index}.bin"
+
+    def _item_bytes(self, index: int) -> int:
+        return int(np.prod(self._shapes[index], dtype=np.int64)) * self._dtypes[index].itemsize
+
+    def _read_keys(self) -> list[str]:
+        if not self._keys.exists():
+            return []
+        text = self._keys.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
+        if len(whole) < len(text):
+            # A kill in mid-write left part of a line; cutting it off keeps row numbers and lines in step.
+            os.truncate(self._keys, len(whole))
+        return whole.decode().split()
+
+
+def trim_caches(root: Path, keep: Path, budget_bytes: int = BUDGET_BYTES) -> None:
+    """Delete the caches that were used longest ago until the rest fit in `budget_bytes`; never `keep`."""
+    os.utime(keep)
+    folders = sorted(
+        (folder for folder in root.iterdir() if folder.is_dir()), key=lambda folder: folder.stat().st_mtime
+    )
+    sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders}
+    total = sum(sizes.values())
+    for folder in folders:
+        if total <= budget_bytes:
+            return
+        if folder != keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= sizes[folder]

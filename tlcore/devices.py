@@ -1,0 +1,155 @@
+"""Which processor TensorFlow will use on this machine, and if not a GPU, why not.
+
+TensorFlow is imported only inside functions that run in a worker or in the probe's own process
+(`python -m tlcore.devices --workspace DIR`); the server reads what the probe wrote.
+"""
+
+import argparse
+import ctypes
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tlcore.files import write_atomically
+from tlcore.workspace import Workspace, open_workspace
+
+# From glibc's malloc.h. 32 MB is the most that it takes for the threshold above which memory is mapped and unmapped.
+M_TOP_PAD, M_MMAP_THRESHOLD = -2, -3
+
+
+@dataclass(frozen=True)
+class DeviceReport:
+    """`device` is "GPU" or "CPU", `name` its model; `reason` and `remedy` say why no GPU is used and what to do."""
+
+    device: str
+    name: str
+    reason: str
+    remedy: str
+    tensorflow_version: str
+    probed_at: float
+
+
+def configure_device() -> str:
+    """Prepare TensorFlow for one worker and return the device's description.
+
+    GPU memory grows as needed rather than all at once, and operations are deterministic, so that the same seed gives
+    the same run. Call before anything else touches TensorFlow.
+    """
+    import tensorflow as tf
+
+    _keep_freed_memory()
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_op_determinism()
+    return f"GPU: {_gpu_name(gpus[0])}" if gpus else f"CPU: {_processor_name()}"
+
+
+def probe() -> DeviceReport:
+    """Ask TensorFlow what it sees; takes some seconds."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return DeviceReport("GPU", _gpu_name(gpus[0]), "", "", tf.__version__, time.time())
+    reason, remedy = explain_no_gpu(platform.system(), _has_nvidia_gpu(), tf.test.is_built_with_cuda())
+    return DeviceReport("CPU", _processor_name(), reason, remedy, tf.__version__, time.time())
+
+
+def explain_no_gpu(system: str, nvidia_gpu: bool, built_with_cuda: bool) -> tuple[str, str]:
+    """Return (reason, remedy) for a machine on which TensorFlow sees no GPU."""
+    if system == "Windows":
+        return (
+            "TensorFlow has had no GPU support on Windows itself since version 2.10.",
+            "To use an NVIDIA GPU, run Thaw inside WSL2 and install tensorflow[and-cuda] there.",
+        )
+    if system == "Darwin":
+        return (
+            "TensorFlow's own build for macOS runs on the CPU.",
+            "Nothing needs doing: the backbones marked as quick run well on it.",
+        )
+    if not nvidia_gpu:
+        return (
+            "No NVIDIA GPU was found in this machine (nvidia-smi is missing or lists none).",
+            "Nothing needs doing: training from cached features is quick on a CPU too. If there is an NVIDIA GPU, "
+            "install its driver and check that nvidia-smi lists it.",
+        )
+    if not built_with_cuda:
+        return (
+            "There is an NVIDIA GPU, but this build of TensorFlow was made without CUDA.",
+            "Run: pip install 'tensorflow[and-cuda]' and start Thaw again.",
+        )
+    return (
+        "There is an NVIDIA GPU, but TensorFlow could not load the CUDA libraries.",
+        "Run: pip install 'tensorflow[and-cuda]' and start Thaw again; the driver must be 525 or newer.",
+    )
+
+
+def start_probe(workspace: Workspace) -> None:
+    """Start the probe in a process of its own; `read_report` finds its answer some seconds later."""
+    subprocess.Popen(
+        [sys.executable, "-m", "tlcore.devices", "--workspace", str(workspace.root)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[1],
+    )
+
+
+def read_report(workspace: Workspace) -> DeviceReport | None:
+    """Return what the last probe found, or None before the first."""
+    path = _report_path(workspace)
+    return DeviceReport(**json.loads(path.read_text())) if path.exists() else None
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep what a training step frees for the next one; returning it cost a quarter of the CPU time."""
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_THRESHOLD, 1 << 25)
+    libc.mallopt(M_TOP_PAD, 100 << 20)
+
+
+def _report_path(workspace: Workspace) -> Path:
+    return workspace.root / "device.json"
+
+
+def _gpu_name(gpu: object) -> str:
+    import tensorflow as tf
+
+    return str(tf.config.experimental.get_device_details(gpu).get("device_name", "NVIDIA GPU"))
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _has_nvidia_gpu() -> bool:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    listing = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=20, check=False)
+    return listing.returncode == 0 and "GPU" in listing.stdout
+
+
+def main() -> None:
+    """Probe and write the report into the workspace."""
+    parser = argparse.ArgumentParser(description="Find out which device TensorFlow will use.")
+    parser.add_argument("--workspace")
+    workspace = open_workspace(parser.parse_args().workspace)
+    write_atomically(_report_path(workspace), json.dumps(asdict(probe())).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What happens at the end of an epoch: record it, keep the best weights, write a snapshot, stop when it is time."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tlcore.errors import RunError
+from tlcore.records import Epoch
+from tlcore.reporter import Reporter
+from tlcore.snapshots import Arrays, Standing, Variables, load_snapshot, read_variables, save_snapshot, write_variables
+
+STOP_CHECK_EVERY_S = 0.5
+
+
+class EpochKeeper(keras.callbacks.Callback):
+    """Early stopping on validation loss with the best weights kept, as Keras's EarlyStopping does it, but on disk: a
+    phase that is killed resumes from its last finished epoch with the same patience left."""
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        run_id: str,
+        phase: int,
+        first_epoch: int,
+        last_epoch: int,
+        patience: int,
+        snapshot: Path,
+        trained: Variables,
+    ) -> None:
+        super().__init__()
+        self.standing = Standing(epoch=first_epoch - 1, best_epoch=0, best_val_loss=float("inf"), waited=0)
+        self.best: Arrays = {}
+        self._reporter, self._run_id, self._phase = reporter, run_id, phase
+        self._first_epoch, self.last_epoch, self._patience, self._snapshot = (
+            first_epoch,
+            last_epoch,
+            patience,
+            snapshot,
+        )
+        self.epochs_trained = 0
+        self._trained = trained
+        self._epoch_started = 0.0
+        self._checked_at = 0.0
+
+    def restore(self, model: keras.Model) -> None:
+        """Go on from the snapshot, if there is one; forget epochs that were recorded after it."""
+        restored = load_snapshot(self._snapshot, model)
+        if restored:
+            self.standing, self.best = restored
+            self.best = self.best or read_variables(self._trained)
+        self._reporter.store.drop_epochs(self._run_id, after=self.standing.epoch)
+
+    @property
+    def over(self) -> bool:
+        """Say whether there is nothing left to train: all epochs done, or patience at its end."""
+        return self.standing.epoch >= self.last_epoch or self.standing.waited >= self._patience
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch_started = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        now = time.monotonic()
+        if now - self._checked_at > STOP_CHECK_EVERY_S:
+            self._checked_at = now
+            self._reporter.check_stop()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        measured = logs or {}
+        number, seconds = epoch + 1, time.perf_counter() - self._epoch_started
+        values = {name: float(measured[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        improved = values["val_loss"] < self.standing.best_val_loss
+        if improved:
+            self.best = read_variables(self._trained)
+        self.standing = Standing(
+            epoch=number,
+            best_epoch=number if improved else self.standing.best_epoch,
+            best_val_loss=min(values["val_loss"], self.standing.best_val_loss),
+            waited=0 if improved else self.standing.waited + 1,
+        )
+        self.epochs_trained += 1
+        # The row first: a kill before the snapshot means that this epoch is trained and recorded again.
+        self._reporter.store.add_epoch(self._run_id, Epoch(number, self._phase, seconds=seconds, **values))
+        save_snapshot(self._snapshot, self.model, self.standing, self.best)
+        self._reporter.progress(
+            f"training, phase {self._phase}", number - self._first_epoch + 1, self.last_epoch - self._first_epoch + 1
+        )
+        if self.over:
+            self.model.stop_training = True
+
+    def restore_best(self) -> None:
+        """Put the best weights back; raise RunError if no epoch had a finite validation loss."""
+        if not self.best:
+            raise RunError(
+                "Expected a validation loss that is a number. Received: none in any epoch, so the training ran away. "
+                "Choose a smaller learning rate and start again."
+            )
+        write_variables(self._trained, self.best)

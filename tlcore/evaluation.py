@@ -1,0 +1,103 @@
+"""What a trained model got wrong on the validation images, from the predictions that the worker left; NumPy only."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlcore.errors import RunError
+from tlcore.records import Image, Run
+from tlcore.store import Store
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A misclassified image. `confidence` is p(predicted), `true_confidence` p(true), both in 0..1;
+    `confidence_gap` is their difference: how sure the model was of the wrong answer."""
+
+    image_id: str
+    name: str
+    true: str
+    predicted: str
+    confidence: float
+    true_confidence: float
+    confidence_gap: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """`probabilities` float32 (n, classes), one row an image of `images`; columns are `labels`."""
+
+    images: list[Image]
+    labels: list[str]
+    probabilities: np.ndarray
+
+    @property
+    def true(self) -> np.ndarray:
+        """Return the class numbers that the folders say, int (n,)."""
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        return np.array([numbers[image.label] for image in self.images], dtype=np.int64)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Return the class numbers that the model says, int (n,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def accuracy(self) -> float:
+        """Return the share of images that the model got right, in 0..1."""
+        return float((self.true == self.predicted).mean())
+
+
+def read_predictions(store: Store, run: Run, phase: int | None = None) -> Predictions:
+    """Read what the model of a phase (the run's result unless said) says of the validation images.
+
+    Raises RunError while that phase has no model.
+    """
+    chosen = phase or run.result_phase
+    path = store.workspace.run(run.id) / f"predictions-{chosen}.npz"
+    if chosen is None or not path.exists():
+        raise RunError(
+            f"Expected a run whose training has ended. Received: {run.id!r}, which has no model yet. "
+            "Train its head first."
+        )
+    with np.load(path, allow_pickle=False) as archive:
+        ids, probabilities = archive["image_ids"].tolist(), archive["probabilities"]
+    by_id = {image.id: image for image in store.images(run.dataset_id)}
+    return Predictions([by_id[id] for id in ids], read_labels(store, run), probabilities)
+
+
+def read_labels(store: Store, run: Run) -> list[str]:
+    """Return the run's class names in the order of the model's outputs."""
+    return json.loads((store.workspace.run(run.id) / "labels.json").read_text())
+
+
+def find_mistakes(predictions: Predictions) -> list[Mistake]:
+    """List the misclassified images, largest confidence gap first: the surest errors before the doubtful."""
+    mistakes = []
+    for row, (true, predicted) in enumerate(zip(predictions.true, predictions.predicted, strict=True)):
+        if true == predicted:
+            continue
+        image = predictions.images[row]
+        confidence = float(predictions.probabilities[row, predicted])
+        true_confidence = float(predictions.probabilities[row, true])
+        mistakes.append(
+            Mistake(
+                image.id,
+                image.name,
+                image.label,
+                predictions.labels[predicted],
+                confidence,
+                true_confidence,
+                confidence - true_confidence,
+            )
+        )
+    return sorted(mistakes, key=lambda mistake: (-mistake.confidence_gap, mistake.name))
+
+
+def confusion(predictions: Predictions) -> np.ndarray:
+    """Count images by true class (rows) and predicted class (columns): int64 (classes, classes)."""
+    classes = len(predictions.labels)
+    matrix = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(matrix, (predictions.true, predictions.predicted), 1)
+    return matrix

@@ -1,0 +1,105 @@
+"""Computes the cached tensors of a data set's images: decode, draw the view, run the frozen network, store."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tlcore.augmentation import draw_view
+from tlcore.cache import FeatureCache
+from tlcore.images import load_pixels
+from tlcore.records import Image
+from tlcore.reporter import Progress
+from tlcore.settings import Augmentation
+
+BATCH = 32
+DECODING_THREADS = 4
+BATCHES_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of one image, and the key under which its tensors are cached."""
+
+    image: Image
+    path: Path
+    number: int
+    key: str
+
+
+def list_views(
+    images: Sequence[Image], locate: Callable[[Image], Path], count: int, augmentation: Augmentation, seed: int
+) -> list[View]:
+    """List `count` views of each image, image by image. The plain view's key is the image's content alone, so that
+    every augmentation and every data set that holds the same picture shares it."""
+    return [
+        View(
+            image,
+            locate(image),
+            number,
+            image.content if number == 0 else f"{image.content}:{augmentation}:{seed}:{number}",
+        )
+        for image in images
+        for number in range(count)
+    ]
+
+
+def compute_features(
+    cache: FeatureCache,
+    views: Sequence[View],
+    forward: Callable[[np.ndarray], list[np.ndarray]],
+    image_size: int,
+    augmentation: Augmentation,
+    seed: int,
+    progress: Progress,
+    check_stop: Callable[[], None],
+) -> None:
+    """Fill `cache` with the tensors of those `views` that it lacks; what is finished survives a kill or a stop.
+
+    `forward` maps uint8 (n, image_size, image_size, 3) to one array (n, *shape) for each tensor of the cache.
+    """
+    by_key = {view.key: view for view in views}
+    missing = [by_key[key] for key in cache.missing(list(by_key))]
+    total, done, spent = len(by_key), len(by_key) - len(missing), 0.0
+    cache.require_space(len(missing))
+    progress("computing features", done, total)
+
+    def pixels(view: View) -> np.ndarray:
+        plain = load_pixels(view.path, image_size)
+        return draw_view(plain, view.image.content, view.number, augmentation, seed)
+
+    for batch, images in _decode_ahead(missing, pixels):
+        check_stop()
+        started = time.perf_counter()
+        cache.append([view.key for view in batch], forward(images))
+        spent += time.perf_counter() - started
+        done += len(batch)
+        progress("computing features", done, total)
+    if len(missing) >= BATCH:
+        cache.note({"seconds_per_image": spent / len(missing)})
+
+
+def _decode_ahead(
+    views: Sequence[View], pixels: Callable[[View], np.ndarray]
+) -> Iterator[tuple[Sequence[View], np.ndarray]]:
+    """Yield batches of views with their pixels, decoding a few batches ahead of the network and no more."""
+    with ThreadPoolExecutor(DECODING_THREADS) as pool:
+        waiting: list[tuple[Sequence[View], list[Future[np.ndarray]]]] = []
+        for batch in _batched(views):
+            waiting.append((batch, [pool.submit(pixels, view) for view in batch]))
+            if len(waiting) > BATCHES_AHEAD:
+                yield _collect(waiting.pop(0))
+        while waiting:
+            yield _collect(waiting.pop(0))
+
+
+def _collect(entry: tuple[Sequence[View], list[Future[np.ndarray]]]) -> tuple[Sequence[View], np.ndarray]:
+    batch, futures = entry
+    return batch, np.stack([future.result() for future in futures])
+
+
+def _batched(views: Sequence[View]) -> Iterator[Sequence[View]]:
+    return (views[start : start + BATCH] for start in range(0, len(views), BATCH))

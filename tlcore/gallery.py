@@ -1,0 +1,69 @@
+"""Draws the gallery of mistakes as one picture with the labels burned in, to download and show around."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+TILE = 220
+TEXT_HEIGHT = 66
+MARGIN = 14
+BACKGROUND, INK, MUTED = (255, 255, 255), (28, 28, 34), (110, 110, 120)
+TRUE_INK, WRONG_INK = (0, 105, 60), (180, 30, 30)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One picture of the gallery: the file to draw and its three lines of text."""
+
+    picture: Path
+    true: str
+    predicted: str
+    confidences: str
+
+
+def draw_gallery(title: str, cards: Sequence[Card], columns: int = 4) -> bytes:
+    """Draw `cards` row by row under `title`; return a PNG."""
+    rows = -(-len(cards) // columns)
+    width = columns * (TILE + MARGIN) + MARGIN
+    sheet = Image.new("RGB", (width, 64 + rows * (TILE + TEXT_HEIGHT + MARGIN) + MARGIN), BACKGROUND)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, 18), _fit(pen, title, width - 2 * MARGIN, 24), INK, font=ImageFont.load_default(24))
+    for number, card in enumerate(cards):
+        left = MARGIN + number % columns * (TILE + MARGIN)
+        top = 64 + number // columns * (TILE + TEXT_HEIGHT + MARGIN)
+        _draw_card(sheet, pen, card, left, top)
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _draw_card(sheet: Image.Image, pen: ImageDraw.ImageDraw, card: Card, left: int, top: int) -> None:
+    with Image.open(card.picture) as picture:
+        thumbnail = picture.convert("RGB")
+    thumbnail.thumbnail((TILE, TILE))
+    sheet.paste(thumbnail, (left + (TILE - thumbnail.width) // 2, top + (TILE - thumbnail.height) // 2))
+    pen.rectangle((left, top, left + TILE - 1, top + TILE - 1), outline=(210, 210, 216))
+    lines = (
+        (f"is {card.true}", TRUE_INK, 17),
+        (f"taken for {card.predicted}", WRONG_INK, 17),
+        (card.confidences, MUTED, 14),
+    )
+    for line, (text, ink, size) in enumerate(lines):
+        pen.text(
+            (left, top + TILE + 6 + 20 * line), _fit(pen, text, TILE, size), ink, font=ImageFont.load_default(size)
+        )
+
+
+def _fit(pen: ImageDraw.ImageDraw, text: str, width: int, size: int) -> str:
+    """Shorten `text` with an ellipsis until it fits in `width` pixels."""
+    font = ImageFont.load_default(size)
+    # A name is data: line breaks and control characters would otherwise move the drawing.
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    if pen.textlength(shown, font) <= width:
+        return shown
+    while shown and pen.textlength(shown + "…", font) > width:
+        shown = shown[:-1]
+    return shown + "…"

@@ -1,0 +1,177 @@
+"""The parent's side of a job: start its process, ask it to stop, and tell the truth when it has died."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from tlcore.advice import recommend_learning_rate, refuse_fine_tune
+from tlcore.backbones import find_backbone
+from tlcore.errors import GuardError, RunError, SettingsError
+from tlcore.records import Job, Run
+from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.store import Store
+
+IMPORTER = "tlcore.importer"
+WORKER = "tlcore.worker"
+HEAD_FILES = ("labels.json", "split.json", "layers.json", "head.npz", "predictions-1.npz")
+STARTING_GRACE_S = 10.0
+SILENT_AFTER_S = 15.0
+
+DIED = (
+    "The process ended without finishing: it was killed, or the computer ran out of memory or was switched off. "
+    "Everything up to the last finished epoch is kept; press Resume to go on from there."
+)
+IMPORT_DIED = (
+    "The import ended without finishing: it was killed, or the computer ran out of memory or was switched off. "
+    "No half-made data set was kept; please add the photos again."
+)
+
+
+def start_import(store: Store, request: dict[str, str]) -> str:
+    """Start importing in a process of its own; return the job's id.
+
+    `request` is {"kind": "folder" | "zip" | "staged" | "digits", "path": ..., "name": ...}, read by `tlcore.importer`.
+    """
+    job_id = store.add_job("import", dict(request))
+    launch(store, job_id, IMPORTER, job_id)
+    return job_id
+
+
+def add_head_job(store: Store, dataset_id: str, settings: HeadSettings) -> str:
+    """Record a new run that waits for phase 1; return its id. Raise BackboneError for an unknown backbone."""
+    find_backbone(settings.backbone)
+    store.dataset(dataset_id)
+    run_id = store.add_run(dataset_id, settings.backbone, settings.to_json())
+    store.add_job("head", {}, dataset_id, run_id)
+    return run_id
+
+
+def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> str:
+    """Record that a run waits for phase 2; return the run's id.
+
+    A run that has had a phase 2 keeps it: a new run is branched off at the end of its phase 1, and that one's id is
+    returned. Raises GuardError where phase 2 would smash the pretrained weights, unless the settings insist, and
+    RunError while the run is busy or has no head yet.
+    """
+    run = store.run(run_id)
+    _require_idle(store, run_id)
+    epochs, head = store.epochs(run_id), HeadSettings.from_json(run.head)
+    if run.result_phase is None:
+        raise RunError(f"Expected a run whose head has been trained. Received: {run_id!r}. Train its head first.")
+    row = find_backbone(run.backbone)
+    if settings.layers > row.layers:
+        raise SettingsError(
+            f"Expected at most {row.layers} layers to unfreeze, all that {row.title} has. Received: {settings.layers}."
+        )
+    reason = None if settings.insist else refuse_fine_tune(epochs, head, settings)
+    if reason:
+        raise GuardError(reason)
+    rate = settings.learning_rate or recommend_learning_rate(
+        head.learning_rate, run.facts["image_size"], row.input_size
+    )
+    target = run_id if run.fine_tune is None else branch(store, run)
+    store.set_fine_tune(target, dataclasses.replace(settings, learning_rate=rate).to_json())
+    store.add_job("fine_tune", {}, run.dataset_id, target)
+    return target
+
+
+def branch(store: Store, run: Run) -> str:
+    """Copy a run as it was at the end of phase 1; return the new run's id."""
+    branched = store.branch_run(run.id)
+    source, target = store.workspace.run(run.id), store.workspace.run(branched)
+    target.mkdir(parents=True)
+    for name in HEAD_FILES:
+        shutil.copy2(source / name, target / name)
+    return branched
+
+
+def start_head(store: Store, dataset_id: str, settings: HeadSettings) -> str:
+    """Start phase 1 on a data set in a process of its own; return the new run's id."""
+    run_id = add_head_job(store, dataset_id, settings)
+    launch_worker(store, run_id)
+    return run_id
+
+
+def start_fine_tune(store: Store, run_id: str, settings: FineTuneSettings) -> str:
+    """Start phase 2 in a process of its own; return the id of the run that has it (see `add_fine_tune_job`)."""
+    target = add_fine_tune_job(store, run_id, settings)
+    launch_worker(store, target)
+    return target
+
+
+def resume(store: Store, run_id: str) -> None:
+    """Go on with a stopped or failed run from its last finished epoch, in a new process."""
+    latest = _require_idle(store, run_id)
+    if latest is None or latest.status == "finished":
+        raise RunError(f"Expected a run that stopped or failed. Received: {run_id!r}, which finished. Start a new one.")
+    store.add_job(latest.kind, {"resume": True}, latest.dataset_id, run_id)
+    launch_worker(store, run_id)
+
+
+def request_stop(store: Store, run_id: str) -> None:
+    """Ask the worker of a run to stop after the present step; its last good model is kept."""
+    latest = store.latest_job(run_id)
+    if latest and latest.active:
+        store.ask_to_stop(latest.id)
+
+
+def launch_worker(store: Store, run_id: str) -> None:
+    """Start the worker that does the job a run waits for."""
+    job = store.latest_job(run_id)
+    if job:
+        launch(store, job.id, WORKER, run_id)
+
+
+def launch(store: Store, job_id: str, module: str, subject: str) -> None:
+    """Start `python -m module SUBJECT` in its own session, so that it outlives the server that started it."""
+    root = store.workspace.root
+    with store.workspace.job_log(job_id).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, subject, "--workspace", str(root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=Path(__file__).parents[1],
+        )
+    # An unreaped child still answers as alive, so someone must wait for it.
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def reconcile(store: Store) -> None:
+    """Mark every job whose process is gone as failed. A held file lock is the one proof of life that cannot lie."""
+    for job in store.unfinished_jobs():
+        if not _alive(store, job):
+            store.fail_job(job.id, IMPORT_DIED if job.kind == "import" else DIED)
+
+
+def silent(job: Job) -> bool:
+    """Say whether an active job has not been heard of for 15 s (suspended, or the machine is overloaded)."""
+    return job.active and time.time() - job.updated_at > SILENT_AFTER_S
+
+
+def _alive(store: Store, job: Job) -> bool:
+    if job.pid is None:
+        return time.time() - job.created_at < STARTING_GRACE_S
+    if not psutil.pid_exists(job.pid):
+        return False
+    try:
+        with FileLock(store.workspace.job_lock(job.id), timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _require_idle(store: Store, run_id: str) -> Job | None:
+    reconcile(store)
+    latest = store.latest_job(run_id)
+    if latest and latest.active:
+        raise RunError(f"Expected a run at rest. Received: {run_id!r}, which is running. Stop it or wait for its end.")
+    return latest

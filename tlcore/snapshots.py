@@ -1,0 +1,103 @@
+"""Weights on disk as plain arrays: the result of a phase, and the snapshot from which a phase resumes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tlcore.errors import RunError
+from tlcore.files import replacing
+
+Arrays = dict[str, np.ndarray]
+Variables = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a phase stands after an epoch: the epoch's number, the best so far and its validation loss, and for how
+    many epochs there has been no better one."""
+
+    epoch: int
+    best_epoch: int
+    best_val_loss: float
+    waited: int
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to `path` (.npz, no pickle) in one durable step."""
+    with replacing(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+
+
+def load_arrays(path: Path) -> Arrays:
+    """Read named arrays; raise RunError if the file is missing."""
+    if not path.exists():
+        raise RunError(f"Expected the weights that a finished phase leaves. Received: no file {path}. Train it first.")
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def name_variables(backbone: keras.Model, head: keras.Model) -> Variables:
+    """Name every weight of a classifier by position ("backbone/37/0", "head/1"): unlike Keras's own names, which count
+    up within a process, these are the same in every process."""
+    named = {
+        f"backbone/{layer}/{index}": variable
+        for layer, member in enumerate(backbone.layers)
+        for index, variable in enumerate(member.weights)
+    }
+    return named | {f"head/{index}": variable for index, variable in enumerate(head.weights)}
+
+
+def trainable(named: Variables) -> Variables:
+    """Keep those named weights that train."""
+    return {name: variable for name, variable in named.items() if variable.trainable}
+
+
+def read_variables(named: Variables) -> Arrays:
+    """Copy the values of named variables."""
+    return {name: np.array(variable) for name, variable in named.items()}
+
+
+def write_variables(named: Variables, arrays: Mapping[str, np.ndarray]) -> None:
+    """Assign `arrays` to the variables of the same names; raise RunError unless every array fits one."""
+    for name, array in arrays.items():
+        if name not in named or tuple(named[name].shape) != array.shape:
+            raise RunError(
+                f"Expected weights that fit this model. Received: {name!r} of shape {array.shape}, which has no place "
+                "in it. The run was made by another version; train it again."
+            )
+        named[name].assign(array)
+
+
+def save_snapshot(path: Path, model: keras.Model, standing: Standing, best: Arrays) -> None:
+    """Write all that a resumed phase needs to go on as if nothing had happened: trained and random-seed variables,
+    the optimizer's, how the phase stands, and the best weights unless they are the present ones."""
+    arrays = {f"now/{index}": np.array(variable) for index, variable in enumerate(_state(model))}
+    if standing.best_epoch != standing.epoch:
+        arrays |= {f"best/{name}": array for name, array in best.items()}
+    save_arrays(path, arrays | {"standing": np.array(json.dumps(asdict(standing)))})
+
+
+def load_snapshot(path: Path, model: keras.Model) -> tuple[Standing, Arrays] | None:
+    """Restore `model` and its optimizer; return how the phase stood and its best weights, or None without a file.
+
+    The best weights are empty where the present ones are the best.
+    """
+    if not path.exists():
+        return None
+    arrays = load_arrays(path)
+    for index, variable in enumerate(_state(model)):
+        variable.assign(arrays[f"now/{index}"])
+    standing = Standing(**json.loads(str(arrays["standing"])))
+    best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
+    return standing, best
+
+
+def _state(model: keras.Model) -> list[Any]:
+    model.optimizer.build(model.trainable_variables)
+    seeds = [variable for variable in model.variables if "seed_generator" in variable.path]
+    return [*model.trainable_variables, *seeds, *model.optimizer.variables]

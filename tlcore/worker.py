@@ -1,0 +1,62 @@
+"""The process that trains: `python -m tlcore.worker RUN` does the job that waits for a run, alone on the device."""
+
+import argparse
+import os
+import time
+
+from filelock import FileLock, Timeout
+
+from tlcore.errors import RunError
+from tlcore.reporter import Reporter, reporting
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+LOOK_AGAIN_S = 0.5
+
+
+def work(store: Store, run_id: str) -> None:
+    """Do the job that was recorded last for a run, in this process; the store tells how it ended.
+
+    Runs share one device, so that a job first waits until no other holds it.
+    """
+    job = store.latest_job(run_id)
+    if job is None or job.status != "starting":
+        raise RunError(f"Expected a run whose job waits to start. Received: {run_id!r}. Start or resume it first.")
+    with reporting(store, job.id) as reporter:
+        device = _wait_for_device(reporter)
+        try:
+            reporter.progress("starting TensorFlow", 0, 0)
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+            from tlcore.devices import configure_device
+
+            store.add_facts(run_id, {"device": configure_device()})
+            from tlcore.training import fine_tune, train_head
+
+            {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
+        finally:
+            device.release()
+
+
+def _wait_for_device(reporter: Reporter) -> FileLock:
+    lock = FileLock(reporter.store.workspace.device_lock)
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            return lock
+        except Timeout:
+            reporter.check_stop()
+            reporter.progress("waiting for another run to end", 0, 0)
+            time.sleep(LOOK_AGAIN_S)
+
+
+def main() -> None:
+    """Read the run's id from the command line and do its job."""
+    parser = argparse.ArgumentParser(description="Do the job that waits for a run.")
+    parser.add_argument("run")
+    parser.add_argument("--workspace")
+    arguments = parser.parse_args()
+    work(Store(open_workspace(arguments.workspace)), arguments.run)
+
+
+if __name__ == "__main__":
+    main()
