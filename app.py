@@ -1,0 +1,53 @@
+"""The server: Streamlit over the navigation script, the upload and picture routes, and the guard on host names.
+
+Run it with `streamlit run app.py`, or `streamlit run app.py -- --workspace DIR` to keep everything elsewhere.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from pages.ui import failure, upload
+from pages.ui.guard import HostGuard
+from pages.ui.routes import ROUTES, refuse
+from tlcore import datasets, jobs
+from tlcore.store import Store
+from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
+
+
+def choose_workspace(arguments: list[str]) -> None:
+    """Make `--workspace DIR` the workspace of this server and of every process that it starts."""
+    parser = argparse.ArgumentParser(prog="streamlit run app.py --")
+    parser.add_argument("--workspace", type=Path, help="folder that holds everything Thaw keeps")
+    workspace = parser.parse_args(arguments).workspace
+    if workspace is not None:
+        os.environ[ENVIRONMENT_VARIABLE] = str(workspace.expanduser().resolve())
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Tell the truth about jobs whose process died while no server was there, and clear what they left behind."""
+    store = Store(open_workspace())
+    jobs.reconcile(store)
+    datasets.sweep(store)
+    upload.sweep(store)
+    yield
+
+
+if Path(sys.argv[0]).name == Path(__file__).name:
+    choose_workspace(sys.argv[1:])
+
+app = st.App(
+    Path(__file__).parent / "pages" / "ui" / "navigation.py",
+    lifespan=lifespan,
+    routes=ROUTES,
+    middleware=[Middleware(HostGuard)],
+    on_script_error=failure.show,
+    exception_handlers={upload.UploadRefused: refuse},
+)

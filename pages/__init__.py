@@ -1,0 +1,1 @@
+"""The dashboard: one thin page a step; what pages share lies in `pages.ui`."""

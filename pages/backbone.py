@@ -1,0 +1,108 @@
+"""The Backbone page: the table of pretrained networks, the choice, and the device that will do the work."""
+
+import streamlit as st
+
+from pages.ui import amounts, selection, steps
+from pages.ui.live import POLL_S
+from tlcore import devices
+from tlcore.backbones import BACKBONES, Backbone
+from tlcore.devices import DeviceReport
+from tlcore.weights import is_local
+from tlcore.workspace import Workspace
+
+
+def draw_table() -> None:
+    """Draw every backbone with the facts to choose by."""
+    rows = [
+        {
+            "name": row.title,
+            "input": f"{row.input_size} × {row.input_size}",
+            "parameters": amounts.millions(row.parameters),
+            "layers": row.layers,
+            "ImageNet top-1": row.imagenet_top1,
+            "weights": "on this machine" if is_local(row) else f"download, {row.download_mb:g} MB",
+            "source of the accuracy": row.accuracy_url,
+        }
+        for row in BACKBONES.values()
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        alt="Backbones with input size, parameters, layers, ImageNet accuracy and where the weights are",
+        column_config={
+            "ImageNet top-1": st.column_config.NumberColumn(format="%.1f%%"),
+            "source of the accuracy": st.column_config.LinkColumn(display_text=r"https://([^/]+)"),
+        },
+    )
+
+
+def pick_backbone() -> Backbone:
+    """Draw the choice and return it."""
+    names = list(BACKBONES)
+    picked = st.radio(
+        "Backbone",
+        names,
+        index=names.index(selection.backbone().name),
+        format_func=lambda name: BACKBONES[name].title,
+        horizontal=True,
+        key="backbone picker",
+    )
+    selection.choose("backbone", picked)
+    return BACKBONES[picked]
+
+
+def draw_choice(row: Backbone) -> None:
+    """Say what the chosen backbone brings, and how its weights come to this machine."""
+    st.markdown(
+        f"**{row.title}** sees {row.input_size} × {row.input_size} pixels through {row.layers} layers with "
+        f"{amounts.millions(row.parameters)} parameters. It names {row.imagenet_top1:.1f}% of ImageNet's photos right."
+    )
+    st.caption(f"Source of the accuracy: {row.accuracy_source}.")
+    if is_local(row):
+        st.caption(":material/check: Its weights are on this machine: nothing needs to be downloaded.")
+    else:
+        st.info(
+            f"The weights of {row.title} are not on this machine yet. They are downloaded once "
+            f"({row.download_mb:g} MB) when you start training; without internet, choose one that is on this machine.",
+            icon=":material/download:",
+        )
+
+
+def draw_device(workspace: Workspace) -> None:
+    """Draw which device TensorFlow will use; it is found out in a process of its own, so that this page stays light."""
+    if devices.read_report(workspace) is None and not st.session_state.get("device probe"):
+        st.session_state["device probe"] = True
+        devices.start_probe(workspace)
+
+    @st.fragment(run_every=POLL_S if devices.read_report(workspace) is None else None)
+    def panel() -> None:
+        report = devices.read_report(workspace)
+        if report is None:
+            st.caption("Finding out which device TensorFlow will use; this takes some seconds…")
+        else:
+            _draw_report(report)
+
+    st.subheader("Which device", anchor=False)
+    panel()
+    if devices.read_report(workspace) and st.button("Look again", icon=":material/refresh:", type="tertiary"):
+        devices.start_probe(workspace)
+        st.toast("Looking again; the answer appears here in some seconds.")
+
+
+def _draw_report(report: DeviceReport) -> None:
+    with st.container(border=True):
+        st.markdown(f"**Training will run on the {report.device}**")
+        st.text(f"{report.name} · TensorFlow {report.tensorflow_version}")
+        if report.reason:
+            st.text(f"{report.reason} {report.remedy}")
+
+
+steps.heading("backbone")
+st.markdown(
+    "A backbone has learnt from 1.3 million photos (ImageNet) what edges, fur, wheels and petals look like. "
+    "The first one works offline and is a good start; larger ones see more and take longer."
+)
+draw_table()
+draw_choice(pick_backbone())
+draw_device(selection.store().workspace)
+steps.onward("head", "On to step 3: teach the head")

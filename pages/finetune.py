@@ -1,0 +1,179 @@
+"""The Fine-tune page (phase 2): how many top layers to unfreeze, and the training that follows."""
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import amounts, figures, live, selection, steps
+from pages.ui.names import sentence
+from tlcore import jobs
+from tlcore.advice import best_epoch, expected_epoch_seconds, refuse_fine_tune
+from tlcore.anatomy import summarise_depth
+from tlcore.records import Job, Run
+from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.store import Store
+
+DEFAULTS = FineTuneSettings()
+RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
+BATCHES = (8, 16, 32, 64, 128)
+
+
+def draw_depth(store: Store, run: Run, layers: list[dict[str, Any]]) -> int:
+    """Draw the slider with what it means, live; return how many top layers to unfreeze."""
+    top = st.slider(
+        "Top layers of the backbone to unfreeze",
+        0,
+        len(layers),
+        min(_last_settings(run).layers, len(layers)),
+        key=f"depth {run.id}",
+        help="Counted from the output. 0 keeps the whole backbone frozen; the more, the slower and the riskier.",
+    )
+    st.plotly_chart(
+        figures.blocks(layers, top),
+        key=f"blocks {run.id}",
+        config={"displayModeBar": False},
+        alt=f"The backbone's blocks from the output; the first {top} layers are unfrozen",
+    )
+    depth = summarise_depth(layers, top)
+    if depth.first_unfrozen:
+        st.markdown(
+            f"From **{sentence(str(depth.block))}** upwards; the first unfrozen layer is "
+            f"**{sentence(depth.first_unfrozen)}**. Everything below stays as it is."
+        )
+    else:
+        st.markdown("Nothing is unfrozen: only the head goes on training, at the lower rate.")
+    seconds = expected_epoch_seconds(run.facts, layers, top, _training_images(store, run))
+    with st.container(horizontal=True):
+        st.metric("Trainable parameters", amounts.millions(depth.trainable_parameters), border=True, width=170)
+        st.metric("BatchNorm kept frozen", depth.frozen_batch_norms, border=True, width=170)
+        st.metric("Time an epoch, about", amounts.duration(seconds), border=True, width=170)
+    st.caption(
+        "BatchNorm layers keep ImageNet's statistics; letting a small data set rewrite them spoils the backbone."
+    )
+    return top
+
+
+def ask_settings(top: int) -> FineTuneSettings:
+    """Draw the options and return the settings they make."""
+    rate = st.select_slider(
+        "Learning rate",
+        RATES,
+        DEFAULTS.learning_rate,
+        format_func=lambda each: f"{each:g}",
+        help="10 to 100 times below the head's, so that the backbone is adjusted rather than overwritten.",
+    )
+    with st.expander("Options", icon=":material/tune:"):
+        left, middle, right = st.columns(3)
+        epochs = left.number_input("Epochs, at most", 1, 1000, DEFAULTS.epochs)
+        batch = middle.select_slider("Batch size", BATCHES, DEFAULTS.batch_size)
+        patience = right.number_input("Patience (early stopping)", 1, 1000, DEFAULTS.patience)
+    return FineTuneSettings(top, int(epochs), batch, rate, int(patience))
+
+
+def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) -> None:
+    """Draw the choice of layers, the guard and the Start button; only this part runs again as the slider moves."""
+
+    @st.fragment
+    def plan() -> None:
+        settings = ask_settings(draw_depth(store, run, layers))
+        refusal = refuse_fine_tune(store.epochs(run.id), HeadSettings.from_json(run.head), settings)
+        insist = False
+        if refusal:
+            st.warning(sentence(refusal), icon=":material/warning:")
+            insist = st.checkbox("I know what I am doing; start anyway", key=f"insist {run.id}")
+        with st.container(horizontal=True):
+            start = st.button(
+                "Start fine-tuning",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=bool(refusal) and not insist,
+            )
+            cut_short = job.kind == "fine_tune" and job.status in ("stopped", "failed")
+            resume = cut_short and st.button("Resume", icon=":material/resume:")
+        if start:
+            selection.choose("run", jobs.start_fine_tune(store, run.id, _insisting(settings, insist)))
+            st.rerun()
+        if resume:
+            jobs.resume(store, run.id)
+            st.rerun()
+
+    plan()
+
+
+def draw_training(store: Store, run: Run, job: Job) -> None:
+    """Draw how the run stands, over both phases."""
+
+    def draw(present: Job) -> None:
+        if present.active:
+            live.progress(present, "images")
+        elif present.kind == "fine_tune":
+            live.ending(present)
+        live.curve(run.id, store.epochs(run.id))
+
+    st.subheader("Training", anchor=False)
+    if not job.active:
+        draw_result(store, run)
+    live.follow(store, job, draw)
+    live.downloads(run.id, store.epochs(run.id))
+
+
+def draw_result(store: Store, run: Run) -> None:
+    """Say which phase's model is the run's result, and why."""
+    epochs = store.epochs(run.id)
+    head, tuned = best_epoch(epochs, 1), best_epoch(epochs, 2)
+    if head is None or tuned is None:
+        return
+    before, after = amounts.percent(head.val_accuracy), amounts.percent(tuned.val_accuracy)
+    if run.result_phase == 2:
+        st.success(
+            f"Fine-tuning raised validation accuracy from **{before}** to **{after}** (epoch {tuned.epoch}): the "
+            "fine-tuned model is this run's result."
+            if after != before
+            else f"Fine-tuning kept validation accuracy at **{after}** with a lower loss ({head.val_loss:.3f} to "
+            f"{tuned.val_loss:.3f}): the fine-tuned model is this run's result.",
+            icon=":material/check_circle:",
+        )
+    else:
+        st.info(
+            f"Fine-tuning did not help: it reached **{after}** on validation, and the head alone had **{before}**. "
+            "The model of phase 1 stays this run's result. Try fewer layers or a smaller learning rate.",
+            icon=":material/undo:",
+        )
+
+
+def _training_images(store: Store, run: Run) -> int:
+    parts = json.loads((store.workspace.run(run.id) / "split.json").read_text())
+    return len(parts["training"])
+
+
+def _last_settings(run: Run) -> FineTuneSettings:
+    return FineTuneSettings.from_json(run.fine_tune) if run.fine_tune else DEFAULTS
+
+
+def _insisting(settings: FineTuneSettings, insist: bool) -> FineTuneSettings:
+    return FineTuneSettings(
+        settings.layers, settings.epochs, settings.batch_size, settings.learning_rate, settings.patience, insist
+    )
+
+
+steps.heading("finetune")
+kept = selection.store()
+present_run = selection.run(kept)
+latest = kept.latest_job(present_run.id) if present_run else None
+if present_run is None or latest is None:
+    steps.missing("head", "Fine-tuning starts from a trained head.", "First teach the head (phase 1)")
+elif present_run.result_phase is None:
+    steps.missing("head", "The head of this run has not been trained yet.", "Go to step 3: teach the head")
+else:
+    selection.run_picker(kept, present_run)
+    if latest.active:
+        if st.button("Stop", icon=":material/stop:", disabled=latest.stop_requested):
+            jobs.request_stop(kept, present_run.id)
+            st.rerun()
+    else:
+        anatomy = json.loads((kept.workspace.run(present_run.id) / "layers.json").read_text())
+        draw_plan(kept, present_run, anatomy, latest)
+    draw_training(kept, present_run, latest)
+    if not latest.active:
+        steps.onward("mistakes", "On to step 5: look at the mistakes")

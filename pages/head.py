@@ -1,0 +1,154 @@
+"""The Head page (phase 1): start, watch, stop and resume the training of the head on the frozen backbone."""
+
+import streamlit as st
+
+from pages.ui import amounts, live, selection, steps
+from pages.ui.names import literal
+from tlcore import jobs
+from tlcore.advice import best_epoch
+from tlcore.backbones import Backbone
+from tlcore.records import Dataset, Job, Run
+from tlcore.settings import AUGMENTATIONS, OUTPUTS, HeadSettings
+from tlcore.splits import recommend_image_size
+from tlcore.store import Store
+
+DEFAULTS = HeadSettings()
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+BATCHES = (8, 16, 32, 64, 128, 256)
+HIDDEN = (0, 64, 128, 256, 512)
+AUGMENTATION_WORDS = {
+    "none": "None (fastest)",
+    "light": "Light: cached views, mirrored, shifted, brighter and darker",
+    "light-unmirrored": "Light, never mirrored: for text, digits, left and right",
+}
+OUTPUT_WORDS = {"softmax": "Softmax, one unit a class", "sigmoid": "Sigmoid, one unit for two classes"}
+
+
+def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
+    """Draw the options and return the settings they make."""
+    recommended = recommend_image_size(store.images(dataset.id), row.input_size)
+    with st.expander("Options", icon=":material/tune:"):
+        left, right = st.columns(2)
+        epochs = left.number_input("Epochs, at most", 1, 1000, DEFAULTS.epochs, help="Training stops sooner by itself.")
+        patience = right.number_input(
+            "Patience (early stopping)", 1, 1000, DEFAULTS.patience, help="Epochs without a better validation loss."
+        )
+        rate = left.select_slider("Learning rate", RATES, DEFAULTS.learning_rate, format_func=lambda each: f"{each:g}")
+        batch = right.select_slider("Batch size", BATCHES, DEFAULTS.batch_size)
+        dropout = left.slider("Dropout", 0.0, 0.9, DEFAULTS.dropout, 0.05)
+        hidden = right.selectbox(
+            "Hidden layer", HIDDEN, format_func=lambda units: f"{units} units" if units else "None"
+        )
+        share = left.slider("Validation share", 0.05, 0.5, DEFAULTS.validation_split, 0.05, format="percent")
+        size = right.number_input(
+            "Image size (pixels)",
+            row.min_size,
+            1024,
+            recommended,
+            help=f"The backbone learnt at {row.input_size}; smaller is faster. {recommended} suits this data set.",
+            key=f"image size {dataset.id} {row.name}",
+        )
+        augmentation = left.selectbox("Augmentation", AUGMENTATIONS, format_func=AUGMENTATION_WORDS.__getitem__)
+        outputs = OUTPUTS if len(dataset.classes) == 2 else OUTPUTS[:1]
+        output = right.selectbox("Output", outputs, format_func=OUTPUT_WORDS.__getitem__)
+        seed = left.number_input(
+            "Seed", 0, 2**31 - 1, DEFAULTS.seed, help="The same seed gives the same split and run."
+        )
+    return HeadSettings(
+        backbone=row.name,
+        image_size=int(size),
+        epochs=int(epochs),
+        batch_size=batch,
+        learning_rate=rate,
+        dropout=dropout,
+        hidden_units=hidden,
+        output=output,
+        seed=int(seed),
+        validation_split=share,
+        augmentation=augmentation,
+        patience=int(patience),
+    )
+
+
+def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
+    """Draw Start, or Stop while a run of this data set is going on, and Resume where one was cut short."""
+    job = store.latest_job(run.id) if run else None
+    if run and job and job.active:
+        if st.button("Stop", icon=":material/stop:", disabled=job.stop_requested):
+            jobs.request_stop(store, run.id)
+            st.rerun()
+        return
+    row = selection.backbone()
+    settings = ask_settings(store, dataset, row)
+    with st.container(horizontal=True):
+        if st.button("Start training", type="primary", icon=":material/play_arrow:"):
+            selection.choose("run", jobs.start_head(store, dataset.id, settings))
+            st.rerun()
+        if run and resumable(job) and st.button("Resume", icon=":material/resume:"):
+            jobs.resume(store, run.id)
+            st.rerun()
+
+
+def resumable(job: Job | None) -> bool:
+    """Say whether a phase 1 was cut short and can go on."""
+    return job is not None and job.kind == "head" and job.status in ("stopped", "failed")
+
+
+def draw_run(store: Store, run: Run) -> None:
+    """Draw how a run stands: its progress, its curve, its result."""
+    job = store.latest_job(run.id)
+    if job is None:
+        return
+
+    def draw(present: Job) -> None:
+        if present.active:
+            live.progress(present, "images")
+        elif present.kind == "head":
+            live.ending(present)
+        epochs = [epoch for epoch in store.epochs(run.id) if present.kind == "head" or epoch.phase == 1]
+        live.curve(run.id, epochs)
+
+    st.subheader("Training", anchor=False)
+    selection.run_picker(store, run)
+    if job.active and job.kind == "fine_tune":
+        steps.onward("finetune", "This run is being fine-tuned now: watch it on step 4")
+    if not job.active:
+        draw_result(store, run)
+    live.follow(store, job, draw)
+    live.downloads(run.id, store.epochs(run.id))
+    if not job.active and run.result_phase is not None:
+        steps.onward("finetune", "On to step 4: unfreeze the top layers")
+
+
+def draw_result(store: Store, run: Run) -> None:
+    """Say in plain words how good the head is."""
+    epochs = store.epochs(run.id)
+    best = best_epoch(epochs, 1)
+    if run.result_phase is None or best is None:
+        return
+    trained = sum(1 for epoch in epochs if epoch.phase == 1)
+    st.success(
+        f"The head gets **{amounts.percent(best.val_accuracy)}** of the validation images right "
+        f"(validation loss {best.val_loss:.3f}). The best of {amounts.count(trained, 'epoch')} was number "
+        f"{best.epoch}, and its weights are kept.",
+        icon=":material/check_circle:",
+    )
+
+
+steps.heading("head")
+kept = selection.store()
+present_run = selection.run(kept)
+dataset_shown = selection.dataset(kept)
+if dataset_shown is None:
+    steps.missing("data", "The head needs photos to learn from.", "First add a data set")
+else:
+    name = selection.backbone().title
+    st.markdown(
+        f"{literal(dataset_shown.name)}: {amounts.count(dataset_shown.accepted, 'image')} in "
+        f"{amounts.count(len(dataset_shown.classes), 'class', 'classes')}, seen through **{name}**."
+    )
+    draw_controls(kept, dataset_shown, present_run)
+    if present_run:
+        draw_run(kept, present_run)
+    else:
+        st.caption("Nothing has been trained on this data set yet. The defaults are a good start.")

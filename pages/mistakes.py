@@ -1,0 +1,185 @@
+"""The Mistakes page: the images that the model gets wrong, surest errors first, and what is taken for what."""
+
+import math
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import amounts, figures, pictures, selection, steps
+from pages.ui.names import csv, literal, visible
+from pages.ui.pictures import Card
+from tlcore.errors import RunError
+from tlcore.evaluation import Predictions, confusion, find_mistakes, read_predictions
+from tlcore.gallery import Card as GalleryCard
+from tlcore.gallery import draw_gallery
+from tlcore.records import Run
+from tlcore.store import Store
+
+CARDS_A_PAGE = 12
+MOST_IN_GALLERY = 200
+ANY = "any class"
+COLUMNS = ("image", "true", "predicted", "confidence", "true_confidence", "confidence_gap")
+
+
+def list_cards(predictions: Predictions, true: str | None, predicted: str | None) -> list[Card]:
+    """List what the filters leave: mistakes, or where both filters name one class the images it gets right."""
+    if true is not None and true == predicted:
+        return _right(predictions, true)
+    return [
+        Card(each.image_id, each.name, each.true, each.predicted, each.confidence, each.true_confidence)
+        for each in find_mistakes(predictions)
+        if true in (None, each.true) and predicted in (None, each.predicted)
+    ]
+
+
+def draw_matrix(run: Run, predictions: Predictions, matrix: np.ndarray) -> None:
+    """Draw the confusion matrix; a click on a cell sets both filters to it."""
+    key = f"confusion {run.id}"
+
+    def open_cell() -> None:
+        points = st.session_state[key].selection.points
+        if points:
+            true, predicted = points[0]["customdata"]
+            st.session_state[f"true of {run.id}"] = predictions.labels[true]
+            st.session_state[f"predicted of {run.id}"] = predictions.labels[predicted]
+
+    st.plotly_chart(
+        figures.confusion(predictions.labels, matrix),
+        key=key,
+        on_select=open_cell,
+        selection_mode="points",
+        config={"displayModeBar": False},
+        alt="Confusion matrix: rows are true classes, columns predicted classes",
+    )
+    st.caption("Click a cell to see its images below. The diagonal holds those that the model gets right.")
+
+
+def ask_filters(run: Run, labels: list[str]) -> tuple[str | None, str | None]:
+    """Draw the filters by class and return them; None stands for any class."""
+    left, right = st.columns(2)
+    true = left.selectbox(
+        "True class",
+        [None, *labels],
+        format_func=lambda each: ANY if each is None else visible(each),
+        key=f"true of {run.id}",
+    )
+    predicted = right.selectbox(
+        "Predicted class",
+        [None, *labels],
+        format_func=lambda each: ANY if each is None else visible(each),
+        key=f"predicted of {run.id}",
+    )
+    return true, predicted
+
+
+def draw_cards(run: Run, cards: list[Card]) -> None:
+    """Draw the cards, twelve a page."""
+    pages = max(1, math.ceil(len(cards) / CARDS_A_PAGE))
+    page = st.pagination(pages, key=f"cards of {run.id} {len(cards)}") if pages > 1 else 1
+    pictures.cards(run.dataset_id, cards[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE])
+
+
+def draw_downloads(store: Store, run: Run, cards: list[Card]) -> None:
+    """Draw the downloads of what is shown: a picture with the labels burned in, and a table."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "Gallery as PNG",
+            lambda: _gallery(store, run, cards[:MOST_IN_GALLERY]),
+            file_name=f"{run.id}-mistakes.png",
+            mime="image/png",
+            icon=":material/image:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Table as CSV",
+            csv([_row(card) for card in cards], COLUMNS),
+            file_name=f"{run.id}-mistakes.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    if len(cards) > MOST_IN_GALLERY:
+        st.caption(f"The PNG holds the first {MOST_IN_GALLERY} of {len(cards):,}; the CSV holds all.")
+
+
+def _right(predictions: Predictions, label: str) -> list[Card]:
+    number = predictions.labels.index(label)
+    rows = np.flatnonzero((predictions.true == number) & (predictions.predicted == number))
+    shares = predictions.probabilities[:, number]
+    doubtful_first = sorted(rows, key=lambda row: shares[row])
+    return [
+        Card(
+            predictions.images[row].id,
+            predictions.images[row].name,
+            label,
+            label,
+            float(shares[row]),
+            float(shares[row]),
+        )
+        for row in doubtful_first
+    ]
+
+
+def _row(card: Card) -> dict[str, object]:
+    return {
+        "image": card.name,
+        "true": card.true,
+        "predicted": card.predicted,
+        "confidence": round(card.confidence, 4),
+        "true_confidence": round(card.true_confidence, 4),
+        "confidence_gap": round(card.confidence - card.true_confidence, 4),
+    }
+
+
+def _gallery(store: Store, run: Run, cards: list[Card]) -> bytes:
+    suffixes = {image.id: image.suffix for image in store.images(run.dataset_id)}
+    return draw_gallery(
+        f"{store.dataset(run.dataset_id).name}: {amounts.count(len(cards), 'image')}",
+        [
+            GalleryCard(
+                store.workspace.image(run.dataset_id, card.image_id, suffixes[card.image_id]),
+                card.true,
+                card.predicted,
+                f"{card.confidence:.0%} against {card.true_confidence:.0%}",
+            )
+            for card in cards
+        ],
+    )
+
+
+def draw_run(store: Store, run: Run) -> None:
+    """Draw the whole page for a run that has a model."""
+    selection.run_picker(store, run)
+    predictions = read_predictions(store, run)
+    wrong = int((predictions.true != predictions.predicted).sum())
+    words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    st.markdown(
+        f"On {literal(store.dataset(run.dataset_id).name)} the {words} gets "
+        f"**{amounts.percent(predictions.accuracy)}** of {amounts.count(len(predictions.images), 'validation image')} "
+        f"right and **{wrong:,}** wrong."
+    )
+    draw_matrix(run, predictions, confusion(predictions))
+    true, predicted = ask_filters(run, predictions.labels)
+    cards = list_cards(predictions, true, predicted)
+    right = true is not None and true == predicted
+    st.subheader("These it gets right" if right else "Worst mistakes first", anchor=False)
+    if not cards:
+        st.info("No image here. Choose other classes." if wrong else "Not one mistake on the validation images.")
+        return
+    st.caption(
+        "The least sure first." if right else "Largest gap first: p(predicted) minus p(true), the confidence gap."
+    )
+    draw_cards(run, cards)
+    draw_downloads(store, run, cards)
+
+
+steps.heading("mistakes")
+kept = selection.store()
+present_run = selection.run(kept)
+if present_run is None:
+    steps.missing("head", "Mistakes are made by a trained model.", "First teach the head (phase 1)")
+else:
+    try:
+        draw_run(kept, present_run)
+    except RunError:
+        steps.missing("head", "This run has no model yet.", "Go to step 3: teach the head")

@@ -1,0 +1,41 @@
+"""The drop zone: a component that takes a dragged folder, keeps its class folders and sends it to the upload route."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import upload
+from tlcore.workspace import Workspace
+
+FOLDER = Path(__file__).parent
+KEY = "upload ticket"
+
+_component = st.components.v2.component(
+    "thaw_drop_zone",
+    html=(FOLDER / "drop_zone.html").read_text(encoding="utf-8"),
+    css=(FOLDER / "drop_zone.css").read_text(encoding="utf-8"),
+    js=(FOLDER / "drop_zone.js").read_text(encoding="utf-8"),
+)
+
+
+def drop_zone(workspace: Workspace) -> str | None:
+    """Draw the drop zone; return the id of the import job that an upload has just started, else None."""
+    ticket: upload.Ticket | None = st.session_state.get(KEY)
+    if ticket is None or not upload.is_open(workspace, ticket.upload_id):
+        ticket = st.session_state[KEY] = upload.open_upload(workspace)
+    result = _component(
+        key="drop zone",
+        data={
+            "url": f"/thaw/upload/{ticket.upload_id}",
+            "token": ticket.token,
+            "max_files": upload.MAX_FILES,
+            "max_image_bytes": upload.MAX_IMAGE_BYTES,
+            "max_zip_bytes": upload.MAX_ZIP_BYTES,
+        },
+        on_uploaded_change=lambda: None,
+        on_abandoned_change=lambda: None,
+    )
+    if result.abandoned and result.abandoned.endswith(ticket.upload_id):
+        upload.discard(workspace, ticket.upload_id)
+        st.rerun()
+    return result.uploaded

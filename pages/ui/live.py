@@ -1,0 +1,101 @@
+"""Shows a job as it goes on: its stage, progress, rate and time left, its curve, and how it ended."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.ui import amounts, figures
+from pages.ui.names import csv, sentence
+from tlcore import jobs
+from tlcore.records import Epoch, Job
+from tlcore.store import Store
+
+POLL_S = 1.0
+EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+
+
+def follow(store: Store, job: Job, draw: Callable[[Job], None]) -> None:
+    """Draw a job once a second while it is active, and run the whole page again when it has ended."""
+
+    @st.fragment(run_every=POLL_S if job.active else None)
+    def panel() -> None:
+        jobs.reconcile(store)
+        present = store.job(job.id)
+        if job.active and not present.active:
+            st.rerun()
+        draw(present)
+
+    panel()
+
+
+def progress(job: Job, noun: str) -> None:
+    """Draw the stage of an active job with its counts; `noun` is what it counts ("images")."""
+    stage = (job.stage[:1].upper() + job.stage[1:]).removesuffix(" (bytes)")
+    share = min(job.done / job.total, 1.0) if job.total else 0.0
+    st.progress(share, text=sentence(" · ".join([stage, *_counts(job, noun)])))
+    if job.stop_requested:
+        st.caption("Stopping after the present step…")
+    if jobs.silent(job):
+        st.warning(
+            "Nothing has been heard of the process for more than 15 seconds: it is suspended, or the computer is "
+            "overloaded. It goes on by itself when it can.",
+            icon=":material/hourglass_empty:",
+        )
+
+
+def ending(job: Job) -> None:
+    """Say in words how a job ended, where it did not simply finish."""
+    if job.status == "failed":
+        st.error(sentence(job.error or "The process ended without saying why."), icon=":material/error:")
+    elif job.status == "stopped":
+        st.info(
+            "Stopped, as you asked. Everything up to the last finished epoch is kept.", icon=":material/stop_circle:"
+        )
+
+
+def curve(run_id: str, epochs: list[Epoch]) -> None:
+    """Draw the learning curve of a run, or a friendly word before its first epoch, with its numbers as CSV."""
+    if not epochs:
+        st.caption("The curve appears here with the first epoch.")
+        return
+    last = epochs[-1]
+    st.plotly_chart(
+        figures.learning_curve(epochs),
+        key=f"curve {run_id}",
+        config=figures.MODE_BAR,
+        alt=(
+            f"Accuracy and loss over {len(epochs)} epochs. Last epoch: validation accuracy "
+            f"{amounts.percent(last.val_accuracy)}, validation loss {last.val_loss:.3f}."
+        ),
+    )
+
+
+def downloads(run_id: str, epochs: list[Epoch]) -> None:
+    """Draw the download of a run's epochs as CSV; the figure itself is saved from its mode bar."""
+    if epochs:
+        rows = [{column: getattr(epoch, column) for column in EPOCH_COLUMNS} for epoch in epochs]
+        st.download_button(
+            "Epochs as CSV",
+            csv(rows, EPOCH_COLUMNS),
+            file_name=f"{run_id}-epochs.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _counts(job: Job, noun: str) -> list[str]:
+    if not job.total:
+        return []
+    scale, unit = _unit(job.stage, noun)
+    words = [f"{job.done / scale:,.0f} of {job.total / scale:,.0f} {unit}"]
+    if job.rate > 0:
+        words += [f"{job.rate / scale:,.1f} {unit}/s", f"{amounts.duration(job.seconds_left)} left"]
+    return words
+
+
+def _unit(stage: str, noun: str) -> tuple[float, str]:
+    """Return what a stage counts: epochs while training, megabytes while downloading, else `noun`."""
+    if stage.startswith("training"):
+        return 1, "epochs"
+    return (1e6, "MB") if "(bytes)" in stage else (1, noun)

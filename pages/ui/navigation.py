@@ -1,0 +1,19 @@
+"""The script that Streamlit runs for every visit: it finds the page, and catches what goes wrong on it."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import failure, selection, steps
+from tlcore import jobs
+from tlcore.errors import ThawError
+
+# A named icon would be fetched from a font server on the internet; a file of our own is not.
+st.set_page_config(page_title="Thaw", page_icon=str(Path(__file__).with_name("icon.svg")), layout="centered")
+page = st.navigation([steps.page(step.name) for step in steps.STEPS], position="top")
+selection.recall()
+try:
+    jobs.reconcile(selection.store())
+    page.run()
+except ThawError as problem:
+    failure.show(problem)

@@ -1,0 +1,62 @@
+"""Shows pictures in rows and cards: the browser fetches each from the server's picture route, so none is held here."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.ui.names import in_html
+from pages.ui.routes import picture_url
+from tlcore.records import Image
+
+STYLE = """<style>
+.thaw-strip { display: flex; gap: 0.4rem; overflow-x: auto; padding: 0.15rem 0 0.4rem; }
+.thaw-strip img { height: 72px; width: 72px; flex: none; object-fit: cover; border-radius: 8px; background: #8882; }
+.thaw-cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0.9rem; }
+.thaw-card { border: 1px solid #8885; border-radius: 10px; overflow: hidden; margin: 0; }
+.thaw-card img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; background: #8882; }
+.thaw-card dl { display: grid; grid-template-columns: auto 1fr auto; gap: 0.15rem 0.5rem; margin: 0.6rem 0.7rem;
+  padding: 0; }
+.thaw-card dt { margin: 0; font-weight: 400; opacity: 0.7; font-size: 0.8rem; }
+.thaw-card dd { margin: 0; font-size: 0.85rem; overflow-wrap: anywhere; font-weight: 600; }
+.thaw-card dd.share { text-align: end; font-weight: 400; font-variant-numeric: tabular-nums; }
+.thaw-card figcaption { padding: 0 0.7rem 0.6rem; font-size: 0.75rem; opacity: 0.7; overflow-wrap: anywhere; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A validation image and what the model said of it; confidences in 0..1."""
+
+    image_id: str
+    name: str
+    true: str
+    predicted: str
+    confidence: float
+    true_confidence: float
+
+
+def strip(dataset_id: str, images: Iterable[Image]) -> None:
+    """Draw thumbnails in one row that scrolls sideways."""
+    pictures = "".join(
+        f'<img loading="lazy" src="{picture_url("thumbnail", dataset_id, image.id)}" '
+        f'alt="{in_html(image.name)}" title="{in_html(image.name)}">'
+        for image in images
+    )
+    st.html(f'{STYLE}<div class="thaw-strip">{pictures}</div>')
+
+
+def cards(dataset_id: str, shown: Sequence[Card]) -> None:
+    """Draw one card for each image: the picture, its true class, the predicted one, and both confidences."""
+    st.html(f'{STYLE}<div class="thaw-cards">{"".join(_card(dataset_id, card) for card in shown)}</div>')
+
+
+def _card(dataset_id: str, card: Card) -> str:
+    rows = (("true", card.true, card.true_confidence), ("predicted", card.predicted, card.confidence))
+    facts = "".join(
+        f'<dt>{word}</dt><dd>{in_html(name)}</dd><dd class="share">{share:.0%}</dd>' for word, name, share in rows
+    )
+    return (
+        f'<figure class="thaw-card"><img loading="lazy" src="{picture_url("image", dataset_id, card.image_id)}" '
+        f'alt="{in_html(card.name)}"><dl>{facts}</dl><figcaption>{in_html(card.name)}</figcaption></figure>'
+    )

@@ -1,0 +1,108 @@
+"""The server's own routes beside Streamlit's: photos in (upload, finish) and pictures out (thumbnails)."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from pages.ui import upload
+from pages.ui.upload import UploadRefused
+from tlcore import jobs
+from tlcore.store import Store
+from tlcore.workspace import Workspace, open_workspace
+
+TOKEN_HEADER = "x-thaw-token"
+GENERATED_ID = re.compile(r"[a-z]+-[0-9a-f]{12}")
+FINISH_BYTES = 64 * 1024
+NAME_CHARACTERS = 200
+DAY_S = 24 * 3600
+
+
+async def receive_files(request: Request) -> JSONResponse:
+    """Stream one framed batch of files to the staging folder."""
+    folder = _authorised(request)
+    if (folder / upload.CLOSED_FILE).exists():
+        raise UploadRefused(409, "This upload is complete already. Reload the page to add more photos.")
+    try:
+        with upload.Unpacker(folder) as unpacker:
+            async for piece in request.stream():
+                if piece:
+                    await run_in_threadpool(unpacker.feed, piece)
+            return JSONResponse({"accepted": unpacker.finish()})
+    except ClientDisconnect:
+        raise UploadRefused(400, "The browser ended the request before its last file.") from None
+    except OSError as problem:
+        raise upload.explain_disk(problem) from problem
+
+
+async def finish_upload(request: Request) -> JSONResponse:
+    """Close an upload and start its import, so that a tab closed after the last byte loses nothing."""
+    folder = _authorised(request)
+    name = await _name(request)
+    upload.close(folder)
+    upload.COUNTS.forget(folder)
+    wanted = {"kind": "staged", "path": str(folder), "name": name}
+    return JSONResponse({"job": await run_in_threadpool(jobs.start_import, Store(_workspace()), wanted)})
+
+
+async def send_picture(request: Request) -> Response:
+    """Send the thumbnail or the normalised copy of one image; the ids are Thaw's own, so no name becomes a path."""
+    ids = request.path_params["dataset_id"], request.path_params["image_id"]
+    if all(GENERATED_ID.fullmatch(each) for each in ids):
+        workspace = _workspace()
+        candidates = {
+            "thumbnail": [workspace.thumbnail(*ids)],
+            "image": [workspace.image(*ids, suffix) for suffix in (".jpg", ".png")],
+        }
+        for path in candidates.get(request.path_params["kind"], []):
+            if path.is_file():
+                headers = {"cache-control": f"private, max-age={DAY_S}, immutable", "x-content-type-options": "nosniff"}
+                return FileResponse(path, headers=headers)
+    return JSONResponse({"error": "There is no such picture in this workspace."}, status_code=404)
+
+
+async def refuse(request: Request, problem: UploadRefused) -> JSONResponse:
+    """Answer a refused upload in plain words."""
+    return JSONResponse({"error": str(problem)}, status_code=problem.status)
+
+
+def picture_url(kind: str, dataset_id: str, image_id: str) -> str:
+    """Return the address of a "thumbnail" or an "image", relative to the server."""
+    return f"/thaw/{kind}/{dataset_id}/{image_id}"
+
+
+def _authorised(request: Request) -> Path:
+    origin = request.headers.get("origin")
+    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+        raise UploadRefused(403, "Photos are taken only from Thaw's own page. Open it at the server's address.")
+    token = request.headers.get(TOKEN_HEADER, "")
+    return upload.authorised(_workspace(), request.path_params["upload_id"], token)
+
+
+async def _name(request: Request) -> str:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > FINISH_BYTES:
+            raise UploadRefused(413, "Expected a short name for the data set. Received a longer text.")
+    try:
+        name = json.loads(body).get("name")
+    except (ValueError, AttributeError):
+        raise UploadRefused(400, 'Expected {"name": "..."} as JSON. Received something else.') from None
+    return name[:NAME_CHARACTERS] if isinstance(name, str) and name.strip() else "dropped photos"
+
+
+def _workspace() -> Workspace:
+    return open_workspace()
+
+
+ROUTES = [
+    Route("/thaw/upload/{upload_id}", receive_files, methods=["POST"]),
+    Route("/thaw/upload/{upload_id}/finish", finish_upload, methods=["POST"]),
+    Route("/thaw/{kind}/{dataset_id}/{image_id}", send_picture, methods=["GET"]),
+]

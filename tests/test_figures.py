@@ -1,0 +1,70 @@
+import numpy as np
+
+from pages.ui import figures
+from tlcore.records import Epoch
+
+
+def epoch(number: int, phase: int) -> Epoch:
+    return Epoch(number, phase, 1 / number, 1 - 1 / (number + 1), 1.1 / number, 0.9 - 0.5 / number, 0.2)
+
+
+def layers() -> list[dict[str, object]]:
+    return [{"block": block} for block in ("stem", "stem", "block 0", "block 1", "block 1", "head")]
+
+
+def test_learning_curve_draws_both_phases_and_marks_the_boundary():
+    figure = figures.learning_curve([epoch(1, 1), epoch(2, 1), epoch(3, 2)])
+    assert [list(trace.x) for trace in figure.data] == [[1, 2, 3]] * 4
+    assert list(figure.data[1].y) == [0.9 - 0.5, 0.9 - 0.25, 0.9 - 0.5 / 3]
+    boundaries = {shape.x0 for shape in figure.layout.shapes}
+    assert boundaries == {2.5}
+    assert figure.layout.annotations[0].text == "fine-tuning"
+
+
+def test_learning_curve_of_phase_one_has_no_boundary_and_a_constant_revision():
+    before, after = figures.learning_curve([epoch(1, 1)]), figures.learning_curve([epoch(1, 1), epoch(2, 1)])
+    assert not before.layout.shapes
+    assert before.layout.uirevision == after.layout.uirevision == "curve"
+
+
+def test_class_counts_are_sorted_capped_and_escaped():
+    many = {f"class {number}": number + 1 for number in range(60)} | {"<b>most</b>": 999}
+    figure = figures.class_counts(many)
+    assert len(figure.data[0].x) == figures.MOST_BARS
+    assert figure.data[0].x[0] == 999
+    assert figure.layout.yaxis.ticktext[0] == "&lt;b&gt;most&lt;/b&gt;"
+
+
+def test_blocks_colour_the_unfrozen_layers_from_the_output():
+    figure = figures.blocks(layers(), top=2)
+    drawn = [(bar.text[0], bar.x[0], bar.marker.color) for bar in figure.data]
+    assert drawn == [
+        ("head", 1, figures.UNFROZEN),
+        ("block 1", 1, figures.UNFROZEN),
+        ("block 1", 1, figures.FROZEN),
+        ("block 0", 1, figures.FROZEN),
+        ("stem", 2, figures.FROZEN),
+    ]
+
+
+def test_blocks_always_add_up_to_all_layers():
+    for top in range(len(layers()) + 1):
+        bars = figures.blocks(layers(), top).data
+        assert sum(bar.x[0] for bar in bars) == len(layers())
+        assert sum(bar.x[0] for bar in bars if bar.marker.color == figures.UNFROZEN) == top
+
+
+def test_confusion_has_a_point_to_click_for_each_cell_with_images():
+    matrix = np.array([[3, 1], [0, 2]])
+    figure = figures.confusion(["<i>a</i>", "b"], matrix)
+    heat, points = figure.data
+    assert [list(cell) for cell in points.customdata] == [[0, 0], [0, 1], [1, 1]]
+    assert list(points.x) == [0, 1, 1]
+    assert list(points.y) == [0, 0, 1]
+    assert np.allclose(np.asarray(heat.z), [[0.75, 0.25], [0, 1]])
+    assert "<i>" not in points.hovertext[0]
+
+
+def test_confusion_of_a_class_without_validation_images_divides_by_nothing():
+    figure = figures.confusion(["a", "b"], np.array([[0, 0], [0, 1]]))
+    assert np.isfinite(np.asarray(figure.data[0].z)).all()

@@ -1,0 +1,153 @@
+import dataclasses
+import os
+import time
+
+import pytest
+
+from tests.corpus import write_classes
+from tlcore import jobs
+from tlcore.errors import BackboneError, DatasetError, GuardError, RunError, SettingsError
+from tlcore.records import Epoch
+from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(open_workspace(tmp_path / "workspace"))
+    store.add_dataset("data-1", "Photos", "here", [], [], 0, [])
+    return store
+
+
+@pytest.fixture
+def run_id(store):
+    return store.add_run("data-1", "efficientnet-lite0", HeadSettings().to_json())
+
+
+def test_a_job_whose_process_never_came_is_failed_after_a_grace(store):
+    job_id = store.add_job("import", {})
+    jobs.reconcile(store)
+    assert store.job(job_id).status == "starting"
+    store.update_job(job_id, created_at=time.time() - jobs.STARTING_GRACE_S - 1)
+    jobs.reconcile(store)
+    assert store.job(job_id).status == "failed"
+
+
+def test_a_living_process_without_the_lock_is_not_the_job(store, run_id):
+    job_id = store.add_job("head", {}, "data-1", run_id)
+    store.update_job(job_id, status="running", pid=os.getpid())
+    jobs.reconcile(store)
+    assert store.job(job_id).status == "failed"
+    assert "press Resume" in store.job(job_id).error
+
+
+def test_a_job_that_ended_is_left_as_it_is(store, run_id):
+    job_id = store.add_job("head", {}, "data-1", run_id)
+    store.update_job(job_id, status="finished")
+    jobs.reconcile(store)
+    store.fail_job(job_id, "too late")
+    assert (store.job(job_id).status, store.job(job_id).error) == ("finished", None)
+
+
+def test_a_process_that_ends_at_once_is_found_out(store):
+    job_id = store.add_job("import", {})
+    jobs.launch(store, job_id, "tlcore.no_such_module", job_id)
+    log = store.workspace.job_log(job_id)
+    deadline = time.monotonic() + 10
+    while "No module named" not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_job_runs_in_a_session_of_its_own_and_logs_to_its_file(store, tmp_path):
+    folder = write_classes(tmp_path / "photos", {"rose": 2})
+    job_id = jobs.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
+    deadline = time.monotonic() + 30
+    while store.job(job_id).active:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert store.job(job_id).status == "finished"
+    assert store.workspace.job_log(job_id).read_text() == ""
+    assert store.job(job_id).pid != os.getpid()
+
+
+def test_silence_is_told(store):
+    job = store.job(store.add_job("import", {}))
+    assert not jobs.silent(job)
+    assert jobs.silent(dataclasses.replace(job, updated_at=time.time() - 16))
+    assert not jobs.silent(dataclasses.replace(job, updated_at=0, status="failed"))
+
+
+def test_a_busy_run_takes_no_second_job(store, run_id):
+    store.add_job("head", {}, "data-1", run_id)
+    for start in (lambda: jobs.resume(store, run_id), lambda: jobs.start_fine_tune(store, run_id, FineTuneSettings())):
+        with pytest.raises(RunError, match=r"running\. Stop it or wait"):
+            start()
+    assert store.run(run_id).fine_tune is None
+
+
+def test_a_finished_run_has_nothing_to_resume(store, run_id):
+    store.update_job(store.add_job("head", {}, "data-1", run_id), status="finished")
+    with pytest.raises(RunError, match="Start a new one"):
+        jobs.resume(store, run_id)
+
+
+def test_a_stop_reaches_only_an_active_job(store, run_id):
+    job_id = store.add_job("head", {}, "data-1", run_id)
+    jobs.request_stop(store, run_id)
+    assert store.job(job_id).stop_requested
+    done = store.add_job("fine_tune", {}, "data-1", run_id)
+    store.update_job(done, status="finished")
+    jobs.request_stop(store, run_id)
+    assert not store.job(done).stop_requested
+
+
+def trained(store, run_id):
+    """Make a run look as its worker leaves it after a settled phase 1."""
+    for number in range(1, 11):
+        store.add_epoch(run_id, Epoch(number, 1, 0.1, 0.95, 0.1, 0.95, 1.0))
+    store.update_job(store.add_job("head", {}, "data-1", run_id), status="finished")
+    store.set_result(run_id, 1)
+    folder = store.workspace.run(run_id)
+    folder.mkdir(parents=True)
+    for name in jobs.HEAD_FILES:
+        (folder / name).write_text(name)
+
+
+def test_an_unknown_backbone_or_data_set_is_refused_before_a_run_is_made(store):
+    with pytest.raises(BackboneError):
+        jobs.add_head_job(store, "data-1", HeadSettings(backbone="no-such-net"))
+    with pytest.raises(DatasetError):
+        jobs.add_head_job(store, "data-none", HeadSettings())
+    assert store.runs() == []
+
+
+def test_fine_tuning_needs_a_head_first(store, run_id):
+    with pytest.raises(RunError, match="Train its head first"):
+        jobs.add_fine_tune_job(store, run_id, FineTuneSettings())
+
+
+def test_fine_tuning_that_would_smash_the_weights_is_refused_unless_the_user_insists(store, run_id):
+    trained(store, run_id)
+    harsh = FineTuneSettings(learning_rate=0.01)
+    with pytest.raises(GuardError):
+        jobs.add_fine_tune_job(store, run_id, harsh)
+    with pytest.raises(SettingsError, match="layers to unfreeze"):
+        jobs.add_fine_tune_job(store, run_id, FineTuneSettings(layers=10_000))
+    assert store.run(run_id).fine_tune is None
+    assert jobs.add_fine_tune_job(store, run_id, dataclasses.replace(harsh, insist=True)) == run_id
+    assert store.latest_job(run_id).kind == "fine_tune"
+
+
+def test_a_second_fine_tuning_branches_off_and_leaves_the_first_alone(store, run_id):
+    trained(store, run_id)
+    first = FineTuneSettings(layers=5)
+    assert jobs.add_fine_tune_job(store, run_id, first) == run_id
+    store.update_job(store.latest_job(run_id).id, status="finished")
+    branched = jobs.add_fine_tune_job(store, run_id, FineTuneSettings(layers=9))
+    assert branched != run_id
+    assert FineTuneSettings.from_json(store.run(run_id).fine_tune) == first
+    assert FineTuneSettings.from_json(store.run(branched).fine_tune).layers == 9
+    for name in jobs.HEAD_FILES:
+        assert (store.workspace.run(branched) / name).read_text() == name

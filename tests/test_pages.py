@@ -1,0 +1,252 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from streamlit.testing.v1 import AppTest
+
+from tlcore.records import Epoch, Image, SetAside
+from tlcore.settings import HeadSettings
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("data", "backbone", "head", "finetune", "mistakes")
+TAG, BOLD = "<img src=x onerror=alert(1)>", "**bold** $x$ :smile:"
+DATASET = "data-0123456789ab"
+CLASS_SIZE = 10
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("TLCORE_WORKSPACE", str(tmp_path / "workspace"))
+    # Kept from starting a second, slow process at every visit of the Backbone page.
+    report = {"device": "CPU", "name": "test chip", "reason": "No GPU.", "remedy": "None.", "tensorflow_version": "2"}
+    workspace = open_workspace()
+    (workspace.root / "device.json").write_text(json.dumps(report | {"probed_at": 0.0}))
+    return Store(workspace)
+
+
+def add_dataset(store: Store) -> list[Image]:
+    images = []
+    for label in (TAG, BOLD):
+        for number in range(CLASS_SIZE):
+            image = Image(
+                f"img-{len(images):012x}", label, f"{label}/=cmd()-{number}.png", f"{len(images):064x}", ".png", 32, 32
+            )
+            path = store.workspace.image(DATASET, image.id, image.suffix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Picture.new("RGB", (32, 32), (number * 20, 90, 200)).save(path)
+            images.append(image)
+    aside = [SetAside("=HYPERLINK(1).jpg", "it is empty")]
+    store.add_dataset(DATASET, "**photos**", "folder", images, aside, 3, ["a *note*"])
+    return images
+
+
+def add_run(store: Store, images: list[Image]) -> str:
+    """A run whose head is trained: images 0 and 10 are taken for the other class, with gaps of 0.8 and 0.4."""
+    run_id = store.add_run(DATASET, "efficientnet-lite0", HeadSettings().to_json())
+    job_id = store.add_job("head", {}, DATASET, run_id)
+    store.update_job(job_id, status="finished")
+    for number in range(1, 9):
+        store.add_epoch(run_id, Epoch(number, 1, 0.5, 0.9, 0.5 if number > 2 else 0.7, 0.9, 0.1))
+    store.set_result(run_id, 1)
+    store.add_facts(run_id, {"seconds_per_image": 0.01})
+    folder = store.workspace.run(run_id)
+    folder.mkdir(parents=True)
+    labels = sorted({TAG, BOLD})
+    (folder / "labels.json").write_text(json.dumps(labels))
+    ids = [image.id for image in images]
+    (folder / "split.json").write_text(json.dumps({"training": ids[5:10], "validation": ids[:5] + ids[10:]}))
+    block = {"kind": "Conv2D", "parameters": 10, "flops": 10, "activation_bytes": 4}
+    layers = [
+        block | {"name": f"layer_{n}", "block": f"block {n // 4}", "trainable_parameters": 10, "batch_norm": n % 2 == 1}
+        for n in range(12)
+    ]
+    (folder / "layers.json").write_text(json.dumps(layers))
+    validation = images[:5] + images[10:]
+    truth = np.array([labels.index(image.label) for image in validation])
+    right = np.full(len(validation), 0.95)
+    right[0], right[5] = 0.1, 0.3
+    probabilities = np.empty((len(validation), 2), dtype=np.float32)
+    probabilities[np.arange(len(validation)), truth] = right
+    probabilities[np.arange(len(validation)), 1 - truth] = 1 - right
+    kept = np.array([image.id for image in validation])
+    np.savez(folder / "predictions-1.npz", image_ids=kept, probabilities=probabilities)
+    return run_id
+
+
+def visit(name: str, **query: str) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "pages" / "ui" / "navigation.py"), default_timeout=30)
+    for key, value in query.items():
+        page.query_params[key] = value
+    page.run()
+    if name != "data":
+        page.switch_page(f"../{name}.py").run()
+    return page
+
+
+def words(page: AppTest) -> str:
+    kinds = (page.title, page.markdown, page.caption, page.error, page.warning, page.info, page.success, page.text)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def drawn_html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_on_an_empty_workspace(store, name):
+    page = visit(name)
+    assert not page.exception
+    assert not page.error
+    assert page.title[0].value
+
+
+@pytest.mark.parametrize(("name", "first"), [("head", "data set"), ("finetune", "head"), ("mistakes", "head")])
+def test_a_page_whose_ground_is_missing_says_what_to_do_first(store, name, first):
+    page = visit(name)
+    assert first in page.get("page_link")[0].proto.label
+    assert not page.button
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_with_a_trained_run(store, name):
+    add_run(store, add_dataset(store))
+    page = visit(name)
+    assert not page.exception
+    assert not page.error
+
+
+def test_data_page_shows_counts_pictures_and_reasons(store):
+    add_dataset(store)
+    page = visit("data")
+    assert {metric.label: metric.value for metric in page.metric} == {
+        "Images accepted": "20",
+        "Classes": "2",
+        "Set aside": "1",
+        "Files found": "24",
+    }
+    assert page.dataframe[1].value.to_dict("records") == [{"file": "=HYPERLINK(1).jpg", "reason": "it is empty"}]
+    assert drawn_html(page).count("/thaw/thumbnail/") == 20
+    assert r"a \*note\*" in words(page)
+
+
+def test_names_are_literal_on_every_page(store):
+    add_run(store, add_dataset(store))
+    for name in PAGES:
+        page = visit(name)
+        assert TAG not in drawn_html(page)
+        for element in page.markdown:
+            outside_code = "".join(element.value.split("`")[::2])
+            assert BOLD not in outside_code
+            assert TAG not in outside_code
+            assert "**photos**" not in outside_code
+
+
+def test_ids_of_the_address_bar_are_found_again(store):
+    run_id = add_run(store, add_dataset(store))
+    later = add_run(store, store.images(DATASET))
+    page = visit("mistakes", run=run_id)
+    assert page.query_params["run"] == run_id
+    assert visit("mistakes").query_params["run"] == later
+
+
+def test_an_unknown_id_in_the_address_bar_does_no_harm(store):
+    run_id = add_run(store, add_dataset(store))
+    page = visit("mistakes", run="run-000000000000", dataset="<b>")
+    assert not page.exception
+    assert page.query_params["run"] == run_id
+    page = visit("data", **{"import": "job-000000000000"})
+    assert not page.exception
+    assert not page.error
+
+
+def test_backbone_choice_goes_into_the_address_bar(store):
+    page = visit("backbone")
+    page.radio[0].set_value("mobilenet-v2").run()
+    assert page.query_params["backbone"] == "mobilenet-v2"
+    assert "MobileNetV2" in words(page)
+    assert "test chip" in words(page)
+
+
+def test_unknown_backbone_in_the_address_bar_does_no_harm(store):
+    add_dataset(store)
+    assert not visit("backbone", backbone="nonsense").exception
+    page = visit("head", backbone="nonsense")
+    assert not page.exception
+    assert page.button
+
+
+def test_head_page_tells_the_result_in_words(store):
+    add_run(store, add_dataset(store))
+    page = visit("head")
+    assert "90.0%" in page.success[0].value
+    assert page.button[0].label == "Start training"
+
+
+def test_head_page_offers_stop_while_training_and_asks_for_it(store):
+    run_id = add_run(store, add_dataset(store))
+    job_id = store.add_job("head", {}, DATASET, run_id)
+    page = visit("head")
+    assert [button.label for button in page.button] == ["Stop"]
+    page.button[0].click().run()
+    assert store.job(job_id).stop_requested
+
+
+def test_failed_head_shows_the_reason_and_can_be_resumed(store):
+    run_id = add_run(store, add_dataset(store))
+    store.fail_job(store.add_job("head", {}, DATASET, run_id), "The disk is *full*.")
+    page = visit("head")
+    assert page.error[0].value == r"The disk is \*full\*\."
+    assert "Resume" in [button.label for button in page.button]
+
+
+def test_dead_worker_is_shown_dead(store):
+    run_id = add_run(store, add_dataset(store))
+    store.update_job(store.add_job("head", {}, DATASET, run_id), status="running", pid=2**22 - 1)
+    assert "ended without finishing" in visit("head").error[0].value
+
+
+def test_slider_tells_what_it_means_as_it_moves(store):
+    add_run(store, add_dataset(store))
+    page = visit("finetune")
+    for top, parameters, batch_norms in ((0, "0", "0"), (5, "50", "3"), (12, "120", "6")):
+        page.slider[0].set_value(top).run()
+        assert [metric.value for metric in page.metric[:2]] == [parameters, batch_norms]
+    assert r"layer\_0" in words(page)
+
+
+def test_a_harmful_phase_two_is_refused_until_the_person_insists(store):
+    add_run(store, add_dataset(store))
+    page = visit("finetune")
+    start = next(button for button in page.button if button.label == "Start fine-tuning")
+    assert not start.disabled
+    page.select_slider[0].set_value(1e-3).run()
+    assert "learning rate" in page.warning[0].value
+    assert next(button for button in page.button if button.label == "Start fine-tuning").disabled
+    page.checkbox[0].check().run()
+    assert not next(button for button in page.button if button.label == "Start fine-tuning").disabled
+
+
+def test_mistakes_are_listed_worst_first_with_both_confidences(store):
+    images = add_dataset(store)
+    add_run(store, images)
+    drawn = drawn_html(visit("mistakes"))
+    first, second = (drawn.index(f"/thaw/image/{DATASET}/{images[number].id}") for number in (0, 10))
+    assert first < second
+    assert drawn.count("<figure") == 2
+    assert "90%" in drawn
+    assert "10%" in drawn
+
+
+def test_filters_open_a_cell_and_the_diagonal_shows_what_is_right(store):
+    images = add_dataset(store)
+    add_run(store, images)
+    page = visit("mistakes")
+    page.selectbox[0].set_value(TAG).run()
+    assert drawn_html(page).count("<figure") == 1
+    page.selectbox[1].set_value(TAG).run()
+    assert drawn_html(page).count("<figure") == 4
+    assert "These it gets right" in [each.value for each in page.subheader]

@@ -1,0 +1,237 @@
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from pages.ui import upload
+from pages.ui.routes import ROUTES, refuse
+from tlcore.records import Image
+from tlcore.store import Store
+from tlcore.workspace import Workspace, open_workspace
+
+ORIGIN = {"origin": "http://testserver"}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("TLCORE_WORKSPACE", str(tmp_path / "workspace"))
+    return open_workspace()
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> TestClient:
+    return TestClient(Starlette(routes=ROUTES, exception_handlers={upload.UploadRefused: refuse}))
+
+
+@pytest.fixture
+def ticket(workspace: Workspace) -> upload.Ticket:
+    return upload.open_upload(workspace)
+
+
+def frame(files: dict[str, bytes], extra: list[dict[str, object]] | None = None) -> bytes:
+    items = [{"path": path, "size": len(content)} for path, content in files.items()] + (extra or [])
+    manifest = json.dumps(items).encode()
+    return len(manifest).to_bytes(4, "big") + manifest + b"".join(files.values())
+
+
+def send(client: TestClient, ticket: upload.Ticket, body: bytes, **headers: str):
+    sent = ORIGIN | {"x-thaw-token": ticket.token} | headers
+    return client.post(f"/thaw/upload/{ticket.upload_id}", content=body, headers=sent)
+
+
+def manifest(workspace: Workspace, ticket: upload.Ticket) -> list[dict[str, object]]:
+    path = workspace.staging(ticket.upload_id) / "manifest.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def stored(workspace: Workspace, ticket: upload.Ticket) -> dict[object, bytes]:
+    folder = workspace.staging(ticket.upload_id) / "files"
+    return {
+        row["name"]: (folder / str(row["file"])).read_bytes() for row in manifest(workspace, ticket) if "file" in row
+    }
+
+
+def test_files_arrive_under_generated_names_with_their_content(client, workspace, ticket):
+    files = {"photos/a/1.jpg": b"one", "photos/b/2.jpg": b"", "photos/b/3.jpg": os.urandom(300_000)}
+    answer = send(client, ticket, frame(files))
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 3})
+    assert stored(workspace, ticket) == files
+
+
+def test_the_frame_may_be_cut_anywhere(workspace, ticket):
+    files = {"a/1": b"first", "a/2": b"", "b/3": b"third"}
+    folder = workspace.staging(ticket.upload_id)
+    with upload.Unpacker(folder) as unpacker:
+        for byte in frame(files):
+            unpacker.feed(bytes([byte]))
+        assert unpacker.finish() == 3
+    assert stored(workspace, ticket) == files
+
+
+def test_unreadable_files_are_noted_with_their_reason(client, workspace, ticket):
+    body = frame({"a/1.jpg": b"x"}, [{"path": "a/2.jpg", "reason": "the browser could not read it"}])
+    assert send(client, ticket, body).status_code == 200
+    assert manifest(workspace, ticket)[1] == {"name": "a/2.jpg", "reason": "the browser could not read it"}
+
+
+def test_names_never_become_paths(client, workspace, ticket, tmp_path):
+    hostile = {"../../evil.jpg": b"1", "/etc/evil": b"2", "C:\\evil": b"3", "a/\0/b": b"4", "x" * 4000: b"5"}
+    before = {path for path in tmp_path.rglob("*") if workspace.staging(ticket.upload_id) not in path.parents}
+    assert send(client, ticket, frame(hostile)).status_code == 200
+    after = {path for path in tmp_path.rglob("*") if workspace.staging(ticket.upload_id) not in path.parents}
+    assert after == before
+    assert stored(workspace, ticket) == hostile
+    assert all(path.name.isalnum() for path in (workspace.staging(ticket.upload_id) / "files").iterdir())
+
+
+@pytest.mark.parametrize("headers", [{"x-thaw-token": ""}, {"x-thaw-token": "guess"}])
+def test_without_the_token_nothing_is_taken(client, workspace, ticket, headers):
+    answer = send(client, ticket, frame({"a/1": b"x"}), **headers)
+    assert answer.status_code == 403
+    assert "error" in answer.json()
+    assert stored(workspace, ticket) == {}
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://testserver.evil.example", "http://testserver:81"]
+)
+def test_a_foreign_page_is_refused(client, workspace, ticket, origin):
+    assert send(client, ticket, frame({"a/1": b"x"}), origin=origin).status_code == 403
+    assert stored(workspace, ticket) == {}
+
+
+def test_a_request_without_origin_is_refused(client, ticket):
+    headers = {"x-thaw-token": ticket.token}
+    answer = client.post(f"/thaw/upload/{ticket.upload_id}", content=frame({"a/1": b"x"}), headers=headers)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("upload_id", ["upload-000000000000", "..", "upload-zz", "staging"])
+def test_an_unknown_upload_is_refused(client, ticket, upload_id):
+    headers = ORIGIN | {"x-thaw-token": ticket.token}
+    assert client.post(f"/thaw/upload/{upload_id}", content=b"", headers=headers).status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\0\0",
+        b"\xff\xff\xff\xff[]",
+        b"\0\0\0\x02{}",
+        b"\0\0\0\x02[",
+        b"\0\0\0\x04nope",
+        frame({"a/1": b"xyz"})[:-1],
+        frame({"a/1": b"xyz"}) + b"more",
+        frame({}, [{"path": "a"}]),
+        frame({}, [{"path": "a", "size": -1}]),
+        frame({}, [{"path": "a", "size": True}]),
+        frame({}, [{"path": "", "size": 0}]),
+        frame({}, [{"path": "x" * 5000, "size": 0}]),
+        frame({}, [["a", 1]]),  # type: ignore[list-item]
+    ],
+)
+def test_bad_framing_is_told_in_plain_words(client, ticket, body):
+    answer = send(client, ticket, body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].endswith(".")
+
+
+def test_a_cut_request_leaves_only_whole_files(client, workspace, ticket):
+    body = frame({"a/1": b"whole", "a/2": b"never whole"})[:-3]
+    assert send(client, ticket, body).status_code == 400
+    assert stored(workspace, ticket) == {"a/1": b"whole"}
+    assert len(list((workspace.staging(ticket.upload_id) / "files").iterdir())) == 1
+
+
+def test_sizes_are_capped_before_a_byte_is_written(client, workspace, ticket):
+    too_large = frame({}, [{"path": "a/1.jpg", "size": upload.MAX_IMAGE_BYTES + 1}])
+    assert send(client, ticket, too_large).status_code == 413
+    assert send(client, ticket, frame({}, [{"path": "a.zip", "size": upload.MAX_ZIP_BYTES + 1}])).status_code == 413
+    assert stored(workspace, ticket) == {}
+
+
+def test_the_count_of_files_is_capped_over_all_requests(client, ticket, monkeypatch):
+    monkeypatch.setattr(upload, "MAX_FILES", 5)
+    assert send(client, ticket, frame({f"a/{n}": b"" for n in range(4)})).status_code == 200
+    assert send(client, ticket, frame({f"b/{n}": b"" for n in range(2)})).status_code == 413
+
+
+def test_a_full_disk_is_told_before_the_work(client, ticket, monkeypatch):
+    monkeypatch.setattr(upload, "DISK_RESERVE_BYTES", 1 << 60)
+    answer = send(client, ticket, frame({"a/1": b"x"}))
+    assert answer.status_code == 507
+    assert "disk" in answer.json()["error"]
+
+
+def test_a_thousand_files_go_up_in_a_few_seconds(client, workspace, ticket):
+    started = time.perf_counter()
+    for batch in range(5):
+        files = {f"photos/c{n % 7}/{batch}-{n}.jpg": b"x" * 2000 for n in range(200)}
+        assert send(client, ticket, frame(files)).status_code == 200
+    assert time.perf_counter() - started < 5
+    assert len(stored(workspace, ticket)) == 1000
+
+
+def test_finish_starts_the_import_and_closes_the_upload(client, workspace, ticket):
+    send(client, ticket, frame({"photos/a/1.jpg": b"not an image"}))
+    headers = ORIGIN | {"x-thaw-token": ticket.token}
+    answer = client.post(f"/thaw/upload/{ticket.upload_id}/finish", json={"name": "photos"}, headers=headers)
+    job = Store(workspace).job(answer.json()["job"])
+    assert job.kind == "import"
+    assert job.request == {"kind": "staged", "path": str(workspace.staging(ticket.upload_id)), "name": "photos"}
+    assert not upload.is_open(workspace, ticket.upload_id)
+    assert send(client, ticket, frame({"photos/a/2.jpg": b""})).status_code in (403, 409)
+
+
+def test_finish_without_files_says_so(client, ticket):
+    headers = ORIGIN | {"x-thaw-token": ticket.token}
+    answer = client.post(f"/thaw/upload/{ticket.upload_id}/finish", json={"name": "x"}, headers=headers)
+    assert answer.status_code == 400
+    assert "at least one file" in answer.json()["error"]
+
+
+def test_finish_wants_the_token_too(client, ticket):
+    send(client, ticket, frame({"a/1.jpg": b""}))
+    answer = client.post(f"/thaw/upload/{ticket.upload_id}/finish", json={"name": "x"}, headers=ORIGIN)
+    assert answer.status_code == 403
+
+
+def test_a_discarded_upload_takes_nothing_more(client, workspace, ticket):
+    send(client, ticket, frame({"a/1.jpg": b"x"}))
+    upload.discard(workspace, ticket.upload_id)
+    assert not workspace.staging(ticket.upload_id).exists()
+    assert send(client, ticket, frame({"a/2.jpg": b"x"})).status_code == 403
+    assert not workspace.staging(ticket.upload_id).exists()
+
+
+def test_sweep_removes_forgotten_uploads_and_spares_those_in_use(workspace):
+    store = Store(workspace)
+    forgotten, in_use, fresh = (upload.open_upload(workspace).upload_id for _ in range(3))
+    store.add_job("import", {"kind": "staged", "path": str(workspace.staging(in_use)), "name": ""})
+    for upload_id in (forgotten, in_use):
+        os.utime(workspace.staging(upload_id), (0, 0))
+    upload.sweep(store)
+    assert {path.name for path in (workspace.root / "staging").iterdir()} == {in_use, fresh}
+
+
+def test_pictures_are_served_by_generated_ids_only(client, workspace):
+    image = Image("img-0123456789ab", "a", "a/1.png", "0" * 64, ".png", 1, 1)
+    path = workspace.image("data-0123456789ab", image.id, image.suffix)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\x89PNG picture")
+    answer = client.get(f"/thaw/image/data-0123456789ab/{image.id}")
+    assert answer.content == b"\x89PNG picture"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-type"] == "image/png"
+    assert "max-age" in answer.headers["cache-control"]
+    for wrong in (
+        "image/data-0123456789ab/img-000000000000",
+        "image/..%2f/img-0123456789ab",
+        "secret/data-0123456789ab/img-0123456789ab",
+    ):
+        assert client.get(f"/thaw/{wrong}").status_code == 404
