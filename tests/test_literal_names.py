@@ -26,6 +26,22 @@ def test_literal_name_is_one_code_span_that_holds_the_name(name):
     assert inside.strip() == name.strip()
 
 
+@pytest.mark.parametrize(
+    "name", [*HOSTILE, "www.example.com", "https://a.b", "a@b.c", "-> a", "a--b", " a", "a\u202eb"]
+)
+def test_a_name_of_more_than_plain_words_is_not_set_in_bold(name):
+    assert names.emphasised(name) == names.literal(name)
+
+
+@pytest.mark.parametrize(("name", "bold"), [("roses", "**roses**"), ("R&D 2", r"**R\&D 2**"), ("a_b", r"**a\_b**")])
+def test_plain_words_are_set_in_bold_with_every_mark_escaped(name, bold):
+    assert names.emphasised(name) == bold
+
+
+def test_scripts_of_combining_letters_count_as_plain_words():
+    assert names.emphasised("हिन्दी") == "**हिन्दी**"
+
+
 def test_direction_marks_and_control_characters_are_written_out():
     assert names.visible("photo\u202egpj.exe\x00") == "photo\\u202egpj.exe\\x00"
     assert names.visible("line\nbreak") == "line\\nbreak"

@@ -128,9 +128,54 @@ def test_data_page_shows_counts_pictures_and_reasons(store):
         "Set aside": "1",
         "Files found": "24",
     }
-    assert page.dataframe[1].value.to_dict("records") == [{"file": "=HYPERLINK(1).jpg", "reason": "it is empty"}]
     assert drawn_html(page).count("/thaw/thumbnail/") == 20
     assert r"a \*note\*" in words(page)
+
+
+def test_data_page_draws_the_tab_in_front_only(store):
+    add_dataset(store)
+    page = open_tab("Set aside (1)")
+    assert page.dataframe[0].value.to_dict("records") == [{"file": "=HYPERLINK(1).jpg", "reason": "it is empty"}]
+    assert not drawn_html(page)
+    page = open_tab("Counts")
+    assert {row["images"] for row in page.dataframe[0].value.to_dict("records")} == {CLASS_SIZE}
+
+
+def open_tab(label: str) -> AppTest:
+    page = visit("data")
+    page.session_state[f"tabs of {DATASET}"] = label
+    return page.run()
+
+
+def test_split_is_chosen_on_the_data_page_and_used_on_the_head_page(store):
+    add_dataset(store)
+    page = visit("data")
+    assert page.dataframe[0].value[["training", "validation"]].to_numpy().tolist() == [[8, 2], [8, 2]]
+    page.slider[0].set_value(0.5).run()
+    page.number_input[0].set_value(7).run()
+    assert page.dataframe[0].value[["training", "validation"]].to_numpy().tolist() == [[5, 5], [5, 5]]
+    assert (page.query_params["validation"], page.query_params["seed"]) == ("0.5", "7")
+    page.switch_page("../head.py").run()
+    assert "50% of each class" in words(page)
+    assert "seed 7" in words(page)
+
+
+@pytest.mark.parametrize("address", [{"validation": "9"}, {"validation": "<b>"}, {"seed": "-1"}, {"seed": "1e99"}])
+def test_an_impossible_split_in_the_address_bar_becomes_the_default(store, address):
+    add_dataset(store)
+    page = visit("data", **address)
+    assert not page.exception
+    assert (page.slider[0].value, page.number_input[0].value) == (0.2, 0)
+
+
+def test_a_data_set_that_cannot_be_trained_on_is_refused_with_advice(store):
+    image = Image("img-0123456789ab", "only", "only/a.png", "0" * 64, ".png", 32, 32)
+    store.add_dataset(DATASET, "one", "folder", [image], [], 0, [])
+    page = visit("data")
+    assert "Add a second folder" in page.warning[0].value
+    page.switch_page("../head.py").run()
+    assert "Add a second folder" in page.warning[0].value
+    assert page.button[0].disabled
 
 
 def test_names_are_literal_on_every_page(store):
@@ -228,6 +273,15 @@ def test_a_harmful_phase_two_is_refused_until_the_person_insists(store):
     assert next(button for button in page.button if button.label == "Start fine-tuning").disabled
     page.checkbox[0].check().run()
     assert not next(button for button in page.button if button.label == "Start fine-tuning").disabled
+
+
+@pytest.mark.parametrize(("image_size", "rate"), [(224, 1e-5), (96, 1e-4)])
+def test_fine_tune_page_starts_at_the_advised_learning_rate(store, image_size, rate):
+    store.add_facts(add_run(store, add_dataset(store)), {"image_size": image_size})
+    page = visit("finetune")
+    assert page.select_slider[0].value == pytest.approx(rate)
+    assert ("is advised here" in words(page)) == (rate != 1e-5)
+    assert not page.warning
 
 
 def test_mistakes_are_listed_worst_first_with_both_confidences(store):

@@ -1,5 +1,6 @@
 """What happens at the end of an epoch: record it, keep the best weights, write a snapshot, stop when it is time."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,10 @@ class EpochKeeper(keras.callbacks.Callback):
         measured = logs or {}
         number, seconds = epoch + 1, time.perf_counter() - self._epoch_started
         values = {name: float(measured[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        if not all(map(math.isfinite, values.values())):
+            # The training ran away and no later epoch can bring it back; nor can SQLite or JSON hold such a number.
+            self.model.stop_training = True
+            return
         improved = values["val_loss"] < self.standing.best_val_loss
         if improved:
             self.best = read_variables(self._trained)

@@ -1,5 +1,6 @@
 """Draws the gallery of mistakes as one picture with the labels burned in, to download and show around."""
 
+import bisect
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ def _fit(pen: ImageDraw.ImageDraw, text: str, width: int, size: int) -> str:
     shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     if pen.textlength(shown, font) <= width:
         return shown
-    while shown and pen.textlength(shown + "…", font) > width:
-        shown = shown[:-1]
-    return shown + "…"
+    fitting = bisect.bisect_right(
+        range(len(shown)), float(width), key=lambda length: pen.textlength(shown[:length] + "…", font)
+    )
+    return shown[: max(fitting - 1, 0)] + "…"

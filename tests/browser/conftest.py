@@ -1,0 +1,100 @@
+"""What the browser tests share: real photos with bad files among them, one server, and a Chromium for each test."""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from sklearn.datasets import load_sample_images
+
+from tests.browser.harness import CHROMIUM, Server, Watch, open_browser
+
+HOSTILE_CLASS = "<b>bold & **stars**<"
+CLASS_SIZE = 20
+SIDE_PX = 160
+SMALL_FILES = 1000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Playwright]:
+    if CHROMIUM is None:
+        message = "Expected Chromium on the PATH for the browser tests. Install it (Debian: `apt install chromium`)."
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("browser-workspace"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def browser(chromium: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
+    with open_browser(chromium, tmp_path / "profile") as context:
+        yield context
+
+
+@pytest.fixture
+def watch(browser: BrowserContext) -> Watch:
+    return Watch(browser)
+
+
+@pytest.fixture
+def page(browser: BrowserContext, watch: Watch, server: Server) -> Iterator[Page]:
+    """A tab on the first page; after the test nothing may have gone to another host, asked or failed."""
+    tab = browser.pages[0]
+    tab.goto(server.url)
+    yield tab
+    assert not watch.foreign
+    assert not watch.dialogs
+    assert not watch.errors
+
+
+def crop(scene: Image.Image, chance: random.Random, side: int) -> Image.Image:
+    left, top = (chance.randrange(length - side) for length in scene.size)
+    return scene.crop((left, top, left + side, top + side))
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of twenty real photos, the third under a hostile name; a text called .jpg and a cut JPEG."""
+    folder = tmp_path_factory.mktemp("drop") / "my photos"
+    china, flower = (Image.fromarray(scene) for scene in load_sample_images().images)
+    chance = random.Random(1)
+    for label, scene in (("temple", china), ("flower", flower), (HOSTILE_CLASS, china.rotate(180))):
+        (folder / label).mkdir(parents=True)
+        for number in range(CLASS_SIZE):
+            crop(scene, chance, SIDE_PX).save(folder / label / f"{number}.jpg")
+    (folder / "temple" / "notes.jpg").write_text("Not a picture at all.")
+    whole = (folder / "flower" / "0.jpg").read_bytes()
+    (folder / "flower" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A thousand small real photos in four classes."""
+    folder = tmp_path_factory.mktemp("bulk") / "thousand"
+    china, flower = (Image.fromarray(scene) for scene in load_sample_images().images)
+    chance = random.Random(2)
+    for number in range(SMALL_FILES):
+        place = folder / f"class {number % 4}"
+        place.mkdir(parents=True, exist_ok=True)
+        crop((china, flower)[number % 2], chance, 64).save(place / f"{number}.jpg")
+    return folder

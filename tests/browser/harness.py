@@ -1,0 +1,156 @@
+"""A real server and a real Chromium: starts and stops them, drops folders, and watches what the browser does."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium")
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+)
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+SERVER_STARTS_IN_S = 60
+PATIENCE_MS = 30_000
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+CONTENT_HEIGHT = "document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Server:
+    """`streamlit run app.py` on a free port, over one workspace; it can be stopped and started again."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        with socket.socket() as chooser:
+            chooser.bind(("127.0.0.1", 0))
+            self.port = chooser.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and return when it answers."""
+        options = ["--server.headless=true", f"--server.port={self.port}", "--", "--workspace", str(self.workspace)]
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
+        self.process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        wait_until(self._answers, SERVER_STARTS_IN_S, "the server's answer")
+
+    def stop(self) -> None:
+        """End it as Ctrl-C would."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(10)
+        except psutil.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/_stcore/health").is_success
+        except httpx.HTTPError:
+            return False
+
+
+class Watch:
+    """What a browser did that it should not have: foreign requests, dialogs, errors of the page's own scripts."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.foreign: list[str] = []
+        self.dialogs: list[str] = []
+        self.errors: list[str] = []
+        context.on("request", lambda request: self._note_request(request.url))
+        context.on("dialog", self._note_dialog)
+        context.on("weberror", lambda problem: self.errors.append(str(problem.error)))
+        context.on("console", lambda message: self._note_console(message.type, message.text))
+
+    def _note_request(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
+            self.foreign.append(url)
+
+    def _note_dialog(self, dialog) -> None:  # type: ignore[no-untyped-def]
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def _note_console(self, kind: str, text: str) -> None:
+        # The browser itself reports connections that break while the server is restarted.
+        if kind == "error" and "ERR_CONNECTION" not in text and "WebSocket" not in text:
+            self.errors.append(text)
+
+
+@contextmanager
+def open_browser(playwright: Playwright, profile: Path) -> Iterator[BrowserContext]:
+    """Open Chromium with a new profile folder, at desktop size."""
+    context = playwright.chromium.launch_persistent_context(
+        profile, executable_path=CHROMIUM, args=list(QUIET), viewport=DESKTOP, accept_downloads=True
+    )
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def wait_until(condition: Callable[[], object], limit_s: float, what: str) -> float:
+    """Wait until a condition holds; return the seconds it took, or fail after `limit_s`."""
+    started = time.monotonic()
+    while not condition():
+        waited = time.monotonic() - started
+        assert waited < limit_s, f"{what} did not come within {limit_s:g} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """Drop folders or files on the drop zone, as the desktop's file manager would."""
+    zone = page.locator(".zone")
+    zone.scroll_into_view_if_needed()
+    box = zone.bounding_box()
+    assert box
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 20}
+        session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+    session.detach()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page's script has run, its pictures have loaded and its figures are drawn."""
+    page.wait_for_selector(IDLE)
+    page.wait_for_function("[...document.images].every((image) => image.loading === 'lazy' || image.complete)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('[data-testid=\"stPlotlyChart\"]')]"
+        ".every((chart) => !chart.checkVisibility() || chart.querySelector('.main-svg'))"
+    )
+    page.evaluate("document.fonts.ready")
+
+
+def photograph(page: Page, path: Path, viewport: dict[str, int]) -> None:
+    """Save a picture of the whole page, however far it scrolls, as it looks in a window of that width."""
+    page.set_viewport_size(viewport)
+    settle(page)
+    height = page.evaluate(CONTENT_HEIGHT) + 60
+    page.set_viewport_size({"width": viewport["width"], "height": max(height, viewport["height"])})
+    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach((image) => { image.loading = 'eager'; })")
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    settle(page)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=path)
+    page.set_viewport_size(viewport)

@@ -1,0 +1,101 @@
+"""The steps of the main job as a person does them in the browser, shared by the tests and README's pictures."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.harness import IDLE, PATIENCE_MS
+
+JOB_MS = 120_000
+TITLES = {"data": "Data", "backbone": "Backbone", "head": "Head", "finetune": "Fine-tune", "mistakes": "Mistakes"}
+CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
+EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"
+
+
+def open_page(page: Page, name: str) -> None:
+    """Go to a page by the menu, as a click there does; what was chosen is kept."""
+    page.get_by_role("link", name=TITLES[name], exact=True).first.click()
+    see_page(page, name)
+
+
+def see_page(page: Page, name: str) -> None:
+    """Wait until a page is there and its script has run."""
+    expect(page.get_by_role("heading", name=TITLES[name], exact=True, level=1)).to_be_visible()
+    page.wait_for_selector(IDLE)
+
+
+def use_digits(page: Page) -> None:
+    """Import the built-in sample."""
+    page.get_by_text("Other ways: a path on this machine").click()
+    page.get_by_role("button", name="Use the sample digits").click()
+    expect(page.get_by_text("Images accepted")).to_be_visible(timeout=JOB_MS)
+
+
+def set_numbers(page: Page, **values: int) -> None:
+    """Type into number inputs of the options, named by the first word of their label."""
+    page.get_by_text("Options", exact=True).click()
+    for word, value in values.items():
+        field = page.get_by_role("spinbutton", name=word)
+        field.fill(str(value))
+        field.press("Enter")
+        expect(field).to_have_value(str(value))
+    page.wait_for_selector(IDLE)
+
+
+def start_head(page: Page) -> None:
+    """Start phase 1 and wait until the page shows that it goes on."""
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+
+
+def start_fine_tune(page: Page) -> None:
+    """Start phase 2, insisting where the guard refuses, and wait until the page shows that it goes on."""
+    button = page.get_by_role("button", name="Start fine-tuning")
+    expect(button).to_be_visible()
+    page.wait_for_selector(IDLE)
+    if button.is_disabled():
+        page.get_by_text("I know what I am doing").click()
+        expect(button).to_be_enabled()
+    button.click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+
+
+def await_end(page: Page) -> None:
+    """Wait until the job of the page has ended."""
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0, timeout=JOB_MS)
+    page.wait_for_selector(IDLE)
+
+
+def await_epochs(page: Page, number: int) -> int:
+    """Wait until the curve on the page has at least `number` epochs; return how many it has."""
+    page.wait_for_function(f"{EPOCHS_DRAWN} >= {number}", timeout=JOB_MS)
+    return epochs_drawn(page)
+
+
+def epochs_drawn(page: Page) -> int:
+    """Return how many epochs the curve on the page has."""
+    return page.evaluate(EPOCHS_DRAWN)
+
+
+def click_cell(page: Page, true: int, predicted: int) -> None:
+    """Click a cell of the confusion matrix, found by the figure's own axes."""
+    layer = page.locator('[class*="st-key-confusion-"] .nsewdrag').first
+    layer.scroll_into_view_if_needed()
+    place = page.evaluate(
+        """([true_, predicted]) => {
+            const { xaxis, yaxis } = document.querySelector('[class*="st-key-confusion-"] .js-plotly-plot')._fullLayout;
+            return { x: xaxis.l2p(predicted), y: yaxis.l2p(true_) };
+        }""",
+        [true, predicted],
+    )
+    layer.hover(position=place)
+    layer.click(position=place)
+
+
+def save(page: Page, trigger, folder: Path) -> Path:  # type: ignore[no-untyped-def]
+    """Click what starts a download; return the file."""
+    with page.expect_download(timeout=PATIENCE_MS) as coming:
+        trigger.click()
+    path = folder / coming.value.suggested_filename
+    coming.value.save_as(path)
+    return path

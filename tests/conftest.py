@@ -1,0 +1,68 @@
+"""What many tests share: one workspace and one tiny data set in it, made by the real import."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.corpus import photo
+from tlcore.importer import run_import
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+COLOURS = {"berry": (170, 40, 60), "leaf": (50, 150, 60), "sky": (60, 110, 190)}
+PLAIN, PUZZLING = 5, 3
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory):
+    return open_workspace(tmp_path_factory.mktemp("workspace"))
+
+
+@pytest.fixture(scope="session")
+def store(workspace):
+    return Store(workspace)
+
+
+@pytest.fixture(scope="session")
+def tiny_photos(tmp_path_factory) -> Path:
+    """Three classes of eight 48-pixel PNGs: five of the class's colour, and three that could be anything, so that
+    every model makes mistakes."""
+    folder = tmp_path_factory.mktemp("tiny-photos")
+    chance = np.random.default_rng(5)
+    for number, (label, colour) in enumerate(COLOURS.items()):
+        (folder / label).mkdir()
+        for index in range(PLAIN):
+            noisy = chance.normal(colour, 40, (48, 48, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(noisy).save(folder / label / f"{index}.png")
+        for index in range(PUZZLING):
+            photo(2000 + 10 * number + index, 48, 48).save(folder / label / f"odd-{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(store, tiny_photos) -> str:
+    """Import the tiny photos; return the data set's id."""
+    job_id = store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": "Tiny photos"})
+    run_import(store, job_id)
+    dataset_id = store.job(job_id).dataset_id
+    assert dataset_id, store.job(job_id).error
+    return dataset_id
+
+
+@pytest.fixture(scope="session")
+def wait_for():
+    """Return a function that waits until a condition holds, and fails when it does not in time."""
+
+    def wait(condition, limit_s=60.0, what="the condition"):
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < deadline, f"{what} did not come within {limit_s} s"
+            time.sleep(0.02)
+
+    return wait

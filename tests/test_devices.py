@@ -1,0 +1,43 @@
+"""Which device will be used, and why not a GPU: the words for every machine, and the probe for real."""
+
+import sys
+import time
+
+import pytest
+
+from tlcore.devices import explain_no_gpu, read_report, start_probe
+from tlcore.workspace import open_workspace
+
+
+@pytest.mark.parametrize(
+    ("machine", "reason", "remedy"),
+    [
+        (("Windows", True, False), "no GPU support on Windows", "WSL2"),
+        (("Windows", False, False), "no GPU support on Windows", "WSL2"),
+        (("Darwin", False, False), "macOS runs on the CPU", "Nothing needs doing"),
+        (("Linux", False, True), "No NVIDIA GPU was found", "nvidia-smi lists it"),
+        (("Linux", False, False), "No NVIDIA GPU was found", "Nothing needs doing"),
+        (("Linux", True, False), "made without CUDA", "pip install 'tensorflow[and-cuda]'"),
+        (("Linux", True, True), "could not load the CUDA libraries", "driver"),
+    ],
+)
+def test_every_machine_without_a_gpu_gets_its_reason_and_remedy(machine, reason, remedy):
+    said = explain_no_gpu(*machine)
+    assert reason in said[0]
+    assert remedy in said[1]
+
+
+def test_the_probe_reports_from_a_process_of_its_own(tmp_path, wait_for):
+    workspace = open_workspace(tmp_path)
+    assert read_report(workspace) is None
+    loaded, started = "tensorflow" in sys.modules, time.time()
+    start_probe(workspace)
+    wait_for(lambda: read_report(workspace) is not None, 90, "the probe's report")
+    report = read_report(workspace)
+    assert ("tensorflow" in sys.modules) == loaded
+    assert report.device in ("CPU", "GPU")
+    assert report.name
+    assert (report.reason == "") == (report.device == "GPU")
+    assert bool(report.reason) == bool(report.remedy)
+    assert report.tensorflow_version.startswith("2.")
+    assert started <= report.probed_at <= time.time()

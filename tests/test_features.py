@@ -1,0 +1,148 @@
+"""Computing cached tensors: once for each view, resumable, and whatever the order asked for."""
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from tests.corpus import photo
+from tlcore.augmentation import draw_view
+from tlcore.cache import FeatureCache
+from tlcore.features import BATCH, compute_features, list_views
+from tlcore.images import load_pixels
+from tlcore.records import Image
+from tlcore.reporter import Stopped
+
+SIDE = 16
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    made = []
+    for number in range(2 * BATCH + 5):
+        photo(number, SIDE, SIDE).save(folder / f"{number}.png")
+        made.append((Image(f"img-{number}", "rose", f"{number}", f"{number:064x}", ".png", SIDE, SIDE), folder))
+    return made
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return FeatureCache(tmp_path, {"of": "the test"}, [(SIDE, SIDE, 3), (3,)], ["float32", "float32"])
+
+
+class Network:
+    """Stands for a frozen network, and counts what it was asked to do."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, pixels):
+        assert pixels.dtype == np.uint8
+        self.batches.append(len(pixels))
+        return [pixels.astype(np.float32), pixels.mean(axis=(1, 2), dtype=np.float32)]
+
+
+def views_of(images, count=1, augmentation="none", seed=0):
+    folder = images[0][1]
+    return list_views(
+        [image for image, _ in images], lambda image: folder / f"{image.name}.png", count, augmentation, seed
+    )
+
+
+def compute(cache, views, network, augmentation="none", check_stop=lambda: None, told=None):
+    def progress(stage, done, total):
+        if told is not None:
+            told.append((done, total))
+
+    compute_features(cache, views, network, SIDE, augmentation, 0, progress, check_stop)
+
+
+def test_each_view_is_computed_once_and_is_what_the_network_said(images, cache):
+    network, views, told = Network(), views_of(images), []
+    compute(cache, views, network, told=told)
+    assert network.batches == [BATCH, BATCH, 5]
+    assert told == [(0, 69), (32, 69), (64, 69), (69, 69)]
+    rows = cache.rows([view.key for view in views])
+    for view, pixels, means in zip(views, *(tensor[rows] for tensor in cache.tensors()), strict=True):
+        expected = np.asarray(Picture.open(view.path))
+        np.testing.assert_array_equal(pixels, expected)
+        np.testing.assert_allclose(means, expected.mean(axis=(0, 1)), rtol=1e-5)
+    compute(cache, views, network)
+    assert network.batches == [BATCH, BATCH, 5]
+
+
+def test_only_what_is_missing_is_computed(images, cache):
+    network = Network()
+    compute(cache, views_of(images[:10]), network)
+    compute(cache, views_of(images[5:30]), network)
+    assert network.batches == [10, 20]
+
+
+def test_a_stop_keeps_the_batches_that_were_finished(images, cache):
+    network, asked = Network(), []
+
+    def stop_at_the_third():
+        asked.append(True)
+        if len(asked) == 3:
+            raise Stopped
+
+    views = views_of(images)
+    with pytest.raises(Stopped):
+        compute(cache, views, network, check_stop=stop_at_the_third)
+    keys = [view.key for view in views]
+    assert cache.missing(keys) == keys[2 * BATCH :]
+    compute(cache, views, network)
+    assert network.batches == [BATCH, BATCH, 5]
+    assert cache.missing(keys) == []
+
+
+def test_a_network_that_fails_leaves_the_finished_batches(images, cache):
+    network = Network()
+
+    def fails_later(pixels):
+        if len(network.batches) == 1:
+            raise MemoryError
+        return network(pixels)
+
+    views = views_of(images)
+    with pytest.raises(MemoryError):
+        compute(cache, views, fails_later)
+    assert len(cache.missing([view.key for view in views])) == len(views) - BATCH
+
+
+def test_the_order_of_the_views_does_not_matter(images, tmp_path):
+    views = views_of(images)
+    found = []
+    for name, order in (("one", views), ("other", views[::-1])):
+        cache = FeatureCache(tmp_path / name, {}, [(SIDE, SIDE, 3), (3,)], ["float32", "float32"])
+        compute(cache, order, Network())
+        rows = cache.rows([view.key for view in views])
+        found.append([tensor[rows] for tensor in cache.tensors()])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_augmented_views_are_those_of_the_augmentation_and_share_the_plain_one(images, cache):
+    network = Network()
+    compute(cache, views_of(images[:4]), network)
+    views = views_of(images[:4], count=3, augmentation="light")
+    compute(cache, views, network, augmentation="light")
+    assert network.batches == [4, 8]
+    assert len({view.key for view in views}) == 12
+    pixels = cache.tensors()[0][cache.rows([view.key for view in views])]
+    for view, found in zip(views, pixels, strict=True):
+        plain = load_pixels(view.path, SIDE)
+        np.testing.assert_array_equal(found, draw_view(plain, view.image.content, view.number, "light", 0))
+
+
+def test_another_seed_has_its_own_views_and_the_same_plain_one(images):
+    one, other = (views_of(images[:1], 3, "light", seed) for seed in (1, 2))
+    assert one[0].key == other[0].key == images[0][0].content
+    assert not {view.key for view in one[1:]} & {view.key for view in other[1:]}
+
+
+def test_the_time_an_image_takes_is_noted_once_there_are_enough(images, cache):
+    compute(cache, views_of(images[:3]), Network())
+    assert cache.noted() == {}
+    compute(cache, views_of(images), Network())
+    assert 0 < cache.noted()["seconds_per_image"] < 1
