@@ -3,22 +3,31 @@
 import argparse
 import json
 import sys
-from typing import Any
+import traceback
+from typing import Any, NoReturn
 
 from tlcore.commands import COMMANDS
-from tlcore.errors import ThawError
+from tlcore.errors import SettingsError, ThawError
+from tlcore.reporter import explain
 from tlcore.settings import AUGMENTATIONS, OUTPUTS, FineTuneSettings, HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 
-def build_parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Raises SettingsError for arguments that make no sense, so that they end like any other refusal."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}. See `{self.prog} --help`.")
+
+
+def build_parser() -> Parser:
     """Describe every command and its options; an option that is not given keeps the default of `tlcore.settings`."""
     head, tuned = HeadSettings(), FineTuneSettings()
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--workspace", metavar="DIR", help="the folder that holds data sets and runs")
     common.add_argument("--json", action="store_true", help="print one JSON object on standard output")
-    parser = argparse.ArgumentParser(prog="python -m tlcore", description="Transfer learning from folders of photos.")
+    parser = Parser(prog="python -m tlcore", description="Transfer learning from folders of photos.")
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, help_text: str) -> argparse.ArgumentParser:
@@ -81,16 +90,26 @@ def show(answer: Any, as_json: bool) -> None:
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; return 0, or 1 with the reason on standard error (and as `error` in the JSON)."""
-    arguments = build_parser().parse_args(words)
+    given = sys.argv[1:] if words is None else words
+    as_json = "--json" in given
     try:
+        arguments = build_parser().parse_args(given)
         answer = COMMANDS[arguments.command](Store(open_workspace(arguments.workspace)), arguments)
     except ThawError as problem:
-        print(problem, file=sys.stderr)
-        if arguments.json:
-            print(json.dumps({"error": str(problem)}))
-        return 1
-    show(answer, arguments.json)
+        return fail(str(problem), as_json)
+    except Exception as problem:  # noqa: BLE001 - the outermost shell: a script that reads the JSON must hear of it
+        traceback.print_exc()
+        return fail(explain(problem), as_json)
+    show(answer, as_json)
     return 0
+
+
+def fail(reason: str, as_json: bool) -> int:
+    """Tell why a command failed; return its exit status."""
+    print(reason, file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": reason}))
+    return 1
 
 
 if __name__ == "__main__":

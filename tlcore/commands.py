@@ -29,7 +29,7 @@ def run_import(store: Store, arguments: argparse.Namespace) -> Answer:
         kind = "zip" if path.suffix.lower() == ".zip" else "folder"
         request = {"kind": kind, "path": str(path.absolute()), "name": arguments.name or path.stem}
     job_id = store.add_job("import", request)
-    importer.run_import(store, job_id)
+    importer.run_import(store, job_id, tell)
     job = store.job(job_id)
     if job.status != "finished" or job.dataset_id is None:
         raise RunError(job.error or "The import was stopped.")
@@ -171,6 +171,11 @@ def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
     }
 
 
+def tell(stage: str, done: int, total: int) -> None:
+    """Print progress on standard error, where a script that reads the JSON does not see it."""
+    print(f"{stage}: {done:,} of {total:,}" if total else f"{stage} ...", file=sys.stderr)  # noqa: T201
+
+
 def _result_metrics(store: Store, run: Run) -> dict[str, float | None]:
     from tlcore.advice import best_epoch
 
@@ -179,11 +184,11 @@ def _result_metrics(store: Store, run: Run) -> dict[str, float | None]:
 
 
 def _work(store: Store, run_id: str, phase: str) -> Answer:
-    """Do the job that waits for a run in this process, telling its progress on standard error."""
+    """Do the job that waits for a run in this process."""
     _quieten_tensorflow()
     from tlcore.worker import work
 
-    work(store, run_id)
+    work(store, run_id, tell)
     job = store.latest_job(run_id)
     if job is None or job.status != "finished":
         raise RunError((job and job.error) or f"The run {run_id!r} was stopped before it had finished.")
@@ -198,4 +203,3 @@ def _given(arguments: argparse.Namespace, settings: type[HeadSettings] | type[Fi
 
 def _quieten_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    print("Starting TensorFlow ...", file=sys.stderr)  # noqa: T201

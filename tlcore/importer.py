@@ -8,7 +8,7 @@ from typing import get_args
 from tlcore.datasets import ingest
 from tlcore.errors import DatasetError
 from tlcore.names import storable
-from tlcore.reporter import Reporter, reporting
+from tlcore.reporter import Progress, Reporter, reporting
 from tlcore.samples import write_digits
 from tlcore.sources import Source, SourceKind
 from tlcore.store import Store
@@ -18,9 +18,9 @@ DIGITS = "digits"
 DIGITS_NAME = "Handwritten digits"
 
 
-def run_import(store: Store, job_id: str) -> None:
+def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
     """Do the import that a job asks for, telling the store how it goes; its staging folder is gone afterwards."""
-    with reporting(store, job_id) as reporter:
+    with reporting(store, job_id, echo) as reporter:
         request = store.job(job_id).request
         kind, name = request["kind"], request.get("name", "")
         if kind == DIGITS:

@@ -25,9 +25,10 @@ class Stopped(Exception):
 class Reporter:
     """Tells the store how one job stands. Safe to call as often as one likes: writes are spaced out."""
 
-    def __init__(self, store: Store, job_id: str) -> None:
+    def __init__(self, store: Store, job_id: str, echo: Progress | None = None) -> None:
         self.store = store
         self.job_id = job_id
+        self._echo = echo
         self._stage = ""
         self._stage_started = 0.0
         self._first_done = 0
@@ -44,6 +45,8 @@ class Reporter:
         elapsed = now - self._stage_started
         rate = (done - self._first_done) / elapsed if elapsed > 0 else 0.0
         self.store.update_job(self.job_id, stage=stage, done=done, total=total, rate=rate)
+        if self._echo:
+            self._echo(stage, done, total)
 
     def stop_requested(self) -> bool:
         """Say whether the person has asked this job to stop."""
@@ -56,8 +59,10 @@ class Reporter:
 
 
 @contextmanager
-def reporting(store: Store, job_id: str) -> Iterator[Reporter]:
+def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterator[Reporter]:
     """Hold the job's lock and keep its heart beating while the body runs; then record how it ended.
+
+    `echo` hears the progress too, for a command line that shows it.
 
     A ThawError or Stopped is recorded and swallowed (`store.job(job_id)` tells which); anything else is recorded
     in plain words and raised on, so that the traceback reaches the job's log file.
@@ -73,12 +78,15 @@ def reporting(store: Store, job_id: str) -> Iterator[Reporter]:
         heart = threading.Thread(target=beat, daemon=True)
         heart.start()
         try:
-            yield Reporter(store, job_id)
+            yield Reporter(store, job_id, echo)
             status, error = "finished", None
         except Stopped:
             status, error = "stopped", None
         except ThawError as problem:
             status, error = "failed", str(problem)
+        except KeyboardInterrupt:
+            status, error = "stopped", None
+            raise
         except BaseException as problem:
             status, error = "failed", explain(problem)
             raise

@@ -7,14 +7,14 @@ import time
 from filelock import FileLock, Timeout
 
 from tlcore.errors import RunError
-from tlcore.reporter import Reporter, reporting
+from tlcore.reporter import Progress, Reporter, reporting
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 LOOK_AGAIN_S = 0.5
 
 
-def work(store: Store, run_id: str) -> None:
+def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
     """Do the job that was recorded last for a run, in this process; the store tells how it ended.
 
     Runs share one device, so that a job first waits until no other holds it.
@@ -22,7 +22,7 @@ def work(store: Store, run_id: str) -> None:
     job = store.latest_job(run_id)
     if job is None or job.status != "starting":
         raise RunError(f"Expected a run whose job waits to start. Received: {run_id!r}. Start or resume it first.")
-    with reporting(store, job.id) as reporter:
+    with reporting(store, job.id, echo) as reporter:
         device = _wait_for_device(reporter)
         try:
             reporter.progress("starting TensorFlow", 0, 0)
