@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SIDE = 320
+SIDE_PX = 320
 
 
-def write_photos(folder: Path, images: int, seed: int = 0) -> Path:
-    """Write about `images` JPEGs of 320 px in ten class folders under `folder`; return `folder`.
+def write_photos(folder: Path, images: int, seed: int = 0, side: int = SIDE_PX) -> Path:
+    """Write `images` JPEGs of `side` pixels in ten class folders under `folder`; return `folder`.
 
     The pictures are random crops of the two photographs that scikit-learn ships (a Chinese palace, a flower), two
     sources times five tints, blended with noise of the sort that a camera makes, so that a head has something to
@@ -23,10 +23,11 @@ def write_photos(folder: Path, images: int, seed: int = 0) -> Path:
     for number in range(images):
         label = number % 10
         source, tint = sources[label % 2], tints[label // 2]
-        side = int(chance.integers(160, 400))
-        left, top = chance.integers(0, source.width - side), chance.integers(0, source.height - side)
-        crop = source.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        noisy = np.asarray(crop, np.float32) * tint * chance.uniform(0.8, 1.2) + chance.normal(0, 12, (SIDE, SIDE, 3))
+        extent = int(chance.integers(160, 400))
+        left, top = chance.integers(0, source.width - extent), chance.integers(0, source.height - extent)
+        box = (left, top, left + extent, top + extent)
+        crop = np.asarray(source.resize((side, side), Image.Resampling.BICUBIC, box=box), np.float32)
+        noisy = crop * tint * chance.uniform(0.8, 1.2) + chance.normal(0, 12, crop.shape)
         target = folder / f"class {label}"
         target.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(target / f"{number:05d}.jpg", quality=90)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import os
 import time
 
@@ -113,6 +114,19 @@ def trained(store, run_id):
     folder.mkdir(parents=True)
     for name in jobs.HEAD_FILES:
         (folder / name).write_text(name)
+    (folder / "layers.json").write_text(json.dumps([{"block": f"block {index // 10}"} for index in range(141)]))
+    store.add_facts(run_id, {"image_size": 224})
+
+
+def test_what_the_settings_leave_open_is_chosen_to_suit_the_images(store, run_id):
+    trained(store, run_id)
+    for image_size, layers, rate in ((224, 41, 1e-5), (96, 71, 1e-4)):
+        store.add_facts(run_id, {"image_size": image_size})
+        chosen = jobs.suit(store, store.run(run_id), HeadSettings(), FineTuneSettings())
+        assert chosen.layers == layers
+        assert chosen.learning_rate == pytest.approx(rate)
+    asked = FineTuneSettings(layers=0, learning_rate=3e-5)
+    assert jobs.suit(store, store.run(run_id), HeadSettings(), asked) == asked
 
 
 def test_an_unknown_backbone_or_data_set_is_refused_before_a_run_is_made(store):
@@ -147,7 +161,7 @@ def test_a_second_fine_tuning_branches_off_and_leaves_the_first_alone(store, run
     store.update_job(store.latest_job(run_id).id, status="finished")
     branched = jobs.add_fine_tune_job(store, run_id, FineTuneSettings(layers=9))
     assert branched != run_id
-    assert FineTuneSettings.from_json(store.run(run_id).fine_tune) == first
+    assert FineTuneSettings.from_json(store.run(run_id).fine_tune).layers == first.layers
     assert FineTuneSettings.from_json(store.run(branched).fine_tune).layers == 9
     for name in jobs.HEAD_FILES:
-        assert (store.workspace.run(branched) / name).read_text() == name
+        assert (store.workspace.run(branched) / name).read_bytes() == (store.workspace.run(run_id) / name).read_bytes()

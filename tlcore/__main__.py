@@ -55,11 +55,13 @@ def build_parser() -> Parser:
 
     finetune = command("finetune", "Phase 2: train the top layers of the backbone too, at a far smaller rate.")
     finetune.add_argument("run", metavar="RUN")
-    finetune.add_argument("--layers", type=int, help=f"Keras layers from the top (default: {tuned.layers})")
+    finetune.add_argument(
+        "--layers", type=int, help="Keras layers from the top (default: suits the images, whole blocks)"
+    )
     finetune.add_argument("--epochs", type=int, help=f"at most (default: {tuned.epochs})")
     finetune.add_argument("--batch-size", type=int, help=f"default: {tuned.batch_size}")
     finetune.add_argument(
-        "--learning-rate", type=float, help="default: 1e-5 beside a head's 1e-3; 1e-4 for images below 96 pixels"
+        "--learning-rate", type=float, help="default: 1e-5 beside a head's 1e-3; 1e-4 for small images"
     )
     finetune.add_argument("--patience", type=int, help=f"epochs without improvement (default: {tuned.patience})")
     finetune.add_argument("--insist", action="store_true", help="go on where Thaw refuses to spoil the weights")

@@ -153,7 +153,7 @@ def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
 
 def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
     """Return what `train` and `finetune` print of a run; `frozen_layers` counts the backbone's frozen Keras layers."""
-    layers = FineTuneSettings.from_json(run.fine_tune).layers if run.fine_tune else 0
+    layers = (FineTuneSettings.from_json(run.fine_tune).layers if run.fine_tune else None) or 0
     epochs = [asdict(epoch) for epoch in store.epochs(run.id)]
     facts = run.facts[phase]
     return {

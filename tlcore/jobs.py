@@ -1,6 +1,7 @@
 """The parent's side of a job: start its process, ask it to stop, and tell the truth when it has died."""
 
 import dataclasses
+import json
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from tlcore.advice import recommend_learning_rate, refuse_fine_tune
+from tlcore.advice import recommend_depth, recommend_learning_rate, refuse_fine_tune
 from tlcore.backbones import find_backbone
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.records import Job, Run
@@ -65,21 +66,30 @@ def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> 
     epochs, head = store.epochs(run_id), HeadSettings.from_json(run.head)
     if run.result_phase is None:
         raise RunError(f"Expected a run whose head has been trained. Received: {run_id!r}. Train its head first.")
+    settings = suit(store, run, head, settings)
     row = find_backbone(run.backbone)
-    if settings.layers > row.layers:
+    if settings.layers is not None and settings.layers > row.layers:
         raise SettingsError(
             f"Expected at most {row.layers} layers to unfreeze, all that {row.title} has. Received: {settings.layers}."
         )
     reason = None if settings.insist else refuse_fine_tune(epochs, head, settings)
     if reason:
         raise GuardError(reason)
-    rate = settings.learning_rate or recommend_learning_rate(
-        head.learning_rate, run.facts["image_size"], row.input_size
-    )
     target = run_id if run.fine_tune is None else branch(store, run)
-    store.set_fine_tune(target, dataclasses.replace(settings, learning_rate=rate).to_json())
+    store.set_fine_tune(target, settings.to_json())
     store.add_job("fine_tune", {}, run.dataset_id, target)
     return target
+
+
+def suit(store: Store, run: Run, head: HeadSettings, settings: FineTuneSettings) -> FineTuneSettings:
+    """Fill in what the settings leave to Thaw: the depth and the learning rate that suit the run's images."""
+    image_size, input_size = run.facts["image_size"], find_backbone(run.backbone).input_size
+    layers = json.loads((store.workspace.run(run.id) / "layers.json").read_text())
+    return dataclasses.replace(
+        settings,
+        layers=recommend_depth(layers, image_size, input_size) if settings.layers is None else settings.layers,
+        learning_rate=settings.learning_rate or recommend_learning_rate(head.learning_rate, image_size, input_size),
+    )
 
 
 def branch(store: Store, run: Run) -> str:

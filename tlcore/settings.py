@@ -77,11 +77,12 @@ class HeadSettings(_Settings):
 class FineTuneSettings(_Settings):
     """Phase 2: the top `layers` Keras layers of the backbone train too, at a far smaller rate.
 
-    `learning_rate` None lets Thaw choose it (`tlcore.advice.recommend_learning_rate`: 1e-5 for photos).
+    `layers` and `learning_rate` None let Thaw choose what suits the data set (`tlcore.advice.recommend_depth` and
+    `recommend_learning_rate`: for photos about the last quarter of the layers, at 1e-5).
     `insist` overrides the guards that refuse what would smash the pretrained weights (`tlcore.advice`).
     """
 
-    layers: int = 38
+    layers: int | None = None
     epochs: int = 40
     batch_size: int = 32
     learning_rate: float | None = None
@@ -89,7 +90,8 @@ class FineTuneSettings(_Settings):
     insist: bool = False
 
     def __post_init__(self) -> None:
-        self._require("layers", 0, 10_000)
+        if self.layers is not None:
+            self._require("layers", 0, 10_000)
         self._require("epochs", 1, 1000)
         self._require("batch_size", 1, 1024)
         if self.learning_rate is not None:

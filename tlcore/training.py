@@ -82,7 +82,7 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     write_variables(named, load_arrays(folder / "head.npz"))
 
     # 2. Unfreeze the top, and compute once what the frozen part makes of each photo.
-    models.freeze_below_top(materials.backbone, settings.layers)
+    models.freeze_below_top(materials.backbone, _required(settings.layers))
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
     earlier = reporter.store.epochs(run_id)
     first_epoch = max(epoch.epoch for epoch in earlier if epoch.phase == 1) + 1
