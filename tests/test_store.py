@@ -8,9 +8,11 @@ import time
 
 import pytest
 
+from tlcore.database import new_id
 from tlcore.errors import DatasetError, RunError
 from tlcore.records import Epoch, Image, SetAside
-from tlcore.store import Store, labels_of, new_id
+from tlcore.splits import labels_of
+from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tlcore.database import new_id
 from tlcore.decoder import Decoded, DecodeJob, Decoder
 from tlcore.errors import DatasetError
 from tlcore.names import classes_of, twins
@@ -17,7 +18,7 @@ from tlcore.records import Image, SetAside
 from tlcore.sources import Entry, Found, Source, collect
 from tlcore.space import require_space
 from tlcore.splits import Split, recommend_image_size, split
-from tlcore.store import Store, new_id
+from tlcore.store import Store
 from tlcore.workspace import Workspace
 from tlcore.zips import Progress
 

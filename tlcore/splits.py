@@ -3,12 +3,11 @@
 import hashlib
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tlcore.errors import DatasetError
 from tlcore.records import Image
-from tlcore.store import labels_of
 
 MIN_CLASSES = 2
 MAX_CLASSES = 1000
@@ -91,3 +90,8 @@ def _require_trainable(contents: dict[str, set[str]]) -> None:
         raise DatasetError(
             f"{count} 1 image, copies not counted; a split needs at least 2. Add images or remove the folder."
         )
+
+
+def labels_of(images: Iterable[Image]) -> list[str]:
+    """Return the class names of `images`, sorted: the order of the model's outputs."""
+    return sorted({image.label for image in images})

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from tlcore.database import new_id
 from tlcore.errors import ThawError
 from tlcore.images import MAX_FILE_BYTES
-from tlcore.store import Store, new_id
+from tlcore.store import Store
 from tlcore.workspace import Workspace
 
 MAX_FILES = 200_000

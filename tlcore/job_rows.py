@@ -1,0 +1,79 @@
+"""The rows of jobs: what each process was asked to do, and how it stands."""
+
+import json
+import sqlite3
+import time
+from typing import Any
+
+from tlcore.database import Database, new_id
+from tlcore.errors import RunError
+from tlcore.records import Job
+
+
+class JobRows(Database):
+    """Reads and writes jobs."""
+
+    def add_job(
+        self, kind: str, request: dict[str, Any], dataset_id: str | None = None, run_id: str | None = None
+    ) -> str:
+        """Record a job of kind "import", "head" or "fine_tune" that is about to start; return its id."""
+        job_id, now = new_id("job"), time.time()
+        self._write(
+            "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, 'starting', 'starting', 0, 0, 0, ?, ?, NULL, 0, NULL)",
+            job_id,
+            kind,
+            dataset_id,
+            run_id,
+            json.dumps(request),
+            now,
+            now,
+        )
+        return job_id
+
+    def job(self, job_id: str) -> Job:
+        """Return one job; raise RunError if there is none of that id."""
+        rows = self._rows("SELECT * FROM jobs WHERE id = ?", job_id)
+        if not rows:
+            raise RunError(f"Expected the id of a job in this workspace. Received: {job_id!r}.")
+        return _job(rows[0])
+
+    def unfinished_jobs(self) -> list[Job]:
+        """Return the jobs that say they are starting or running, oldest first."""
+        query = "SELECT * FROM jobs WHERE status IN ('starting', 'running') ORDER BY created_at"
+        return [_job(row) for row in self._rows(query)]
+
+    def jobs(self, kind: str, limit: int = 20) -> list[Job]:
+        """Return the newest jobs of one kind."""
+        query = "SELECT * FROM jobs WHERE kind = ? ORDER BY created_at DESC LIMIT ?"
+        return [_job(row) for row in self._rows(query, kind, limit)]
+
+    def latest_job(self, run_id: str) -> Job | None:
+        """Return the newest job of a run, which says how the run stands."""
+        rows = self._rows("SELECT * FROM jobs WHERE run_id = ? ORDER BY created_at DESC LIMIT 1", run_id)
+        return _job(rows[0]) if rows else None
+
+    def update_job(self, job_id: str, **changes: Any) -> None:
+        """Change columns of a job and stamp it as alive now."""
+        columns = ", ".join(f"{name} = ?" for name in (*changes, "updated_at"))
+        self._write(f"UPDATE jobs SET {columns} WHERE id = ?", *changes.values(), time.time(), job_id)
+
+    def ask_to_stop(self, job_id: str) -> None:
+        """Leave word for a job's process that it should stop; says nothing about its heartbeat."""
+        self._write("UPDATE jobs SET stop_requested = 1 WHERE id = ?", job_id)
+
+    def fail_job(self, job_id: str, error: str) -> None:
+        """Mark a job failed unless it has ended some other way in the meantime."""
+        self._write(
+            "UPDATE jobs SET status = 'failed', error = ?, updated_at = ? "
+            "WHERE id = ? AND status IN ('starting', 'running')",
+            error,
+            time.time(),
+            job_id,
+        )
+
+
+def _job(row: sqlite3.Row) -> Job:
+    values = dict(row)
+    values["request"] = json.loads(values["request"])
+    values["stop_requested"] = bool(values["stop_requested"])
+    return Job(**values)

@@ -1,0 +1,108 @@
+"""The rows of runs and their epochs."""
+
+import json
+import sqlite3
+import time
+from typing import Any
+
+from tlcore.database import Database, new_id
+from tlcore.errors import RunError
+from tlcore.records import Epoch, Run
+
+
+class RunRows(Database):
+    """Reads and writes runs."""
+
+    def add_run(self, dataset_id: str, backbone: str, head: str) -> str:
+        """Record a run with its phase-1 settings (JSON); return its id."""
+        run_id = new_id("run")
+        self._write(
+            "INSERT INTO runs VALUES (?, ?, ?, ?, NULL, ?, NULL, '{}')",
+            run_id,
+            dataset_id,
+            backbone,
+            head,
+            time.time(),
+        )
+        return run_id
+
+    def run(self, run_id: str) -> Run:
+        """Return one run; raise RunError if there is none of that id."""
+        rows = self._rows("SELECT * FROM runs WHERE id = ?", run_id)
+        if not rows:
+            raise RunError(
+                f"Expected the id of a run in this workspace. Received: {run_id!r}. "
+                "List them with `python -m tlcore runs`."
+            )
+        return _run(rows[0])
+
+    def runs(self) -> list[Run]:
+        """Return every run, newest first."""
+        return [_run(row) for row in self._rows("SELECT * FROM runs ORDER BY created_at DESC")]
+
+    def branch_run(self, run_id: str) -> str:
+        """Copy a run's row and its phase-1 epochs under a new id, which is returned; phase 1 is its result."""
+        branched, now = new_id("run"), time.time()
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO runs SELECT ?, dataset_id, backbone, head, NULL, ?, 1, "
+                "json_set(json_remove(facts, '$.fine_tune', '$.cut'), '$.branched_from', id) FROM runs WHERE id = ?",
+                (branched, now, run_id),
+            )
+            connection.execute(
+                "INSERT INTO epochs SELECT ?, epoch, phase, loss, accuracy, val_loss, val_accuracy, seconds "
+                "FROM epochs WHERE run_id = ? AND phase = 1",
+                (branched, run_id),
+            )
+        return branched
+
+    def set_fine_tune(self, run_id: str, fine_tune: str) -> None:
+        """Record the phase-2 settings (JSON) of a run."""
+        self._write("UPDATE runs SET fine_tune = ? WHERE id = ?", fine_tune, run_id)
+
+    def set_result(self, run_id: str, phase: int) -> None:
+        """Record which phase's model is the result of a run."""
+        self._write("UPDATE runs SET result_phase = ? WHERE id = ?", phase, run_id)
+
+    def add_facts(self, run_id: str, facts: dict[str, Any]) -> None:
+        """Merge measured facts (JSON-able) into a run."""
+        with self._transaction() as connection:
+            row = connection.execute("SELECT facts FROM runs WHERE id = ?", (run_id,)).fetchone()
+            merged = json.loads(row["facts"]) | facts
+            connection.execute("UPDATE runs SET facts = ? WHERE id = ?", (json.dumps(merged), run_id))
+
+    def add_epoch(self, run_id: str, epoch: Epoch) -> None:
+        """Record a finished epoch; an epoch that is trained again after a resume replaces the earlier one."""
+        self._write(
+            "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            run_id,
+            epoch.epoch,
+            epoch.phase,
+            epoch.loss,
+            epoch.accuracy,
+            epoch.val_loss,
+            epoch.val_accuracy,
+            epoch.seconds,
+        )
+
+    def epochs(self, run_id: str) -> list[Epoch]:
+        """Return the finished epochs of a run in order; phase 2 continues phase 1's numbering."""
+        rows = self._rows("SELECT * FROM epochs WHERE run_id = ? ORDER BY epoch", run_id)
+        return [Epoch(**{key: row[key] for key in row.keys() if key != "run_id"}) for row in rows]  # noqa: SIM118
+
+    def drop_epochs(self, run_id: str, after: int) -> None:
+        """Forget the epochs beyond number `after`, which a resume will train again."""
+        self._write("DELETE FROM epochs WHERE run_id = ? AND epoch > ?", run_id, after)
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(
+        id=row["id"],
+        dataset_id=row["dataset_id"],
+        backbone=row["backbone"],
+        head=row["head"],
+        fine_tune=row["fine_tune"],
+        created_at=row["created_at"],
+        result_phase=row["result_phase"],
+        facts=json.loads(row["facts"]),
+    )
