@@ -66,7 +66,7 @@ def test_an_unsettled_head_is_refused_first():
 
 def test_the_recommended_rate_is_always_one_that_is_not_refused():
     assert recommend_learning_rate(1e-3, 224, 224) == pytest.approx(1e-5)
-    assert recommend_learning_rate(1e-3, 96, 224) == pytest.approx(1e-4)
+    assert recommend_learning_rate(1e-3, 96, 224) == pytest.approx(3e-5)
     for image_size in (96, 224, 300):
         rate = recommend_learning_rate(3e-4, image_size, 224)
         settings = FineTuneSettings(learning_rate=rate)
@@ -93,13 +93,15 @@ def test_the_best_epoch_is_the_first_of_least_loss_in_its_phase():
 
 
 def test_the_expected_time_grows_with_depth_and_images_and_needs_a_measurement():
-    layers = [{"flops": 100, "activation_bytes": 0}] * 10
+    layers = [{"flops": 100, "activation_bytes": 8, "trainable_parameters": 2}] * 10
     facts = {"seconds_per_image": 0.01}
-    seconds = [expected_epoch_seconds(facts, layers, top, 50) for top in range(11)]
+    seconds = [expected_epoch_seconds(facts, layers, top, 64) for top in range(11)]
     assert seconds[0] == 0
     assert seconds == sorted(set(seconds))
-    assert seconds[10] == pytest.approx(3 * 0.5)
-    assert expected_epoch_seconds(facts, layers, 4, 100) == pytest.approx(2 * seconds[4])
+    # Three to four forward passes for everything unfrozen, and 20 parameters updated in each of two steps.
+    assert seconds[10] == pytest.approx(64 * 0.01 * 3.46 + 2 * 757 * 20 * 0.01 / 1000)
+    assert expected_epoch_seconds(facts, layers, 4, 128) == pytest.approx(2 * seconds[4])
+    assert expected_epoch_seconds(facts, layers, 4, 64, batch_size=8) > seconds[4]
     assert expected_epoch_seconds({}, layers, 4, 50) is None
     assert expected_epoch_seconds({"seconds_per_image": None}, layers, 4, 50) is None
     assert expected_epoch_seconds(facts, [], 0, 50) is None

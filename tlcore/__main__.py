@@ -61,7 +61,7 @@ def build_parser() -> Parser:
     finetune.add_argument("--epochs", type=int, help=f"at most (default: {tuned.epochs})")
     finetune.add_argument("--batch-size", type=int, help=f"default: {tuned.batch_size}")
     finetune.add_argument(
-        "--learning-rate", type=float, help="default: 1e-5 beside a head's 1e-3; 1e-4 for small images"
+        "--learning-rate", type=float, help="default: 1e-5 beside a head's 1e-3; 3e-5 for small images"
     )
     finetune.add_argument("--patience", type=int, help=f"epochs without improvement (default: {tuned.patience})")
     finetune.add_argument("--insist", action="store_true", help="go on where Thaw refuses to spoil the weights")
