@@ -4,15 +4,17 @@ import math
 
 import streamlit as st
 
-from pages.ui import amounts, figures, live, pictures, selection, steps
+from pages.ui import amounts, figures, live, partition, pictures, selection, steps
 from pages.ui.drop_zone import drop_zone
-from pages.ui.names import csv, literal, sentence, visible
+from pages.ui.figure import figure
+from pages.ui.names import csv, emphasised, sentence, visible
 from tlcore import jobs
 from tlcore.records import Dataset, Job
 from tlcore.store import Store
 
 CLASSES_A_PAGE = 20
 PICTURES_A_CLASS = 12
+METRIC_WIDTH = 150
 
 
 def begin(store: Store, request: dict[str, str]) -> None:
@@ -61,7 +63,7 @@ def draw_import(store: Store) -> None:
 def draw_import_job(job: Job) -> None:
     """Draw how one import stands."""
     with st.container(border=True):
-        st.markdown(f"**Import of {literal(job.request.get('name') or job.request.get('path') or 'photos')}**")
+        st.markdown(f"Import of {emphasised(job.request.get('name') or job.request.get('path') or 'photos')}")
         if job.active:
             live.progress(job, "files")
         else:
@@ -88,24 +90,25 @@ def pick_dataset(store: Store, present: Dataset) -> None:
 
 def draw_dataset(store: Store, dataset: Dataset) -> None:
     """Draw a data set: its numbers, classes, pictures and set-aside files."""
-    st.subheader(literal(dataset.name), anchor=False)
+    st.subheader(emphasised(dataset.name), anchor=False)
     found = dataset.accepted + dataset.set_aside + dataset.ignored
     with st.container(horizontal=True):
-        st.metric("Images accepted", f"{dataset.accepted:,}", border=True, width=160)
-        st.metric("Classes", f"{len(dataset.classes):,}", border=True, width=160)
-        st.metric("Set aside", f"{dataset.set_aside:,}", border=True, width=160)
-        st.metric("Files found", f"{found:,}", border=True, width=160, help="accepted + set aside + ignored")
+        st.metric("Images accepted", f"{dataset.accepted:,}", border=True, width=METRIC_WIDTH)
+        st.metric("Classes", f"{len(dataset.classes):,}", border=True, width=METRIC_WIDTH)
+        st.metric("Set aside", f"{dataset.set_aside:,}", border=True, width=METRIC_WIDTH)
+        st.metric("Files found", f"{found:,}", border=True, width=METRIC_WIDTH, help="accepted + set aside + ignored")
     if dataset.ignored:
         st.caption(f"{amounts.count(dataset.ignored, 'system file')} ignored, such as Thumbs.db or .DS_Store.")
     for note in dataset.notes:
         st.info(sentence(note), icon=":material/info:")
-    pictured, counted, aside = st.tabs(["Pictures", "Counts", f"Set aside ({dataset.set_aside:,})"])
-    with pictured:
-        draw_pictures(store, dataset)
-    with counted:
-        draw_counts(dataset)
-    with aside:
-        draw_set_aside(store, dataset)
+    tabs = {"Pictures": draw_pictures, "Counts": draw_counts, f"Set aside ({dataset.set_aside:,})": draw_set_aside}
+    # Only the tab in front is drawn: a hidden figure would hold up the page, whose pictures are looked at first.
+    for tab, draw in zip(
+        st.tabs(list(tabs), on_change="rerun", key=f"tabs of {dataset.id}"), tabs.values(), strict=True
+    ):
+        if tab.open:
+            with tab:
+                draw(store, dataset)
 
 
 def draw_pictures(store: Store, dataset: Dataset) -> None:
@@ -114,16 +117,16 @@ def draw_pictures(store: Store, dataset: Dataset) -> None:
     pages = max(1, math.ceil(len(labels) / CLASSES_A_PAGE))
     page = st.pagination(pages, key=f"classes of {dataset.id}") if pages > 1 else 1
     for label in labels[(page - 1) * CLASSES_A_PAGE : page * CLASSES_A_PAGE]:
-        st.markdown(f"{literal(label)} {amounts.count(dataset.classes[label], 'image')}")
+        st.markdown(f"{emphasised(label)} · {amounts.count(dataset.classes[label], 'image')}")
         pictures.strip(dataset.id, store.images(dataset.id, label, limit=PICTURES_A_CLASS))
 
 
-def draw_counts(dataset: Dataset) -> None:
+def draw_counts(_: Store, dataset: Dataset) -> None:
     """Draw the number of images of each class, as bars and as a table."""
-    st.plotly_chart(
+    figure(
         figures.class_counts(dataset.classes),
         key=f"counts of {dataset.id}",
-        config=figures.MODE_BAR,
+        name=f"{dataset.id}-counts",
         alt=f"Number of images of each of {len(dataset.classes)} classes",
     )
     if len(dataset.classes) > figures.MOST_BARS:
@@ -162,4 +165,5 @@ if shown is None:
 else:
     pick_dataset(kept, shown)
     draw_dataset(kept, shown)
+    partition.choose(kept, shown)
     steps.onward("backbone", "On to step 2: choose a backbone")

@@ -1,21 +1,27 @@
 """The Fine-tune page (phase 2): how many top layers to unfreeze, and the training that follows."""
 
+import dataclasses
 import json
+import math
 from typing import Any
 
 import streamlit as st
 
 from pages.ui import amounts, figures, live, selection, steps
+from pages.ui.figure import figure
 from pages.ui.names import sentence
 from tlcore import jobs
-from tlcore.advice import best_epoch, expected_epoch_seconds, refuse_fine_tune
+from tlcore.advice import best_epoch, expected_epoch_seconds, recommend_learning_rate, refuse_fine_tune
 from tlcore.anatomy import summarise_depth
+from tlcore.backbones import find_backbone
 from tlcore.records import Job, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
 
 DEFAULTS = FineTuneSettings()
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
+METRIC_WIDTH = 170
+USUAL_RATE = 1e-5
 BATCHES = (8, 16, 32, 64, 128)
 
 
@@ -25,14 +31,14 @@ def draw_depth(store: Store, run: Run, layers: list[dict[str, Any]]) -> int:
         "Top layers of the backbone to unfreeze",
         0,
         len(layers),
-        min(_last_settings(run).layers, len(layers)),
+        _last_settings(store, run).layers,
         key=f"depth {run.id}",
         help="Counted from the output. 0 keeps the whole backbone frozen; the more, the slower and the riskier.",
     )
-    st.plotly_chart(
+    figure(
         figures.blocks(layers, top),
         key=f"blocks {run.id}",
-        config={"displayModeBar": False},
+        name=f"{run.id}-blocks",
         alt=f"The backbone's blocks from the output; the first {top} layers are unfrozen",
     )
     depth = summarise_depth(layers, top)
@@ -45,24 +51,37 @@ def draw_depth(store: Store, run: Run, layers: list[dict[str, Any]]) -> int:
         st.markdown("Nothing is unfrozen: only the head goes on training, at the lower rate.")
     seconds = expected_epoch_seconds(run.facts, layers, top, _training_images(store, run))
     with st.container(horizontal=True):
-        st.metric("Trainable parameters", amounts.millions(depth.trainable_parameters), border=True, width=170)
-        st.metric("BatchNorm kept frozen", depth.frozen_batch_norms, border=True, width=170)
-        st.metric("Time an epoch, about", amounts.duration(seconds), border=True, width=170)
+        st.metric("Trainable parameters", amounts.millions(depth.trainable_parameters), border=True, width=METRIC_WIDTH)
+        st.metric("BatchNorm kept frozen", depth.frozen_batch_norms, border=True, width=METRIC_WIDTH)
+        st.metric("Time an epoch, about", amounts.duration(seconds), border=True, width=METRIC_WIDTH)
     st.caption(
         "BatchNorm layers keep ImageNet's statistics; letting a small data set rewrite them spoils the backbone."
     )
     return top
 
 
-def ask_settings(top: int) -> FineTuneSettings:
+def ask_settings(run: Run, top: int) -> FineTuneSettings:
     """Draw the options and return the settings they make."""
+    head_rate = HeadSettings.from_json(run.head).learning_rate
+    input_size = find_backbone(run.backbone).input_size
+    image_size = run.facts.get("image_size", input_size)
+    advised = recommend_learning_rate(head_rate, image_size, input_size)
+    rates, start = _rates_with(advised)
     rate = st.select_slider(
         "Learning rate",
-        RATES,
-        DEFAULTS.learning_rate,
+        rates,
+        start,
         format_func=lambda each: f"{each:g}",
         help="10 to 100 times below the head's, so that the backbone is adjusted rather than overwritten.",
+        key=f"rate {run.id}",
     )
+    if image_size < input_size:
+        st.caption(
+            f"{advised:g} is advised here rather than a hundredth of the head's rate: at {image_size} pixels, below "
+            f"the {input_size} that the backbone learnt at, its features have further to go than on photos."
+        )
+    elif not math.isclose(advised, USUAL_RATE):
+        st.caption(f"{advised:g} is advised here, a hundredth of the head's {head_rate:g}.")
     with st.expander("Options", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         epochs = left.number_input("Epochs, at most", 1, 1000, DEFAULTS.epochs)
@@ -76,7 +95,7 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
 
     @st.fragment
     def plan() -> None:
-        settings = ask_settings(draw_depth(store, run, layers))
+        settings = ask_settings(run, draw_depth(store, run, layers))
         refusal = refuse_fine_tune(store.epochs(run.id), HeadSettings.from_json(run.head), settings)
         insist = False
         if refusal:
@@ -92,7 +111,7 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             cut_short = job.kind == "fine_tune" and job.status in ("stopped", "failed")
             resume = cut_short and st.button("Resume", icon=":material/resume:")
         if start:
-            selection.choose("run", jobs.start_fine_tune(store, run.id, _insisting(settings, insist)))
+            selection.choose("run", jobs.start_fine_tune(store, run.id, dataclasses.replace(settings, insist=insist)))
             st.rerun()
         if resume:
             jobs.resume(store, run.id)
@@ -142,19 +161,22 @@ def draw_result(store: Store, run: Run) -> None:
         )
 
 
+def _rates_with(advised: float) -> tuple[list[float], float]:
+    """Return the rates to choose from, and the one among them to start at."""
+    near = [rate for rate in RATES if math.isclose(rate, advised)]
+    return (list(RATES), near[0]) if near else (sorted([*RATES, advised]), advised)
+
+
 def _training_images(store: Store, run: Run) -> int:
     parts = json.loads((store.workspace.run(run.id) / "split.json").read_text())
     return len(parts["training"])
 
 
-def _last_settings(run: Run) -> FineTuneSettings:
-    return FineTuneSettings.from_json(run.fine_tune) if run.fine_tune else DEFAULTS
-
-
-def _insisting(settings: FineTuneSettings, insist: bool) -> FineTuneSettings:
-    return FineTuneSettings(
-        settings.layers, settings.epochs, settings.batch_size, settings.learning_rate, settings.patience, insist
-    )
+def _last_settings(store: Store, run: Run) -> FineTuneSettings:
+    """Return the settings of the run's phase 2, or those that suit its images."""
+    if run.fine_tune:
+        return FineTuneSettings.from_json(run.fine_tune)
+    return jobs.suit(store, run, HeadSettings.from_json(run.head), DEFAULTS)
 
 
 steps.heading("finetune")

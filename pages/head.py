@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import amounts, live, selection, steps
-from pages.ui.names import literal
+from pages.ui import amounts, live, partition, selection, steps
+from pages.ui.names import emphasised, sentence
 from tlcore import jobs
 from tlcore.advice import best_epoch
 from tlcore.backbones import Backbone
 from tlcore.records import Dataset, Job, Run
 from tlcore.settings import AUGMENTATIONS, OUTPUTS, HeadSettings
-from tlcore.splits import recommend_image_size
 from tlcore.store import Store
 
 DEFAULTS = HeadSettings()
@@ -26,7 +25,7 @@ OUTPUT_WORDS = {"softmax": "Softmax, one unit a class", "sigmoid": "Sigmoid, one
 
 def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
     """Draw the options and return the settings they make."""
-    recommended = recommend_image_size(store.images(dataset.id), row.input_size)
+    recommended = partition.image_size(store, dataset, row.input_size)
     with st.expander("Options", icon=":material/tune:"):
         left, right = st.columns(2)
         epochs = left.number_input("Epochs, at most", 1, 1000, DEFAULTS.epochs, help="Training stops sooner by itself.")
@@ -39,7 +38,6 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         hidden = right.selectbox(
             "Hidden layer", HIDDEN, format_func=lambda units: f"{units} units" if units else "None"
         )
-        share = left.slider("Validation share", 0.05, 0.5, DEFAULTS.validation_split, 0.05, format="percent")
         size = right.number_input(
             "Image size (pixels)",
             row.min_size,
@@ -51,8 +49,9 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         augmentation = left.selectbox("Augmentation", AUGMENTATIONS, format_func=AUGMENTATION_WORDS.__getitem__)
         outputs = OUTPUTS if len(dataset.classes) == 2 else OUTPUTS[:1]
         output = right.selectbox("Output", outputs, format_func=OUTPUT_WORDS.__getitem__)
-        seed = left.number_input(
-            "Seed", 0, 2**31 - 1, DEFAULTS.seed, help="The same seed gives the same split and run."
+        st.caption(
+            f"{selection.validation_share():.0%} of each class are held out for validation, seed {selection.seed()}. "
+            "Both are chosen in step 1."
         )
     return HeadSettings(
         backbone=row.name,
@@ -63,8 +62,8 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         dropout=dropout,
         hidden_units=hidden,
         output=output,
-        seed=int(seed),
-        validation_split=share,
+        seed=selection.seed(),
+        validation_split=selection.validation_share(),
         augmentation=augmentation,
         patience=int(patience),
     )
@@ -80,8 +79,11 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
         return
     row = selection.backbone()
     settings = ask_settings(store, dataset, row)
+    refusal = partition.refusal(store, dataset)
+    if refusal:
+        st.warning(sentence(refusal), icon=":material/warning:")
     with st.container(horizontal=True):
-        if st.button("Start training", type="primary", icon=":material/play_arrow:"):
+        if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=bool(refusal)):
             selection.choose("run", jobs.start_head(store, dataset.id, settings))
             st.rerun()
         if run and resumable(job) and st.button("Resume", icon=":material/resume:"):
@@ -144,7 +146,7 @@ if dataset_shown is None:
 else:
     name = selection.backbone().title
     st.markdown(
-        f"{literal(dataset_shown.name)}: {amounts.count(dataset_shown.accepted, 'image')} in "
+        f"{emphasised(dataset_shown.name)}: {amounts.count(dataset_shown.accepted, 'image')} in "
         f"{amounts.count(len(dataset_shown.classes), 'class', 'classes')}, seen through **{name}**."
     )
     draw_controls(kept, dataset_shown, present_run)

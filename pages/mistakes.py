@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import amounts, figures, pictures, selection, steps
-from pages.ui.names import csv, literal, visible
+from pages.ui.figure import figure
+from pages.ui.names import csv, emphasised, visible
 from pages.ui.pictures import Card
 from tlcore.errors import RunError
 from tlcore.evaluation import Predictions, confusion, find_mistakes, read_predictions
@@ -34,22 +35,20 @@ def list_cards(predictions: Predictions, true: str | None, predicted: str | None
 
 def draw_matrix(run: Run, predictions: Predictions, matrix: np.ndarray) -> None:
     """Draw the confusion matrix; a click on a cell sets both filters to it."""
-    key = f"confusion {run.id}"
+    keys = f"true of {run.id}", f"predicted of {run.id}"
 
-    def open_cell() -> None:
-        points = st.session_state[key].selection.points
-        if points:
-            true, predicted = points[0]["customdata"]
-            st.session_state[f"true of {run.id}"] = predictions.labels[true]
-            st.session_state[f"predicted of {run.id}"] = predictions.labels[predicted]
+    def open_cell(predicted: int, true: int) -> None:
+        for key, number in zip(keys, (true, predicted), strict=True):
+            st.session_state[key] = predictions.labels[number]
 
-    st.plotly_chart(
-        figures.confusion(predictions.labels, matrix),
-        key=key,
-        on_select=open_cell,
-        selection_mode="points",
-        config={"displayModeBar": False},
+    true, predicted = (predictions.labels.index(label) if label else None for label in map(st.session_state.get, keys))
+    chosen = (true, predicted) if true is not None and predicted is not None else None
+    figure(
+        figures.confusion(predictions.labels, matrix, chosen),
+        key=f"confusion {run.id}",
+        name=f"{run.id}-confusion",
         alt="Confusion matrix: rows are true classes, columns predicted classes",
+        on_click=open_cell,
     )
     st.caption("Click a cell to see its images below. The diagonal holds those that the model gets right.")
 
@@ -154,7 +153,7 @@ def draw_run(store: Store, run: Run) -> None:
     wrong = int((predictions.true != predictions.predicted).sum())
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
     st.markdown(
-        f"On {literal(store.dataset(run.dataset_id).name)} the {words} gets "
+        f"On {emphasised(store.dataset(run.dataset_id).name)} the {words} gets "
         f"**{amounts.percent(predictions.accuracy)}** of {amounts.count(len(predictions.images), 'validation image')} "
         f"right and **{wrong:,}** wrong."
     )

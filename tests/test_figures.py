@@ -54,19 +54,20 @@ def test_blocks_always_add_up_to_all_layers():
         assert sum(bar.x[0] for bar in bars if bar.marker.color == figures.UNFROZEN) == top
 
 
-def test_confusion_has_a_point_to_click_for_each_cell_with_images():
-    matrix = np.array([[3, 1], [0, 2]])
-    figure = figures.confusion(["<i>a</i>", "b"], matrix)
-    heat, points, *_ = figure.data
-    assert [list(cell) for cell in points.customdata] == [[0, 0], [0, 1], [1, 1]]
-    assert list(points.x) == [0, 1, 1]
-    assert list(points.y) == [0, 0, 1]
+def test_confusion_shows_shares_of_the_true_class_and_says_counts():
+    heat = figures.confusion(["<i>a</i>", "b"], np.array([[3, 1], [0, 2]])).data[0]
     assert np.allclose(np.asarray(heat.z), [[0.75, 0.25], [0, 1]])
-    assert "<i>" not in points.hovertext[0]
+    assert heat.hovertext[0][1] == "true &lt;i&gt;a&lt;/i&gt;<br>predicted b<br>images: 1"
+
+
+def test_confusion_frames_the_chosen_cell():
+    (frame,) = figures.confusion(["a", "b"], np.array([[3, 1], [0, 2]]), chosen=(0, 1)).layout.shapes
+    assert (frame.x0, frame.x1, frame.y0, frame.y1) == (0.5, 1.5, -0.5, 0.5)
+    assert not figures.confusion(["a", "b"], np.array([[3, 1], [0, 2]])).layout.shapes
 
 
 def test_confusion_writes_each_count_in_an_ink_that_its_cell_bears():
-    _, _, pale, dark = figures.confusion(["a", "b"], np.array([[7, 5], [0, 9]])).data
+    _, pale, dark = figures.confusion(["a", "b"], np.array([[7, 5], [0, 9]])).data
     assert (list(pale.text), list(pale.x), list(pale.y)) == (["7", "5"], [0, 1], [0, 0])
     assert (list(dark.text), list(dark.x), list(dark.y)) == (["9"], [1], [1])
     assert dark.textfont.color == figures.INK_ON_DARK_CELL
@@ -75,7 +76,7 @@ def test_confusion_writes_each_count_in_an_ink_that_its_cell_bears():
 
 def test_confusion_of_many_classes_leaves_the_numbers_out():
     labels = [str(number) for number in range(figures.MOST_COUNTS + 1)]
-    assert len(figures.confusion(labels, np.eye(len(labels), dtype=int)).data) == 2
+    assert len(figures.confusion(labels, np.eye(len(labels), dtype=int)).data) == 1
 
 
 def test_confusion_of_a_class_without_validation_images_divides_by_nothing():

@@ -52,7 +52,7 @@ def add_run(store: Store, images: list[Image]) -> str:
     for number in range(1, 9):
         store.add_epoch(run_id, Epoch(number, 1, 0.5, 0.9, 0.5 if number > 2 else 0.7, 0.9, 0.1))
     store.set_result(run_id, 1)
-    store.add_facts(run_id, {"seconds_per_image": 0.01})
+    store.add_facts(run_id, {"seconds_per_image": 0.01, "image_size": 224})
     folder = store.workspace.run(run_id)
     folder.mkdir(parents=True)
     labels = sorted({TAG, BOLD})
@@ -275,7 +275,7 @@ def test_a_harmful_phase_two_is_refused_until_the_person_insists(store):
     assert not next(button for button in page.button if button.label == "Start fine-tuning").disabled
 
 
-@pytest.mark.parametrize(("image_size", "rate"), [(224, 1e-5), (96, 1e-4)])
+@pytest.mark.parametrize(("image_size", "rate"), [(224, 1e-5), (96, 3e-5)])
 def test_fine_tune_page_starts_at_the_advised_learning_rate(store, image_size, rate):
     store.add_facts(add_run(store, add_dataset(store)), {"image_size": image_size})
     page = visit("finetune")

@@ -17,16 +17,19 @@ UNFROZEN = "#d9772b"
 FROZEN = "#a9b8be"
 INK_ON_BLOCK = "#12191c"
 BOUNDARY = "#d9772b"
-FAINT_INK = "#8a9aa1"
-DARK_SHARE = 0.5
+INK_ON_DARK_CELL = "#ffffff"
+DARK_SHARE = 0.7
+# The step at DARK_SHARE keeps every number readable: ink of the theme on pale cells, white on dark ones.
+CELL_COLOURS = [
+    [0, "rgba(23,105,122,0.04)"],
+    [DARK_SHARE, "rgba(23,105,122,0.5)"],
+    [DARK_SHARE, "rgba(23,105,122,0.85)"],
+    [1, "rgba(23,105,122,1)"],
+]
 MOST_BARS = 40
+LEAST_EPOCHS = 10
 MOST_COUNTS = 20
 MOST_TICKS = 40
-MODE_BAR: dict[str, Any] = {
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
-    "toImageButtonOptions": {"format": "png", "scale": 2, "filename": "thaw"},
-}
 
 
 def class_counts(classes: Mapping[str, int]) -> go.Figure:
@@ -48,7 +51,6 @@ def class_counts(classes: Mapping[str, int]) -> go.Figure:
         tickvals=list(range(len(shown))),
         ticktext=[in_figure(name, 24) for name, _ in shown],
         autorange="reversed",
-        automargin=True,
     )
     figure.update_xaxes(title_text="images", rangemode="tozero")
     return _plain(figure, height=90 + 26 * len(shown))
@@ -99,7 +101,8 @@ def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
     figure.update_yaxes(title_text="accuracy", tickformat=".0%", row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title_text="epoch", row=2, col=1)
-    figure.update_xaxes(range=[0.5, max(10, len(numbers)) + 0.5])
+    # Not a range of our own: one that grows would undo the zoom.
+    figure.update_xaxes(autorangeoptions={"include": [0.5, LEAST_EPOCHS + 0.5]})
     figure.update_layout(hovermode="x unified", legend={"orientation": "h", "y": 1.1, "x": 0}, uirevision="curve")
     return _plain(figure, height=460, top=48)
 
@@ -121,11 +124,10 @@ def blocks(layers: Sequence[Mapping[str, Any]], top: int) -> go.Figure:
     return _plain(figure, height=130)
 
 
-def confusion(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
+def confusion(labels: Sequence[str], matrix: np.ndarray, chosen: tuple[int, int] | None = None) -> go.Figure:
     """Draw how often each true class (row) was taken for each class (column); colour is the share of the row.
 
-    Streamlit reports clicks on points but not on the cells of a heat map, so clear squares lie over the cells
-    that hold images; their customdata is [true, predicted] as numbers into `labels`.
+    The cell `chosen`, (true, predicted) as numbers into `labels`, gets a frame.
     """
     numbers = list(range(len(labels)))
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -137,52 +139,49 @@ def confusion(labels: Sequence[str], matrix: np.ndarray) -> go.Figure:
             y=numbers,
             zmin=0,
             zmax=1,
-            colorscale=[[0, "rgba(31,155,179,0.04)"], [1, "rgba(31,155,179,0.95)"]],
+            colorscale=CELL_COLOURS,
             showscale=False,
-            hoverinfo="skip",
+            hovertext=[[_cell_words(labels, matrix, true, guess) for guess in numbers] for true in numbers],
+            hoverinfo="text",
             xgap=1,
             ygap=1,
         )
     )
-    figure.add_trace(_clear_squares(labels, matrix, share, side / max(len(labels), 1)))
+    if len(labels) <= MOST_COUNTS:
+        figure.add_trace(_numbers(matrix, (matrix > 0) & (share <= DARK_SHARE), {}))
+        figure.add_trace(_numbers(matrix, share > DARK_SHARE, {"color": INK_ON_DARK_CELL}))
+    if chosen:
+        true, predicted = chosen
+        corners = {"x0": predicted - 0.5, "x1": predicted + 0.5, "y0": true - 0.5, "y1": true + 0.5}
+        figure.add_shape(type="rect", line={"color": UNFROZEN, "width": 3}, **corners)
     ticks: dict[str, Any] = {"tickvals": numbers, "ticktext": [in_figure(label, 16) for label in labels]}
     if len(labels) > MOST_TICKS:
         ticks = {"showticklabels": False}
     ends = [-0.5, len(labels) - 0.5]
-    figure.update_xaxes(
-        title_text="predicted class", range=ends, fixedrange=True, showgrid=False, zeroline=False, **ticks
-    )
-    figure.update_yaxes(
-        title_text="true class",
-        range=ends[::-1],
-        fixedrange=True,
-        showgrid=False,
-        zeroline=False,
-        automargin=True,
-        **ticks,
-    )
+    still = {"fixedrange": True, "showgrid": False, "zeroline": False} | ticks
+    figure.update_xaxes(title_text="predicted class", range=ends, **still)
+    figure.update_yaxes(title_text="true class", range=ends[::-1], **still)
     figure.update_layout(dragmode=False, showlegend=False)
     return _plain(figure, height=side + 110)
 
 
-def _clear_squares(labels: Sequence[str], matrix: np.ndarray, share: np.ndarray, side: float) -> go.Scatter:
-    cells = [(int(true), int(predicted)) for true, predicted in np.argwhere(matrix > 0)]
+def _cell_words(labels: Sequence[str], matrix: np.ndarray, true: int, predicted: int) -> str:
+    return (
+        f"true {in_figure(labels[true])}<br>predicted {in_figure(labels[predicted])}<br>"
+        f"images: {matrix[true, predicted]:,}"
+    )
+
+
+def _numbers(matrix: np.ndarray, cells: np.ndarray, font: dict[str, str]) -> go.Scatter:
+    """Draw the counts of some cells in the ink that they bear; no font means the ink of the page."""
+    rows, columns = np.nonzero(cells)
     return go.Scatter(
-        x=[predicted for _, predicted in cells],
-        y=[true for true, _ in cells],
-        mode="markers+text" if len(labels) <= MOST_COUNTS else "markers",
-        text=[f"{matrix[cell]:,}" for cell in cells],
-        textfont={"color": ["#ffffff" if share[cell] > DARK_SHARE else FAINT_INK for cell in cells]},
-        customdata=[list(cell) for cell in cells],
-        marker={"symbol": "square", "size": side * 0.85, "opacity": 0, "color": UNFROZEN},
-        selected={"marker": {"opacity": 0.35}},
-        unselected={"marker": {"opacity": 0}, "textfont": {"color": FAINT_INK}},
-        hovertext=[
-            f"true {in_figure(labels[true])}<br>predicted {in_figure(labels[predicted])}<br>"
-            f"{matrix[true, predicted]:,} images"
-            for true, predicted in cells
-        ],
-        hoverinfo="text",
+        x=columns,
+        y=rows,
+        mode="text",
+        text=[f"{number:,}" for number in matrix[cells]],
+        textfont=font,
+        hoverinfo="skip",
     )
 
 
@@ -208,5 +207,7 @@ def _phase_two_starts(epochs: Sequence[Epoch]) -> list[int]:
 
 
 def _plain(figure: go.Figure, height: int, top: int = 8) -> go.Figure:
-    figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": top, "b": 8})
-    return figure
+    figure.update_xaxes(automargin=True, title_standoff=8)
+    figure.update_yaxes(automargin=True, title_standoff=8)
+    # The colours of the page are put on in the browser, which knows them.
+    return figure.update_layout(template="none", height=height, margin={"l": 8, "r": 8, "t": top, "b": 8})

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui import amounts, figures
+from pages.ui.figure import figure
 from pages.ui.names import csv, sentence
 from tlcore import jobs
 from tlcore.records import Epoch, Job
@@ -54,15 +55,16 @@ def ending(job: Job) -> None:
 
 
 def curve(run_id: str, epochs: list[Epoch]) -> None:
-    """Draw the learning curve of a run, or a friendly word before its first epoch, with its numbers as CSV."""
+    """Draw the learning curve of a run, or a friendly word before its first epoch."""
     if not epochs:
         st.caption("The curve appears here with the first epoch.")
         return
     last = epochs[-1]
-    st.plotly_chart(
+    figure(
         figures.learning_curve(epochs),
         key=f"curve {run_id}",
-        config=figures.MODE_BAR,
+        name=f"{run_id}-curve",
+        zoom=True,
         alt=(
             f"Accuracy and loss over {len(epochs)} epochs. Last epoch: validation accuracy "
             f"{amounts.percent(last.val_accuracy)}, validation loss {last.val_loss:.3f}."
@@ -71,17 +73,18 @@ def curve(run_id: str, epochs: list[Epoch]) -> None:
 
 
 def downloads(run_id: str, epochs: list[Epoch]) -> None:
-    """Draw the download of a run's epochs as CSV; the figure itself is saved from its mode bar."""
-    if epochs:
-        rows = [{column: getattr(epoch, column) for column in EPOCH_COLUMNS} for epoch in epochs]
-        st.download_button(
-            "Epochs as CSV",
-            csv(rows, EPOCH_COLUMNS),
-            file_name=f"{run_id}-epochs.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+    """Draw the download of a run's epochs as CSV."""
+    if not epochs:
+        return
+    rows = [{column: getattr(epoch, column) for column in EPOCH_COLUMNS} for epoch in epochs]
+    st.download_button(
+        "Epochs as CSV",
+        csv(rows, EPOCH_COLUMNS),
+        file_name=f"{run_id}-epochs.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def _counts(job: Job, noun: str) -> list[str]:

@@ -13,6 +13,8 @@ UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 EMOJI_CODE = re.compile(r"(:[\w+\-]+:)")
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+BACKSLASHED = r"\\\1"
+WORD_SEPARATORS = re.compile(r"[ _&'-]")
 
 
 def visible(name: str) -> str:
@@ -28,6 +30,13 @@ def literal(name: str) -> str:
     return f"{fence}{padding}{text}{padding}{fence}"
 
 
+def emphasised(name: str) -> str:
+    """Return `name` for Markdown in bold where it is made of plain words, else as a code span (see `literal`)."""
+    words = WORD_SEPARATORS.split(name)
+    plain = all(word and all(unicodedata.category(letter)[0] in "LMN" for letter in word) for word in words)
+    return f"**{PUNCTUATION.sub(BACKSLASHED, name)}**" if plain else literal(name)
+
+
 def sentence(text: str) -> str:
     """Return a whole message for Markdown, in which quoted names stay literal.
 
@@ -35,7 +44,7 @@ def sentence(text: str) -> str:
     """
     pieces = EMOJI_CODE.split(visible(text))
     return "".join(
-        literal(piece) if EMOJI_CODE.fullmatch(piece) else PUNCTUATION.sub(r"\\\1", piece) for piece in pieces
+        literal(piece) if EMOJI_CODE.fullmatch(piece) else PUNCTUATION.sub(BACKSLASHED, piece) for piece in pieces
     )
 
 

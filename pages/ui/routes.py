@@ -1,4 +1,4 @@
-"""The server's own routes beside Streamlit's: photos in (upload, finish) and pictures out (thumbnails)."""
+"""The server's own routes beside Streamlit's: photos in (upload, finish) and pictures and a script out."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pages.ui import upload
+from pages.ui.figure import LIBRARY
 from pages.ui.upload import UploadRefused
 from tlcore import jobs
 from tlcore.store import Store
@@ -66,6 +67,11 @@ async def send_picture(request: Request) -> Response:
     return JSONResponse({"error": "There is no such picture in this workspace."}, status_code=404)
 
 
+async def send_plotly(_: Request) -> Response:
+    """Send the script that draws the figures, from the plotly package: nothing is fetched from elsewhere."""
+    return FileResponse(LIBRARY, media_type="text/javascript", headers={"cache-control": f"max-age={DAY_S}, immutable"})
+
+
 async def refuse(request: Request, problem: UploadRefused) -> JSONResponse:
     """Answer a refused upload in plain words."""
     return JSONResponse({"error": str(problem)}, status_code=problem.status)
@@ -104,5 +110,6 @@ def _workspace() -> Workspace:
 ROUTES = [
     Route("/thaw/upload/{upload_id}", receive_files, methods=["POST"]),
     Route("/thaw/upload/{upload_id}/finish", finish_upload, methods=["POST"]),
+    Route("/thaw/plotly.js", send_plotly, methods=["GET"]),
     Route("/thaw/{kind}/{dataset_id}/{image_id}", send_picture, methods=["GET"]),
 ]

@@ -1,4 +1,4 @@
-"""What the person is looking at: ids in the address bar, so that a refresh or a second tab finds them again."""
+"""What the person is looking at: choices in the address bar, so that a refresh or a second tab finds them again."""
 
 import streamlit as st
 
@@ -10,7 +10,9 @@ from tlcore.settings import HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
-KEYS = ("dataset", "backbone", "run", "import")
+KEYS = ("dataset", "backbone", "run", "import", "validation", "seed")
+SHARES = (0.05, 0.5)
+LARGEST_SEED = 2**31 - 1
 
 
 def store() -> Store:
@@ -19,7 +21,7 @@ def store() -> Store:
 
 
 def recall() -> None:
-    """Bring the ids of the address bar and of the session together; the address bar wins."""
+    """Bring the choices of the address bar and of the session together; the address bar wins."""
     for key in KEYS:
         if key in st.query_params:
             st.session_state[key] = st.query_params[key]
@@ -28,12 +30,12 @@ def recall() -> None:
 
 
 def chosen(key: str) -> str | None:
-    """Return the chosen id of "dataset", "backbone", "run" or "import", or None."""
+    """Return the chosen value of one of `KEYS` as text, or None."""
     return st.session_state.get(key)
 
 
 def choose(key: str, value: str | None) -> None:
-    """Remember an id in the session and in the address bar; None forgets it."""
+    """Remember a choice in the session and in the address bar; None forgets it."""
     if value is None:
         st.session_state.pop(key, None)
         st.query_params.pop(key, None)
@@ -43,8 +45,18 @@ def choose(key: str, value: str | None) -> None:
             st.query_params[key] = value
 
 
+def validation_share() -> float:
+    """Return the chosen share of each class that is held out for validation, within `SHARES`, else the default."""
+    return _number("validation", HeadSettings().validation_split, *SHARES)
+
+
+def seed() -> int:
+    """Return the chosen seed of the split and of the training, else the default."""
+    return int(_number("seed", HeadSettings().seed, 0, LARGEST_SEED))
+
+
 def as_query() -> dict[str, str]:
-    """Return the chosen ids as query parameters for a link."""
+    """Return the choices as query parameters for a link."""
     return {key: value for key in KEYS if (value := chosen(key))}
 
 
@@ -112,6 +124,14 @@ def run_picker(kept: Store, present: Run) -> None:
     if picked and picked != present.id:
         choose("run", picked)
         st.rerun()
+
+
+def _number(key: str, default: float, low: float, high: float) -> float:
+    try:
+        value = float(chosen(key) or default)
+    except ValueError:
+        return default
+    return value if low <= value <= high else default
 
 
 def _describe(run: Run) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from sklearn.datasets import load_sample_images
 
 from tests.browser.harness import CHROMIUM, Server, Watch, open_browser
 
-HOSTILE_CLASS = "<b>bold & **stars**<"
+HOSTILE_CLASS = "<b>bold & **stars**<b>"
 CLASS_SIZE = 20
 SIDE_PX = 160
 SMALL_FILES = 1000
@@ -64,6 +64,19 @@ def page(browser: BrowserContext, watch: Watch, server: Server) -> Iterator[Page
     assert not watch.foreign
     assert not watch.dialogs
     assert not watch.errors
+
+
+@pytest.fixture
+def record_figure(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Return a function that shows a measured figure on the terminal, whether the test passes or fails."""
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def record(words: str) -> None:
+        with capsys.disabled():
+            terminal.ensure_newline()
+            terminal.write_line(words)
+
+    return record
 
 
 def crop(scene: Image.Image, chance: random.Random, side: int) -> Image.Image:

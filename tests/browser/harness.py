@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import psutil
-from playwright.sync_api import BrowserContext, Page, Playwright, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Page, Playwright, expect
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -30,6 +30,10 @@ PHONE = {"width": 390, "height": 844}
 SERVER_STARTS_IN_S = 60
 PATIENCE_MS = 30_000
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+FIGURES_FIT = """[...document.querySelectorAll('.thaw-plot')].every((plot) => {
+    const drawn = plot.querySelector('.main-svg');
+    return !plot.checkVisibility() || (drawn && Math.abs(drawn.clientWidth - plot.clientWidth) < 2);
+})"""
 CONTENT_HEIGHT = "document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -53,8 +57,8 @@ class Server:
         wait_until(self._answers, SERVER_STARTS_IN_S, "the server's answer")
 
     def stop(self) -> None:
-        """End it as Ctrl-C would."""
-        self.process.send_signal(signal.SIGINT)
+        """End it as a shutdown of the system would."""
+        self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(10)
         except psutil.TimeoutExpired:
@@ -78,21 +82,24 @@ class Watch:
         context.on("request", lambda request: self._note_request(request.url))
         context.on("dialog", self._note_dialog)
         context.on("weberror", lambda problem: self.errors.append(str(problem.error)))
-        context.on("console", lambda message: self._note_console(message.type, message.text))
+        context.on("console", self._note_console)
 
     def _note_request(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
             self.foreign.append(url)
 
-    def _note_dialog(self, dialog) -> None:  # type: ignore[no-untyped-def]
+    def _note_dialog(self, dialog: Dialog) -> None:
         self.dialogs.append(dialog.message)
         dialog.dismiss()
 
-    def _note_console(self, kind: str, text: str) -> None:
-        # The browser itself reports connections that break while the server is restarted.
-        if kind == "error" and "ERR_CONNECTION" not in text and "WebSocket" not in text:
-            self.errors.append(text)
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type != "error":
+            return
+        # On a deep link Streamlit's script looks for its server below the page's path first, then at the root.
+        if "404" in message.text and "/_stcore/" in message.location["url"]:
+            return
+        self.errors.append(f"{message.text} {message.location['url']}")
 
 
 @contextmanager
@@ -135,11 +142,14 @@ def settle(page: Page) -> None:
     """Wait until the page's script has run, its pictures have loaded and its figures are drawn."""
     page.wait_for_selector(IDLE)
     page.wait_for_function("[...document.images].every((image) => image.loading === 'lazy' || image.complete)")
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-testid=\"stPlotlyChart\"]')]"
-        ".every((chart) => !chart.checkVisibility() || chart.querySelector('.main-svg'))"
-    )
+    page.wait_for_function(FIGURES_FIT)
     page.evaluate("document.fonts.ready")
+
+
+def load_pictures(page: Page) -> None:
+    """Load the pictures that a page leaves until they are scrolled into view."""
+    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach((image) => { image.loading = 'eager'; })")
+    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth)")
 
 
 def photograph(page: Page, path: Path, viewport: dict[str, int]) -> None:
@@ -148,9 +158,8 @@ def photograph(page: Page, path: Path, viewport: dict[str, int]) -> None:
     settle(page)
     height = page.evaluate(CONTENT_HEIGHT) + 60
     page.set_viewport_size({"width": viewport["width"], "height": max(height, viewport["height"])})
-    page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach((image) => { image.loading = 'eager'; })")
-    page.wait_for_function("[...document.images].every((image) => image.complete)")
     settle(page)
+    load_pictures(page)
     path.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=path)
     page.set_viewport_size(viewport)

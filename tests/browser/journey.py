@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.harness import IDLE, PATIENCE_MS
 
@@ -60,9 +60,9 @@ def start_fine_tune(page: Page) -> None:
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
 
 
-def await_end(page: Page) -> None:
+def await_end(page: Page, limit_ms: int = JOB_MS) -> None:
     """Wait until the job of the page has ended."""
-    expect(page.get_by_role("button", name="Stop")).to_have_count(0, timeout=JOB_MS)
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0, timeout=limit_ms)
     page.wait_for_selector(IDLE)
 
 
@@ -80,7 +80,6 @@ def epochs_drawn(page: Page) -> int:
 def click_cell(page: Page, true: int, predicted: int) -> None:
     """Click a cell of the confusion matrix, found by the figure's own axes."""
     layer = page.locator('[class*="st-key-confusion-"] .nsewdrag').first
-    layer.scroll_into_view_if_needed()
     place = page.evaluate(
         """([true_, predicted]) => {
             const { xaxis, yaxis } = document.querySelector('[class*="st-key-confusion-"] .js-plotly-plot')._fullLayout;
@@ -92,7 +91,7 @@ def click_cell(page: Page, true: int, predicted: int) -> None:
     layer.click(position=place)
 
 
-def save(page: Page, trigger, folder: Path) -> Path:  # type: ignore[no-untyped-def]
+def save(page: Page, trigger: Locator, folder: Path) -> Path:
     """Click what starts a download; return the file."""
     with page.expect_download(timeout=PATIENCE_MS) as coming:
         trigger.click()

@@ -1,0 +1,118 @@
+// A figure: drawn by Plotly into one element that stays, in the colours of the page, and saved by the browser alone.
+
+const PIXELS_A_POINT = 2;
+const WAIT_FOR_DRAG_MS = 200;
+const AXIS = /^[xy]axis\d*$/;
+const ZOOM_BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
+
+const figures = new WeakMap();
+let library;
+
+export default function (component) {
+  let figure = figures.get(component.parentElement);
+  if (!figure) {
+    figure = new Figure(component.parentElement);
+    figures.set(component.parentElement, figure);
+  }
+  figure.clicked = (point) => component.setTriggerValue("clicked", point);
+  figure.show(component.data);
+  return () => figure.leave();
+}
+
+function loaded(url) {
+  library ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      library = undefined;
+      reject(new Error("The figure could not be loaded. Reload the page."));
+    };
+    document.head.append(script);
+  });
+  return library;
+}
+
+class Figure {
+  constructor(root) {
+    this.root = root;
+    this.plot = root.querySelector(".thaw-plot");
+    this.scheme = window.matchMedia("(prefers-color-scheme: dark)");
+    // The page changes its colours a moment after the system does.
+    this.repaint = () => setTimeout(() => this.draw(), WAIT_FOR_DRAG_MS);
+    this.scheme.addEventListener("change", this.repaint);
+    this.size = new ResizeObserver(() => this.fit());
+    this.size.observe(this.plot);
+    for (const button of root.querySelectorAll(".thaw-save button")) {
+      button.onclick = () => this.save(button.dataset.format);
+    }
+  }
+
+  async show(data) {
+    this.data = data;
+    this.plot.setAttribute("aria-label", data.alt);
+    const drawing = JSON.parse(data.drawing);
+    this.plot.style.minHeight = `${drawing.layout.height}px`;
+    try {
+      this.plotly = await loaded(data.library);
+    } catch (problem) {
+      this.plot.textContent = problem.message;
+      return;
+    }
+    if (this.data === data) this.draw();
+  }
+
+  draw() {
+    if (this.left || !this.plotly) return;
+    // Drawing anew would tear a drag out of the person's hand.
+    if (this.plot._dragging) {
+      clearTimeout(this.later);
+      this.later = setTimeout(() => this.draw(), WAIT_FOR_DRAG_MS);
+      return;
+    }
+    const { data, layout } = JSON.parse(this.data.drawing);
+    const bar = this.data.zoom ? { modeBarButtons: ZOOM_BUTTONS } : { displayModeBar: false };
+    this.plotly.react(this.plot, data, this.dressed(layout), { displaylogo: false, ...bar });
+    if (!this.listens) {
+      this.listens = true;
+      this.plot.on("plotly_click", ({ points: [point] }) => this.clicked([point.x, point.y]));
+    }
+  }
+
+  fit() {
+    if (this.listens && this.plot.clientWidth) this.plotly.Plots.resize(this.plot);
+  }
+
+  dressed(layout) {
+    const style = getComputedStyle(this.root.querySelector(".thaw-figure"));
+    const colour = (name) => style.getPropertyValue(`--st-${name}`).trim();
+    const [ink, paper, line] = ["text-color", "background-color", "border-color"].map(colour);
+    const dress = {
+      ...layout,
+      autosize: true,
+      paper_bgcolor: paper,
+      plot_bgcolor: paper,
+      font: { color: ink, family: colour("font"), size: 12 },
+      hoverlabel: { bgcolor: paper, bordercolor: line, font: { color: ink } },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: ink },
+    };
+    for (const name of Object.keys(layout).filter((key) => AXIS.test(key))) {
+      dress[name] = { gridcolor: line, zerolinecolor: line, ...layout[name] };
+    }
+    return dress;
+  }
+
+  save(format) {
+    const { clientWidth: width, clientHeight: height } = this.plot;
+    this.plotly?.downloadImage(this.plot, { format, width, height, scale: PIXELS_A_POINT, filename: this.data.name });
+  }
+
+  leave() {
+    this.left = true;
+    clearTimeout(this.later);
+    this.scheme.removeEventListener("change", this.repaint);
+    this.size.disconnect();
+    this.plotly?.purge(this.plot);
+    figures.delete(this.root);
+  }
+}

@@ -1,0 +1,48 @@
+"""One figure on a page: a component that draws it in place, keeps the zoom as data comes in, and saves it.
+
+`st.plotly_chart` puts a new chart in the old one's place whenever the data change, which loses the zoom and flickers.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+FOLDER = Path(__file__).parent
+LIBRARY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+LIBRARY_URL = f"/thaw/plotly.js?version={plotly.__version__}"
+
+_component = st.components.v2.component(
+    "thaw_figure",
+    html=(FOLDER / "figure.html").read_text(encoding="utf-8"),
+    css=(FOLDER / "figure.css").read_text(encoding="utf-8"),
+    js=(FOLDER / "figure.js").read_text(encoding="utf-8"),
+    # Plotly adds its own styles to the document, where a shadow root would not see them.
+    isolate_styles=False,
+)
+
+
+def figure(
+    drawing: go.Figure,
+    key: str,
+    name: str,
+    alt: str,
+    zoom: bool = False,
+    on_click: Callable[[int, int], None] | None = None,
+) -> None:
+    """Draw a figure with links that save it as PNG and SVG.
+
+    `name` is the saved file's without its ending, `alt` says what is seen to those who cannot see it, and `on_click`
+    is called with the x and y of a cell or point that is clicked.
+    """
+
+    def clicked() -> None:
+        point = st.session_state[key].clicked
+        if on_click and point:
+            on_click(*point)
+
+    data: dict[str, Any] = {"drawing": drawing.to_json(), "library": LIBRARY_URL, "name": name, "alt": alt}
+    _component(key=key, data=data | {"zoom": zoom}, on_clicked_change=clicked)

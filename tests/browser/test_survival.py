@@ -1,0 +1,104 @@
+"""What must survive in front of a person's eyes: a killed worker, a restarted server, a large drop, a foreign host."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import SMALL_FILES
+from tests.browser.harness import Server, Watch, drop, wait_until
+from tests.browser.journey import (
+    JOB_MS,
+    await_end,
+    await_epochs,
+    epochs_drawn,
+    open_page,
+    see_page,
+    set_numbers,
+    start_head,
+)
+from tlcore.jobs import start_import
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+SHOWN_DEAD_WITHIN_MS = 15_000
+SERVER_LIMIT_BYTES = 250 * 1024**2
+BULK_LIMIT_S = 20
+EPOCHS = 120
+
+
+@pytest.fixture(scope="module")
+def dataset_id(server: Server, photos: Path) -> str:
+    store = Store(open_workspace(server.workspace))
+    job_id = start_import(store, {"kind": "folder", "path": str(photos), "name": "photos to fail with"})
+    wait_until(lambda: not store.job(job_id).active, 60, "the end of the import")
+    dataset_id = store.job(job_id).dataset_id
+    assert dataset_id
+    return dataset_id
+
+
+def test_killed_worker_and_restarted_server_cost_nothing(
+    page: Page, watch: Watch, server: Server, dataset_id: str
+) -> None:
+    store = Store(open_workspace(server.workspace))
+    page.goto(f"{server.url}/head?dataset={dataset_id}")
+    see_page(page, "head")
+    set_numbers(page, Epochs=EPOCHS, Patience=EPOCHS, Image=96)
+    start_head(page)
+    reached = await_epochs(page, 3)
+    run_id = next(run.id for run in store.runs() if run.dataset_id == dataset_id)
+
+    job = store.latest_job(run_id)
+    assert job
+    assert job.pid
+    psutil.Process(job.pid).kill()
+    expect(page.get_by_text("ended without finishing")).to_be_visible(timeout=SHOWN_DEAD_WITHIN_MS)
+
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    reached = await_epochs(page, reached + 2)
+
+    assert not watch.errors
+    server.stop()
+    server.start()
+    page.reload()
+    see_page(page, "head")
+    # The browser and Streamlit's script tell the console that the server was gone.
+    watch.errors.clear()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    await_epochs(page, reached + 2)
+    await_end(page)
+    assert [epoch.epoch for epoch in store.epochs(run_id)] == list(range(1, epochs_drawn(page) + 1))
+    expect(page.get_by_text("The head gets")).to_be_visible()
+    open_page(page, "mistakes")
+    expect(page.get_by_text("validation images right")).to_be_visible()
+
+
+def test_a_thousand_files_are_dropped_and_checked_in_seconds(
+    page: Page, small_photos: Path, record_figure: Callable[[str], None]
+) -> None:
+    see_page(page, "data")
+    started = time.monotonic()
+    drop(page, small_photos)
+    accepted = page.get_by_test_id("stMetric").filter(has_text="Images accepted")
+    expect(page.get_by_role("heading", name="thousand")).to_be_visible(timeout=JOB_MS)
+    expect(accepted).to_contain_text(f"{SMALL_FILES:,}")
+    took = time.monotonic() - started
+    record_figure(f"{SMALL_FILES:,} files dropped, on disk and checked in {took:.1f} s")
+    assert took < BULK_LIMIT_S
+
+
+def test_server_is_still_small_after_all_that(server: Server, record_figure: Callable[[str], None]) -> None:
+    used = server.process.memory_info().rss
+    record_figure(f"memory of the server: {used / 1024**2:.0f} MiB")
+    assert used < SERVER_LIMIT_BYTES
+
+
+def test_foreign_hosts_and_origins_are_refused(server: Server) -> None:
+    assert httpx.get(server.url, headers={"host": "evil.example"}).status_code in (400, 403)
+    address = f"{server.url}/thaw/upload/upload-000000000000"
+    assert httpx.post(address, headers={"origin": "http://evil.example"}, content=b"").status_code == 403
