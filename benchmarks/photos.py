@@ -19,7 +19,7 @@ def write_photos(folder: Path, images: int, seed: int = 0, side: int = SIDE_PX) 
 
     sources = [Image.fromarray(picture) for picture in load_sample_images().images]
     chance = np.random.default_rng(seed)
-    tints = np.array([(1, 1, 1), (1.12, 1, 0.9), (0.9, 1, 1.12), (1.05, 1.1, 0.9), (0.85, 0.85, 0.85)])
+    tints = np.array([(1, 1, 1), (1.3, 1, 0.75), (0.75, 1, 1.3), (1.1, 1.25, 0.75), (0.55, 0.55, 0.55)])
     for number in range(images):
         label = number % 10
         source, tint = sources[label % 2], tints[label // 2]
@@ -27,7 +27,7 @@ def write_photos(folder: Path, images: int, seed: int = 0, side: int = SIDE_PX) 
         left, top = chance.integers(0, source.width - extent), chance.integers(0, source.height - extent)
         box = (left, top, left + extent, top + extent)
         crop = np.asarray(source.resize((side, side), Image.Resampling.BICUBIC, box=box), np.float32)
-        noisy = crop * tint * chance.uniform(0.8, 1.2) + chance.normal(0, 12, crop.shape)
+        noisy = crop * tint * chance.uniform(0.9, 1.1) + chance.normal(0, 8, crop.shape)
         target = folder / f"class {label}"
         target.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(target / f"{number:05d}.jpg", quality=90)
