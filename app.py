@@ -15,8 +15,9 @@ from starlette.middleware import Middleware
 
 from pages.ui import failure, upload
 from pages.ui.guard import HostGuard
+from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
-from tlcore import datasets, jobs
+from tlcore import datasets, devices, jobs
 from tlcore.store import Store
 from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
 
@@ -32,11 +33,12 @@ def choose_workspace(arguments: list[str]) -> None:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Tell the truth about jobs whose process died while no server was there, and clear what they left behind."""
+    """Tell the truth about jobs whose process died while no server was there, clear what they left, see the device."""
     store = Store(open_workspace())
     jobs.reconcile(store)
     datasets.sweep(store)
     upload.sweep(store)
+    devices.start_probe(store.workspace)
     yield
 
 
@@ -49,5 +51,5 @@ app = st.App(
     routes=ROUTES,
     middleware=[Middleware(HostGuard)],
     on_script_error=failure.show,
-    exception_handlers={upload.UploadRefused: refuse},
+    exception_handlers={UploadRefused: refuse},
 )

@@ -1,5 +1,7 @@
 """The Backbone page: the table of pretrained networks, the choice, and the device that will do the work."""
 
+import time
+
 import streamlit as st
 
 from pages.ui import amounts, selection, steps
@@ -9,6 +11,9 @@ from tlcore.backbones import BACKBONES, Backbone
 from tlcore.devices import DeviceReport
 from tlcore.weights import is_local
 from tlcore.workspace import Workspace
+
+ASKED = "device asked"
+ANSWER_WITHIN_S = 60
 
 
 def draw_table() -> None:
@@ -70,29 +75,59 @@ def draw_choice(row: Backbone) -> None:
 
 def draw_device(workspace: Workspace) -> None:
     """Draw which device TensorFlow will use; it is found out in a process of its own, so that this page stays light."""
-    if devices.read_report(workspace) is None and not st.session_state.get("device probe"):
-        st.session_state["device probe"] = True
-        devices.start_probe(workspace)
-
-    @st.fragment(run_every=POLL_S if devices.read_report(workspace) is None else None)
-    def panel() -> None:
-        report = devices.read_report(workspace)
-        if report is None:
-            st.caption("Finding out which device TensorFlow will use; this takes some seconds…")
-        else:
-            _draw_report(report)
-
     st.subheader("Which device", anchor=False)
+    waiting = awaits_answer(workspace)
+
+    @st.fragment(run_every=POLL_S if waiting else None)
+    def panel() -> None:
+        if waiting and not awaits_answer(workspace):
+            st.rerun()
+        report = devices.read_report(workspace)
+        if report is not None:
+            _draw_report(report)
+        if waiting:
+            st.caption("Finding out which device TensorFlow will use; this takes some seconds…")
+        elif ASKED in st.session_state:
+            st.warning(
+                f"No answer has come within {ANSWER_WITHIN_S} seconds: the computer is busy with something else, or "
+                "TensorFlow cannot be started. Press Look again.",
+                icon=":material/warning:",
+            )
+
     panel()
-    if devices.read_report(workspace) and st.button("Look again", icon=":material/refresh:", type="tertiary"):
-        devices.start_probe(workspace)
-        st.toast("Looking again; the answer appears here in some seconds.")
+    if not waiting and st.button("Look again", icon=":material/refresh:", type="tertiary"):
+        ask_again(workspace)
+        st.rerun()
+
+
+def awaits_answer(workspace: Workspace) -> bool:
+    """Say whether a report on the device is still to come, and within the time that it may take."""
+    report = devices.read_report(workspace)
+    if report is None:
+        # The server asked as it started.
+        asked = st.session_state.setdefault(ASKED, {"at": time.time(), "before": None})
+    else:
+        asked = st.session_state.get(ASKED)
+    if asked and report and report.probed_at != asked["before"]:
+        del st.session_state[ASKED]
+        return False
+    return bool(asked) and time.time() - asked["at"] < ANSWER_WITHIN_S
+
+
+def ask_again(workspace: Workspace) -> None:
+    """Start another look at the device, and wait for its report."""
+    report = devices.read_report(workspace)
+    st.session_state[ASKED] = {"at": time.time(), "before": report.probed_at if report else None}
+    devices.start_probe(workspace)
 
 
 def _draw_report(report: DeviceReport) -> None:
     with st.container(border=True):
-        st.markdown(f"**Training will run on the {report.device}**")
-        st.text(f"{report.name} · TensorFlow {report.tensorflow_version}")
+        if report.device == "unknown":
+            st.markdown("**It could not be found out on which device training will run**")
+        else:
+            st.markdown(f"**Training will run on the {report.device}**")
+            st.text(f"{report.name} · TensorFlow {report.tensorflow_version}")
         if report.reason:
             st.text(f"{report.reason} {report.remedy}")
 

@@ -8,7 +8,9 @@ from pages.ui import amounts, figures, live, partition, pictures, selection, ste
 from pages.ui.drop_zone import drop_zone
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, sentence, visible
+from pages.ui.paths import read_path
 from tlcore import jobs
+from tlcore.errors import DatasetError
 from tlcore.records import Dataset, Job
 from tlcore.store import Store
 
@@ -37,10 +39,20 @@ def draw_sources(store: Store) -> None:
         with st.form("path form", border=False):
             path = st.text_input("Folder or .zip on this machine", placeholder="/home/me/photos")
             if st.form_submit_button("Import this path"):
-                begin(store, {"kind": "zip" if path.lower().endswith(".zip") else "folder", "path": path, "name": ""})
+                import_path(store, path)
         st.markdown("No photos at hand? Try 1,797 real handwritten digits, in ten classes. They come with Thaw.")
         if st.button("Use the sample digits", icon=":material/pin:"):
             begin(store, {"kind": "digits", "path": "", "name": "digits"})
+
+
+def import_path(store: Store, text: str) -> None:
+    """Start the import of a path that was typed, or say beside the field what is wrong with it."""
+    try:
+        path = read_path(text)
+    except DatasetError as problem:
+        st.error(sentence(str(problem)), icon=":material/error:")
+        return
+    begin(store, {"kind": "zip" if path.suffix.lower() == ".zip" else "folder", "path": str(path), "name": ""})
 
 
 def draw_import(store: Store) -> None:
@@ -54,18 +66,25 @@ def draw_import(store: Store) -> None:
         selection.choose("run", None)
         st.rerun()
     selection.choose("import", job.id)
-    live.follow(store, job, draw_import_job)
+    live.follow(store, job, lambda present: draw_import_job(store, present))
     if not job.active and st.button("Dismiss"):
         selection.choose("import", None)
         st.rerun()
 
 
-def draw_import_job(job: Job) -> None:
-    """Draw how one import stands."""
+def draw_import_job(store: Store, job: Job) -> None:
+    """Draw how one import stands, with Stop while it goes on."""
     with st.container(border=True):
         st.markdown(f"Import of {emphasised(job.request.get('name') or job.request.get('path') or 'photos')}")
         if job.active:
             live.progress(job, "files")
+            st.button(
+                "Stop the import",
+                icon=":material/stop:",
+                disabled=job.stop_requested,
+                on_click=store.ask_to_stop,
+                args=(job.id,),
+            )
         else:
             live.ending(job)
 

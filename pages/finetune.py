@@ -5,13 +5,14 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from pages.ui import amounts, figures, live, selection, steps
 from pages.ui.figure import figure
 from pages.ui.names import sentence
 from tlcore import jobs
-from tlcore.advice import best_epoch, expected_epoch_seconds, recommend_learning_rate, refuse_fine_tune
+from tlcore.advice import expected_epoch_seconds, kept_epoch, recommend_learning_rate, refuse_fine_tune
 from tlcore.anatomy import summarise_depth
 from tlcore.backbones import find_backbone
 from tlcore.records import Job, Run
@@ -25,8 +26,8 @@ USUAL_RATE = 1e-5
 BATCHES = (8, 16, 32, 64, 128)
 
 
-def draw_depth(store: Store, run: Run, layers: list[dict[str, Any]]) -> int:
-    """Draw the slider with what it means, live; return how many top layers to unfreeze."""
+def ask_depth(store: Store, run: Run, layers: list[dict[str, Any]]) -> int:
+    """Draw the slider over the blocks of the backbone; return how many top layers to unfreeze."""
     top = st.slider(
         "Top layers of the backbone to unfreeze",
         0,
@@ -41,7 +42,16 @@ def draw_depth(store: Store, run: Run, layers: list[dict[str, Any]]) -> int:
         name=f"{run.id}-blocks",
         alt=f"The backbone's blocks from the output; the first {top} layers are unfrozen",
     )
+    return top
+
+
+def draw_meaning(
+    store: Store, run: Run, layers: list[dict[str, Any]], head_parameters: int, settings: FineTuneSettings
+) -> None:
+    """Draw what the chosen depth and batch size mean; the head trains at every depth."""
+    top = settings.layers or 0
     depth = summarise_depth(layers, top)
+    trained = depth.trainable_parameters + head_parameters
     if depth.first_unfrozen:
         st.markdown(
             f"From **{sentence(str(depth.block))}** upwards; the first unfrozen layer is "
@@ -49,15 +59,14 @@ def draw_depth(store: Store, run: Run, layers: list[dict[str, Any]]) -> int:
         )
     else:
         st.markdown("Nothing is unfrozen: only the head goes on training, at the lower rate.")
-    seconds = expected_epoch_seconds(run.facts, layers, top, _training_images(store, run))
+    seconds = expected_epoch_seconds(run.facts, layers, top, _training_images(store, run), settings.batch_size)
     with st.container(horizontal=True):
-        st.metric("Trainable parameters", amounts.millions(depth.trainable_parameters), border=True, width=METRIC_WIDTH)
+        st.metric("Trainable parameters", amounts.millions(trained), border=True, width=METRIC_WIDTH)
         st.metric("BatchNorm kept frozen", depth.frozen_batch_norms, border=True, width=METRIC_WIDTH)
         st.metric("Time an epoch, about", amounts.duration(seconds), border=True, width=METRIC_WIDTH)
     st.caption(
         "BatchNorm layers keep ImageNet's statistics; letting a small data set rewrite them spoils the backbone."
     )
-    return top
 
 
 def ask_settings(run: Run, top: int) -> FineTuneSettings:
@@ -92,10 +101,15 @@ def ask_settings(run: Run, top: int) -> FineTuneSettings:
 
 def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) -> None:
     """Draw the choice of layers, the guard and the Start button; only this part runs again as the slider moves."""
+    head_parameters = _head_parameters(store, run)
 
     @st.fragment
     def plan() -> None:
-        settings = ask_settings(run, draw_depth(store, run, layers))
+        top = ask_depth(store, run, layers)
+        meaning = st.container()
+        settings = ask_settings(run, top)
+        with meaning:
+            draw_meaning(store, run, layers, head_parameters, settings)
         refusal = refuse_fine_tune(store.epochs(run.id), HeadSettings.from_json(run.head), settings)
         insist = False
         if refusal:
@@ -131,7 +145,8 @@ def draw_training(store: Store, run: Run, job: Job) -> None:
         live.curve(run.id, store.epochs(run.id))
 
     st.subheader("Training", anchor=False)
-    if not job.active:
+    # What a phase 2 reached before it was killed says nothing about whether it would have helped.
+    if job.kind == "fine_tune" and job.status in ("finished", "stopped"):
         draw_result(store, run)
     live.follow(store, job, draw)
     live.downloads(run.id, store.epochs(run.id))
@@ -140,7 +155,7 @@ def draw_training(store: Store, run: Run, job: Job) -> None:
 def draw_result(store: Store, run: Run) -> None:
     """Say which phase's model is the run's result, and why."""
     epochs = store.epochs(run.id)
-    head, tuned = best_epoch(epochs, 1), best_epoch(epochs, 2)
+    head, tuned = kept_epoch(run, epochs, 1), kept_epoch(run, epochs, 2)
     if head is None or tuned is None:
         return
     before, after = amounts.percent(head.val_accuracy), amounts.percent(tuned.val_accuracy)
@@ -165,6 +180,11 @@ def _rates_with(advised: float) -> tuple[list[float], float]:
     """Return the rates to choose from, and the one among them to start at."""
     near = [rate for rate in RATES if math.isclose(rate, advised)]
     return (list(RATES), near[0]) if near else (sorted([*RATES, advised]), advised)
+
+
+def _head_parameters(store: Store, run: Run) -> int:
+    with np.load(store.workspace.run(run.id) / "head.npz", allow_pickle=False) as arrays:
+        return sum(arrays[name].size for name in arrays.files)
 
 
 def _training_images(store: Store, run: Run) -> int:

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import amounts, live, partition, selection, steps
 from pages.ui.names import emphasised, sentence
 from tlcore import jobs
-from tlcore.advice import best_epoch
+from tlcore.advice import kept_epoch
 from tlcore.backbones import Backbone
 from tlcore.records import Dataset, Job, Run
 from tlcore.settings import AUGMENTATIONS, OUTPUTS, HeadSettings
@@ -125,14 +125,13 @@ def draw_run(store: Store, run: Run) -> None:
 def draw_result(store: Store, run: Run) -> None:
     """Say in plain words how good the head is."""
     epochs = store.epochs(run.id)
-    best = best_epoch(epochs, 1)
-    if run.result_phase is None or best is None:
+    kept_one = kept_epoch(run, epochs, 1)
+    if run.result_phase is None or kept_one is None:
         return
     trained = sum(1 for epoch in epochs if epoch.phase == 1)
     st.success(
-        f"The head gets **{amounts.percent(best.val_accuracy)}** of the validation images right "
-        f"(validation loss {best.val_loss:.3f}). The best of {amounts.count(trained, 'epoch')} was number "
-        f"{best.epoch}, and its weights are kept.",
+        f"The head gets **{amounts.percent(kept_one.val_accuracy)}** of the validation images right "
+        f"(validation loss {kept_one.val_loss:.3f}). Its weights are those of epoch {kept_one.epoch} of {trained}.",
         icon=":material/check_circle:",
     )
 

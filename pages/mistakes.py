@@ -1,6 +1,7 @@
 """The Mistakes page: the images that the model gets wrong, surest errors first, and what is taken for what."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
@@ -8,6 +9,7 @@ import streamlit as st
 from pages.ui import amounts, figures, pictures, selection, steps
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, visible
+from pages.ui.pairs import most_confused
 from pages.ui.pictures import Card
 from tlcore.errors import RunError
 from tlcore.evaluation import Predictions, confusion, find_mistakes, read_predictions
@@ -18,6 +20,7 @@ from tlcore.store import Store
 
 CARDS_A_PAGE = 12
 MOST_IN_GALLERY = 200
+MOST_PAIRS = 50
 ANY = "any class"
 COLUMNS = ("image", "true", "predicted", "confidence", "true_confidence", "confidence_gap")
 
@@ -33,14 +36,61 @@ def list_cards(predictions: Predictions, true: str | None, predicted: str | None
     ]
 
 
-def draw_matrix(run: Run, predictions: Predictions, matrix: np.ndarray) -> None:
-    """Draw the confusion matrix; a click on a cell sets both filters to it."""
+def draw_confusion(run: Run, predictions: Predictions) -> None:
+    """Draw what is taken for what: the whole matrix, or of very many classes the commonest mistakes."""
     keys = f"true of {run.id}", f"predicted of {run.id}"
 
     def open_cell(predicted: int, true: int) -> None:
         for key, number in zip(keys, (true, predicted), strict=True):
             st.session_state[key] = predictions.labels[number]
 
+    if len(predictions.labels) > figures.MOST_CLASSES:
+        draw_pairs(run, predictions.labels, confusion(predictions), open_cell)
+    else:
+        draw_matrix(run, predictions, confusion(predictions), keys, open_cell)
+
+
+def draw_pairs(run: Run, labels: list[str], matrix: np.ndarray, open_cell: Callable[[int, int], None]) -> None:
+    """Draw the commonest mistakes as a table; choosing a row sets both filters to it."""
+    pairs = most_confused(matrix, MOST_PAIRS)
+    key = f"pairs of {run.id}"
+
+    def chosen() -> None:
+        for row in st.session_state[key].selection.rows:
+            open_cell(pairs[row].predicted, pairs[row].true)
+
+    if not pairs:
+        return
+    st.subheader("Confused most often", anchor=False)
+    st.dataframe(
+        [
+            {
+                "true class": visible(labels[pair.true]),
+                "taken for": visible(labels[pair.predicted]),
+                "images": pair.images,
+            }
+            for pair in pairs
+        ],
+        hide_index=True,
+        key=key,
+        on_select=chosen,
+        selection_mode="single-row",
+        alt="Pairs of classes that the model confuses most often, with the number of images",
+    )
+    st.caption(
+        f"The {amounts.count(len(pairs), 'commonest mistake')} among {len(labels):,} classes, too many for a matrix. "
+        "Choose a row to see its images below."
+    )
+
+
+def draw_matrix(
+    run: Run,
+    predictions: Predictions,
+    matrix: np.ndarray,
+    keys: tuple[str, str],
+    open_cell: Callable[[int, int], None],
+) -> None:
+    """Draw the confusion matrix; a click on a cell sets both filters, kept under `keys`, to it."""
     true, predicted = (predictions.labels.index(label) if label else None for label in map(st.session_state.get, keys))
     chosen = (true, predicted) if true is not None and predicted is not None else None
     figure(
@@ -157,7 +207,7 @@ def draw_run(store: Store, run: Run) -> None:
         f"**{amounts.percent(predictions.accuracy)}** of {amounts.count(len(predictions.images), 'validation image')} "
         f"right and **{wrong:,}** wrong."
     )
-    draw_matrix(run, predictions, confusion(predictions))
+    draw_confusion(run, predictions)
     true, predicted = ask_filters(run, predictions.labels)
     cards = list_cards(predictions, true, predicted)
     right = true is not None and true == predicted

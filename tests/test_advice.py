@@ -3,14 +3,14 @@
 import pytest
 
 from tlcore.advice import (
-    best_epoch,
     better_phase,
     expected_epoch_seconds,
+    kept_epoch,
     recommend_learning_rate,
     refuse_fine_tune,
     unsettled,
 )
-from tlcore.records import Epoch
+from tlcore.records import Epoch, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 
@@ -85,11 +85,16 @@ def test_the_better_phase_goes_by_accuracy_and_then_by_loss():
     assert better_phase(head, head) == 1
 
 
-def test_the_best_epoch_is_the_first_of_least_loss_in_its_phase():
-    epochs = epochs_of([0.9, 0.4, 0.4, 0.6]) + epochs_of([0.3, 0.5], phase=2, first=5)
-    assert best_epoch(epochs, 1).epoch == 2
-    assert best_epoch(epochs, 2).epoch == 5
-    assert best_epoch(epochs[:4], 2) is None
+def test_the_kept_epoch_is_the_one_whose_weights_were_saved_not_a_later_better_one():
+    epochs = epochs_of([0.9, 0.4, 0.2]) + epochs_of([0.3, 0.1], phase=2, first=4)
+
+    def run(facts):
+        return Run("run-1", "data-1", "efficientnet-lite0", "{}", None, 0.0, 1, facts)
+
+    assert kept_epoch(run({"head": {"best_epoch": 2}}), epochs, 1).epoch == 2
+    assert kept_epoch(run({"fine_tune": {"best_epoch": 4}}), epochs, 2).epoch == 4
+    assert kept_epoch(run({"head": {"best_epoch": 2}}), epochs, 2) is None
+    assert kept_epoch(run({}), epochs, 1) is None
 
 
 def test_the_expected_time_grows_with_depth_and_images_and_needs_a_measurement():

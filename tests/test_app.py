@@ -13,11 +13,12 @@ import pytest
 
 from app import choose_workspace
 from pages.ui import guard
+from tlcore import devices
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 ROOT = Path(__file__).parents[1]
-MEMORY_LIMIT_BYTES = 250 * 1024**2
+MEMORY_LIMIT_BYTES = 250e6
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,15 @@ def test_server_tells_the_truth_about_jobs_that_died_before_it_started(server):
     (job,) = Store(open_workspace(root)).jobs("import")
     assert job.status == "failed"
     assert "ended without finishing" in (job.error or "")
+
+
+def test_server_finds_out_the_device_as_it_starts(server):
+    _, root, _ = server
+    deadline = time.monotonic() + 60
+    while devices.read_report(open_workspace(root)) is None:
+        assert time.monotonic() < deadline, "no report on the device within 60 s"
+        time.sleep(0.2)
+    assert devices.read_report(open_workspace(root)).device in ("CPU", "GPU")
 
 
 def test_server_stays_small(server):

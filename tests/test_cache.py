@@ -145,3 +145,12 @@ def test_trimming_deletes_what_was_used_longest_ago_and_never_the_cache_in_use(t
     trim_caches(tmp_path, keep=caches[3].folder, budget_bytes=0)
     assert [cache.folder.exists() for cache in caches] == [False, False, False, True]
     assert_holds(open_cache(tmp_path, boundary=3), *range(10))
+
+
+def test_two_processes_that_append_in_turn_keep_each_others_rows(tmp_path):
+    first, second = open_cache(tmp_path), open_cache(tmp_path)
+    add(first, 1, 2)
+    add(second, 3)
+    add(first, 4)
+    assert_holds(first, 1, 2, 3, 4)
+    assert_holds(open_cache(tmp_path), 4, 3, 2, 1)

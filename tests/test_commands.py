@@ -60,6 +60,7 @@ def test_runs_are_listed_with_the_metrics_of_their_result(store):
     assert (waiting["status"], waiting["result_phase"], waiting["val_accuracy"]) == (None, None, None)
     for number, phase, loss in ((1, 1, 0.5), (2, 1, 0.4), (3, 2, 0.3), (4, 2, 0.6)):
         store.add_epoch(run_id, Epoch(number, phase, loss, 0.5, loss, 1 - loss, 0.1))
+    store.add_facts(run_id, {"head": {"best_epoch": 2}, "fine_tune": {"best_epoch": 3}})
     for phase, loss in ((1, 0.4), (2, 0.3)):
         store.set_result(run_id, phase)
         (listed,) = ask(store, "runs")

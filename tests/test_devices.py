@@ -1,7 +1,10 @@
 """Which device will be used, and why not a GPU: the words for every machine, and the probe for real."""
 
+import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +44,15 @@ def test_the_probe_reports_from_a_process_of_its_own(tmp_path, wait_for):
     assert bool(report.reason) == bool(report.remedy)
     assert report.tensorflow_version.startswith("2.")
     assert started <= report.probed_at <= time.time()
+
+
+def test_a_probe_that_cannot_ask_tensorflow_says_so(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('libcuda is broken')")
+    workspace = open_workspace(tmp_path / "workspace")
+    command = [sys.executable, "-m", "tlcore.devices", "--workspace", str(workspace.root)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])}
+    subprocess.run(command, check=True, timeout=60, env=environment, cwd=tmp_path)
+    report = read_report(workspace)
+    assert (report.device, report.tensorflow_version) == ("unknown", "")
+    assert "libcuda is broken" in report.reason
+    assert "import tensorflow" in report.remedy

@@ -34,7 +34,8 @@ class Phase:
         inputs = keras.Input((1,))
         self.model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
         self.model.compile("adam", loss="mse")
-        job_id = store.add_job("head", {}, "data-1", run_id)
+        latest = store.latest_job(run_id)
+        job_id = latest.id if latest else store.add_job("head", {}, "data-1", run_id)
         path = store.workspace.run(run_id) / "snapshot.npz"
         named = trainable(name_variables(keras.Model(inputs, inputs), self.model))
         self.keeper = EpochKeeper(

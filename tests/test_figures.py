@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 
 from pages.ui import figures
@@ -57,7 +59,23 @@ def test_blocks_always_add_up_to_all_layers():
 def test_confusion_shows_shares_of_the_true_class_and_says_counts():
     heat = figures.confusion(["<i>a</i>", "b"], np.array([[3, 1], [0, 2]])).data[0]
     assert np.allclose(np.asarray(heat.z), [[0.75, 0.25], [0, 1]])
-    assert heat.hovertext[0][1] == "true &lt;i&gt;a&lt;/i&gt;<br>predicted b<br>images: 1"
+    assert np.asarray(heat.customdata).tolist() == [[3, 1], [0, 2]]
+
+
+def test_confusion_names_the_classes_on_hover_from_the_ticks():
+    figure = figures.confusion(["<i>a</i>", "b"], np.array([[3, 1], [0, 2]]))
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        assert list(axis.ticktext) == ["&lt;i&gt;a&lt;/i&gt;", "b"]
+    assert {"%{x}", "%{y}", "%{customdata:,}"} <= set(re.findall(r"%{.*?}", figure.data[0].hovertemplate))
+    many = [f"class {number} of a name that is long" for number in range(figures.MOST_TICKS + 1)]
+    axis = figures.confusion(many, np.eye(len(many), dtype=int)).layout.xaxis
+    assert (list(axis.ticktext), axis.showticklabels) == (many, False)
+
+
+def test_confusion_of_the_most_classes_stays_light():
+    labels = [f"class {number:03d} with quite a long name" for number in range(figures.MOST_CLASSES)]
+    matrix = np.random.default_rng(0).integers(0, 300, (len(labels), len(labels)))
+    assert len(figures.confusion(labels, matrix).to_json()) < 500_000
 
 
 def test_confusion_frames_the_chosen_cell():

@@ -126,3 +126,17 @@ def test_a_killed_import_is_told_and_swept_by_the_next(store, tmp_path):
     assert not orphan.exists()
     assert len(list(slow.rglob("*.jpg"))) == 300
     shutil.rmtree(slow)
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 5000, "~no-such-user/photos", "/tmp/a\0b"])
+def test_what_is_no_path_at_all_is_refused_in_words(store, path):
+    job = run_import(store, "folder", path)
+    assert job.status == "failed"
+    assert "Check the path" in job.error
+
+
+def test_what_a_killed_import_of_the_sample_left_is_removed_by_the_next(store):
+    orphan = store.workspace.staging("digits-job-000000000000")
+    orphan.mkdir()
+    assert ended(store, jobs.start_import(store, {"kind": "digits", "path": "", "name": ""})).status == "finished"
+    assert not orphan.exists()

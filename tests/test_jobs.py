@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import os
+import subprocess
+import threading
 import time
 
 import pytest
@@ -9,6 +11,7 @@ from tests.corpus import write_classes
 from tlcore import jobs
 from tlcore.errors import BackboneError, DatasetError, GuardError, RunError, SettingsError
 from tlcore.records import Epoch
+from tlcore.reporter import reporting
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
@@ -94,10 +97,46 @@ def test_a_finished_run_has_nothing_to_resume(store, run_id):
         jobs.resume(store, run_id)
 
 
+def test_two_tabs_that_start_one_run_at_once_start_it_once(store, run_id):
+    def start(outcomes):
+        try:
+            outcomes.append(store.add_job("head", {}, "data-1", run_id))
+        except RunError:
+            outcomes.append(None)
+
+    outcomes = []
+    tabs = [threading.Thread(target=start, args=(outcomes,)) for _ in range(8)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    assert len(outcomes) == 8
+    assert len([job_id for job_id in outcomes if job_id]) == 1
+    assert len(store.unfinished_jobs()) == 1
+
+
+def test_a_job_that_was_given_up_does_not_come_back_to_life(store, run_id):
+    job_id = store.add_job("head", {}, "data-1", run_id)
+    store.fail_job(job_id, "gone")
+    with pytest.raises(RunError, match="taken or ended"), reporting(store, job_id):
+        pytest.fail("the body of a job that has ended must not run")
+    assert store.job(job_id).status == "failed"
+
+
+def test_a_process_that_dies_before_it_takes_its_job_is_seen_to_be_dead(store, run_id):
+    job_id = store.add_job("head", {}, "data-1", run_id)
+    process = subprocess.Popen(["true"])
+    process.wait()
+    store.note_pid(job_id, process.pid)
+    jobs.reconcile(store)
+    assert store.job(job_id).status == "failed"
+
+
 def test_a_stop_reaches_only_an_active_job(store, run_id):
     job_id = store.add_job("head", {}, "data-1", run_id)
     jobs.request_stop(store, run_id)
     assert store.job(job_id).stop_requested
+    store.update_job(job_id, status="stopped")
     done = store.add_job("fine_tune", {}, "data-1", run_id)
     store.update_job(done, status="finished")
     jobs.request_stop(store, run_id)

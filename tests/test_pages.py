@@ -6,8 +6,11 @@ import pytest
 from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import figures
+from tlcore import devices
+from tlcore.importer import run_import
 from tlcore.records import Epoch, Image, SetAside
-from tlcore.settings import HeadSettings
+from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -52,7 +55,7 @@ def add_run(store: Store, images: list[Image]) -> str:
     for number in range(1, 9):
         store.add_epoch(run_id, Epoch(number, 1, 0.5, 0.9, 0.5 if number > 2 else 0.7, 0.9, 0.1))
     store.set_result(run_id, 1)
-    store.add_facts(run_id, {"seconds_per_image": 0.01, "image_size": 224})
+    store.add_facts(run_id, {"seconds_per_image": 0.01, "image_size": 224, "head": {"best_epoch": 3}})
     folder = store.workspace.run(run_id)
     folder.mkdir(parents=True)
     labels = sorted({TAG, BOLD})
@@ -72,8 +75,38 @@ def add_run(store: Store, images: list[Image]) -> str:
     probabilities = np.empty((len(validation), 2), dtype=np.float32)
     probabilities[np.arange(len(validation)), truth] = right
     probabilities[np.arange(len(validation)), 1 - truth] = 1 - right
+    np.savez(folder / "head.npz", **{"head/0": np.zeros((4, 2)), "head/1": np.zeros(2)})
     kept = np.array([image.id for image in validation])
     np.savez(folder / "predictions-1.npz", image_ids=kept, probabilities=probabilities)
+    return run_id
+
+
+def add_many_classes(store: Store, classes: int) -> str:
+    """A run of one validation image a class, which takes the first two classes for class 7; return its id."""
+    dataset_id = f"data-{classes:012x}"
+    labels = [f"class {number:03d}" for number in range(classes)]
+    images = [
+        Image(f"img-{classes:04x}{n:08x}", label, f"{label}/{n}.png", f"{n:064x}", ".png", 32, 32)
+        for n, label in enumerate(labels)
+    ]
+    for image in images:
+        path = store.workspace.image(dataset_id, image.id, image.suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture = Picture.new("RGB", (32, 32), "teal")
+        picture.save(path)
+        thumbnail = store.workspace.thumbnail(dataset_id, image.id)
+        thumbnail.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(thumbnail)
+    store.add_dataset(dataset_id, "many", "folder", images, [], 0, [])
+    run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
+    store.set_result(run_id, 1)
+    folder = store.workspace.run(run_id)
+    folder.mkdir(parents=True)
+    (folder / "labels.json").write_text(json.dumps(labels))
+    probabilities = np.eye(len(labels), dtype=np.float32)
+    probabilities[:2] = probabilities[7]
+    ids = np.array([image.id for image in images])
+    np.savez(folder / "predictions-1.npz", image_ids=ids, probabilities=probabilities)
     return run_id
 
 
@@ -198,6 +231,43 @@ def test_ids_of_the_address_bar_are_found_again(store):
     assert visit("mistakes").query_params["run"] == later
 
 
+@pytest.mark.parametrize("text", ["", "  ", "photos", '""'])
+def test_a_path_that_is_none_is_refused_beside_the_field(store, text):
+    page = visit("data")
+    page.text_input[0].set_value(text)
+    next(button for button in page.button if button.label == "Import this path").click().run()
+    assert page.error[0].value.startswith("Expected")
+    assert not store.jobs("import")
+
+
+def test_a_pasted_path_is_imported_bare(store, tmp_path):
+    page = visit("data")
+    page.text_input[0].set_value(f'  "{tmp_path / "photos.ZIP"}" ')
+    next(button for button in page.button if button.label == "Import this path").click().run()
+    (job,) = store.jobs("import")
+    assert (job.request["kind"], job.request["path"]) == ("zip", str(tmp_path / "photos.ZIP"))
+
+
+def test_an_import_can_be_stopped_and_leaves_nothing(store, tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        Picture.new("RGB", (40, 40), "red").save(tmp_path / "photos" / label / "1.png")
+    job_id = store.add_job("import", {"kind": "folder", "path": str(tmp_path / "photos"), "name": "mine"})
+    page = visit("data")
+    stop = next(button for button in page.button if button.label == "Stop the import")
+    stop.click().run()
+    assert store.job(job_id).stop_requested
+    run_import(store, job_id)
+    page.run()
+    assert "Nothing of this import was kept" in page.info[0].value
+    assert "Stop the import" not in [button.label for button in page.button]
+    assert not store.datasets()
+    # The page's own drop zone stands ready there.
+    left = [path.name for place in ("datasets", "staging") for path in (store.workspace.root / place).iterdir()]
+    assert [name for name in left if not name.startswith("upload-")] == []
+    assert len(list((tmp_path / "photos").rglob("*.png"))) == 2
+
+
 def test_an_unknown_id_in_the_address_bar_does_no_harm(store):
     run_id = add_run(store, add_dataset(store))
     page = visit("mistakes", run="run-000000000000", dataset="<b>")
@@ -216,6 +286,42 @@ def test_backbone_choice_goes_into_the_address_bar(store):
     assert "test chip" in words(page)
 
 
+def write_report(store: Store, **changes: object) -> None:
+    path = store.workspace.root / "device.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_look_again_waits_for_a_newer_report_and_shows_it(store, wait_for):
+    page = visit("backbone")
+    look = next(button for button in page.button if button.label == "Look again")
+    look.click().run()
+    assert "takes some seconds" in words(page)
+    assert "Look again" not in [button.label for button in page.button]
+    wait_for(lambda: devices.read_report(store.workspace).probed_at > 0, what="the report on the device")
+    page.run()
+    assert "takes some seconds" not in words(page)
+    assert "test chip" not in words(page)
+    assert "Look again" in [button.label for button in page.button]
+
+
+def test_a_device_that_cannot_be_found_out_is_told_with_its_remedy(store):
+    write_report(store, device="unknown", reason="TensorFlow could not be asked.", remedy="Install it again.")
+    page = visit("backbone")
+    assert "Training will run on" not in words(page)
+    assert "TensorFlow could not be asked. Install it again." in words(page)
+
+
+def test_a_report_that_never_comes_is_not_awaited_for_ever(store):
+    (store.workspace.root / "device.json").unlink()
+    page = visit("backbone")
+    assert "takes some seconds" in words(page)
+    page.session_state["device asked"] = {"at": 0.0, "before": None}
+    page.run()
+    assert "takes some seconds" not in words(page)
+    assert "No answer" in page.warning[0].value
+    assert "Look again" in [button.label for button in page.button]
+
+
 def test_unknown_backbone_in_the_address_bar_does_no_harm(store):
     add_dataset(store)
     assert not visit("backbone", backbone="nonsense").exception
@@ -228,6 +334,7 @@ def test_head_page_tells_the_result_in_words(store):
     add_run(store, add_dataset(store))
     page = visit("head")
     assert "90.0%" in page.success[0].value
+    assert "epoch 3 of 8" in page.success[0].value
     assert page.button[0].label == "Start training"
 
 
@@ -257,10 +364,58 @@ def test_dead_worker_is_shown_dead(store):
 def test_slider_tells_what_it_means_as_it_moves(store):
     add_run(store, add_dataset(store))
     page = visit("finetune")
-    for top, parameters, batch_norms in ((0, "0", "0"), (5, "50", "3"), (12, "120", "6")):
+    # The head's ten parameters train at every depth.
+    for top, parameters, batch_norms in ((0, "10", "0"), (5, "60", "3"), (12, "130", "6")):
         page.slider[0].set_value(top).run()
         assert [metric.value for metric in page.metric[:2]] == [parameters, batch_norms]
     assert r"layer\_0" in words(page)
+
+
+def test_the_time_of_an_epoch_depends_on_the_batch_size(store):
+    run_id = add_run(store, add_dataset(store))
+    store.add_facts(run_id, {"seconds_per_image": 1.0})
+    path = store.workspace.run(run_id) / "split.json"
+    parts = json.loads(path.read_text())
+    path.write_text(json.dumps(parts | {"training": parts["training"] * 100}))
+    page = visit("finetune")
+    page.slider[0].set_value(12).run()
+    times = set()
+    for size in (8, 128):
+        page.select_slider[1].set_value(size).run()
+        times.add(page.metric[2].value)
+    assert len(times) == 2
+
+
+def fine_tuned(store: Store, status: str) -> None:
+    """A run with a phase 2 that ended so; epoch 9 is saved, epoch 10 is better and on record only."""
+    run_id = add_run(store, add_dataset(store))
+    store.set_fine_tune(run_id, FineTuneSettings(4, learning_rate=1e-5).to_json())
+    for number, accuracy in ((9, 0.93), (10, 0.97)):
+        store.add_epoch(run_id, Epoch(number, 2, 0.4, 0.9, 1 - accuracy, accuracy, 0.1))
+    store.add_facts(run_id, {"fine_tune": {"best_epoch": 9}})
+    job_id = store.add_job("fine_tune", {}, DATASET, run_id)
+    if status == "failed":
+        store.fail_job(job_id, "Killed.")
+    else:
+        store.set_result(run_id, 2)
+        store.update_job(job_id, status=status)
+
+
+@pytest.mark.parametrize("status", ["finished", "stopped"])
+def test_fine_tune_page_tells_the_result_of_the_saved_model(store, status):
+    fine_tuned(store, status)
+    page = visit("finetune")
+    assert "93.0%" in page.success[0].value
+    assert "97.0%" not in words(page)
+
+
+def test_a_killed_phase_two_is_not_called_a_failure_to_help(store):
+    fine_tuned(store, "failed")
+    page = visit("finetune")
+    assert not page.success
+    assert not page.info
+    assert page.error[0].value == r"Killed\."
+    assert "Resume" in [button.label for button in page.button]
 
 
 def test_a_harmful_phase_two_is_refused_until_the_person_insists(store):
@@ -304,3 +459,14 @@ def test_filters_open_a_cell_and_the_diagonal_shows_what_is_right(store):
     page.selectbox[1].set_value(TAG).run()
     assert drawn_html(page).count("<figure") == 4
     assert "These it gets right" in [each.value for each in page.subheader]
+
+
+def test_very_many_classes_are_told_as_pairs(store):
+    add_many_classes(store, figures.MOST_CLASSES + 1)
+    page = visit("mistakes")
+    table = page.dataframe[0].value.to_dict("records")
+    assert table == [
+        {"true class": "class 000", "taken for": "class 007", "images": 1},
+        {"true class": "class 001", "taken for": "class 007", "images": 1},
+    ]
+    assert drawn_html(page).count("<figure") == 2

@@ -98,7 +98,8 @@ def test_a_branch_is_the_run_at_the_end_of_phase_1(store, run_id):
     store.add_facts(run_id, {"device": "CPU", "fine_tune": {"seconds": 9}})
     store.set_fine_tune(run_id, "{}")
     store.set_result(run_id, 2)
-    branched = store.run(store.branch_run(run_id))
+    store.branch_run(run_id, "run-branched")
+    branched = store.run("run-branched")
     assert (branched.dataset_id, branched.backbone, branched.fine_tune) == ("data-1", "resnet50", None)
     assert branched.result_phase == 1
     assert branched.facts == {"device": "CPU", "branched_from": run_id}
@@ -109,10 +110,10 @@ def test_a_branch_is_the_run_at_the_end_of_phase_1(store, run_id):
 def test_jobs_are_found_by_state_kind_and_run(store, run_id):
     first = store.add_job("head", {"a": 1}, "data-1", run_id)
     time.sleep(0.01)
-    second = store.add_job("fine_tune", {}, "data-1", run_id)
+    second = store.add_job("import", {}, "data-1")
     assert store.job(first).request == {"a": 1}
     assert [job.id for job in store.unfinished_jobs()] == [first, second]
-    assert store.latest_job(run_id).id == second
+    assert store.latest_job(run_id).id == first
     assert [job.id for job in store.jobs("head")] == [first]
     assert store.latest_job("run-none") is None
     store.update_job(first, status="finished", done=3, total=4, rate=2.0)

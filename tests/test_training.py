@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tlcore import jobs
-from tlcore.advice import best_epoch
 from tlcore.errors import GuardError, RunError
 from tlcore.evaluation import read_predictions
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -43,6 +42,11 @@ def arrays(path):
         return {name: archive[name].tobytes() for name in archive.files}
 
 
+def best_epoch(epochs, phase):
+    """The first epoch of least validation loss."""
+    return min((epoch for epoch in epochs if epoch.phase == phase), key=lambda epoch: epoch.val_loss)
+
+
 @pytest.fixture(scope="module")
 def head_run(store, tiny_dataset):
     """A run with phase 1 only; what needs phase 2 branches off it or makes its own."""
@@ -68,6 +72,7 @@ def test_phase_1_leaves_its_epochs_files_and_facts(store, tiny_dataset, head_run
     assert (run.facts["training_images"], run.facts["validation_images"]) == (18, 6)
     assert {"features", "training", "total"} == set(run.facts["head"]["seconds"])
     assert run.facts["head"]["images_per_second"] > 0
+    assert run.facts["head"]["best_epoch"] == best_epoch(store.epochs(head_run), 1).epoch
 
 
 def test_the_predictions_are_those_of_the_best_epoch(store, head_run):
@@ -193,3 +198,25 @@ def test_settings_that_do_not_fit_the_data_fail_with_their_reason(store, tiny_da
 def test_a_run_whose_job_is_done_has_no_work(store, head_run):
     with pytest.raises(RunError, match="Start or resume it first"):
         work(store, head_run)
+
+
+def test_phase_2_broken_off_after_an_epoch_resumes_to_the_same_end(store, tiny_dataset, tuned_run):
+    run_id = train(store, tiny_dataset)
+
+    def break_off(stage, done, total):
+        if stage == "training, phase 2" and done == 1:
+            raise ConnectionAbortedError("the test breaks it off here")
+
+    jobs.add_fine_tune_job(store, run_id, TUNED)
+    with pytest.raises(ConnectionAbortedError):
+        work(store, run_id, break_off)
+    assert store.latest_job(run_id).status == "failed"
+    assert [epoch.phase for epoch in store.epochs(run_id)].count(2) == 1
+    assert store.run(run_id).result_phase == 1, "until phase 2 has ended, phase 1's model is the result"
+
+    store.add_job("fine_tune", {"resume": True}, tiny_dataset, run_id)
+    work(store, run_id)
+    assert store.latest_job(run_id).status == "finished"
+    assert measured(store, run_id) == measured(store, tuned_run)
+    tuned = [arrays(store.workspace.run(each) / "tuned.npz") for each in (run_id, tuned_run)]
+    assert tuned[0] == tuned[1]

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pages.ui import upload
+from pages.ui import items, upload
+from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
 from tlcore.records import Image
 from tlcore.store import Store
@@ -24,7 +27,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 @pytest.fixture
 def client(workspace: Workspace) -> TestClient:
-    return TestClient(Starlette(routes=ROUTES, exception_handlers={upload.UploadRefused: refuse}))
+    return TestClient(Starlette(routes=ROUTES, exception_handlers={UploadRefused: refuse}))
 
 
 @pytest.fixture
@@ -32,8 +35,10 @@ def ticket(workspace: Workspace) -> upload.Ticket:
     return upload.open_upload(workspace)
 
 
-def frame(files: dict[str, bytes], extra: list[dict[str, object]] | None = None) -> bytes:
+def frame(files: dict[str, bytes], extra: list[dict[str, object]] | None = None, first: int = 0) -> bytes:
+    """Frame files with numbers that count up from `first`, and after them `extra` items, which may bring their own."""
     items = [{"path": path, "size": len(content)} for path, content in files.items()] + (extra or [])
+    items = [{"number": number} | item if isinstance(item, dict) else item for number, item in enumerate(items, first)]
     manifest = json.dumps(items).encode()
     return len(manifest).to_bytes(4, "big") + manifest + b"".join(files.values())
 
@@ -75,7 +80,11 @@ def test_the_frame_may_be_cut_anywhere(workspace, ticket):
 def test_unreadable_files_are_noted_with_their_reason(client, workspace, ticket):
     body = frame({"a/1.jpg": b"x"}, [{"path": "a/2.jpg", "reason": "the browser could not read it"}])
     assert send(client, ticket, body).status_code == 200
-    assert manifest(workspace, ticket)[1] == {"name": "a/2.jpg", "reason": "the browser could not read it"}
+    assert manifest(workspace, ticket)[1] == {
+        "number": 1,
+        "name": "a/2.jpg",
+        "reason": "the browser could not read it",
+    }
 
 
 def test_names_never_become_paths(client, workspace, ticket, tmp_path):
@@ -133,6 +142,10 @@ def test_an_unknown_upload_is_refused(client, ticket, upload_id):
         frame({}, [{"path": "", "size": 0}]),
         frame({}, [{"path": "x" * 5000, "size": 0}]),
         frame({}, [["a", 1]]),  # type: ignore[list-item]
+        frame({}, [{"path": "a", "size": 0, "number": None}]),
+        frame({}, [{"path": "a", "size": 0, "number": -1}]),
+        frame({}, [{"path": "a", "size": 0, "number": True}]),
+        frame({"a/1": b"x", "a/2": b"y"}, [{"path": "a/3", "size": 0, "number": 1}]),
     ],
 )
 def test_bad_framing_is_told_in_plain_words(client, ticket, body):
@@ -141,24 +154,76 @@ def test_bad_framing_is_told_in_plain_words(client, ticket, body):
     assert answer.json()["error"].endswith(".")
 
 
-def test_a_cut_request_leaves_only_whole_files(client, workspace, ticket):
-    body = frame({"a/1": b"whole", "a/2": b"never whole"})[:-3]
-    assert send(client, ticket, body).status_code == 400
-    assert stored(workspace, ticket) == {"a/1": b"whole"}
-    assert len(list((workspace.staging(ticket.upload_id) / "files").iterdir())) == 1
+def on_disk(workspace: Workspace, ticket: upload.Ticket) -> int:
+    return len(list((workspace.staging(ticket.upload_id) / "files").iterdir()))
+
+
+def test_a_cut_request_leaves_nothing_and_may_be_sent_again(client, workspace, ticket):
+    body = frame({"a/1": b"whole", "a/2": b"cut the first time"}, [{"path": "a/3", "reason": "unreadable"}])
+    assert send(client, ticket, body[:-3]).status_code == 400
+    assert manifest(workspace, ticket) == []
+    assert on_disk(workspace, ticket) == 0
+    assert send(client, ticket, body).status_code == 200
+    assert [row["name"] for row in manifest(workspace, ticket)] == ["a/1", "a/2", "a/3"]
+
+
+def test_a_file_sent_twice_is_listed_once_even_across_a_restart(client, workspace, ticket):
+    files = {"a/1": b"one", "a/2": b"two"}
+    assert send(client, ticket, frame(files)).json() == {"accepted": 2}
+    assert send(client, ticket, frame(files)).json() == {"accepted": 2}
+    upload.MANIFESTS.forget(workspace.staging(ticket.upload_id))
+    assert send(client, ticket, frame({"a/2": b"two", "a/3": b"three"}, first=1)).json() == {"accepted": 2}
+    assert [row["name"] for row in manifest(workspace, ticket)] == ["a/1", "a/2", "a/3"]
+    assert on_disk(workspace, ticket) == 3
+
+
+def test_two_files_of_one_path_are_both_kept(client, workspace, ticket):
+    same = [{"path": "a/1.jpg", "size": 0}, {"path": "a/1.jpg", "size": 0}]
+    assert send(client, ticket, frame({}, same)).json() == {"accepted": 2}
+    assert [row["name"] for row in manifest(workspace, ticket)] == ["a/1.jpg", "a/1.jpg"]
+
+
+def test_a_line_that_a_kill_cut_is_dropped_and_its_file_taken_again(client, workspace, ticket):
+    send(client, ticket, frame({"a/1": b"one"}))
+    path = workspace.staging(ticket.upload_id) / "manifest.jsonl"
+    with path.open("ab") as lines:
+        lines.write(b'{"number": 1, "file": "00", "na')
+    upload.MANIFESTS.forget(path.parent)
+    assert send(client, ticket, frame({"a/2": b"two"}, first=1)).status_code == 200
+    assert stored(workspace, ticket) == {"a/1": b"one", "a/2": b"two"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a limit on the size of files")
+def test_a_disk_that_fills_up_during_the_list_leaves_none_of_it(tmp_path):
+    """A limit on file sizes makes the system write a part of the lines only, as a disk that fills up does."""
+    program = (
+        "import resource, signal, sys; from pathlib import Path; from pages.ui import upload;"
+        "folder = Path(sys.argv[1]); lines = lambda first: [{'number': first + n, 'name': 'a'} for n in range(10)];"
+        "upload.MANIFESTS.append(folder, lines(0)); size = (folder / 'manifest.jsonl').stat().st_size;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, size + 50))\n"
+        "try: upload.MANIFESTS.append(folder, lines(10))\n"
+        "except OSError: print(upload.explain_disk(sys.exception()))"
+    )
+    told = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("The disk is full")
+    kept = [json.loads(line)["number"] for line in (tmp_path / "manifest.jsonl").read_text().splitlines()]
+    assert kept == list(range(10))
 
 
 def test_sizes_are_capped_before_a_byte_is_written(client, workspace, ticket):
-    too_large = frame({}, [{"path": "a/1.jpg", "size": upload.MAX_IMAGE_BYTES + 1}])
+    too_large = frame({}, [{"path": "a/1.jpg", "size": items.MAX_IMAGE_BYTES + 1}])
     assert send(client, ticket, too_large).status_code == 413
-    assert send(client, ticket, frame({}, [{"path": "a.zip", "size": upload.MAX_ZIP_BYTES + 1}])).status_code == 413
+    assert send(client, ticket, frame({}, [{"path": "a.zip", "size": items.MAX_ZIP_BYTES + 1}])).status_code == 413
     assert stored(workspace, ticket) == {}
 
 
 def test_the_count_of_files_is_capped_over_all_requests(client, ticket, monkeypatch):
-    monkeypatch.setattr(upload, "MAX_FILES", 5)
+    monkeypatch.setattr(items, "MAX_FILES", 5)
     assert send(client, ticket, frame({f"a/{n}": b"" for n in range(4)})).status_code == 200
-    assert send(client, ticket, frame({f"b/{n}": b"" for n in range(2)})).status_code == 413
+    assert send(client, ticket, frame({f"a/{n}": b"" for n in range(4)})).status_code == 200
+    assert send(client, ticket, frame({"b/4": b""}, first=4)).status_code == 200
+    assert send(client, ticket, frame({"b/5": b""}, first=5)).status_code == 413
 
 
 def test_a_full_disk_is_told_before_the_work(client, ticket, monkeypatch):
@@ -172,7 +237,7 @@ def test_a_thousand_files_go_up_in_a_few_seconds(client, workspace, ticket):
     started = time.perf_counter()
     for batch in range(5):
         files = {f"photos/c{n % 7}/{batch}-{n}.jpg": b"x" * 2000 for n in range(200)}
-        assert send(client, ticket, frame(files)).status_code == 200
+        assert send(client, ticket, frame(files, first=200 * batch)).status_code == 200
     assert time.perf_counter() - started < 5
     assert len(stored(workspace, ticket)) == 1000
 
@@ -193,6 +258,34 @@ def test_finish_without_files_says_so(client, ticket):
     answer = client.post(f"/thaw/upload/{ticket.upload_id}/finish", json={"name": "x"}, headers=headers)
     assert answer.status_code == 400
     assert "at least one file" in answer.json()["error"]
+
+
+def test_finish_after_a_broken_request_has_no_files_either(client, ticket):
+    send(client, ticket, frame({"a/1.jpg": b"xyz"})[:-1])
+    assert finish(client, ticket).status_code == 400
+
+
+def finish(client: TestClient, ticket: upload.Ticket):
+    headers = ORIGIN | {"x-thaw-token": ticket.token}
+    return client.post(f"/thaw/upload/{ticket.upload_id}/finish", json={"name": "x"}, headers=headers)
+
+
+def test_finish_asked_again_gives_the_same_import_even_when_that_is_over(client, workspace, ticket, wait_for):
+    send(client, ticket, frame({"photos/a/1.jpg": b"not an image"}))
+    first = finish(client, ticket).json()["job"]
+    wait_for(lambda: not workspace.staging(ticket.upload_id).exists(), what="the end of the import")
+    assert finish(client, ticket).json()["job"] == first
+    stranger = upload.Ticket(ticket.upload_id, "guess")
+    assert finish(client, stranger).status_code == 403
+    assert [job.id for job in Store(workspace).jobs("import")] == [first]
+
+
+def test_giving_up_leaves_an_upload_to_the_import_that_reads_it(client, workspace, ticket):
+    send(client, ticket, frame({"a/1.jpg": b"x"}))
+    folder = workspace.staging(ticket.upload_id)
+    upload.close(folder)
+    upload.discard(workspace, ticket.upload_id)
+    assert stored(workspace, ticket) == {"a/1.jpg": b"x"}
 
 
 def test_finish_wants_the_token_too(client, ticket):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tlcore.records import Epoch
+from tlcore.records import Epoch, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 SETTLED_GAIN = 0.05
@@ -62,6 +62,15 @@ def refuse_fine_tune(epochs: Sequence[Epoch], head: HeadSettings, settings: Fine
     return None
 
 
+def kept_epoch(run: Run, epochs: Sequence[Epoch], phase: int) -> Epoch | None:
+    """Return the epoch whose weights the saved model of a phase has, or None while the phase has left no model.
+
+    A phase that was stopped, resumed and killed has later epochs on record than its saved model has seen.
+    """
+    number = run.facts.get("head" if phase == 1 else "fine_tune", {}).get("best_epoch")
+    return next((epoch for epoch in epochs if epoch.epoch == number and epoch.phase == phase), None)
+
+
 def recommend_learning_rate(head_rate: float, image_size: int, input_size: int) -> float:
     """Return the learning rate at which phase 2 should start: beside a head's 1e-3, 1e-5, or 3e-5 for small images.
 
@@ -87,12 +96,6 @@ def better_phase(head_best: Epoch, tuned_best: Epoch) -> int:
     """Return 2 if the fine-tuned model is the better one on validation, else 1; equal accuracy goes by the loss."""
     tuned_wins = (tuned_best.val_accuracy, -tuned_best.val_loss) > (head_best.val_accuracy, -head_best.val_loss)
     return 2 if tuned_wins else 1
-
-
-def best_epoch(epochs: Sequence[Epoch], phase: int) -> Epoch | None:
-    """Return the epoch whose weights a phase keeps: the first of least validation loss; None before its first epoch."""
-    candidates = [epoch for epoch in epochs if epoch.phase == phase]
-    return min(candidates, key=lambda epoch: epoch.val_loss) if candidates else None
 
 
 def expected_epoch_seconds(

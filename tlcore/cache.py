@@ -36,7 +36,9 @@ class FeatureCache:
             write_atomically(self.folder / "identity.json", text.encode())
         self._shapes = [tuple(shape) for shape in shapes]
         self._dtypes = [np.dtype(dtype) for dtype in dtypes]
-        self._rows = {key: row for row, key in enumerate(self._read_keys())}
+        self._rows: dict[str, int] = {}
+        self._keys_bytes = 0
+        self._load_keys()
 
     @property
     def row_bytes(self) -> int:
@@ -59,7 +61,8 @@ class FeatureCache:
     def append(self, keys: Sequence[str], tensors: Sequence[np.ndarray]) -> None:
         """Add one row a key: `tensors[i]` is (len(keys), *shapes[i])."""
         with FileLock(self.folder / "write.lock"):
-            first = len(self._read_keys())
+            self._load_keys()
+            first = len(self._rows)
             for index, tensor in enumerate(tensors):
                 expected = (len(keys), *self._shapes[index])
                 if tensor.shape != expected:
@@ -73,6 +76,7 @@ class FeatureCache:
                 lines.write("".join(f"{key}\n" for key in keys).encode())
                 lines.flush()
                 os.fsync(lines.fileno())
+                self._keys_bytes = lines.tell()
         self._rows.update({key: first + offset for offset, key in enumerate(keys)})
 
     def rows(self, keys: Sequence[str]) -> np.ndarray:
@@ -106,15 +110,18 @@ class FeatureCache:
     def _item_bytes(self, index: int) -> int:
         return int(np.prod(self._shapes[index], dtype=np.int64)) * self._dtypes[index].itemsize
 
-    def _read_keys(self) -> list[str]:
-        if not self._keys.exists():
-            return []
+    def _load_keys(self) -> None:
+        """Read the keys, unless the file is as this process left it."""
+        size = self._keys.stat().st_size if self._keys.exists() else 0
+        if size == self._keys_bytes:
+            return
         text = self._keys.read_bytes()
         whole = text[: text.rfind(b"\n") + 1]
         if len(whole) < len(text):
             # A kill in mid-write left part of a line; cutting it off keeps row numbers and lines in step.
             os.truncate(self._keys, len(whole))
-        return whole.decode().split()
+        self._rows = {key: row for row, key in enumerate(whole.decode().split())}
+        self._keys_bytes = len(whole)
 
 
 def trim_caches(root: Path, keep: Path, budget_bytes: int = BUDGET_BYTES) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcore import importer, jobs
+from tlcore.advice import kept_epoch
 from tlcore.backbones import BACKBONES
 from tlcore.errors import RunError
 from tlcore.evaluation import find_mistakes, read_predictions
@@ -177,9 +178,7 @@ def tell(stage: str, done: int, total: int) -> None:
 
 
 def _result_metrics(store: Store, run: Run) -> dict[str, float | None]:
-    from tlcore.advice import best_epoch
-
-    best = best_epoch(store.epochs(run.id), run.result_phase) if run.result_phase else None
+    best = kept_epoch(run, store.epochs(run.id), run.result_phase) if run.result_phase else None
     return {"val_accuracy": best.val_accuracy if best else None, "val_loss": best.val_loss if best else None}
 
 

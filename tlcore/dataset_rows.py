@@ -79,6 +79,10 @@ class DatasetRows(Database):
             notes=json.loads(row["notes"]),
         )
 
+    def has_dataset(self, dataset_id: str) -> bool:
+        """Say whether there is a data set of that id."""
+        return bool(self._rows("SELECT 1 FROM datasets WHERE id = ?", dataset_id))
+
     def images(self, dataset_id: str, label: str | None = None, limit: int = -1) -> list[Image]:
         """Return the accepted images of a data set (of one class), ordered by class and name."""
         clause, values = ("", ()) if label is None else ("AND label = ?", (label,))

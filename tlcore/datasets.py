@@ -17,12 +17,9 @@ from tlcore.names import classes_of, twins
 from tlcore.records import Image, SetAside
 from tlcore.sources import Entry, Found, Source, collect
 from tlcore.space import require_space
-from tlcore.splits import Split, recommend_image_size, split
 from tlcore.store import Store
 from tlcore.workspace import Workspace
 from tlcore.zips import Progress
-
-__all__ = ["Split", "ingest", "recommend_image_size", "split", "sweep"]
 
 NO_CLASS = "it is not inside a class folder: put it in a folder named after its class"
 DATASET_PREFIX = "data"
@@ -72,7 +69,7 @@ def sweep(store: Store) -> None:
         try:
             with FileLock(workspace.job_lock(dataset_id), timeout=0):
                 # Asked under the lock: a moment ago the import may have been alive, and have ended well.
-                if dataset_id not in {dataset.id for dataset in store.datasets()}:
+                if not store.has_dataset(dataset_id):
                     shutil.rmtree(workspace.dataset(dataset_id), ignore_errors=True)
                 shutil.rmtree(workspace.staging(dataset_id), ignore_errors=True)
         except Timeout:

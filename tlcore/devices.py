@@ -24,7 +24,8 @@ M_TOP_PAD, M_MMAP_THRESHOLD = -2, -3
 
 @dataclass(frozen=True)
 class DeviceReport:
-    """`device` is "GPU" or "CPU", `name` its model; `reason` and `remedy` say why no GPU is used and what to do."""
+    """`device` is "GPU", "CPU" or "unknown" and `name` its model; `reason` and `remedy` say why no GPU is used and what
+    to do about it."""
 
     device: str
     name: str
@@ -148,7 +149,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Find out which device TensorFlow will use.")
     parser.add_argument("--workspace")
     workspace = open_workspace(parser.parse_args().workspace)
-    write_atomically(_report_path(workspace), json.dumps(asdict(probe())).encode())
+    try:
+        report = probe()
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
+        report = DeviceReport(
+            "unknown",
+            _processor_name(),
+            f"TensorFlow could not be asked: {problem}",
+            "Run `python -c 'import tensorflow'` in the same environment; what it prints says what is missing.",
+            "",
+            time.time(),
+        )
+    write_atomically(_report_path(workspace), json.dumps(asdict(report)).encode())
 
 
 if __name__ == "__main__":

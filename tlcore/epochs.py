@@ -58,8 +58,14 @@ class EpochKeeper(keras.callbacks.Callback):
         """Say whether there is nothing left to train: all epochs done, or patience at its end."""
         return self.standing.epoch >= self.last_epoch or self.standing.waited >= self._patience
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._tell(self.standing.epoch)
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch_started = time.perf_counter()
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.on_train_batch_end(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         now = time.monotonic()
@@ -88,9 +94,7 @@ class EpochKeeper(keras.callbacks.Callback):
         # The row first: a kill before the snapshot means that this epoch is trained and recorded again.
         self._reporter.store.add_epoch(self._run_id, Epoch(number, self._phase, seconds=seconds, **values))
         save_snapshot(self._snapshot, self.model, self.standing, self.best)
-        self._reporter.progress(
-            f"training, phase {self._phase}", number - self._first_epoch + 1, self.last_epoch - self._first_epoch + 1
-        )
+        self._tell(number)
         if self.over:
             self.model.stop_training = True
 
@@ -102,3 +106,8 @@ class EpochKeeper(keras.callbacks.Callback):
                 "Choose a smaller learning rate and start again."
             )
         write_variables(self._trained, self.best)
+
+    def _tell(self, epoch: int) -> None:
+        """Report `epoch` as finished."""
+        total = self.last_epoch - self._first_epoch + 1
+        self._reporter.progress(f"training, phase {self._phase}", epoch - self._first_epoch + 1, total)

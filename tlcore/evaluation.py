@@ -8,6 +8,7 @@ import numpy as np
 from tlcore.errors import RunError
 from tlcore.records import Image, Run
 from tlcore.store import Store
+from tlcore.workspace import LABELS_FILE
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def read_predictions(store: Store, run: Run, phase: int | None = None) -> Predic
 
 def read_labels(store: Store, run: Run) -> list[str]:
     """Return the run's class names in the order of the model's outputs."""
-    return json.loads((store.workspace.run(run.id) / "labels.json").read_text())
+    return json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text())
 
 
 def find_mistakes(predictions: Predictions) -> list[Mistake]:

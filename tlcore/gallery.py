@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageOps
+
+from tlcore.fonts import find_font
 
 TILE = 220
 TEXT_HEIGHT = 66
 MARGIN = 14
+MOST_CHARACTERS = 300
 BACKGROUND, INK, MUTED = (255, 255, 255), (28, 28, 34), (110, 110, 120)
 TRUE_INK, WRONG_INK = (0, 105, 60), (180, 30, 30)
 
@@ -31,7 +34,7 @@ def draw_gallery(title: str, cards: Sequence[Card], columns: int = 4) -> bytes:
     width = columns * (TILE + MARGIN) + MARGIN
     sheet = Image.new("RGB", (width, 64 + rows * (TILE + TEXT_HEIGHT + MARGIN) + MARGIN), BACKGROUND)
     pen = ImageDraw.Draw(sheet)
-    pen.text((MARGIN, 18), _fit(pen, title, width - 2 * MARGIN, 24), INK, font=ImageFont.load_default(24))
+    _draw_text(pen, (MARGIN, 18), title, width - 2 * MARGIN, 24, INK)
     for number, card in enumerate(cards):
         left = MARGIN + number % columns * (TILE + MARGIN)
         top = 64 + number // columns * (TILE + TEXT_HEIGHT + MARGIN)
@@ -43,8 +46,7 @@ def draw_gallery(title: str, cards: Sequence[Card], columns: int = 4) -> bytes:
 
 def _draw_card(sheet: Image.Image, pen: ImageDraw.ImageDraw, card: Card, left: int, top: int) -> None:
     with Image.open(card.picture) as picture:
-        thumbnail = picture.convert("RGB")
-    thumbnail.thumbnail((TILE, TILE))
+        thumbnail = ImageOps.contain(picture.convert("RGB"), (TILE, TILE))
     sheet.paste(thumbnail, (left + (TILE - thumbnail.width) // 2, top + (TILE - thumbnail.height) // 2))
     pen.rectangle((left, top, left + TILE - 1, top + TILE - 1), outline=(210, 210, 216))
     lines = (
@@ -53,19 +55,19 @@ def _draw_card(sheet: Image.Image, pen: ImageDraw.ImageDraw, card: Card, left: i
         (card.confidences, MUTED, 14),
     )
     for line, (text, ink, size) in enumerate(lines):
-        pen.text(
-            (left, top + TILE + 6 + 20 * line), _fit(pen, text, TILE, size), ink, font=ImageFont.load_default(size)
-        )
+        _draw_text(pen, (left, top + TILE + 6 + 20 * line), text, TILE, size, ink)
 
 
-def _fit(pen: ImageDraw.ImageDraw, text: str, width: int, size: int) -> str:
-    """Shorten `text` with an ellipsis until it fits in `width` pixels."""
-    font = ImageFont.load_default(size)
+def _draw_text(
+    pen: ImageDraw.ImageDraw, position: tuple[int, int], text: str, width: int, size: int, ink: tuple[int, int, int]
+) -> None:
+    """Draw one line of text, shortened with an ellipsis until it fits in `width` pixels."""
     # A name is data: line breaks and control characters would otherwise move the drawing.
-    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    if pen.textlength(shown, font) <= width:
-        return shown
-    fitting = bisect.bisect_right(
-        range(len(shown)), float(width), key=lambda length: pen.textlength(shown[:length] + "…", font)
-    )
-    return shown[: max(fitting - 1, 0)] + "…"
+    shown = "".join(character if character.isprintable() else "?" for character in text[:MOST_CHARACTERS])
+    font = find_font(shown, size)
+    if pen.textlength(shown, font) > width:
+        fitting = bisect.bisect_right(
+            range(len(shown)), float(width), key=lambda length: pen.textlength(shown[:length] + "...", font)
+        )
+        shown = shown[: max(fitting - 1, 0)] + "..."
+    pen.text(position, shown, ink, font=font)

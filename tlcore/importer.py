@@ -26,20 +26,41 @@ def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
         if kind == DIGITS:
             dataset_id = _import_digits(store, reporter, name or DIGITS_NAME)
         elif kind in get_args(SourceKind):
-            dataset_id = _import_source(store, reporter, kind, Path(request["path"]).expanduser(), name)
+            dataset_id = _import_source(store, reporter, kind, _locate(request["path"]), name)
         else:
             raise DatasetError(f"Expected a folder, a zip, an upload or the digits. Received: kind={kind!r}.")
         store.update_job(job_id, dataset_id=dataset_id)
 
 
+def _locate(path: str) -> Path:
+    try:
+        located = Path(path).expanduser()
+        # Asked only for what the system says of a path that is too long, forbidden or not a path at all.
+        located.exists()
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise DatasetError(
+            f"Expected a path on this machine that can be read. Received: {path[:200]!r} ({problem}). Check the path."
+        ) from problem
+    return located
+
+
 def _import_digits(store: Store, reporter: Reporter, name: str) -> str:
-    folder = store.workspace.staging(f"digits-{reporter.job_id}")
+    _sweep_digits(store)
+    folder = store.workspace.staging(f"{DIGITS}-{reporter.job_id}")
     try:
         reporter.progress("writing the sample digits", 0, 0)
         source = Source("folder", write_digits(folder), "the digits that come with scikit-learn")
         return ingest(store, source, name, reporter.progress, reporter.check_stop)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_digits(store: Store) -> None:
+    """Remove what killed imports of the sample left behind."""
+    alive = {f"{DIGITS}-{job.id}" for job in store.unfinished_jobs()}
+    for folder in (store.workspace.root / "staging").glob(f"{DIGITS}-*"):
+        if folder.name not in alive:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _import_source(store: Store, reporter: Reporter, kind: SourceKind, path: Path, name: str) -> str:

@@ -16,19 +16,38 @@ class JobRows(Database):
     def add_job(
         self, kind: str, request: dict[str, Any], dataset_id: str | None = None, run_id: str | None = None
     ) -> str:
-        """Record a job of kind "import", "head" or "fine_tune" that is about to start; return its id."""
+        """Record a job of kind "import", "head" or "fine_tune" that is about to start; return its id.
+
+        A run has one job at a time, whatever two tabs ask for at once: raises RunError while it has an active one.
+        """
         job_id, now = new_id("job"), time.time()
-        self._write(
-            "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, 'starting', 'starting', 0, 0, 0, ?, ?, NULL, 0, NULL)",
-            job_id,
-            kind,
-            dataset_id,
-            run_id,
-            json.dumps(request),
-            now,
-            now,
-        )
+        with self._transaction() as connection:
+            added = connection.execute(
+                "INSERT INTO jobs SELECT ?, ?, ?, ?, ?, 'starting', 'starting', 0, 0, 0, ?, ?, NULL, 0, NULL "
+                "WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE run_id = ? AND status IN ('starting', 'running'))",
+                (job_id, kind, dataset_id, run_id, json.dumps(request), now, now, run_id),
+            )
+            if added.rowcount == 0:
+                raise RunError(
+                    f"Expected a run at rest. Received: {run_id!r}, which is running. Wait or stop it first."
+                )
         return job_id
+
+    def claim_job(self, job_id: str, pid: int) -> None:
+        """Mark a job that waits as running in process `pid`; raise RunError if it runs or has ended already."""
+        with self._transaction() as connection:
+            claimed = connection.execute(
+                "UPDATE jobs SET status = 'running', pid = ?, updated_at = ? WHERE id = ? AND status = 'starting'",
+                (pid, time.time(), job_id),
+            )
+            if claimed.rowcount == 0:
+                raise RunError(
+                    f"Expected a job that waits to start. Received: {job_id!r}, which has been taken or ended."
+                )
+
+    def note_pid(self, job_id: str, pid: int) -> None:
+        """Remember the process that was started for a job, until it claims the job itself."""
+        self._write("UPDATE jobs SET pid = ? WHERE id = ? AND pid IS NULL", pid, job_id)
 
     def job(self, job_id: str) -> Job:
         """Return one job; raise RunError if there is none of that id."""

@@ -14,20 +14,22 @@ from filelock import FileLock, Timeout
 
 from tlcore.advice import recommend_depth, recommend_learning_rate, refuse_fine_tune
 from tlcore.backbones import find_backbone
+from tlcore.database import new_id
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.records import Job, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
+from tlcore.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
 
 IMPORTER = "tlcore.importer"
 WORKER = "tlcore.worker"
-HEAD_FILES = ("labels.json", "split.json", "layers.json", "head.npz", "predictions-1.npz")
+HEAD_FILES = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, "head.npz", "predictions-1.npz")
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
 
 DIED = (
-    "The process ended without finishing: it was killed, or the computer ran out of memory or was switched off. "
-    "Everything up to the last finished epoch is kept; press Resume to go on from there."
+    "The process ended without finishing: it was killed, or the computer ran out of memory or disk or was "
+    "switched off. Everything up to the last finished epoch is kept; press Resume to go on from there."
 )
 IMPORT_DIED = (
     "The import ended without finishing: it was killed, or the computer ran out of memory or was switched off. "
@@ -84,7 +86,7 @@ def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> 
 def suit(store: Store, run: Run, head: HeadSettings, settings: FineTuneSettings) -> FineTuneSettings:
     """Fill in what the settings leave to Thaw: the depth and the learning rate that suit the run's images."""
     image_size, input_size = run.facts["image_size"], find_backbone(run.backbone).input_size
-    layers = json.loads((store.workspace.run(run.id) / "layers.json").read_text())
+    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text())
     return dataclasses.replace(
         settings,
         layers=recommend_depth(layers, image_size, input_size) if settings.layers is None else settings.layers,
@@ -94,11 +96,13 @@ def suit(store: Store, run: Run, head: HeadSettings, settings: FineTuneSettings)
 
 def branch(store: Store, run: Run) -> str:
     """Copy a run as it was at the end of phase 1; return the new run's id."""
-    branched = store.branch_run(run.id)
+    branched = new_id("run")
     source, target = store.workspace.run(run.id), store.workspace.run(branched)
     target.mkdir(parents=True)
     for name in HEAD_FILES:
         shutil.copy2(source / name, target / name)
+    # The row last: a run that is on record has its files.
+    store.branch_run(run.id, branched)
     return branched
 
 
@@ -151,6 +155,7 @@ def launch(store: Store, job_id: str, module: str, subject: str) -> None:
             start_new_session=True,
             cwd=Path(__file__).parents[1],
         )
+    store.note_pid(job_id, process.pid)
     # An unreaped child still answers as alive, so someone must wait for it.
     threading.Thread(target=process.wait, daemon=True).start()
 
@@ -172,6 +177,8 @@ def _alive(store: Store, job: Job) -> bool:
         return time.time() - job.created_at < STARTING_GRACE_S
     if not psutil.pid_exists(job.pid):
         return False
+    if job.status == "starting":
+        return True
     try:
         with FileLock(store.workspace.job_lock(job.id), timeout=0):
             return False

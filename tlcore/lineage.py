@@ -11,8 +11,9 @@ from tlcore.anatomy import describe_layers
 from tlcore.epochs import EpochKeeper
 from tlcore.feeds import Feed
 from tlcore.files import write_atomically
-from tlcore.materials import LABELS_FILE, SPLIT_FILE, Materials
+from tlcore.materials import Materials
 from tlcore.reporter import Reporter
+from tlcore.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
 
 VERSIONED = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
@@ -28,7 +29,7 @@ def record_materials(reporter: Reporter, materials: Materials) -> None:
             "training": [image.id for image in parts.training],
             "validation": [image.id for image in parts.validation],
         },
-        "layers.json": describe_layers(materials.row, materials.backbone),
+        LAYERS_FILE: describe_layers(materials.row, materials.backbone),
     }
     # The split last: once it is there, the others are.
     for name, document in sorted(documents.items()):
@@ -50,11 +51,18 @@ def record_materials(reporter: Reporter, materials: Materials) -> None:
 def record_times(
     reporter: Reporter, run_id: str, phase: str, feed: Feed, keeper: EpochKeeper, training_s: float, started: float
 ) -> None:
-    """Write down how long the stages took; `images_per_second` counts what was trained on, once an epoch."""
+    """Write down which epoch's weights were kept and how long the stages took.
+
+    Seconds add to those of a phase that was stopped and resumed; `images_per_second` is of the last part alone and
+    counts what was trained on, once an epoch.
+    """
     trained = keeper.epochs_trained * feed.training.images
-    seconds = {"features": feed.seconds, "training": training_s, "total": time.perf_counter() - started}
+    earlier = reporter.store.run(run_id).facts.get(phase, {}).get("seconds", {})
+    spent = {"features": feed.seconds, "training": training_s, "total": time.perf_counter() - started}
+    seconds = {stage: spent[stage] + earlier.get(stage, 0.0) for stage in spent}
     facts = {
         "seconds": seconds,
+        "best_epoch": keeper.standing.best_epoch,
         "features_computed": feed.computed,
         "features_per_second": feed.computed / feed.seconds if feed.computed else None,
         "images_per_second": trained / training_s if training_s else None,

@@ -2,19 +2,20 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
 from tlcore.architectures import build_backbone
 from tlcore.backbones import Backbone, find_backbone
+from tlcore.errors import WeightsError
 from tlcore.records import Run
 from tlcore.reporter import Reporter
 from tlcore.settings import HeadSettings
 from tlcore.splits import Split, recommend_image_size, split
 from tlcore.store import Store
 from tlcore.weights import fetch, fingerprint
-
-LABELS_FILE, SPLIT_FILE = "labels.json", "split.json"
+from tlcore.workspace import LABELS_FILE, SPLIT_FILE
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,29 @@ def gather(reporter: Reporter, run_id: str) -> Materials:
     images = [*parts.training, *parts.validation]
     image_size = settings.image_size or recommend_image_size(images, row.input_size)
     reporter.progress("fetching the backbone's weights", 0, 0)
-    path = fetch(row, lambda done, total: reporter.progress("downloading the backbone's weights (bytes)", done, total))
-    reporter.check_stop()
+    path, sha256 = fetch_weights(reporter, run, row)
     reporter.progress("building the backbone", 0, 0)
-    return Materials(run, settings, row, build_backbone(row, image_size, path), parts, image_size, fingerprint(path))
+    return Materials(run, settings, row, build_backbone(row, image_size, path), parts, image_size, sha256)
+
+
+def fetch_weights(reporter: Reporter, run: Run, row: Backbone) -> tuple[Path, str]:
+    """Return the weights file of a backbone and its sha256, downloading it if need be; raise Stopped on request.
+
+    Raises WeightsError if phase 1 of the run saw another file: its head would not fit these features.
+    """
+
+    def tell(done: int, total: int) -> None:
+        reporter.check_stop()
+        reporter.progress("downloading the backbone's weights (bytes)", done, total)
+
+    path = fetch(row, tell)
+    sha256 = fingerprint(path)
+    if run.facts.get("weights_sha256", sha256) != sha256:
+        raise WeightsError(
+            f"Expected the weights with which run {run.id!r} was trained. Received: another file, {path}. "
+            "Restore that file, or train a new run."
+        )
+    return path, sha256
 
 
 def read_split(store: Store, run: Run) -> Split | None:

@@ -1,10 +1,12 @@
 """The child's side of a job: its lock, its heartbeat, its progress, and how its end is told."""
 
+import errno
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from filelock import FileLock
 
@@ -64,17 +66,20 @@ def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterat
 
     `echo` hears the progress too, for a command line that shows it.
 
-    A ThawError or Stopped is recorded and swallowed (`store.job(job_id)` tells which); anything else is recorded
-    in plain words and raised on, so that the traceback reaches the job's log file.
+    Raises RunError if the job is not waiting to start. A ThawError or Stopped is recorded and swallowed
+    (`store.job(job_id)` tells which); anything else is recorded in plain words and raised on, so that the traceback
+    reaches the job's log file.
     """
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(HEARTBEAT_S):
-            store.update_job(job_id)
+            # A full disk or a busy database now may be better in two seconds; the lock goes on telling that we live.
+            with suppress(sqlite3.OperationalError):
+                store.update_job(job_id)
 
     with FileLock(store.workspace.job_lock(job_id)):
-        store.update_job(job_id, status="running", pid=os.getpid())
+        store.claim_job(job_id, os.getpid())
         heart = threading.Thread(target=beat, daemon=True)
         heart.start()
         try:
@@ -98,8 +103,13 @@ def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterat
 
 def explain(problem: BaseException) -> str:
     """Put an unforeseen error into words for the person at the screen; the traceback is in the job's log."""
-    if isinstance(problem, MemoryError):
-        return "The computer ran out of memory. Close other programs or choose a smaller batch size, then resume."
-    if isinstance(problem, OSError) and problem.errno == 28:
+    # TensorFlow's error of a full GPU is known by name, since the server's process must not import TensorFlow.
+    if isinstance(problem, MemoryError) or type(problem).__name__ == "ResourceExhaustedError":
+        return (
+            "The computer or its GPU ran out of memory. Close other programs, then resume, or start again with a "
+            "smaller batch size."
+        )
+    full = isinstance(problem, OSError) and problem.errno == errno.ENOSPC
+    if full or (isinstance(problem, sqlite3.OperationalError) and "full" in str(problem)):
         return "The disk is full. Free some space, then resume; nothing that was saved is damaged."
     return f"Something unforeseen went wrong ({type(problem).__name__}). The details are in the log of this job."

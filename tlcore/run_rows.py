@@ -40,21 +40,19 @@ class RunRows(Database):
         """Return every run, newest first."""
         return [_run(row) for row in self._rows("SELECT * FROM runs ORDER BY created_at DESC")]
 
-    def branch_run(self, run_id: str) -> str:
-        """Copy a run's row and its phase-1 epochs under a new id, which is returned; phase 1 is its result."""
-        branched, now = new_id("run"), time.time()
+    def branch_run(self, run_id: str, branched: str) -> None:
+        """Copy a run's row and its phase-1 epochs under the id `branched`; phase 1 is its result."""
         with self._transaction() as connection:
             connection.execute(
                 "INSERT INTO runs SELECT ?, dataset_id, backbone, head, NULL, ?, 1, "
                 "json_set(json_remove(facts, '$.fine_tune', '$.cut'), '$.branched_from', id) FROM runs WHERE id = ?",
-                (branched, now, run_id),
+                (branched, time.time(), run_id),
             )
             connection.execute(
                 "INSERT INTO epochs SELECT ?, epoch, phase, loss, accuracy, val_loss, val_accuracy, seconds "
                 "FROM epochs WHERE run_id = ? AND phase = 1",
                 (branched, run_id),
             )
-        return branched
 
     def set_fine_tune(self, run_id: str, fine_tune: str) -> None:
         """Record the phase-2 settings (JSON) of a run."""

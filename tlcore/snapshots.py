@@ -59,7 +59,7 @@ def trainable(named: Variables) -> Variables:
 
 def read_variables(named: Variables) -> Arrays:
     """Copy the values of named variables."""
-    return {name: np.array(variable) for name, variable in named.items()}
+    return {name: _copy(variable) for name, variable in named.items()}
 
 
 def write_variables(named: Variables, arrays: Mapping[str, np.ndarray]) -> None:
@@ -76,7 +76,7 @@ def write_variables(named: Variables, arrays: Mapping[str, np.ndarray]) -> None:
 def save_snapshot(path: Path, model: keras.Model, standing: Standing, best: Arrays) -> None:
     """Write all that a resumed phase needs to go on as if nothing had happened: trained and random-seed variables,
     the optimizer's, how the phase stands, and the best weights unless they are the present ones."""
-    arrays = {f"now/{index}": np.array(variable) for index, variable in enumerate(_state(model))}
+    arrays = {f"now/{index}": _copy(variable) for index, variable in enumerate(_state(model))}
     if standing.best_epoch != standing.epoch:
         arrays |= {f"best/{name}": array for name, array in best.items()}
     save_arrays(path, arrays | {"standing": np.array(json.dumps(asdict(standing)))})
@@ -101,3 +101,8 @@ def _state(model: keras.Model) -> list[Any]:
     model.optimizer.build(model.trainable_variables)
     seeds = [variable for variable in model.variables if "seed_generator" in variable.path]
     return [*model.trainable_variables, *seeds, *model.optimizer.variables]
+
+
+def _copy(variable: Any) -> np.ndarray:
+    # What Keras hands out may be the variable's own memory, which the next step overwrites.
+    return np.array(keras.ops.convert_to_numpy(variable))

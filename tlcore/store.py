@@ -1,6 +1,6 @@
 """What Thaw remembers: the store of one workspace, over all its tables.
 
-The database is the truth; pages only read it, and one worker or importer process writes a given job.
+The database is the truth. Pages read it, add jobs and mark dead ones; how a job stands is written by its own process.
 """
 
 from tlcore.dataset_rows import DatasetRows

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tlcore import model as models
-from tlcore.advice import best_epoch, better_phase
+from tlcore.advice import better_phase, kept_epoch
 from tlcore.epochs import EpochKeeper
 from tlcore.errors import RunError
 from tlcore.feeds import Feed, prepare_feed
@@ -109,10 +109,10 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     save_predictions(reporter, materials, model, feed, phase=2)
     record_times(reporter, run_id, "fine_tune", feed, keeper, seconds, started)
     reporter.store.add_facts(run_id, {"cut": dataclasses.asdict(cut)})
-    epochs = reporter.store.epochs(run_id)
-    head_best, tuned_best = best_epoch(epochs, 1), best_epoch(epochs, 2)
-    if head_best and tuned_best:
-        reporter.store.set_result(run_id, better_phase(head_best, tuned_best))
+    run, epochs = reporter.store.run(run_id), reporter.store.epochs(run_id)
+    head_kept, tuned_kept = kept_epoch(run, epochs, 1), kept_epoch(run, epochs, 2)
+    if head_kept and tuned_kept:
+        reporter.store.set_result(run_id, better_phase(head_kept, tuned_kept))
     if stopped:
         raise Stopped
     (folder / "snapshot-2.npz").unlink(missing_ok=True)

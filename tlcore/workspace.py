@@ -8,6 +8,9 @@ import platformdirs
 
 ENVIRONMENT_VARIABLE = "TLCORE_WORKSPACE"
 
+# What a run's folder holds besides its weights and predictions.
+LABELS_FILE, SPLIT_FILE, LAYERS_FILE = "labels.json", "split.json", "layers.json"
+
 
 @dataclass(frozen=True)
 class Workspace:

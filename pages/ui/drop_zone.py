@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import upload
+from pages.ui import items, upload
 from tlcore.workspace import Workspace
 
 FOLDER = Path(__file__).parent
@@ -30,9 +30,9 @@ def drop_zone(workspace: Workspace) -> str | None:
         data={
             "url": f"/thaw/upload/{ticket.upload_id}",
             "token": ticket.token,
-            "max_files": upload.MAX_FILES,
-            "max_image_bytes": upload.MAX_IMAGE_BYTES,
-            "max_zip_bytes": upload.MAX_ZIP_BYTES,
+            "max_files": items.MAX_FILES,
+            "max_image_bytes": items.MAX_IMAGE_BYTES,
+            "max_zip_bytes": items.MAX_ZIP_BYTES,
         },
         on_uploaded_change=lambda: None,
         on_abandoned_change=lambda: None,

@@ -30,6 +30,8 @@ MOST_BARS = 40
 LEAST_EPOCHS = 10
 MOST_COUNTS = 20
 MOST_TICKS = 40
+# Beyond this a cell is smaller than two pixels, and the figure says nothing.
+MOST_CLASSES = 200
 
 
 def class_counts(classes: Mapping[str, int]) -> go.Figure:
@@ -127,22 +129,24 @@ def blocks(layers: Sequence[Mapping[str, Any]], top: int) -> go.Figure:
 def confusion(labels: Sequence[str], matrix: np.ndarray, chosen: tuple[int, int] | None = None) -> go.Figure:
     """Draw how often each true class (row) was taken for each class (column); colour is the share of the row.
 
-    The cell `chosen`, (true, predicted) as numbers into `labels`, gets a frame.
+    `matrix` is int (n, n), of at most `MOST_CLASSES` classes to be of use. The cell `chosen`, (true, predicted) as
+    numbers into `labels`, gets a frame.
     """
     numbers = list(range(len(labels)))
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = max(300, min(620, 34 * len(labels)))
     figure = go.Figure(
         go.Heatmap(
-            z=share,
+            z=share.astype(np.float32),
             x=numbers,
             y=numbers,
             zmin=0,
             zmax=1,
             colorscale=CELL_COLOURS,
             showscale=False,
-            hovertext=[[_cell_words(labels, matrix, true, guess) for guess in numbers] for true in numbers],
-            hoverinfo="text",
+            # The names come from the ticks: words for every cell would weigh megabytes.
+            customdata=matrix,
+            hovertemplate="true %{y}<br>predicted %{x}<br>images: %{customdata:,}<extra></extra>",
             xgap=1,
             ygap=1,
         )
@@ -154,22 +158,15 @@ def confusion(labels: Sequence[str], matrix: np.ndarray, chosen: tuple[int, int]
         true, predicted = chosen
         corners = {"x0": predicted - 0.5, "x1": predicted + 0.5, "y0": true - 0.5, "y1": true + 0.5}
         figure.add_shape(type="rect", line={"color": UNFROZEN, "width": 3}, **corners)
-    ticks: dict[str, Any] = {"tickvals": numbers, "ticktext": [in_figure(label, 16) for label in labels]}
-    if len(labels) > MOST_TICKS:
-        ticks = {"showticklabels": False}
+    shown = len(labels) <= MOST_TICKS
+    names = [in_figure(label, 20) if shown else in_figure(label) for label in labels]
+    ticks: dict[str, Any] = {"tickvals": numbers, "ticktext": names, "showticklabels": shown}
     ends = [-0.5, len(labels) - 0.5]
     still = {"fixedrange": True, "showgrid": False, "zeroline": False} | ticks
     figure.update_xaxes(title_text="predicted class", range=ends, **still)
     figure.update_yaxes(title_text="true class", range=ends[::-1], **still)
     figure.update_layout(dragmode=False, showlegend=False)
     return _plain(figure, height=side + 110)
-
-
-def _cell_words(labels: Sequence[str], matrix: np.ndarray, true: int, predicted: int) -> str:
-    return (
-        f"true {in_figure(labels[true])}<br>predicted {in_figure(labels[predicted])}<br>"
-        f"images: {matrix[true, predicted]:,}"
-    )
 
 
 def _numbers(matrix: np.ndarray, cells: np.ndarray, font: dict[str, str]) -> go.Scatter:

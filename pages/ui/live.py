@@ -12,6 +12,8 @@ from tlcore.records import Epoch, Job
 from tlcore.store import Store
 
 POLL_S = 1.0
+IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
+TRAINING_STOPPED = "Everything up to the last finished epoch is kept."
 EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
@@ -49,9 +51,8 @@ def ending(job: Job) -> None:
     if job.status == "failed":
         st.error(sentence(job.error or "The process ended without saying why."), icon=":material/error:")
     elif job.status == "stopped":
-        st.info(
-            "Stopped, as you asked. Everything up to the last finished epoch is kept.", icon=":material/stop_circle:"
-        )
+        kept = IMPORT_STOPPED if job.kind == "import" else TRAINING_STOPPED
+        st.info(f"Stopped, as you asked. {kept}", icon=":material/stop_circle:")
 
 
 def curve(run_id: str, epochs: list[Epoch]) -> None:

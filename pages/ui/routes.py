@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from pages.ui import upload
 from pages.ui.figure import LIBRARY
-from pages.ui.upload import UploadRefused
+from pages.ui.items import UploadRefused
 from tlcore import jobs
 from tlcore.store import Store
 from tlcore.workspace import Workspace, open_workspace
@@ -28,13 +28,13 @@ async def receive_files(request: Request) -> JSONResponse:
     """Stream one framed batch of files to the staging folder."""
     folder = _authorised(request)
     if (folder / upload.CLOSED_FILE).exists():
-        raise UploadRefused(409, "This upload is complete already. Reload the page to add more photos.")
+        raise UploadRefused(409, upload.COMPLETE)
     try:
         with upload.Unpacker(folder) as unpacker:
             async for piece in request.stream():
                 if piece:
                     await run_in_threadpool(unpacker.feed, piece)
-            return JSONResponse({"accepted": unpacker.finish()})
+            return JSONResponse({"accepted": await run_in_threadpool(unpacker.finish)})
     except ClientDisconnect:
         raise UploadRefused(400, "The browser ended the request before its last file.") from None
     except OSError as problem:
@@ -42,13 +42,20 @@ async def receive_files(request: Request) -> JSONResponse:
 
 
 async def finish_upload(request: Request) -> JSONResponse:
-    """Close an upload and start its import, so that a tab closed after the last byte loses nothing."""
-    folder = _authorised(request)
-    name = await _name(request)
-    upload.close(folder)
-    upload.COUNTS.forget(folder)
-    wanted = {"kind": "staged", "path": str(folder), "name": name}
-    return JSONResponse({"job": await run_in_threadpool(jobs.start_import, Store(_workspace()), wanted)})
+    """Close an upload and start its import, so that a tab closed after the last byte loses nothing.
+
+    A browser that did not hear the answer asks again, and gets the same one.
+    """
+    upload_id, token = request.path_params["upload_id"], _token(request)
+    job_id = upload.recorded_import(upload_id, token)
+    if job_id is None:
+        folder = _authorised(request)
+        name = await _name(request)
+        upload.close(folder)
+        wanted = {"kind": "staged", "path": str(folder), "name": name}
+        job_id = await run_in_threadpool(jobs.start_import, Store(_workspace()), wanted)
+        upload.record_import(upload_id, token, job_id)
+    return JSONResponse({"job": job_id})
 
 
 async def send_picture(request: Request) -> Response:
@@ -83,11 +90,15 @@ def picture_url(kind: str, dataset_id: str, image_id: str) -> str:
 
 
 def _authorised(request: Request) -> Path:
+    return upload.authorised(_workspace(), request.path_params["upload_id"], _token(request))
+
+
+def _token(request: Request) -> str:
+    """Return the token that a request of Thaw's own page brings; refuse those of other pages."""
     origin = request.headers.get("origin")
     if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
         raise UploadRefused(403, "Photos are taken only from Thaw's own page. Open it at the server's address.")
-    token = request.headers.get(TOKEN_HEADER, "")
-    return upload.authorised(_workspace(), request.path_params["upload_id"], token)
+    return request.headers.get(TOKEN_HEADER, "")
 
 
 async def _name(request: Request) -> str:

