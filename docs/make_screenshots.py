@@ -21,7 +21,7 @@ from tests.browser.journey import (
 )
 
 FOLDER = Path(__file__).parent / "images"
-TALLEST_PX = 1500
+TALLEST_PX = 1620
 COLOURS = 128
 EPOCHS_TO_SEE = 8
 PATIENCE_MS = 900_000
