@@ -141,8 +141,16 @@ def test_another_seed_has_its_own_views_and_the_same_plain_one(images):
     assert not {view.key for view in one[1:]} & {view.key for view in other[1:]}
 
 
-def test_the_time_an_image_takes_is_noted_once_there_are_enough(images, cache):
-    compute(cache, views_of(images[:3]), Network())
+def test_the_time_an_image_takes_is_noted_for_few_and_measured_better_with_more(images, cache):
     assert cache.noted() == {}
+    compute(cache, views_of(images[:3]), Network())
+    rough = cache.noted()["seconds_per_image"]
+    assert 0 < rough < 1
+    compute(cache, views_of(images[:5]), Network())
+    assert cache.noted()["seconds_per_image"] == rough, "two more are no better a measure than the three before"
+    compute(cache, views_of(images[: BATCH + 5]), Network())
+    better = cache.noted()["seconds_per_image"]
+    assert 0 < better < 1
+    assert better != rough
     compute(cache, views_of(images), Network())
-    assert 0 < cache.noted()["seconds_per_image"] < 1
+    assert cache.noted()["seconds_per_image"] != rough

@@ -78,7 +78,8 @@ def compute_features(
         spent += time.perf_counter() - started
         done += len(batch)
         progress("computing features", done, total)
-    if len(missing) >= BATCH:
+    # Less than a batch is a rough measure, and better than none.
+    if len(missing) >= BATCH or (missing and not cache.noted()):
         cache.note({"seconds_per_image": spent / len(missing)})
 
 
