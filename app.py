@@ -1,6 +1,7 @@
 """The server: Streamlit over the navigation script, the upload and picture routes, and the guard on host names.
 
-Run it with `streamlit run app.py`, or `streamlit run app.py -- --workspace DIR` to keep everything elsewhere.
+Run it with `streamlit run app.py`, or `streamlit run app.py -- --workspace DIR` to keep everything elsewhere; `--root
+DIR` allows the browser to import from that folder instead of from the home folder, and may be given several times.
 """
 
 import argparse
@@ -17,18 +18,31 @@ from pages.ui import failure, upload
 from pages.ui.guard import HostGuard
 from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
-from tlcore import datasets, devices, jobs
+from tlcore import datasets, devices, jobs, roots
+from tlcore.errors import DatasetError
 from tlcore.store import Store
 from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
 
 
 def choose_workspace(arguments: list[str]) -> None:
-    """Make `--workspace DIR` the workspace of this server and of every process that it starts."""
+    """Make `--workspace DIR` the workspace of this server and of every process that it starts, and each `--root DIR` a
+    folder that the browser may import from."""
     parser = argparse.ArgumentParser(prog="streamlit run app.py --")
     parser.add_argument("--workspace", type=Path, help="folder that holds everything Thaw keeps")
-    workspace = parser.parse_args(arguments).workspace
-    if workspace is not None:
-        os.environ[ENVIRONMENT_VARIABLE] = str(workspace.expanduser().resolve())
+    parser.add_argument(
+        "--root",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder that the browser may import from (default: the home folder)",
+    )
+    chosen = parser.parse_args(arguments)
+    if chosen.workspace is not None:
+        os.environ[ENVIRONMENT_VARIABLE] = str(chosen.workspace.expanduser().resolve())
+    try:
+        roots.allow(chosen.root)
+    except DatasetError as problem:
+        parser.error(str(problem))
 
 
 @asynccontextmanager

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import write_photos  # noqa: E402
-from tlcore.images import LONGER_SIDE_PX, THUMBNAIL_SIDE_PX  # noqa: E402
+from tlcore.copies import THUMBNAIL_SIDE_PX  # noqa: E402
+from tlcore.images import LONGER_SIDE_PX  # noqa: E402
 
 
 def plain_pillow(photos: Path, target: Path) -> float:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import write_photos  # noqa: E402
-from tlcore.materials import read_split  # noqa: E402
+from tlcore.run_split import read_split  # noqa: E402
 from tlcore.store import Store  # noqa: E402
 from tlcore.workspace import open_workspace  # noqa: E402
 
@@ -101,7 +101,7 @@ def copy_split(workspace: Path, run_id: str, target: Path) -> None:
         for image in images:
             folder = target / name / image.label
             folder.mkdir(parents=True, exist_ok=True)
-            source = store.workspace.image(run.dataset_id, image.id, image.suffix)
+            source = store.workspace.image(image.folder, image.id, image.suffix)
             shutil.copy(source, folder / f"{image.id}{image.suffix}")
 
 

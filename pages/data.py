@@ -1,66 +1,28 @@
-"""The Data page: photos in, and what became of them - classes, pictures, and every file that was set aside."""
-
-import math
+"""The Data page: photos in, and what became of them - classes, pictures, health, and every file that was set aside."""
 
 import streamlit as st
 
-from pages.ui import amounts, figures, live, partition, pictures, selection, steps
-from pages.ui.drop_zone import drop_zone
+from pages.ui import amounts, browse, changes, duplicates, figures, findings, live, partition, selection, sources, steps
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, sentence, visible
-from pages.ui.paths import read_path
-from tlcore import jobs
-from tlcore.errors import DatasetError
 from tlcore.records import Dataset, Job
 from tlcore.store import Store
 
-CLASSES_A_PAGE = 20
-PICTURES_A_CLASS = 12
-METRIC_WIDTH = 150
-
-
-def begin(store: Store, request: dict[str, str]) -> None:
-    """Start an import and show it."""
-    follow_import(jobs.start_import(store, request))
-
-
-def follow_import(job_id: str) -> None:
-    """Show the import of that id from now on."""
-    selection.choose("import", job_id)
-    st.rerun()
-
-
-def draw_sources(store: Store) -> None:
-    """Draw the ways in: the drop zone, a path on this machine, the sample."""
-    uploaded = drop_zone(store.workspace)
-    if uploaded:
-        follow_import(uploaded)
-    with st.expander("Other ways: a path on this machine, or a sample", icon=":material/folder_open:"):
-        with st.form("path form", border=False):
-            path = st.text_input("Folder or .zip on this machine", placeholder="/home/me/photos")
-            if st.form_submit_button("Import this path"):
-                import_path(store, path)
-        st.markdown("No photos at hand? Try 1,797 real handwritten digits, in ten classes. They come with Thaw.")
-        if st.button("Use the sample digits", icon=":material/pin:"):
-            begin(store, {"kind": "digits", "path": "", "name": "digits"})
-
-
-def import_path(store: Store, text: str) -> None:
-    """Start the import of a path that was typed, or say beside the field what is wrong with it."""
-    try:
-        path = read_path(text)
-    except DatasetError as problem:
-        st.error(sentence(str(problem)), icon=":material/error:")
-        return
-    begin(store, {"kind": "zip" if path.suffix.lower() == ".zip" else "folder", "path": str(path), "name": ""})
+METRIC_WIDTH = 164
+ENDED = "import that ended"
+EXAMINED_AT_ONCE = 4_000
 
 
 def draw_import(store: Store) -> None:
     """Draw the import that this page follows, or else one that is going on."""
+    ended = st.session_state.pop(ENDED, None)
+    if ended:
+        changes.announce(store, store.job(ended))
     job = selection.import_job(store)
     if job is None:
         return
     if job.status == "finished":
+        st.session_state[ENDED] = job.id
         selection.choose("import", None)
         selection.choose("dataset", job.dataset_id)
         selection.choose("run", None)
@@ -108,36 +70,65 @@ def pick_dataset(store: Store, present: Dataset) -> None:
 
 
 def draw_dataset(store: Store, dataset: Dataset) -> None:
-    """Draw a data set: its numbers, classes, pictures and set-aside files."""
+    """Draw a data set: its numbers, its latest change and the tabs."""
     st.subheader(emphasised(dataset.name), anchor=False)
-    found = dataset.accepted + dataset.set_aside + dataset.ignored
-    with st.container(horizontal=True):
-        st.metric("Images accepted", f"{dataset.accepted:,}", border=True, width=METRIC_WIDTH)
-        st.metric("Classes", f"{len(dataset.classes):,}", border=True, width=METRIC_WIDTH)
-        st.metric("Set aside", f"{dataset.set_aside:,}", border=True, width=METRIC_WIDTH)
-        st.metric("Files found", f"{found:,}", border=True, width=METRIC_WIDTH, help="accepted + set aside + ignored")
+    draw_numbers(dataset)
     if dataset.ignored:
         st.caption(f"{amounts.count(dataset.ignored, 'system file')} ignored, such as Thumbs.db or .DS_Store.")
     for note in dataset.notes:
         st.info(sentence(note), icon=":material/info:")
-    tabs = {"Pictures": draw_pictures, "Counts": draw_counts, f"Set aside ({dataset.set_aside:,})": draw_set_aside}
-    # Only the tab in front is drawn: a hidden figure would hold up the page, whose pictures are looked at first.
-    for tab, draw in zip(
-        st.tabs(list(tabs), on_change="rerun", key=f"tabs of {dataset.id}"), tabs.values(), strict=True
-    ):
+    # A place of its own, also when it is empty: the tabs must not move, or what is focused in them would be lost.
+    with st.container():
+        changes.undo_bar(store, dataset)
+    draw_tabs(store, dataset)
+
+
+def draw_numbers(dataset: Dataset) -> None:
+    """Draw the account of all files that were found, and how the accepted images stand."""
+    account = (
+        f"{dataset.accepted:,} accepted + {dataset.set_aside:,} set aside + {dataset.ignored:,} ignored + "
+        f"{dataset.known:,} there already = {dataset.found:,} found"
+    )
+    standing = f"{dataset.included:,} in classes + {dataset.excluded:,} excluded + {dataset.holdout:,} holdout"
+    numbers = [
+        ("Images accepted", dataset.accepted, standing if dataset.accepted > dataset.included else None),
+        ("Classes", len(dataset.classes), None),
+        ("Set aside", dataset.set_aside, None),
+        ("Files found", dataset.found, account),
+    ]
+    if dataset.excluded:
+        numbers.append(("Excluded", dataset.excluded, "Neither trained on nor tested with, until they are restored."))
+    if dataset.holdout:
+        numbers.append(("Holdout", dataset.holdout, "Training never sees them; the finished model is tested on them."))
+    with st.container(horizontal=True):
+        for label, number, explanation in numbers:
+            st.metric(label, f"{number:,}", border=True, width=METRIC_WIDTH, help=explanation)
+
+
+def draw_tabs(store: Store, dataset: Dataset) -> None:
+    """Draw the tabs, of which only the open one is filled: a hidden figure would hold up the page."""
+    number = (
+        findings.count(store, dataset)
+        if dataset.included <= EXAMINED_AT_ONCE
+        else st.session_state.get(_health_key(dataset))
+    )
+    tabs = {
+        "Pictures": browse.draw,
+        "Health" if number is None else f"Health ({number:,})": findings.draw,
+        "Near-duplicates": duplicates.draw,
+        "Counts": draw_counts,
+        f"Set aside ({dataset.set_aside:,})": draw_set_aside,
+        "History": changes.draw,
+    }
+    key = f"tabs of {dataset.id}"
+    kept = st.session_state.get(key)
+    if kept not in tabs:
+        # A number in a label has changed, which is no reason to turn to another tab.
+        st.session_state[key] = next((label for label in tabs if kept and _topic(label) == _topic(kept)), "Pictures")
+    for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key=key), tabs.values(), strict=True):
         if tab.open:
             with tab:
                 draw(store, dataset)
-
-
-def draw_pictures(store: Store, dataset: Dataset) -> None:
-    """Draw a strip of thumbnails for each class, twenty classes a page."""
-    labels = list(dataset.classes)
-    pages = max(1, math.ceil(len(labels) / CLASSES_A_PAGE))
-    page = st.pagination(pages, key=f"classes of {dataset.id}") if pages > 1 else 1
-    for label in labels[(page - 1) * CLASSES_A_PAGE : page * CLASSES_A_PAGE]:
-        st.markdown(f"{emphasised(label)} · {amounts.count(dataset.classes[label], 'image')}")
-        pictures.strip(dataset.id, store.images(dataset.id, label, limit=PICTURES_A_CLASS))
 
 
 def draw_counts(_: Store, dataset: Dataset) -> None:
@@ -172,13 +163,31 @@ def draw_set_aside(store: Store, dataset: Dataset) -> None:
     )
 
 
+def count_findings(store: Store, dataset: Dataset) -> None:
+    """Count the findings of a large data set once all else is drawn: the page is to open before they are found."""
+    if dataset.included <= EXAMINED_AT_ONCE:
+        return
+    number, key = findings.count(store, dataset), _health_key(dataset)
+    if st.session_state.get(key) != number:
+        st.session_state[key] = number
+        st.rerun()
+
+
+def _health_key(dataset: Dataset) -> str:
+    return f"findings of {dataset.id}"
+
+
+def _topic(label: str) -> str:
+    return label.partition(" (")[0]
+
+
 steps.heading("data")
 kept = selection.store()
+shown = selection.dataset(kept)
 progress_spot = st.container()
-draw_sources(kept)
+sources.draw(kept, shown)
 with progress_spot:
     draw_import(kept)
-shown = selection.dataset(kept)
 if shown is None:
     st.caption("Your data sets appear here. Nothing leaves this machine.")
 else:
@@ -186,3 +195,4 @@ else:
     draw_dataset(kept, shown)
     partition.choose(kept, shown)
     steps.onward("backbone", "On to step 2: choose a backbone")
+    count_findings(kept, shown)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, figures, live, selection, steps
+from pages.ui import amounts, figures, judgement, live, selection, steps
 from pages.ui.figure import figure
 from pages.ui.names import sentence
 from tlcore import jobs
@@ -148,6 +148,8 @@ def draw_training(store: Store, run: Run, job: Job) -> None:
     # What a phase 2 reached before it was killed says nothing about whether it would have helped.
     if job.kind == "fine_tune" and job.status in ("finished", "stopped"):
         draw_result(store, run)
+        judgement.draw_accuracies(store, run, run.result_phase or 1)
+    judgement.draw_age(store.dataset(run.dataset_id), run)
     live.follow(store, job, draw)
     live.downloads(run.id, store.epochs(run.id))
 

@@ -1,14 +1,19 @@
 """The Head page (phase 1): start, watch, stop and resume the training of the head on the frozen backbone."""
 
-import streamlit as st
+from typing import Any
 
-from pages.ui import amounts, live, partition, selection, steps
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui import amounts, judgement, live, partition, selection, steps
 from pages.ui.names import emphasised, sentence
 from tlcore import jobs
 from tlcore.advice import kept_epoch
 from tlcore.backbones import Backbone
+from tlcore.balance import UNBALANCED, imbalance
+from tlcore.errors import DatasetError
 from tlcore.records import Dataset, Job, Run
-from tlcore.settings import AUGMENTATIONS, OUTPUTS, HeadSettings
+from tlcore.settings import AUGMENTATIONS, CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings
 from tlcore.store import Store
 
 DEFAULTS = HeadSettings()
@@ -20,53 +25,97 @@ AUGMENTATION_WORDS = {
     "light": "Light: cached views, mirrored, shifted, brighter and darker",
     "light-unmirrored": "Light, never mirrored: for text, digits, left and right",
 }
+METHOD_WORDS = {
+    "gradient": "By gradient steps (Adam), as in Keras's guide",
+    "svm": "As a linear support vector machine, at once: for few photos",
+}
+WEIGHT_WORDS = {"auto": "Automatic", "on": "On", "off": "Off"}
 OUTPUT_WORDS = {"softmax": "Softmax, one unit a class", "sigmoid": "Sigmoid, one unit for two classes"}
 
 
 def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
     """Draw the options and return the settings they make."""
-    recommended = partition.image_size(store, dataset, row.input_size)
     with st.expander("Options", icon=":material/tune:"):
+        small = dataset.included < jobs.SVM_IMAGES
+        method = METHODS[0]
+        if small:
+            method = st.selectbox("How the head learns", METHODS, format_func=METHOD_WORDS.__getitem__)
         left, right = st.columns(2)
-        epochs = left.number_input("Epochs, at most", 1, 1000, DEFAULTS.epochs, help="Training stops sooner by itself.")
-        patience = right.number_input(
-            "Patience (early stopping)", 1, 1000, DEFAULTS.patience, help="Epochs without a better validation loss."
-        )
-        rate = left.select_slider("Learning rate", RATES, DEFAULTS.learning_rate, format_func=lambda each: f"{each:g}")
-        batch = right.select_slider("Batch size", BATCHES, DEFAULTS.batch_size)
-        dropout = left.slider("Dropout", 0.0, 0.9, DEFAULTS.dropout, 0.05)
-        hidden = right.selectbox(
-            "Hidden layer", HIDDEN, format_func=lambda units: f"{units} units" if units else "None"
-        )
-        size = right.number_input(
-            "Image size (pixels)",
-            row.min_size,
-            1024,
-            recommended,
-            help=f"The backbone learnt at {row.input_size}; smaller is faster. {recommended} suits this data set.",
-            key=f"image size {dataset.id} {row.name}",
-        )
-        augmentation = left.selectbox("Augmentation", AUGMENTATIONS, format_func=AUGMENTATION_WORDS.__getitem__)
-        outputs = OUTPUTS if len(dataset.classes) == 2 else OUTPUTS[:1]
-        output = right.selectbox("Output", outputs, format_func=OUTPUT_WORDS.__getitem__)
+        chosen = ask_materials(store, dataset, row, left, right)
+        if method == "gradient":
+            chosen |= ask_steps(dataset, left, right)
+        later = selection.later_share()
+        newest = f", and the newest {later:.0%} of the dated ones for later" if later else ""
         st.caption(
-            f"{selection.validation_share():.0%} of each class are held out for validation, seed {selection.seed()}. "
-            "Both are chosen in step 1."
+            f"{selection.validation_share():.0%} of each class are held out for validation{newest}, seed "
+            f"{selection.seed()}. All are chosen in step 1."
         )
     return HeadSettings(
         backbone=row.name,
-        image_size=int(size),
-        epochs=int(epochs),
-        batch_size=batch,
-        learning_rate=rate,
-        dropout=dropout,
-        hidden_units=hidden,
-        output=output,
         seed=selection.seed(),
         validation_split=selection.validation_share(),
-        augmentation=augmentation,
-        patience=int(patience),
+        later_share=later,
+        method=method,
+        **chosen,
     )
+
+
+def ask_materials(
+    store: Store, dataset: Dataset, row: Backbone, left: DeltaGenerator, right: DeltaGenerator
+) -> dict[str, Any]:
+    """Draw the options that every head has: the image size and the class weights."""
+    recommended = partition.image_size(store, dataset, row.input_size)
+    weights = left.selectbox(
+        "Class weights",
+        CLASS_WEIGHTS,
+        format_func=lambda each: (
+            f"{WEIGHT_WORDS[each]}: {_automatic(store, dataset)}" if each == "auto" else WEIGHT_WORDS[each]
+        ),
+        help="They make every class count alike, however many images it has.",
+    )
+    size = right.number_input(
+        "Image size (pixels)",
+        row.min_size,
+        1024,
+        recommended,
+        help=f"The backbone learnt at {row.input_size}; smaller is faster. {recommended} suits this data set.",
+        key=f"image size {dataset.id} {row.name}",
+    )
+    return {"class_weights": weights, "image_size": int(size)}
+
+
+def ask_steps(dataset: Dataset, left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
+    """Draw the options of a head that learns by gradient steps."""
+    epochs = left.number_input("Epochs, at most", 1, 1000, DEFAULTS.epochs, help="Training stops sooner by itself.")
+    patience = right.number_input(
+        "Patience (early stopping)", 1, 1000, DEFAULTS.patience, help="Epochs without a better validation loss."
+    )
+    rate = left.select_slider("Learning rate", RATES, DEFAULTS.learning_rate, format_func=lambda each: f"{each:g}")
+    batch = right.select_slider("Batch size", BATCHES, DEFAULTS.batch_size)
+    dropout = left.slider("Dropout", 0.0, 0.9, DEFAULTS.dropout, 0.05)
+    hidden = right.selectbox("Hidden layer", HIDDEN, format_func=lambda units: f"{units} units" if units else "None")
+    augmentation = left.selectbox("Augmentation", AUGMENTATIONS, format_func=AUGMENTATION_WORDS.__getitem__)
+    outputs = OUTPUTS if len(dataset.classes) == 2 else OUTPUTS[:1]
+    output = right.selectbox("Output", outputs, format_func=OUTPUT_WORDS.__getitem__)
+    return {
+        "epochs": int(epochs),
+        "patience": int(patience),
+        "learning_rate": rate,
+        "batch_size": batch,
+        "dropout": dropout,
+        "hidden_units": hidden,
+        "augmentation": augmentation,
+        "output": output,
+    }
+
+
+def _automatic(store: Store, dataset: Dataset) -> str:
+    """Say what automatic class weights do here, by the images that would be learnt from."""
+    try:
+        counts = {label: sides.training for label, sides in partition.count_sides(store, dataset).items()}
+    except DatasetError:
+        counts = dataset.classes
+    return "on here" if imbalance(counts) > UNBALANCED else "off here, the classes are even enough"
 
 
 def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
@@ -116,6 +165,8 @@ def draw_run(store: Store, run: Run) -> None:
         steps.onward("finetune", "This run is being fine-tuned now: watch it on step 4")
     if not job.active:
         draw_result(store, run)
+        judgement.draw_accuracies(store, run, phase=1)
+        judgement.draw_age(store.dataset(run.dataset_id), run)
     live.follow(store, job, draw)
     live.downloads(run.id, store.epochs(run.id))
     if not job.active and run.result_phase is not None:
@@ -129,9 +180,14 @@ def draw_result(store: Store, run: Run) -> None:
     if run.result_phase is None or kept_one is None:
         return
     trained = sum(1 for epoch in epochs if epoch.phase == 1)
+    origin = (
+        "It is a linear support vector machine, fitted at once."
+        if HeadSettings.from_json(run.head).method == "svm"
+        else f"Its weights are those of epoch {kept_one.epoch} of {trained}."
+    )
     st.success(
         f"The head gets **{amounts.percent(kept_one.val_accuracy)}** of the validation images right "
-        f"(validation loss {kept_one.val_loss:.3f}). Its weights are those of epoch {kept_one.epoch} of {trained}.",
+        f"(validation loss {kept_one.val_loss:.3f}). {origin}",
         icon=":material/check_circle:",
     )
 
@@ -145,7 +201,7 @@ if dataset_shown is None:
 else:
     name = selection.backbone().title
     st.markdown(
-        f"{emphasised(dataset_shown.name)}: {amounts.count(dataset_shown.accepted, 'image')} in "
+        f"{emphasised(dataset_shown.name)}: {amounts.count(dataset_shown.included, 'image')} in "
         f"{amounts.count(len(dataset_shown.classes), 'class', 'classes')}, seen through **{name}**."
     )
     draw_controls(kept, dataset_shown, present_run)

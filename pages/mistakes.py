@@ -6,13 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, figures, pictures, selection, steps
+from pages.ui import amounts, figures, judgement, pictures, selection, steps
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, visible
 from pages.ui.pairs import most_confused
 from pages.ui.pictures import Card
 from tlcore.errors import RunError
-from tlcore.evaluation import Predictions, confusion, find_mistakes, read_predictions
+from tlcore.evaluation import VALIDATION, Predictions, accuracies, confusion, find_mistakes, read_predictions
 from tlcore.gallery import Card as GalleryCard
 from tlcore.gallery import draw_gallery
 from tlcore.records import Run
@@ -22,6 +22,7 @@ CARDS_A_PAGE = 12
 MOST_IN_GALLERY = 200
 MOST_PAIRS = 50
 ANY = "any class"
+NOUNS = {VALIDATION: "validation image", "later": "later image", "holdout": "holdout image"}
 COLUMNS = ("image", "true", "predicted", "confidence", "true_confidence", "confidence_gap")
 
 
@@ -29,8 +30,9 @@ def list_cards(predictions: Predictions, true: str | None, predicted: str | None
     """List what the filters leave: mistakes, or where both filters name one class the images it gets right."""
     if true is not None and true == predicted:
         return _right(predictions, true)
+    by_id = {image.id: image for image in predictions.images}
     return [
-        Card(each.image_id, each.name, each.true, each.predicted, each.confidence, each.true_confidence)
+        Card(by_id[each.image_id], each.true, each.predicted, each.confidence, each.true_confidence)
         for each in find_mistakes(predictions)
         if true in (None, each.true) and predicted in (None, each.predicted)
     ]
@@ -125,7 +127,7 @@ def draw_cards(run: Run, cards: list[Card]) -> None:
     """Draw the cards, twelve a page."""
     pages = max(1, math.ceil(len(cards) / CARDS_A_PAGE))
     page = st.pagination(pages, key=f"cards of {run.id} {len(cards)}") if pages > 1 else 1
-    pictures.cards(run.dataset_id, cards[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE])
+    pictures.cards(cards[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE])
 
 
 def draw_downloads(store: Store, run: Run, cards: list[Card]) -> None:
@@ -158,8 +160,7 @@ def _right(predictions: Predictions, label: str) -> list[Card]:
     doubtful_first = sorted(rows, key=lambda row: shares[row])
     return [
         Card(
-            predictions.images[row].id,
-            predictions.images[row].name,
+            predictions.images[row],
             label,
             label,
             float(shares[row]),
@@ -171,7 +172,7 @@ def _right(predictions: Predictions, label: str) -> list[Card]:
 
 def _row(card: Card) -> dict[str, object]:
     return {
-        "image": card.name,
+        "image": card.image.name,
         "true": card.true,
         "predicted": card.predicted,
         "confidence": round(card.confidence, 4),
@@ -181,12 +182,11 @@ def _row(card: Card) -> dict[str, object]:
 
 
 def _gallery(store: Store, run: Run, cards: list[Card]) -> bytes:
-    suffixes = {image.id: image.suffix for image in store.images(run.dataset_id)}
     return draw_gallery(
         f"{store.dataset(run.dataset_id).name}: {amounts.count(len(cards), 'image')}",
         [
             GalleryCard(
-                store.workspace.image(run.dataset_id, card.image_id, suffixes[card.image_id]),
+                store.workspace.image(card.image.folder, card.image.id, card.image.suffix),
                 card.true,
                 card.predicted,
                 f"{card.confidence:.0%} against {card.true_confidence:.0%}",
@@ -196,24 +196,41 @@ def _gallery(store: Store, run: Run, cards: list[Card]) -> bytes:
     )
 
 
+def ask_side(store: Store, run: Run) -> str:
+    """Draw the choice of the photos that judge the model, where a run has several sets; return its name."""
+    measured = accuracies(store, run)
+    if len(measured) < 2:
+        return VALIDATION
+    return st.pills(
+        "Judged on",
+        list(measured),
+        default=VALIDATION,
+        required=True,
+        format_func=lambda side: f"{judgement.TITLES[side]}: {amounts.percent(measured[side][0])}",
+        key=f"judged on {run.id}",
+    )
+
+
 def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
     selection.run_picker(store, run)
-    predictions = read_predictions(store, run)
+    side = ask_side(store, run)
+    predictions = read_predictions(store, run, side=side)
     wrong = int((predictions.true != predictions.predicted).sum())
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
     st.markdown(
         f"On {emphasised(store.dataset(run.dataset_id).name)} the {words} gets "
-        f"**{amounts.percent(predictions.accuracy)}** of {amounts.count(len(predictions.images), 'validation image')} "
+        f"**{amounts.percent(predictions.accuracy)}** of {amounts.count(len(predictions.images), NOUNS[side])} "
         f"right and **{wrong:,}** wrong."
     )
+    judgement.draw_age(store.dataset(run.dataset_id), run)
     draw_confusion(run, predictions)
     true, predicted = ask_filters(run, predictions.labels)
     cards = list_cards(predictions, true, predicted)
     right = true is not None and true == predicted
     st.subheader("These it gets right" if right else "Worst mistakes first", anchor=False)
     if not cards:
-        st.info("No image here. Choose other classes." if wrong else "Not one mistake on the validation images.")
+        st.info("No image here. Choose other classes." if wrong else f"Not one mistake on the {NOUNS[side]}s.")
         return
     st.caption(
         "The least sure first." if right else "Largest gap first: p(predicted) minus p(true), the confidence gap."

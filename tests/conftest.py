@@ -1,10 +1,10 @@
 """What many tests share: one workspace and one tiny data set in it, made by the real import."""
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -14,6 +14,8 @@ from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Paths that tests type into the page lie here, not in the home folder.
+os.environ.setdefault("TLCORE_ROOTS", tempfile.gettempdir())
 
 COLOURS = {"berry": (170, 40, 60), "leaf": (50, 150, 60), "sky": (60, 110, 190)}
 PLAIN, PUZZLING = 5, 3
@@ -34,12 +36,11 @@ def tiny_photos(tmp_path_factory) -> Path:
     """Three classes of eight 48-pixel PNGs: five of the class's colour, and three that could be anything, so that
     every model makes mistakes."""
     folder = tmp_path_factory.mktemp("tiny-photos")
-    chance = np.random.default_rng(5)
     for number, (label, colour) in enumerate(COLOURS.items()):
         (folder / label).mkdir()
         for index in range(PLAIN):
-            noisy = chance.normal(colour, 40, (48, 48, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(noisy).save(folder / label / f"{index}.png")
+            scene = photo(1000 + 10 * number + index, 48, 48)
+            Image.blend(scene, Image.new("RGB", scene.size, colour), 0.5).save(folder / label / f"{index}.png")
         for index in range(PUZZLING):
             photo(2000 + 10 * number + index, 48, 48).save(folder / label / f"odd-{index}.png")
     return folder

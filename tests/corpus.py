@@ -1,8 +1,10 @@
 """Every bad and odd file of the reliability list, made on the spot, each with the verdict it must get."""
 
+import hashlib
 import io
 import json
 import pickle
+import re
 import struct
 import zipfile
 import zlib
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin
+
+from tlcore.store import Store
 
 ACCEPTED, SET_ASIDE, IGNORED = "accepted", "set aside", "ignored"
 
@@ -80,6 +84,7 @@ def _damaged() -> list[Case]:
         Case("rose/cut99.jpg", whole[: len(whole) * 99 // 100], SET_ASIDE, "cut off"),
         Case("rose/sum.png", bytes(bad_sum), SET_ASIDE, "checksum"),
         Case("rose/endless.png", png[:-12], SET_ASIDE, "cut off"),
+        Case("rose/claims-2-GB.png", png[:33] + b"\x7f\xff\xff\xff" + png[37:], SET_ASIDE, "cut off"),
         Case("rose/half.gif", encoded(photo(5), "GIF")[:900], SET_ASIDE, "cut off"),
         Case("rose/flipped.webp", bytes(webp), SET_ASIDE, "damaged"),
         Case("rose/half.avif", encoded(photo(4), "AVIF")[:200], SET_ASIDE, "damaged"),
@@ -175,6 +180,14 @@ def cases() -> list[Case]:
     return [*_damaged(), *_traps(), *_foreign(), *_odd(), *_names()]
 
 
+_NOT_IN_WORDS = re.compile(r"Errno|Traceback|\b\w+(Error|Exception|Warning)\b|<\w+ |0x[0-9a-f]{4}|(^|[\s'\"(])/\w")
+
+
+def in_words(reason: str) -> bool:
+    """Say whether a reason is for people: some text, with none of a program's own words and no path of this machine."""
+    return len(reason.split()) > 3 and not _NOT_IN_WORDS.search(reason)
+
+
 UNSAFE_NAMES = [
     "../evil.jpg",
     "/etc/evil.jpg",
@@ -190,6 +203,18 @@ UNSAFE_NAMES = [
 ]
 
 
+def awkward_cases() -> list[Case]:
+    """Return the files whose names only some ways in can carry."""
+    long = Case("rose/" + "n" * 300, jpeg(300), ACCEPTED)
+    return [long] + [Case(name, jpeg(400 + n), SET_ASIDE, "unsafe name") for n, name in enumerate(UNSAFE_NAMES)]
+
+
+def fits_in_a_folder(case: Case) -> bool:
+    """Say whether a file system can hold a file of that very name: no empty part, no dots, no NUL, 255 bytes a part."""
+    parts = case.name.split("/")
+    return "\0" not in case.name and not any(part in ("", ".", "..") or len(part.encode()) > 255 for part in parts)
+
+
 def write_folder(folder: Path, files: list[Case]) -> Path:
     for case in files:
         path = folder / case.name
@@ -203,7 +228,10 @@ def write_zip(path: Path, files: list[Case]) -> Path:
     with zipfile.ZipFile(path, "w") as packed:
         for case in files:
             stored = len(case.content) > 10_000_000
-            packed.writestr(case.name, case.content, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo()
+            # Given to the constructor, a name would be cut at its NUL.
+            entry.filename = case.name
+            packed.writestr(entry, case.content, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
     return path
 
 
@@ -216,6 +244,20 @@ def write_upload(staging: Path, files: list[Case]) -> Path:
             row = {"file": str(number), "name": case.name, "size": len(case.content)}
             manifest.write(json.dumps(row) + "\n")
     return staging
+
+
+def fingerprints(path: Path) -> dict[str, str]:
+    """Hash a file, or every plain file below a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def leftovers(store: Store) -> list[Path]:
+    """Return what imports left in a workspace that no accepted image lies in."""
+    kept = {image.folder for dataset in store.datasets() for image in store.every_image(dataset.id)}
+    root = store.workspace.root
+    folders = [folder for folder in (root / "datasets").iterdir() if folder.name not in kept]
+    return folders + list((root / "staging").iterdir())
 
 
 def write_classes(folder: Path, counts: dict[str, int], seed: int = 1000) -> Path:
@@ -240,9 +282,20 @@ def overlapping_zip() -> bytes:
     return local + data + directory + end
 
 
-def many_entries_zip(count: int) -> bytes:
+def many_entries_zip(count: int, name: bytes = b"a/b.jpg") -> bytes:
     """Make a zip that lists `count` empty entries, and claims to hold one."""
-    name = b"a/b.jpg"
-    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0) + name
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0x800, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0) + name
     directory = entry * count
     return directory + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(directory), 0, 0)
+
+
+def two_faced_zip(count: int) -> bytes:
+    """Make a large zip that tells a reader who follows its pointer of one entry, and any other reader of `count`."""
+
+    def end(entries: int, length: int) -> bytes:
+        return struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, length, 56)
+
+    listed = many_entries_zip(count)[:-22]
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1)
+    last = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    return end(1, 53) + listed + end(count, len(listed)) + locator + last

@@ -6,6 +6,7 @@ import pytest
 
 from tests.corpus import ACCEPTED, Case, jpeg, write_classes, write_zip
 from tlcore.commands import COMMANDS, describe_training
+from tlcore.dataset_rows import Arrival
 from tlcore.errors import DatasetError, RunError, ThawError
 from tlcore.records import Epoch
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -53,7 +54,7 @@ def test_unknown_ids_are_refused(store):
 
 
 def test_runs_are_listed_with_the_metrics_of_their_result(store):
-    store.add_dataset("data-1", "Photos", "here", [], [], 0, [])
+    store.add_dataset("data-1", "Photos", "here", Arrival([]))
     assert ask(store, "runs") == []
     run_id = store.add_run("data-1", "resnet50", HeadSettings().to_json())
     (waiting,) = ask(store, "runs")
@@ -68,7 +69,7 @@ def test_runs_are_listed_with_the_metrics_of_their_result(store):
 
 
 def test_frozen_layers_are_those_below_the_top(store):
-    store.add_dataset("data-1", "Photos", "here", [], [], 0, [])
+    store.add_dataset("data-1", "Photos", "here", Arrival([]))
     run_id = store.add_run("data-1", "resnet50", HeadSettings().to_json())
     measured = {"seconds": {"total": 1.0}, "images_per_second": None, "features_per_second": 5.0}
     store.add_facts(run_id, {"head": measured, "device": "CPU: one", "versions": {}})

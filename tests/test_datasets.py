@@ -1,4 +1,3 @@
-import hashlib
 import os
 import signal
 import subprocess
@@ -7,22 +6,19 @@ import time
 
 import pytest
 
-from tests import corpus
 from tests.corpus import (
     ACCEPTED,
-    IGNORED,
     SET_ASIDE,
     Case,
     jpeg,
+    leftovers,
     write_classes,
     write_folder,
-    write_upload,
-    write_zip,
     zip_of,
 )
 from tlcore.datasets import ingest, sweep
 from tlcore.errors import DatasetError
-from tlcore.images import load_pixels
+from tlcore.health import examine
 from tlcore.reporter import Stopped
 from tlcore.sources import Source
 from tlcore.store import Store
@@ -34,56 +30,11 @@ def store(tmp_path):
     return Store(open_workspace(tmp_path / "workspace"))
 
 
-@pytest.fixture(scope="module")
-def cases():
-    return corpus.cases()
-
-
 def source(kind, path):
     return Source(kind, path, str(path))
 
 
-def tree(folder):
-    """Hash every file below a folder."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-def leftovers(store):
-    root = store.workspace.root
-    kept = {dataset.id for dataset in store.datasets()}
-    return [path for path in (root / "datasets").iterdir() if path.name not in kept] + list(
-        (root / "staging").iterdir()
-    )
-
-
-@pytest.mark.parametrize("kind", ["folder", "zip", "staged"])
-def test_every_file_is_accounted_for_whichever_way_it_comes(kind, cases, store, tmp_path):
-    write = {"folder": write_folder, "zip": write_zip, "staged": write_upload}[kind]
-    path = write(tmp_path / "source", cases)
-    before = None if kind == "zip" else tree(path)
-    dataset_id = ingest(store, source(kind, path), "Corpus")
-    dataset, images = store.dataset(dataset_id), store.images(dataset_id)
-    assert dataset.accepted + dataset.set_aside + dataset.ignored == len(cases)
-    assert {image.name for image in images} == {case.name for case in cases if case.verdict == ACCEPTED}
-    assert dataset.ignored == sum(case.verdict == IGNORED for case in cases)
-    said = {row.name: row.reason for row in store.set_aside(dataset_id)}
-    assert said.keys() == {case.name for case in cases if case.verdict == SET_ASIDE}
-    for case in cases:
-        if case.verdict == SET_ASIDE:
-            assert case.says in said[case.name], case.name
-    for image in images:
-        assert load_pixels(store.workspace.image(dataset_id, image.id, image.suffix), 32).shape == (32, 32, 3)
-        assert store.workspace.thumbnail(dataset_id, image.id).is_file()
-    assert leftovers(store) == []
-    if before is not None:
-        assert tree(path) == before, "the originals are never changed"
-
-
-def test_notes_tell_of_copies_conflicts_twins_and_empty_classes(store, tmp_path):
+def test_copies_conflicts_twins_and_empty_classes_are_found(store, tmp_path):
     files = [
         Case("Cat/a.jpg", jpeg(1), ACCEPTED),
         Case("cat/b.jpg", jpeg(2), ACCEPTED),
@@ -92,11 +43,11 @@ def test_notes_tell_of_copies_conflicts_twins_and_empty_classes(store, tmp_path)
         Case("empty/page.jpg", b"<html>", SET_ASIDE),
     ]
     dataset = store.dataset(ingest(store, source("folder", write_folder(tmp_path / "pets", files)), "Pets"))
-    notes = "\n".join(dataset.notes)
-    assert "'Cat' and 'cat'" in notes
-    assert "several classes: 'Cat/a.jpg', 'dog/c.jpg'" in notes
-    assert "2 images are exact copies" in notes
-    assert "Class 'empty' has no usable image" in notes
+    assert ["Class 'empty' has no usable image" in note for note in dataset.notes] == [True]
+    findings = {finding.kind: finding for finding in examine(store.images(dataset.id), 224)}
+    assert findings["twins"].classes == ("Cat", "cat")
+    assert [image.name for image in findings["conflict"].images] == ["Cat/a.jpg", "dog/c.jpg"]
+    assert [image.name for image in findings["copies"].images] == ["cat/b again.jpg", "cat/b.jpg"]
     assert dataset.classes == {"Cat": 1, "cat": 2, "dog": 1}
 
 
@@ -132,7 +83,7 @@ def test_progress_is_told_in_plain_words(store, tmp_path):
     told = []
     ingest(store, source("folder", folder), "Photos", progress=lambda *report: told.append(report))
     assert told[0] == ("finding files", 0, 0)
-    assert told[-1] == ("checking images", 6, 6)
+    assert told[-2:] == [("checking images", 6, 6), ("looking for near-duplicates", 0, 0)]
     assert [done for stage, done, _ in told if stage == "checking images"] == [0, 1, 2, 3, 4, 5, 6, 6]
 
 

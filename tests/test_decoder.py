@@ -1,17 +1,22 @@
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
+from datetime import UTC, datetime
 
 import psutil
 import pytest
+from PIL import Image
 
-from tests.corpus import jpeg
+from tests.corpus import encoded, jpeg, photo
 from tlcore.decoder import Decoded, DecodeJob, Decoder
 from tlcore.errors import ImageRejected
-from tlcore.images import load_pixels
+from tlcore.images import load_pixels, normalise
+from tlcore.measures import measure
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -56,7 +61,21 @@ def test_jobs_are_drawn_only_as_they_are_needed(tmp_path):
         for _ in range(10):
             next(results)
         results.close()
-    assert len(drawn) <= 16
+    assert len(drawn) <= 10 + 2 * 8
+
+
+def test_an_outcome_tells_what_was_measured(tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2021:05:04 12:30:15"
+    content = encoded(photo(3), "JPEG", exif=exif)
+    asked = job(tmp_path, "dated", content)
+    with Decoder(children=1) as decoder:
+        outcome = decoder.decode(asked)
+    assert isinstance(outcome, Decoded)
+    assert outcome.original == hashlib.sha256(content).hexdigest()
+    assert outcome.taken_at == datetime(2021, 5, 4, 12, 30, 15, tzinfo=UTC).timestamp()
+    expected = asdict(measure(normalise(asked.path).image))
+    assert {name: getattr(outcome, name) for name in expected} == expected
 
 
 @posix

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tlcore.dataset_rows import Arrival
 from tlcore.epochs import EpochKeeper
 from tlcore.errors import RunError
 from tlcore.reporter import Reporter, Stopped
@@ -18,7 +19,7 @@ NAN = float("nan")
 @pytest.fixture
 def store(tmp_path):
     store = Store(open_workspace(tmp_path / "workspace"))
-    store.add_dataset("data-1", "Photos", "here", [], [], 0, [])
+    store.add_dataset("data-1", "Photos", "here", Arrival([]))
     return store
 
 

@@ -1,17 +1,17 @@
 """Mistakes and confusion from predictions, against counts made by others."""
 
-import json
-
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
+from tlcore.dataset_rows import Arrival
 from tlcore.errors import RunError
 from tlcore.evaluation import Predictions, confusion, find_mistakes, read_predictions
-from tlcore.files import write_atomically
 from tlcore.records import Image
+from tlcore.run_split import write_split
 from tlcore.settings import HeadSettings
 from tlcore.snapshots import save_arrays
+from tlcore.splits import Split
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -83,13 +83,14 @@ def test_a_tie_between_classes_goes_to_the_first_and_counts_once():
 @pytest.fixture
 def recorded(tmp_path):
     store = Store(open_workspace(tmp_path))
-    store.add_dataset("data-1", "Flowers", "here", [image(n, LABELS[n % 3]) for n in range(6)], [], 0, [])
+    store.add_dataset("data-1", "Flowers", "here", Arrival([image(n, LABELS[n % 3]) for n in range(6)]))
     return store, store.add_run("data-1", "resnet50", HeadSettings().to_json())
 
 
 def write_phase(store, run_id, phase, ids, probabilities):
     folder = store.workspace.run(run_id)
-    write_atomically(folder / "labels.json", json.dumps(LABELS).encode())
+    images = {image.id: image for image in store.images("data-1")}
+    write_split(store, run_id, Split([], [images[each] for each in ids], LABELS))
     arrays = {"image_ids": np.array(ids), "probabilities": np.array(probabilities, np.float32)}
     save_arrays(folder / f"predictions-{phase}.npz", arrays)
 

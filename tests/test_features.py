@@ -11,17 +11,25 @@ from tlcore.features import BATCH, compute_features, list_views
 from tlcore.images import load_pixels
 from tlcore.records import Image
 from tlcore.reporter import Stopped
+from tlcore.workspace import open_workspace
 
 SIDE = 16
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
+def pictures(tmp_path_factory):
+    return open_workspace(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def images(pictures):
     made = []
     for number in range(2 * BATCH + 5):
-        photo(number, SIDE, SIDE).save(folder / f"{number}.png")
-        made.append((Image(f"img-{number}", "rose", f"{number}", f"{number:064x}", ".png", SIDE, SIDE), folder))
+        path = pictures.image("data-1", f"img-{number}", ".png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        photo(number, SIDE, SIDE).save(path)
+        name, content = f"{number}.png", f"{number:064x}"
+        made.append(Image(f"img-{number}", "rose", name, content, ".png", SIDE, SIDE, folder="data-1"))
     return made
 
 
@@ -42,11 +50,14 @@ class Network:
         return [pixels.astype(np.float32), pixels.mean(axis=(1, 2), dtype=np.float32)]
 
 
-def views_of(images, count=1, augmentation="none", seed=0):
-    folder = images[0][1]
-    return list_views(
-        [image for image, _ in images], lambda image: folder / f"{image.name}.png", count, augmentation, seed
-    )
+@pytest.fixture(scope="module")
+def views_of(pictures):
+    """Return a function that lists the views of images."""
+
+    def listed(images, count=1, augmentation="none", seed=0):
+        return list_views(images, pictures, count, augmentation, seed)
+
+    return listed
 
 
 def compute(cache, views, network, augmentation="none", check_stop=lambda: None, told=None):
@@ -57,7 +68,7 @@ def compute(cache, views, network, augmentation="none", check_stop=lambda: None,
     compute_features(cache, views, network, SIDE, augmentation, 0, progress, check_stop)
 
 
-def test_each_view_is_computed_once_and_is_what_the_network_said(images, cache):
+def test_each_view_is_computed_once_and_is_what_the_network_said(images, cache, views_of):
     network, views, told = Network(), views_of(images), []
     compute(cache, views, network, told=told)
     assert network.batches == [BATCH, BATCH, 5]
@@ -71,14 +82,14 @@ def test_each_view_is_computed_once_and_is_what_the_network_said(images, cache):
     assert network.batches == [BATCH, BATCH, 5]
 
 
-def test_only_what_is_missing_is_computed(images, cache):
+def test_only_what_is_missing_is_computed(images, cache, views_of):
     network = Network()
     compute(cache, views_of(images[:10]), network)
     compute(cache, views_of(images[5:30]), network)
     assert network.batches == [10, 20]
 
 
-def test_a_stop_keeps_the_batches_that_were_finished(images, cache):
+def test_a_stop_keeps_the_batches_that_were_finished(images, cache, views_of):
     network, asked = Network(), []
 
     def stop_at_the_third():
@@ -96,7 +107,7 @@ def test_a_stop_keeps_the_batches_that_were_finished(images, cache):
     assert cache.missing(keys) == []
 
 
-def test_a_network_that_fails_leaves_the_finished_batches(images, cache):
+def test_a_network_that_fails_leaves_the_finished_batches(images, cache, views_of):
     network = Network()
 
     def fails_later(pixels):
@@ -110,7 +121,7 @@ def test_a_network_that_fails_leaves_the_finished_batches(images, cache):
     assert len(cache.missing([view.key for view in views])) == len(views) - BATCH
 
 
-def test_the_order_of_the_views_does_not_matter(images, tmp_path):
+def test_the_order_of_the_views_does_not_matter(images, tmp_path, views_of):
     views = views_of(images)
     found = []
     for name, order in (("one", views), ("other", views[::-1])):
@@ -122,7 +133,7 @@ def test_the_order_of_the_views_does_not_matter(images, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_augmented_views_are_those_of_the_augmentation_and_share_the_plain_one(images, cache):
+def test_augmented_views_are_those_of_the_augmentation_and_share_the_plain_one(images, cache, views_of):
     network = Network()
     compute(cache, views_of(images[:4]), network)
     views = views_of(images[:4], count=3, augmentation="light")
@@ -135,13 +146,13 @@ def test_augmented_views_are_those_of_the_augmentation_and_share_the_plain_one(i
         np.testing.assert_array_equal(found, draw_view(plain, view.image.content, view.number, "light", 0))
 
 
-def test_another_seed_has_its_own_views_and_the_same_plain_one(images):
+def test_another_seed_has_its_own_views_and_the_same_plain_one(images, views_of):
     one, other = (views_of(images[:1], 3, "light", seed) for seed in (1, 2))
-    assert one[0].key == other[0].key == images[0][0].content
+    assert one[0].key == other[0].key == images[0].content
     assert not {view.key for view in one[1:]} & {view.key for view in other[1:]}
 
 
-def test_the_time_an_image_takes_is_noted_for_few_and_measured_better_with_more(images, cache):
+def test_the_time_an_image_takes_is_noted_for_few_and_measured_better_with_more(images, cache, views_of):
     assert cache.noted() == {}
     compute(cache, views_of(images[:3]), Network())
     rough = cache.noted()["seconds_per_image"]

@@ -100,3 +100,16 @@ def test_confusion_of_many_classes_leaves_the_numbers_out():
 def test_confusion_of_a_class_without_validation_images_divides_by_nothing():
     figure = figures.confusion(["a", "b"], np.array([[0, 0], [0, 1]]))
     assert np.isfinite(np.asarray(figure.data[0].z)).all()
+
+
+def test_claims_show_both_accuracies_with_their_intervals():
+    naive, grouped = {"mean": 0.97, "low": 0.95, "high": 0.98}, {"mean": 0.91, "low": 0.88, "high": 0.93}
+    drawn = figures.claims(naive, grouped)
+    ends = [
+        (trace.x[0], trace.x[0] - trace.error_x.arrayminus[0], trace.x[0] + trace.error_x.array[0])
+        for trace in drawn.data
+    ]
+    np.testing.assert_allclose(ends, [(0.97, 0.95, 0.98), (0.91, 0.88, 0.93)])
+    assert list(drawn.layout.yaxis.ticktext) == ["random split", "kept together"]
+    # The first is above, as it is read first.
+    assert drawn.layout.yaxis.range[0] > drawn.layout.yaxis.range[1]

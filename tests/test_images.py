@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from PIL import Image
 from tests import corpus
 from tests.corpus import ACCEPTED, SET_ASIDE, Case, encoded, exif_rotated, jpeg, photo
 from tlcore.errors import ImageRejected
-from tlcore.images import content_of, load_pixels, normalise, save_normalised, save_thumbnail
+from tlcore.images import digest, load_pixels, normalise
 
 CASES = [case for case in corpus.cases() if case.name.startswith("rose/")]
 
@@ -89,33 +90,6 @@ def test_the_longer_side_is_capped_and_the_original_size_is_kept(encoding, size,
     assert abs(np.asarray(normalised.image) - expected).mean() < 3
 
 
-def test_small_copies_are_lossless_and_large_ones_are_jpeg(tmp_path):
-    small = normalise(written(tmp_path, encoded(photo(1, 256, 100), "PNG")))
-    suffix, content = save_normalised(small, tmp_path / "small")
-    assert suffix == ".png"
-    with Image.open(tmp_path / "small.png") as copy:
-        assert content_of(copy.convert("RGB")) == content
-    large = normalise(written(tmp_path, encoded(photo(1, 257, 100), "PNG")))
-    suffix, _ = save_normalised(large, tmp_path / "large")
-    assert suffix == ".jpg"
-    with Image.open(tmp_path / "large.jpg") as copy:
-        assert copy.layer[0][1:3] == copy.layer[1][1:3], "chroma must not be subsampled"
-
-
-def test_content_is_of_the_pixels_and_not_of_the_file(tmp_path):
-    same = [normalise(written(tmp_path, encoded(photo(3), kind))).image for kind in ("PNG", "BMP", "TIFF")]
-    assert len({content_of(image) for image in same}) == 1
-    assert content_of(photo(4)) != content_of(photo(3))
-    flat = [Image.new("RGB", size, "red") for size in ((8, 16), (16, 8))]
-    assert content_of(flat[0]) != content_of(flat[1]), "the shape counts too"
-
-
-def test_a_thumbnail_is_small(tmp_path):
-    save_thumbnail(normalise(written(tmp_path, jpeg(1, 600, 300))), tmp_path / "t.jpg")
-    with Image.open(tmp_path / "t.jpg") as thumbnail:
-        assert thumbnail.size == (160, 80)
-
-
 def test_pixels_are_stretched_to_the_square_and_antialiased(tmp_path):
     stripes = np.zeros((64, 256, 3), np.uint8)
     stripes[:, ::2] = 255
@@ -137,6 +111,26 @@ def test_what_is_no_plain_file_is_refused(tmp_path):
     if os.name == "posix":
         os.mkfifo(tmp_path / "pipe.jpg")
         assert "not a plain file" in reason_against(tmp_path / "pipe.jpg")
+
+
+def test_a_digest_is_of_the_files_bytes_and_normalising_tells_the_same(tmp_path):
+    path = written(tmp_path, jpeg(1))
+    assert digest(path) == hashlib.sha256(jpeg(1)).hexdigest() == normalise(path).original
+
+
+def test_no_digest_is_made_of_what_normalising_refuses_unread(tmp_path):
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(50_000_001)
+    for path, reason in ((tmp_path / "missing", "cannot be read"), (tmp_path, "plain file"), (large, "50 MB")):
+        with pytest.raises(ImageRejected, match=reason):
+            digest(path)
+
+
+def test_the_tables_of_a_jpeg_are_kept_only_with_its_own_pixels(tmp_path):
+    assert normalise(written(tmp_path, jpeg(1, 600, 400))).encoding is not None
+    for other in (jpeg(1, 700, 400), encoded(photo(1), "PNG"), exif_rotated(6), exif_rotated(3)):
+        assert normalise(written(tmp_path, other)).encoding is None
 
 
 def reason_against(path):

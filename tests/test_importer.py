@@ -1,13 +1,20 @@
+import argparse
+import dataclasses
+import hashlib
+import io
 import os
 import shutil
 import signal
+import tarfile
 import time
 
 import psutil
 import pytest
 
 from tests.corpus import ACCEPTED, Case, jpeg, write_classes, write_folder, write_upload, zip_of
-from tlcore import jobs
+from tests.server import Server
+from tlcore import commands, importer, jobs
+from tlcore.samples import FLOWERS
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -46,7 +53,6 @@ def test_a_folder_is_imported_in_a_process_of_its_own(store, tmp_path):
     assert dataset.classes == {"rose": 3, "tulip": 2}
     assert dataset.name == "photos"
     assert dataset.source == str(tmp_path / "photos")
-    assert (job.done, job.total, job.stage) == (5, 5, "checking images")
 
 
 def test_a_zip_keeps_the_name_it_is_given(store, tmp_path):
@@ -140,3 +146,137 @@ def test_what_a_killed_import_of_the_sample_left_is_removed_by_the_next(store):
     orphan.mkdir()
     assert ended(store, jobs.start_import(store, {"kind": "digits", "path": "", "name": ""})).status == "finished"
     assert not orphan.exists()
+
+
+def request_import(store, **request):
+    return ended(store, jobs.start_import(store, {"name": "", **request}))
+
+
+def tgz_of(photos):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        tar.add(photos, "flower_photos")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["tar", "folder"])
+def test_a_tar_is_imported_under_its_bare_name(store, tmp_path, kind):
+    path = tmp_path / "garden.tar.gz"
+    path.write_bytes(tgz_of(write_classes(tmp_path / "photos", {"rose": 2, "tulip": 1})))
+    dataset = store.dataset(run_import(store, kind, path).dataset_id)
+    assert (dataset.classes, dataset.name, dataset.source) == ({"rose": 2, "tulip": 1}, "garden", str(path))
+    assert list((store.workspace.root / "staging").iterdir()) == []
+
+
+def test_a_csv_is_imported_with_its_labels(store, tmp_path):
+    photos = write_classes(tmp_path / "photos", {"x": 3})
+    rows = "x/0.jpg;rose\nx/1.jpg;tulip\nx/2.jpg;rose\nx/9.jpg;rose\n"
+    (photos / "labels.csv").write_text(f"path;label\n{rows}")
+    for kind, path in (("csv", photos / "labels.csv"), ("folder", photos)):
+        dataset = store.dataset(run_import(store, kind, path).dataset_id)
+        assert dataset.classes == {"rose": 2, "tulip": 1}
+        assert [row.name for row in store.set_aside(dataset.id)] == ["x/9.jpg"]
+
+
+def test_photos_are_added_to_a_data_set(store, tmp_path):
+    first = run_import(store, "folder", write_classes(tmp_path / "a", {"rose": 2, "tulip": 2})).dataset_id
+    more = write_classes(tmp_path / "b", {"rose": 1}, seed=5000)
+    job = request_import(store, kind="folder", path=str(more), dataset=first)
+    assert (job.error, job.dataset_id) == (None, first)
+    assert store.dataset(first).classes == {"rose": 3, "tulip": 2}
+    wrong = request_import(store, kind="folder", path=str(more), dataset=first, role="spare")
+    assert "Received: role='spare'" in wrong.error
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_roots_hold_in_the_process_that_reads(store, tmp_path):
+    mine, theirs = (write_classes(tmp_path / name, {"rose": 1, "tulip": 1}) for name in ("mine", "theirs"))
+    (mine / "out").symlink_to(theirs)
+    assert request_import(store, kind="folder", path=str(mine), roots=[str(mine)]).status == "finished"
+    for path in (theirs, mine / "out", mine / ".." / "theirs"):
+        job = request_import(store, kind="folder", path=str(path), roots=[str(mine)])
+        assert "--root DIR" in job.error
+    (mine / "labels.csv").write_text(f"path,label\nrose/0.jpg,a\n{theirs}/rose/0.jpg,b\n")
+    job = request_import(store, kind="csv", path=str(mine / "labels.csv"), roots=[str(mine)])
+    assert store.dataset(job.dataset_id).classes == {"a": 1}
+    assert "outside the folders" in store.set_aside(job.dataset_id)[0].reason
+
+
+@pytest.fixture
+def flowers(monkeypatch, tmp_path):
+    """A server of a small set of flowers, and the record that says what it should send."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    photos = write_classes(tmp_path / "small", {"roses": 2, "tulips": 2})
+    (photos / "LICENSE.txt").write_bytes(os.urandom(1_000_000))
+    content = tgz_of(photos)
+    with Server(content) as server:
+        published = {"url": server.url, "bytes": len(content), "hash": hashlib.sha256(content).hexdigest()}
+        small = dataclasses.replace(FLOWERS, download=dataclasses.replace(FLOWERS.download, **published))
+        monkeypatch.setattr(importer, "FLOWERS", small)
+        yield server
+
+
+def import_flowers(store, watch=lambda *_: None):
+    job_id = store.add_job("import", {"kind": "flowers", "path": "", "name": ""})
+    importer.run_import(store, job_id, lambda *told: watch(job_id, *told))
+    return store.job(job_id)
+
+
+def kept(store):
+    return {path.name for path in (store.workspace.root / "downloads").iterdir() if path.suffix != ".lock"}
+
+
+def test_the_flowers_are_downloaded_once_and_imported(store, flowers):
+    told = []
+    job = import_flowers(store, lambda _, *progress: told.append(progress))
+    dataset = store.dataset(job.dataset_id)
+    assert (dataset.name, dataset.classes) == ("Flower photos", {"roses": 2, "tulips": 2})
+    assert "CC BY 2.0" in dataset.source
+    size = len(flowers.content)
+    assert {("downloading the flower photos (bytes)", done, size) for done in (0, size)} <= set(told)
+    assert ("checking images", 5, 5) in told
+    assert import_flowers(store).status == "finished"
+    assert len(flowers.requests) == 1
+    assert kept(store) == {"flower_photos.tgz"}
+
+
+def test_a_cut_download_of_the_flowers_goes_on_at_the_next_try(store, flowers):
+    flowers.cut_after = len(flowers.content) // 2
+    failed = import_flowers(store)
+    assert (failed.status, store.datasets()) == ("failed", [])
+    assert "use the sample digits" in failed.error
+    flowers.cut_after = None
+    assert import_flowers(store).status == "finished"
+    assert flowers.requests == [None, f"bytes={len(flowers.content) // 2}-"]
+
+
+def test_flowers_with_a_wrong_checksum_are_not_kept(store, flowers):
+    flowers.content = flowers.content[:-1] + b"x"
+    failed = import_flowers(store)
+    assert "discarded" in failed.error
+    assert (kept(store), store.datasets()) == (set(), [])
+
+
+def test_a_stopped_download_of_the_flowers_keeps_what_came(store, flowers):
+    def stop(job_id, stage, done, total):
+        if "downloading" in stage:
+            store.ask_to_stop(job_id)
+
+    assert import_flowers(store, stop).status == "stopped"
+    assert (kept(store), store.datasets()) == ({"flower_photos.tgz.part"}, [])
+    assert import_flowers(store).status == "finished"
+    assert flowers.requests[1].startswith("bytes=")
+
+
+def test_the_command_line_tells_archives_tables_and_samples_apart(store, tmp_path, flowers, monkeypatch):
+    def ask(path, name=None):
+        return commands.run_import(store, argparse.Namespace(path=str(path), name=name))
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.tgz").write_bytes(flowers.content)
+    assert ask("small.tgz")["name"] == "small"
+    (tmp_path / "labels.csv").write_text(f"path,label\nsmall/roses/0.jpg,a\n{tmp_path}/small/tulips/0.jpg,b\n")
+    assert ask("labels.csv")["classes"] == {"a": 1, "b": 1}
+    assert ask("flowers", "Mine")["name"] == "Mine"
+    write_classes(tmp_path / "flowers", {"x": 1})
+    assert ask("flowers")["classes"] == {"x": 1}, "a folder of that name goes before the sample"

@@ -9,6 +9,7 @@ import pytest
 
 from tests.corpus import write_classes
 from tlcore import jobs
+from tlcore.dataset_rows import Arrival
 from tlcore.errors import BackboneError, DatasetError, GuardError, RunError, SettingsError
 from tlcore.records import Epoch
 from tlcore.reporter import reporting
@@ -20,7 +21,7 @@ from tlcore.workspace import open_workspace
 @pytest.fixture
 def store(tmp_path):
     store = Store(open_workspace(tmp_path / "workspace"))
-    store.add_dataset("data-1", "Photos", "here", [], [], 0, [])
+    store.add_dataset("data-1", "Photos", "here", Arrival([]))
     return store
 
 

@@ -1,10 +1,18 @@
 import unicodedata
+from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as some
 
-from tests.corpus import UNSAFE_NAMES
+from tests.corpus import UNSAFE_NAMES, in_words
 from tlcore.errors import ImageRejected
 from tlcore.names import MAX_NAME_CHARACTERS, check_name, classes_of, is_junk, legible, respelled, storable, twins
+
+anything = some.text(some.characters(), max_size=40)
+pieces = some.sampled_from(["..", ".", "", "a", "C:", "~", "\\", "\0", "b.jpg", "\u2024\u2024", "\ud800"])
+pathlike = some.lists(pieces, max_size=6)
+names = anything | pathlike.map("/".join)
 
 STRANGE = ["<img onerror>.jpg", "=cmd()", "\u202egpj.exe", "con.jpg", "dot.", "n" * 300, " "]
 
@@ -61,9 +69,7 @@ def test_split_folders_are_merged():
 
 
 def test_twins_are_named():
-    notes = twins(["Cat", "cat", "dog"])
-    assert len(notes) == 1
-    assert "'Cat' and 'cat'" in notes[0]
+    assert twins(["cat", "dog", "Cat"]) == [["Cat", "cat"]]
     assert twins(["cat", "dog"]) == []
 
 
@@ -82,3 +88,58 @@ def test_loose_files_beside_the_class_folders_do_not_hide_them():
 def test_split_names_without_folders_below_are_classes():
     assert classes_of([("train", "1.jpg"), ("test", "2.jpg")])[0] == ["train", "test"]
     assert classes_of([("train", "rose", "1.jpg"), ("other", "rose", "2.jpg")])[0] == ["train", "other"]
+
+
+def checked(name):
+    try:
+        return check_name(storable(name))
+    except ImageRejected as refused:
+        reason = str(refused)
+    assert in_words(reason)
+    return None
+
+
+@given(names)
+@example("a/..\u0338")
+@example("\u212a:/x")
+@example("./C:/x")
+@example("./\uff0e\uff0e/x")
+def test_no_name_becomes_a_way_out_of_its_folder(name):
+    parts = checked(name)
+    if parts is not None:
+        assert PurePosixPath("root", *parts).parts == ("root", *parts)
+        assert PureWindowsPath("root", "/".join(parts)).parts[0] == "root"
+        assert not {"", ".", ".."} & set(parts)
+        assert not any(set(part) & set("/\\\0") for part in parts)
+        assert "/".join(parts).encode(), "it can be stored"
+
+
+@given(names)
+def test_a_checked_name_is_checked_to_itself(name):
+    parts = checked(name)
+    if parts is not None:
+        assert check_name("/".join(parts)) == parts
+        assert storable("/".join(parts)) == "/".join(parts)
+
+
+@given(some.lists(names, max_size=8))
+def test_every_name_has_one_class_or_none_and_it_is_one_of_its_folders(several):
+    parts = [known for name in several if (known := checked(name)) is not None]
+    labels, notes = classes_of(parts)
+    assert len(labels) == len(parts)
+    assert all(label is None or label in known[:-1] for label, known in zip(labels, parts, strict=True))
+    assert all(in_words(note) for note in notes)
+
+
+@given(some.binary(max_size=40), some.binary(max_size=40))
+def test_bytes_that_differ_are_never_read_as_one_name(one, other):
+    if one != other and (is_utf8(one) or not is_utf8(other)) and (is_utf8(other) or not is_utf8(one)):
+        assert legible(one) != legible(other)
+
+
+def is_utf8(raw):
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

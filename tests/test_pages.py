@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui import figures
 from tlcore import devices
+from tlcore.dataset_rows import Arrival
 from tlcore.importer import run_import
 from tlcore.records import Epoch, Image, SetAside
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -24,6 +25,7 @@ CLASS_SIZE = 10
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("TLCORE_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("TLCORE_ROOTS", str(tmp_path))
     # Kept from starting a second, slow process at every visit of the Backbone page.
     report = {"device": "CPU", "name": "test chip", "reason": "No GPU.", "remedy": "None.", "tensorflow_version": "2"}
     workspace = open_workspace()
@@ -36,14 +38,21 @@ def add_dataset(store: Store) -> list[Image]:
     for label in (TAG, BOLD):
         for number in range(CLASS_SIZE):
             image = Image(
-                f"img-{len(images):012x}", label, f"{label}/=cmd()-{number}.png", f"{len(images):064x}", ".png", 32, 32
+                f"img-{len(images):012x}",
+                label,
+                f"{label}/=cmd()-{number}.png",
+                f"{len(images):064x}",
+                ".png",
+                32,
+                32,
+                folder=DATASET,
             )
             path = store.workspace.image(DATASET, image.id, image.suffix)
             path.parent.mkdir(parents=True, exist_ok=True)
             Picture.new("RGB", (32, 32), (number * 20, 90, 200)).save(path)
             images.append(image)
     aside = [SetAside("=HYPERLINK(1).jpg", "it is empty")]
-    store.add_dataset(DATASET, "**photos**", "folder", images, aside, 3, ["a *note*"])
+    store.add_dataset(DATASET, "**photos**", "folder", Arrival(images, aside, 3, notes=["a *note*"]))
     return images
 
 
@@ -86,7 +95,7 @@ def add_many_classes(store: Store, classes: int) -> str:
     dataset_id = f"data-{classes:012x}"
     labels = [f"class {number:03d}" for number in range(classes)]
     images = [
-        Image(f"img-{classes:04x}{n:08x}", label, f"{label}/{n}.png", f"{n:064x}", ".png", 32, 32)
+        Image(f"img-{classes:04x}{n:08x}", label, f"{label}/{n}.png", f"{n:064x}", ".png", 32, 32, folder=dataset_id)
         for n, label in enumerate(labels)
     ]
     for image in images:
@@ -97,12 +106,14 @@ def add_many_classes(store: Store, classes: int) -> str:
         thumbnail = store.workspace.thumbnail(dataset_id, image.id)
         thumbnail.parent.mkdir(parents=True, exist_ok=True)
         picture.save(thumbnail)
-    store.add_dataset(dataset_id, "many", "folder", images, [], 0, [])
+    store.add_dataset(dataset_id, "many", "folder", Arrival(images))
     run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
     store.set_result(run_id, 1)
     folder = store.workspace.run(run_id)
     folder.mkdir(parents=True)
     (folder / "labels.json").write_text(json.dumps(labels))
+    sides = {"training": [], "validation": [[image.id, image.label] for image in images]}
+    (folder / "split.json").write_text(json.dumps(sides))
     probabilities = np.eye(len(labels), dtype=np.float32)
     probabilities[:2] = probabilities[7]
     ids = np.array([image.id for image in images])
@@ -203,7 +214,7 @@ def test_an_impossible_split_in_the_address_bar_becomes_the_default(store, addre
 
 def test_a_data_set_that_cannot_be_trained_on_is_refused_with_advice(store):
     image = Image("img-0123456789ab", "only", "only/a.png", "0" * 64, ".png", 32, 32)
-    store.add_dataset(DATASET, "one", "folder", [image], [], 0, [])
+    store.add_dataset(DATASET, "one", "folder", Arrival([image]))
     page = visit("data")
     assert "Add a second folder" in page.warning[0].value
     page.switch_page("../head.py").run()

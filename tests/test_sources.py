@@ -1,12 +1,13 @@
 import json
 import os
 import socket
+import tarfile
 
 import pytest
 
 from tests.corpus import ACCEPTED, IGNORED, UNSAFE_NAMES, Case, jpeg, write_classes, write_folder, write_upload, zip_of
 from tlcore.errors import DatasetError
-from tlcore.sources import Found, Source, collect
+from tlcore.sources import Found, Source, collect, kind_of
 
 
 def found_in(kind, path, unpacked):
@@ -103,7 +104,37 @@ def test_a_lone_zip_is_unpacked_wherever_it_lies(tmp_path):
         assert names(found) == ["photos/rose/a.jpg", "photos/tulip/b.jpg"]
 
 
-@pytest.mark.parametrize("kind", ["folder", "zip", "staged"])
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "TGZ"])
+def test_a_lone_tar_is_unpacked_wherever_it_lies(tmp_path, suffix):
+    photos = write_classes(tmp_path / "photos", {"rose": 1, "tulip": 1})
+    folder = write_folder(tmp_path / "folder", [Case(".DS_Store", b"", IGNORED)])
+    archive = folder / f"photos.{suffix}"
+    with tarfile.open(archive, "w" if suffix == "tar" else "w:gz") as packed:
+        packed.add(photos, "photos")
+    upload = write_upload(tmp_path / "upload", [Case(archive.name, archive.read_bytes(), ACCEPTED)])
+    for number, (kind, path) in enumerate(
+        [("tar", archive), ("folder", archive), ("folder", folder), ("staged", upload)]
+    ):
+        found = found_in(kind, path, tmp_path / f"unpacked-{number}")
+        assert names(found) == ["photos/rose/0.jpg", "photos/tulip/0.jpg"]
+        assert all(
+            entry.path.read_bytes() == (photos.parent / "/".join(entry.name)).read_bytes() for entry in found.entries
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("photos", "folder"), ("a.ZIP", "zip"), ("a.tar", "tar"), ("a.tar.gz", "tar"), ("a.tgz", "tar"), ("a.Csv", "csv")],
+)
+def test_the_kind_of_a_path_is_told_by_its_name(name, kind, tmp_path):
+    assert kind_of(tmp_path / name) == kind
+    write_classes(tmp_path / name, {"rose": 1})
+    assert names(found_in(kind, tmp_path / name, tmp_path / "unpacked")) == ["rose/0.jpg"], (
+        "a folder is one by any name"
+    )
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar", "csv", "staged"])
 def test_a_source_that_is_not_there_is_refused(kind, tmp_path):
     with pytest.raises(DatasetError, match=r"Expected .* Received"):
         found_in(kind, tmp_path / "missing", tmp_path / "unpacked")
@@ -114,3 +145,12 @@ def test_folders_in_two_spellings_are_noted(tmp_path):
     found = found_in("staged", write_upload(tmp_path / "upload", files), tmp_path / "unpacked")
     assert names(found) == ["caf\u00e9/a.jpg", "caf\u00e9/b.jpg"]
     assert "merged into one" in found.notes[0]
+
+
+def test_an_empty_class_folder_is_told(tmp_path):
+    (tmp_path / "photos" / "nothing").mkdir(parents=True)
+    (tmp_path / "photos" / "rose").mkdir()
+    (tmp_path / "photos" / "rose" / "a.jpg").write_bytes(b"x")
+    source = Source("folder", tmp_path / "photos", "here")
+    found = collect(source, tmp_path / "unpacked", lambda *_: None, lambda: None)
+    assert found.notes == ["The folder 'nothing' is empty and makes no class."]

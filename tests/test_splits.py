@@ -1,8 +1,12 @@
+import dataclasses
 import hashlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tlcore.errors import DatasetError
+from tlcore.groups import GroupRules, group_images
 from tlcore.records import Image
 from tlcore.splits import recommend_image_size, split
 
@@ -64,8 +68,8 @@ def test_an_image_in_two_classes_is_only_trained_on():
     [
         ([], "Add a second folder"),
         (classes(rose=9), "only 'rose'.*Add a second folder"),
-        (classes(rose=9, tulip=1), "Class 'tulip' has 1 image.*Add images or remove the folder"),
-        ([*classes(rose=9), image("tulip", 1, "a"), image("tulip", 1, "b")], "copies not counted"),
+        (classes(rose=9, tulip=1), "Class 'tulip' has 1 image.*Add images or remove the class"),
+        ([*classes(rose=9), image("tulip", 1, "a"), image("tulip", 1, "b")], "copies and near-duplicates not counted"),
         (classes(**{f"c{n}": 1 for n in range(10_000)}), "10,000.*merge classes"),
         ([image(label, n) for label in "ab" for n in range(3)], "cannot be told apart"),
     ],
@@ -86,3 +90,71 @@ def test_tiny_images_are_not_blown_up():
     assert recommend_image_size([tiny, large, large], 224) == 224
     assert recommend_image_size([tiny], 64) == 64
     assert recommend_image_size([], 224) == 224
+
+
+def test_near_duplicates_lie_on_one_side():
+    images = [dataclasses.replace(each, lookalike=f"k{n // 4}") for n, each in enumerate(classes(rose=40, tulip=40))]
+    halves = split(images, 0.25, 0)
+    assert not {i.lookalike for i in halves.training} & {i.lookalike for i in halves.validation}
+    held = [i.label for i in halves.validation]
+    assert 8 <= held.count("rose") <= 12
+    assert 8 <= held.count("tulip") <= 12
+
+
+def test_a_class_whose_images_are_all_near_duplicates_is_refused_with_advice():
+    images = [*classes(rose=9), *(dataclasses.replace(each, lookalike="k") for each in classes(tulip=9))]
+    with pytest.raises(DatasetError, match="'tulip' has 1 image, copies and near-duplicates not counted"):
+        split(images, 0.2, 0)
+
+
+def test_the_newest_photos_of_each_class_judge_the_passing_of_time():
+    images = [
+        dataclasses.replace(each, taken_at=float(n % 20) if n % 20 < 15 else None)
+        for n, each in enumerate(classes(rose=20, tulip=20))
+    ]
+    parts = split(images, 0.2, 0, later_share=0.2)
+    assert sorted((i.label, i.taken_at) for i in parts.later) == [
+        (label, when) for label in ("rose", "tulip") for when in (12.0, 13.0, 14.0)
+    ]
+    assert ids(parts.training) | ids(parts.validation) | ids(parts.later) == ids(images)
+    assert parts.extra == {"later": parts.later}
+
+
+def test_a_burst_is_wholly_later_or_wholly_before():
+    images = [dataclasses.replace(each, taken_at=float(n % 20)) for n, each in enumerate(classes(rose=20, tulip=20))]
+    parts = split(images, 0.2, 0, GroupRules("rose1{group}.jpg"), later_share=0.2)
+    rose1 = {i.id for i in images if i.name.startswith("rose/rose1")}
+    assert len([side for side in (parts.training, parts.validation, parts.later) if ids(side) & rose1]) >= 1
+    without_dates = [dataclasses.replace(each, taken_at=None) for each in images]
+    assert split(without_dates, 0.2, 0, later_share=0.5).later == []
+
+
+IMAGES = st.lists(
+    st.tuples(
+        st.sampled_from("abcd"),
+        st.integers(0, 12),
+        st.sampled_from(["", "", "k1", "k2", "k3"]),
+        st.sampled_from(["", "", "s1", "s2"]),
+        st.one_of(st.none(), st.integers(0, 9)),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(drawn=IMAGES, share=st.floats(0.05, 0.5), seed=st.integers(0, 3), later=st.sampled_from([0.0, 0.2, 0.5]))
+def test_no_group_is_ever_on_two_sides(drawn, share, seed, later):
+    images = [
+        dataclasses.replace(image(label, content, f"{n}"), id=f"img-{n}", lookalike=look, similar=like, taken_at=when)
+        for n, (label, content, look, like, when) in enumerate(drawn)
+    ]
+    try:
+        parts = split(images, share, seed, later_share=later)
+    except DatasetError:
+        return
+    group_of = dict(zip((i.id for i in images), group_images(images), strict=True))
+    sides = [{group_of[i.id] for i in side} for side in (parts.training, parts.validation, parts.later)]
+    assert sum(map(len, sides)) == len(set(group_of.values()))
+    assert sorted(i.id for side in (parts.training, parts.validation, parts.later) for i in side) == sorted(group_of)
+    for side in (parts.training, parts.validation):
+        assert {i.label for i in side} == set(parts.labels)

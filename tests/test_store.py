@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tlcore.database import new_id
+from tlcore.dataset_rows import Arrival
 from tlcore.errors import DatasetError, RunError
 from tlcore.records import Epoch, Image, SetAside
 from tlcore.splits import labels_of
@@ -31,14 +32,14 @@ def epoch(number, phase=1):
 
 @pytest.fixture
 def run_id(store):
-    store.add_dataset("data-1", "Photos", "here", [image(1)], [], 0, [])
+    store.add_dataset("data-1", "Photos", "here", Arrival([image(1)]))
     return store.add_run("data-1", "resnet50", "{}")
 
 
 def test_a_data_set_comes_back_whole(store):
     images = [image(1, "tulip"), image(2), image(3)]
     aside = [SetAside("b.txt", "text"), SetAside("a.txt", "<b>text</b>")]
-    store.add_dataset("data-1", "Fl\u00f6wers", "/photos", images, aside, 4, ["a note"])
+    store.add_dataset("data-1", "Fl\u00f6wers", "/photos", Arrival(images, aside, 4, notes=["a note"]))
     dataset = store.dataset("data-1")
     assert dataset.classes == {"rose": 2, "tulip": 1}
     assert (dataset.name, dataset.accepted, dataset.set_aside, dataset.ignored) == ("Fl\u00f6wers", 3, 2, 4)
@@ -51,7 +52,7 @@ def test_a_data_set_comes_back_whole(store):
 
 def test_a_data_set_is_there_whole_or_not_at_all(store):
     with pytest.raises(sqlite3.IntegrityError):
-        store.add_dataset("data-1", "Photos", "here", [image(1), image(1)], [], 0, [])
+        store.add_dataset("data-1", "Photos", "here", Arrival([image(1), image(1)]))
     assert store.datasets() == []
     with pytest.raises(DatasetError, match="Received: 'data-1'"):
         store.dataset("data-1")
@@ -59,7 +60,7 @@ def test_a_data_set_is_there_whole_or_not_at_all(store):
 
 def test_data_sets_come_newest_first(store):
     for number in range(3):
-        store.add_dataset(f"data-{number}", "x", "here", [image(number)], [], 0, [])
+        store.add_dataset(f"data-{number}", "x", "here", Arrival([image(number)]))
         time.sleep(0.01)
     assert [dataset.id for dataset in store.datasets()] == ["data-2", "data-1", "data-0"]
 

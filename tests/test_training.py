@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tlcore import jobs
+from tlcore.dataset_rows import Arrival
 from tlcore.errors import GuardError, RunError
 from tlcore.evaluation import read_predictions
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -47,6 +48,9 @@ def best_epoch(epochs, phase):
     return min((epoch for epoch in epochs if epoch.phase == phase), key=lambda epoch: epoch.val_loss)
 
 
+HEAD_FILES = {"labels.json", "split.json", "layers.json", "head.npz", "predictions-1.npz"}
+
+
 @pytest.fixture(scope="module")
 def head_run(store, tiny_dataset):
     """A run with phase 1 only; what needs phase 2 branches off it or makes its own."""
@@ -62,11 +66,13 @@ def test_phase_1_leaves_its_epochs_files_and_facts(store, tiny_dataset, head_run
     run, folder = store.run(head_run), store.workspace.run(head_run)
     assert [(epoch.epoch, epoch.phase) for epoch in store.epochs(head_run)] == [(1, 1), (2, 1), (3, 1), (4, 1)]
     assert (run.result_phase, run.fine_tune, run.dataset_id) == (1, None, tiny_dataset)
-    assert {path.name for path in folder.iterdir()} == set(jobs.HEAD_FILES)
+    names = {path.name for path in folder.iterdir()}
+    assert names == HEAD_FILES
     assert json.loads((folder / "labels.json").read_text()) == ["berry", "leaf", "sky"]
     split = json.loads((folder / "split.json").read_text())
     assert (len(split["training"]), len(split["validation"])) == (18, 6)
-    assert sorted(split["training"] + split["validation"]) == sorted(image.id for image in store.images(tiny_dataset))
+    seen = sorted(map(tuple, split["training"] + split["validation"]))
+    assert seen == sorted((image.id, image.label) for image in store.images(tiny_dataset))
     assert len(json.loads((folder / "layers.json").read_text())) == 141
     assert run.facts["image_size"] == 48
     assert (run.facts["training_images"], run.facts["validation_images"]) == (18, 6)
@@ -87,7 +93,8 @@ def test_phase_2_numbers_its_epochs_on_and_keeps_its_files(store, tuned_run):
     epochs = store.epochs(tuned_run)
     assert [(epoch.epoch, epoch.phase) for epoch in epochs] == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 2)]
     run, folder = store.run(tuned_run), store.workspace.run(tuned_run)
-    assert {path.name for path in folder.iterdir()} == {*jobs.HEAD_FILES, "tuned.npz", "predictions-2.npz"}
+    names = {path.name for path in folder.iterdir()}
+    assert names == {*HEAD_FILES, "tuned.npz", "predictions-2.npz"}
     assert FineTuneSettings.from_json(run.fine_tune) == TUNED
     predictions = read_predictions(store, run, phase=2)
     assert predictions.accuracy == pytest.approx(best_epoch(epochs, 2).val_accuracy)
@@ -171,12 +178,12 @@ def test_a_second_fine_tuning_branches_and_leaves_the_first_as_it_was(store, tun
 def test_a_sigmoid_head_trains_on_two_classes_and_says_both_probabilities(store, tiny_dataset):
     images = [image for image in store.images(tiny_dataset) if image.label != "sky"]
     pair = "data-pair"
-    renamed = [type(image)(**{**vars(image), "id": f"pair-{image.id}"}) for image in images]
+    renamed = [type(image)(**{**vars(image), "id": f"pair-{image.id}", "folder": pair}) for image in images]
     for image, original in zip(renamed, images, strict=True):
         copy = store.workspace.image(pair, image.id, image.suffix)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(store.workspace.image(tiny_dataset, original.id, original.suffix).read_bytes())
-    store.add_dataset(pair, "Pair", "here", renamed, [], 0, [])
+    store.add_dataset(pair, "Pair", "here", Arrival(renamed))
     run_id = train(store, pair, HeadSettings(**{**vars(HEAD), "output": "sigmoid", "augmentation": "light"}))
     predictions = read_predictions(store, store.run(run_id))
     assert predictions.probabilities.shape == (4, 2)

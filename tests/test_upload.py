@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from pages.ui import items, upload
 from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
+from tlcore.dataset_rows import Arrival
 from tlcore.records import Image
 from tlcore.store import Store
 from tlcore.workspace import Workspace, open_workspace
@@ -214,7 +215,8 @@ def test_a_disk_that_fills_up_during_the_list_leaves_none_of_it(tmp_path):
 def test_sizes_are_capped_before_a_byte_is_written(client, workspace, ticket):
     too_large = frame({}, [{"path": "a/1.jpg", "size": items.MAX_IMAGE_BYTES + 1}])
     assert send(client, ticket, too_large).status_code == 413
-    assert send(client, ticket, frame({}, [{"path": "a.zip", "size": items.MAX_ZIP_BYTES + 1}])).status_code == 413
+    for name in ("a.zip", "b/C.TAR.GZ"):
+        assert send(client, ticket, frame({}, [{"path": name, "size": items.MAX_ARCHIVE_BYTES + 1}])).status_code == 413
     assert stored(workspace, ticket) == {}
 
 
@@ -253,6 +255,46 @@ def test_finish_starts_the_import_and_closes_the_upload(client, workspace, ticke
     assert send(client, ticket, frame({"photos/a/2.jpg": b""})).status_code in (403, 409)
 
 
+def add_dataset(workspace: Workspace) -> str:
+    dataset_id = "data-0123456789ab"
+    image = Image("img-0123456789ab", "a", "a/1.png", "0" * 64, ".png", 1, 1, folder=dataset_id)
+    Store(workspace).add_dataset(dataset_id, "photos", "folder", Arrival([image]))
+    return dataset_id
+
+
+@pytest.mark.parametrize("role", ["main", "holdout"])
+def test_finish_hands_on_where_the_photos_go(client, workspace, ticket, role):
+    dataset_id = add_dataset(workspace)
+    send(client, ticket, frame({"photos/a/1.jpg": b"not an image"}))
+    answer = finish(client, ticket, {"name": "more", "dataset": dataset_id, "role": role})
+    request = Store(workspace).job(answer.json()["job"]).request
+    assert (request["name"], request["dataset"], request["role"]) == ("more", dataset_id, role)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"dataset": "data-0123456789ab"}, 400),
+        ({"role": "holdout"}, 400),
+        ({"dataset": "data-0123456789ab", "role": "validation"}, 400),
+        ({"dataset": "data-0123456789ab", "role": ["main"]}, 400),
+        ({"dataset": "../staging", "role": "main"}, 400),
+        ({"dataset": 7, "role": "main"}, 400),
+        ({"dataset": None, "role": "main"}, 400),
+        ({"dataset": "data-ffffffffffff", "role": "main"}, 404),
+        (["name"], 400),
+    ],
+)
+def test_finish_refuses_a_place_that_is_none_and_can_be_asked_again(client, workspace, ticket, asked, status):
+    add_dataset(workspace)
+    send(client, ticket, frame({"photos/a/1.jpg": b"not an image"}))
+    answer = finish(client, ticket, asked)
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith("Expected")
+    assert not Store(workspace).jobs("import")
+    assert finish(client, ticket).status_code == 200
+
+
 def test_finish_without_files_says_so(client, ticket):
     headers = ORIGIN | {"x-thaw-token": ticket.token}
     answer = client.post(f"/thaw/upload/{ticket.upload_id}/finish", json={"name": "x"}, headers=headers)
@@ -265,9 +307,9 @@ def test_finish_after_a_broken_request_has_no_files_either(client, ticket):
     assert finish(client, ticket).status_code == 400
 
 
-def finish(client: TestClient, ticket: upload.Ticket):
+def finish(client: TestClient, ticket: upload.Ticket, asked: object = None):
     headers = ORIGIN | {"x-thaw-token": ticket.token}
-    return client.post(f"/thaw/upload/{ticket.upload_id}/finish", json={"name": "x"}, headers=headers)
+    return client.post(f"/thaw/upload/{ticket.upload_id}/finish", json=asked or {"name": "x"}, headers=headers)
 
 
 def test_finish_asked_again_gives_the_same_import_even_when_that_is_over(client, workspace, ticket, wait_for):

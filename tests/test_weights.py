@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.server import Server
 from tlcore.backbones import BACKBONES
 from tlcore.errors import WeightsError
 from tlcore.weights import fetch, fingerprint, is_local
@@ -18,54 +18,11 @@ from tlcore.weights import fetch, fingerprint, is_local
 CONTENT = os.urandom(1_500_000)
 
 
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT; knobs say how it misbehaves, `requests` what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = CONTENT
-        self.cut_after: int | None = None
-        self.ranges = True
-        self.requests: list[str | None] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/weights.h5"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        server = self.server
-        wanted = self.headers["Range"]
-        server.requests.append(wanted)
-        if self.path != "/weights.h5":
-            self.send_error(404)
-            return
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and server.ranges else 0
-        if start >= len(server.content):
-            self.send_error(416)
-            return
-        body = server.content[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body if server.cut_after is None else body[: server.cut_after])
-
-    def log_message(self, *_arguments):
-        pass
-
-
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.05,))
-        thread.start()
+    with Server(CONTENT) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -173,7 +130,7 @@ def test_fetches_at_the_same_time_share_one_download(row, server, tmp_path):
 
 
 def test_a_missing_file_names_every_remedy(row, server, tmp_path):
-    gone = dataclasses.replace(row, weights_url=server.url.replace("weights", "elsewhere"))
+    gone = dataclasses.replace(row, weights_url=server.url.replace("file", "elsewhere"))
     with pytest.raises(WeightsError) as caught:
         fetch(gone, None, tmp_path)
     message = str(caught.value)
@@ -183,7 +140,7 @@ def test_a_missing_file_names_every_remedy(row, server, tmp_path):
 
 
 def test_offline_is_a_message_and_not_a_traceback(row, tmp_path):
-    with Server() as closed:
+    with Server(CONTENT) as closed:
         url = closed.url
     with pytest.raises(WeightsError, match=r"not on this machine.*refused.*EfficientNet-Lite"):
         fetch(dataclasses.replace(row, weights_url=url), None, tmp_path)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from tlcore.commands import COMMANDS
 from tlcore.errors import SettingsError, ThawError
 from tlcore.reporter import explain
-from tlcore.settings import AUGMENTATIONS, OUTPUTS, FineTuneSettings, HeadSettings
+from tlcore.settings import AUGMENTATIONS, CLASS_WEIGHTS, METHODS, OUTPUTS, FineTuneSettings, HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -33,10 +33,22 @@ def build_parser() -> Parser:
     def command(name: str, help_text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, parents=[common], help=help_text, description=help_text)
 
-    importing = command("import", "Import a folder with one sub-folder a class, a .zip of it, or the sample: digits.")
-    importing.add_argument("path", metavar="PATH")
+    importing = command(
+        "import", "Import a folder with one sub-folder a class, a .zip or .tar of it, a CSV, or a sample."
+    )
+    importing.add_argument(
+        "path",
+        metavar="PATH",
+        help="folder, .zip, .tar, .tar.gz, .csv with the columns path and label, digits or flowers",
+    )
     importing.add_argument("--name", help="what to call the data set (default: the folder's name)")
+    importing.add_argument("--into", metavar="DATASET", help="add to this data set what is new")
+    importing.add_argument("--holdout", action="store_true", help="with --into: keep for evaluation, never train on it")
     command("datasets", "List the data sets.")
+    checking = command("check", "Cross-validate: what would near-duplicates on both sides of a split claim?")
+    checking.add_argument("dataset", metavar="DATASET")
+    checking.add_argument("--backbone", help=f"default: {head.backbone}")
+    checking.add_argument("--seed", type=int, help=f"default: {head.seed}")
 
     train = command("train", "Phase 1: train a head on the frozen backbone.")
     train.add_argument("dataset", metavar="DATASET")
@@ -51,6 +63,9 @@ def build_parser() -> Parser:
     train.add_argument("--seed", type=int, help=f"default: {head.seed}")
     train.add_argument("--validation-split", type=float, help=f"share (default: {head.validation_split:g})")
     train.add_argument("--augmentation", choices=AUGMENTATIONS, help=f"default: {head.augmentation}")
+    train.add_argument("--later-share", type=float, help="share of the newest photos kept for evaluation (default: 0)")
+    train.add_argument("--class-weights", choices=CLASS_WEIGHTS, help=f"default: {head.class_weights}")
+    train.add_argument("--method", choices=METHODS, help=f"default: {head.method}; svm is for small sets")
     train.add_argument("--patience", type=int, help=f"epochs without improvement (default: {head.patience})")
 
     finetune = command("finetune", "Phase 2: train the top layers of the backbone too, at a far smaller rate.")

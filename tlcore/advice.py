@@ -49,7 +49,8 @@ def unsettled(epochs: Sequence[Epoch], patience: int) -> str | None:
 
 def refuse_fine_tune(epochs: Sequence[Epoch], head: HeadSettings, settings: FineTuneSettings) -> str | None:
     """Say why phase 2 with these settings would smash the pretrained weights, or None if nothing speaks against it."""
-    reason = unsettled(epochs, head.patience)
+    # A support vector machine is at its optimum after its one step.
+    reason = None if head.method == "svm" else unsettled(epochs, head.patience)
     if reason:
         return reason
     largest = head.learning_rate * LARGEST_RATE_RATIO

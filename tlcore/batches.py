@@ -39,6 +39,10 @@ class CachedBatches(keras.utils.PyDataset):
         self._epoch = epoch
         self._order, self._chosen = self._draw()
 
+    def plain(self) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return the tensors (images, *shape) of each image's plain view and the labels, in the images' own order."""
+        return [np.asarray(tensor[self._rows[:, 0]]) for tensor in self._tensors], self._labels
+
     def __len__(self) -> int:
         return -(-len(self._labels) // self._batch_size)
 

@@ -8,27 +8,34 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tlcore import importer, jobs
+from tlcore import checker, edits, importer, jobs
 from tlcore.advice import kept_epoch
 from tlcore.backbones import BACKBONES
-from tlcore.errors import RunError
-from tlcore.evaluation import find_mistakes, read_predictions
+from tlcore.errors import RunError, SettingsError
+from tlcore.evaluation import accuracies, find_mistakes, read_predictions
+from tlcore.health import Finding, examine
 from tlcore.records import Dataset, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.sources import kind_of
+from tlcore.splits import recommend_image_size
 from tlcore.store import Store
 from tlcore.weights import is_local
+
+SAMPLES = (importer.DIGITS, importer.FLOWER_PHOTOS)
 
 Answer = dict[str, Any] | list[dict[str, Any]]
 
 
 def run_import(store: Store, arguments: argparse.Namespace) -> Answer:
-    """Import a folder or a .zip, or the built-in sample for the word "digits"."""
+    """Import a folder, an archive or a CSV of path and label, or a sample for the word "digits" or "flowers"."""
     path = Path(arguments.path).expanduser()
-    if arguments.path == "digits" and not path.exists():
-        request: dict[str, Any] = {"kind": "digits", "path": "", "name": arguments.name or "Handwritten digits"}
-    else:
-        kind = "zip" if path.suffix.lower() == ".zip" else "folder"
-        request = {"kind": kind, "path": str(path.absolute()), "name": arguments.name or path.stem}
+    request: dict[str, Any] = {"kind": arguments.path, "path": "", "name": arguments.name or ""}
+    if arguments.path not in SAMPLES or path.exists():
+        request |= {"kind": kind_of(path), "path": str(path.absolute())}
+    if arguments.holdout and not arguments.into:
+        raise SettingsError("Expected --into DATASET beside --holdout. Received: none. Say whose holdout it is.")
+    if arguments.into:
+        request |= {"dataset": arguments.into, "role": "holdout" if arguments.holdout else "main"}
     job_id = store.add_job("import", request)
     importer.run_import(store, job_id, tell)
     job = store.job(job_id)
@@ -40,6 +47,19 @@ def run_import(store: Store, arguments: argparse.Namespace) -> Answer:
 def run_datasets(store: Store, arguments: argparse.Namespace) -> Answer:
     """List the data sets."""
     return [describe_dataset(store, dataset) for dataset in store.datasets()]
+
+
+def run_check(store: Store, arguments: argparse.Namespace) -> Answer:
+    """Cross-validate a data set in this process, with random folds and with folds that keep groups together."""
+    defaults = HeadSettings()
+    backbone = arguments.backbone or defaults.backbone
+    seed = defaults.seed if arguments.seed is None else arguments.seed
+    job_id = jobs.add_check_job(store, arguments.dataset, backbone, seed)
+    checker.run_check(store, job_id, tell)
+    job, done = store.job(job_id), store.latest_check(arguments.dataset)
+    if job.status != "finished" or done is None:
+        raise RunError(job.error or "The check was stopped.")
+    return {"dataset": arguments.dataset, "backbone": done.backbone, "version": done.version, **done.facts}
 
 
 def run_train(store: Store, arguments: argparse.Namespace) -> Answer:
@@ -130,6 +150,7 @@ def run_backbones(store: Store, arguments: argparse.Namespace) -> Answer:
 COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "import": run_import,
     "datasets": run_datasets,
+    "check": run_check,
     "train": run_train,
     "finetune": run_finetune,
     "mistakes": run_mistakes,
@@ -148,8 +169,19 @@ def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
         "rejected": [asdict(file) for file in store.set_aside(dataset.id)],
         "ignored": dataset.ignored,
         "classes": dataset.classes,
+        "excluded": dataset.excluded,
+        "holdout": dataset.holdout,
+        "known": dataset.known,
+        "version": dataset.version,
         "notes": dataset.notes,
+        "findings": [{"title": finding.title, "advice": finding.advice} for finding in _findings(store, dataset)],
     }
+
+
+def _findings(store: Store, dataset: Dataset) -> list[Finding]:
+    images = store.images(dataset.id)
+    size = recommend_image_size(images, BACKBONES[HeadSettings().backbone].input_size)
+    return examine(images, size, edits.ignored(store, dataset.id))
 
 
 def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
@@ -163,6 +195,7 @@ def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
         "frozen_layers": BACKBONES[run.backbone].layers - layers,
         "epochs": epochs,
         **_result_metrics(store, run),
+        "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run).items()},
         "seconds": facts["seconds"],
         "images_per_second": facts["images_per_second"],
         "features_per_second": facts["features_per_second"],

@@ -10,9 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from filelock import FileLock
+
 from tlcore.workspace import Workspace
 
-SCHEMA = """
+# Each script brings a database from the version that is its place in the list to the next.
+MIGRATIONS = (
+    """
 CREATE TABLE IF NOT EXISTS datasets (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, source TEXT NOT NULL, created_at REAL NOT NULL,
     ignored INTEGER NOT NULL, notes TEXT NOT NULL);
@@ -35,7 +39,42 @@ CREATE TABLE IF NOT EXISTS jobs (
     status TEXT NOT NULL, stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL, rate REAL NOT NULL,
     created_at REAL NOT NULL, updated_at REAL NOT NULL, pid INTEGER, stop_requested INTEGER NOT NULL, error TEXT);
 CREATE INDEX IF NOT EXISTS jobs_by_run ON jobs (run_id, created_at);
-"""
+""",
+    """
+ALTER TABLE datasets ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE datasets ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE images ADD COLUMN folder TEXT NOT NULL DEFAULT '';
+ALTER TABLE images ADD COLUMN role TEXT NOT NULL DEFAULT 'main';
+ALTER TABLE images ADD COLUMN excluded INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN imported_label TEXT NOT NULL DEFAULT '';
+ALTER TABLE images ADD COLUMN original TEXT NOT NULL DEFAULT '';
+ALTER TABLE images ADD COLUMN taken_at REAL;
+ALTER TABLE images ADD COLUMN brightness REAL;
+ALTER TABLE images ADD COLUMN contrast REAL;
+ALTER TABLE images ADD COLUMN sharpness REAL;
+ALTER TABLE images ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
+ALTER TABLE images ADD COLUMN lookalike TEXT NOT NULL DEFAULT '';
+ALTER TABLE images ADD COLUMN similar TEXT NOT NULL DEFAULT '';
+UPDATE images SET folder = dataset_id, imported_label = label;
+CREATE INDEX images_by_folder ON images (folder);
+CREATE INDEX images_by_standing ON images (dataset_id, role, excluded, label);
+CREATE TABLE edits (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, dataset_id TEXT NOT NULL REFERENCES datasets(id), kind TEXT NOT NULL,
+    detail TEXT NOT NULL, created_at REAL NOT NULL, undone_at REAL);
+CREATE INDEX edits_by_dataset ON edits (dataset_id, number);
+CREATE TABLE changes (
+    edit INTEGER NOT NULL REFERENCES edits(number), field TEXT NOT NULL, subject TEXT NOT NULL,
+    before TEXT, after TEXT);
+CREATE INDEX changes_by_edit ON changes (edit);
+CREATE TABLE marks (
+    dataset_id TEXT NOT NULL REFERENCES datasets(id), field TEXT NOT NULL, subject TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (dataset_id, field, subject));
+CREATE TABLE checks (
+    dataset_id TEXT NOT NULL REFERENCES datasets(id), backbone TEXT NOT NULL, version INTEGER NOT NULL,
+    created_at REAL NOT NULL, facts TEXT NOT NULL);
+CREATE INDEX checks_by_dataset ON checks (dataset_id, created_at);
+""",
+)
 
 
 def new_id(prefix: str) -> str:
@@ -51,7 +90,16 @@ class Database:
 
     def __post_init__(self) -> None:
         with self._transaction() as connection:
-            connection.executescript(SCHEMA)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version < len(MIGRATIONS):
+            self._migrate()
+
+    def _migrate(self) -> None:
+        """Bring the tables up to date, one process at a time: a kill leaves the old tables or the new."""
+        with FileLock(f"{self.workspace.database}.migration.lock"), self._transaction() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            for number, script in enumerate(MIGRATIONS[version:], version + 1):
+                connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

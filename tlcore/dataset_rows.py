@@ -1,52 +1,68 @@
 """The rows of data sets, their images and the files that were set aside."""
 
+import dataclasses
 import json
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tlcore.database import Database
 from tlcore.errors import DatasetError
-from tlcore.records import Dataset, Image, SetAside
+from tlcore.records import Dataset, Image, Role, SetAside
+
+IMAGE_COLUMNS = tuple(column.name for column in dataclasses.fields(Image))
+SELECTED = ", ".join(IMAGE_COLUMNS)
+GROUP_KINDS = ("lookalike", "similar")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What one import brings: accepted images, files set aside, and how many were ignored or known already.
+
+    `regrouped` gives images that were there before, by id, their new `lookalike`. `job_id` is the import job, which is
+    finished in the same transaction: killed a moment later, it must not tell that nothing was kept.
+    """
+
+    images: Sequence[Image]
+    set_aside: Sequence[SetAside] = ()
+    ignored: int = 0
+    known: int = 0
+    notes: Sequence[str] = ()
+    regrouped: Mapping[str, str] = field(default_factory=dict)
+    job_id: str = ""
 
 
 class DatasetRows(Database):
     """Reads and writes data sets."""
 
-    def add_dataset(
-        self,
-        dataset_id: str,
-        name: str,
-        source: str,
-        images: Sequence[Image],
-        set_aside: Sequence[SetAside],
-        ignored: int,
-        notes: Sequence[str],
-    ) -> None:
+    def add_dataset(self, dataset_id: str, name: str, source: str, arrival: Arrival) -> None:
         """Record a finished import in one transaction: a data set is there whole or not at all."""
         with self._transaction() as connection:
             connection.execute(
-                "INSERT INTO datasets VALUES (?, ?, ?, ?, ?, ?)",
-                (dataset_id, name, source, time.time(), ignored, json.dumps(list(notes))),
+                "INSERT INTO datasets (id, name, source, created_at, ignored, notes) VALUES (?, ?, ?, ?, 0, '[]')",
+                (dataset_id, name, source, time.time()),
             )
+            _take_in(connection, dataset_id, arrival)
+
+    def add_to_dataset(self, dataset_id: str, source: str, arrival: Arrival) -> None:
+        """Record an addition to a data set in one transaction, as an edit that can be undone."""
+        with self._transaction() as connection:
+            _take_in(connection, dataset_id, arrival)
+            if not arrival.images:
+                return
+            connection.execute("UPDATE datasets SET version = version + 1 WHERE id = ?", (dataset_id,))
+            role = arrival.images[0].role
+            detail = {"images": len(arrival.images), "source": source, "known": arrival.known, "role": role}
+            number = connection.execute(
+                "INSERT INTO edits (dataset_id, kind, detail, created_at) VALUES (?, 'add', ?, ?)",
+                (dataset_id, json.dumps(detail), time.time()),
+            ).lastrowid
+            # To undo an addition is to exclude what came with it.
             connection.executemany(
-                "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        i.id,
-                        dataset_id,
-                        i.label,
-                        i.name,
-                        i.content,
-                        i.suffix,
-                        i.width,
-                        i.height,
-                        json.dumps(i.notes),
-                    )
-                    for i in images
-                ],
-            )
-            connection.executemany(
-                "INSERT INTO set_aside VALUES (?, ?, ?)", [(dataset_id, s.name, s.reason) for s in set_aside]
+                "INSERT INTO changes VALUES (?, 'excluded', ?, '1', '0')",
+                [(number, image.id) for image in arrival.images],
             )
 
     def datasets(self) -> list[Dataset]:
@@ -64,49 +80,110 @@ class DatasetRows(Database):
             )
         row = rows[0]
         counts = self._rows(
-            "SELECT label, COUNT(*) AS n FROM images WHERE dataset_id = ? GROUP BY label ORDER BY label",
+            "SELECT role, excluded, label, COUNT(*) AS n FROM images WHERE dataset_id = ? "
+            "GROUP BY role, excluded, label ORDER BY label",
             dataset_id,
         )
         aside = self._rows("SELECT COUNT(*) AS n FROM set_aside WHERE dataset_id = ?", dataset_id)[0]["n"]
+        standing: Counter[str] = Counter()
+        classes: dict[str, int] = {}
+        for count in counts:
+            if count["role"] == "main" and not count["excluded"]:
+                classes[count["label"]] = count["n"]
+            else:
+                standing["excluded" if count["excluded"] else "holdout"] += count["n"]
         return Dataset(
             id=row["id"],
             name=row["name"],
             source=row["source"],
             created_at=row["created_at"],
-            classes={count["label"]: count["n"] for count in counts},
+            classes=classes,
             set_aside=aside,
             ignored=row["ignored"],
             notes=json.loads(row["notes"]),
+            excluded=standing["excluded"],
+            holdout=standing["holdout"],
+            known=row["known"],
+            version=row["version"],
         )
 
-    def has_dataset(self, dataset_id: str) -> bool:
-        """Say whether there is a data set of that id."""
-        return bool(self._rows("SELECT 1 FROM datasets WHERE id = ?", dataset_id))
+    def has_copies(self, folder: str) -> bool:
+        """Say whether a folder of the workspace's data sets holds copies that are on record."""
+        return bool(self._rows("SELECT 1 FROM images WHERE folder = ? LIMIT 1", folder))
 
-    def images(self, dataset_id: str, label: str | None = None, limit: int = -1) -> list[Image]:
-        """Return the accepted images of a data set (of one class), ordered by class and name."""
+    def images(
+        self,
+        dataset_id: str,
+        label: str | None = None,
+        limit: int = -1,
+        offset: int = 0,
+        role: Role = "main",
+        excluded: bool = False,
+    ) -> list[Image]:
+        """Return the images of a data set (of one class) that stand as asked, ordered by class and name."""
         clause, values = ("", ()) if label is None else ("AND label = ?", (label,))
         rows = self._rows(
-            f"SELECT * FROM images WHERE dataset_id = ? {clause} ORDER BY label, name, id LIMIT ?",
+            f"SELECT {SELECTED} FROM images WHERE dataset_id = ? AND role = ? AND excluded = ? {clause} "
+            "ORDER BY label, name, id LIMIT ? OFFSET ?",
             dataset_id,
+            role,
+            int(excluded),
             *values,
             limit,
+            offset,
         )
+        return [_image(row) for row in rows]
+
+    def every_image(self, dataset_id: str) -> list[Image]:
+        """Return all images of a data set, however they stand, in the order in which they came."""
         return [
-            Image(
-                id=row["id"],
-                label=row["label"],
-                name=row["name"],
-                content=row["content"],
-                suffix=row["suffix"],
-                width=row["width"],
-                height=row["height"],
-                notes=json.loads(row["notes"]),
-            )
-            for row in rows
+            _image(row)
+            for row in self._rows(f"SELECT {SELECTED} FROM images WHERE dataset_id = ? ORDER BY rowid", dataset_id)
         ]
 
     def set_aside(self, dataset_id: str) -> list[SetAside]:
         """Return the files that were not accepted, each with its reason."""
         rows = self._rows("SELECT name, reason FROM set_aside WHERE dataset_id = ? ORDER BY name", dataset_id)
         return [SetAside(row["name"], row["reason"]) for row in rows]
+
+    def set_similar(self, dataset_id: str, keys: Mapping[str, str]) -> None:
+        """Record the groups of near-duplicates by features: image id to the key of its group; others are in none."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE images SET similar = '' WHERE dataset_id = ?", (dataset_id,))
+            _regroup(connection, "similar", keys)
+
+
+def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) -> None:
+    columns = ("dataset_id", *IMAGE_COLUMNS)
+    connection.executemany(
+        f"INSERT INTO images ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+        [(dataset_id, *_values(image)) for image in arrival.images],
+    )
+    connection.executemany(
+        "INSERT INTO set_aside VALUES (?, ?, ?)", [(dataset_id, each.name, each.reason) for each in arrival.set_aside]
+    )
+    _regroup(connection, "lookalike", arrival.regrouped)
+    earlier = connection.execute("SELECT notes FROM datasets WHERE id = ?", (dataset_id,)).fetchone()["notes"]
+    notes = dict.fromkeys([*json.loads(earlier), *arrival.notes])
+    connection.execute(
+        "UPDATE datasets SET ignored = ignored + ?, known = known + ?, notes = ? WHERE id = ?",
+        (arrival.ignored, arrival.known, json.dumps(list(notes)), dataset_id),
+    )
+    connection.execute("UPDATE jobs SET status = 'finished', dataset_id = ? WHERE id = ?", (dataset_id, arrival.job_id))
+
+
+def _regroup(connection: sqlite3.Connection, kind: str, keys: Mapping[str, str]) -> None:
+    assert kind in GROUP_KINDS
+    updates: Iterable[tuple[str, str]] = ((key, image_id) for image_id, key in keys.items())
+    connection.executemany(f"UPDATE images SET {kind} = ? WHERE id = ?", updates)
+
+
+def _values(image: Image) -> list[object]:
+    return [json.dumps(value) if name == "notes" else value for name, value in vars(image).items()]
+
+
+def _image(row: sqlite3.Row) -> Image:
+    values = dict(zip(IMAGE_COLUMNS, row, strict=True))
+    values["notes"] = [] if row["notes"] == "[]" else json.loads(row["notes"])
+    values["excluded"] = bool(row["excluded"])
+    return Image(**values)

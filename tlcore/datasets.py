@@ -3,18 +3,20 @@
 import os
 import shutil
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tlcore.admission import Admission
 from tlcore.database import new_id
-from tlcore.decoder import Decoded, DecodeJob, Decoder
-from tlcore.errors import DatasetError
-from tlcore.names import classes_of, twins
-from tlcore.records import Image, SetAside
+from tlcore.dataset_rows import Arrival
+from tlcore.decoder import DecodeJob, Decoder, Outcome
+from tlcore.errors import DatasetError, ImageRejected
+from tlcore.names import classes_of
+from tlcore.records import Image, Role, SetAside
 from tlcore.sources import Entry, Found, Source, collect
 from tlcore.space import require_space
 from tlcore.store import Store
@@ -24,8 +26,6 @@ from tlcore.zips import Progress
 NO_CLASS = "it is not inside a class folder: put it in a folder named after its class"
 DATASET_PREFIX = "data"
 STOP_EVERY_S = 0.5
-NAMED_CONFLICTS = 10
-NAMED_CLASSES = 4
 
 
 def ingest(
@@ -34,30 +34,45 @@ def ingest(
     name: str,
     progress: Progress = lambda stage, done, total: None,
     check_stop: Callable[[], None] = lambda: None,
+    into: str | None = None,
+    role: Role = "main",
+    job_id: str = "",
 ) -> str:
     """Import a source: decode every file, keep normalised copies, record the data set; return its id.
 
-    Accepted + set aside + ignored = found. Rows are written in one transaction at the end; until then a kill leaves
-    only folders that the next import removes. `check_stop` raises to end the import early, which leaves nothing.
-    Raises DatasetError where no image could be accepted, the source cannot be read or the disk is too full.
+    With `into`, the id of a data set, what is new is added to that one; `job_id` is the job that asked for it, if any.
+    Accepted + set aside + ignored + known = found.
+    Rows are written in one transaction at the end; until then a kill leaves only folders that the next import removes.
+    `check_stop` raises to end the import early, which leaves nothing. Raises DatasetError where no image could be
+    accepted, the source cannot be read or the disk is too full.
     """
     sweep(store)
-    dataset_id = new_id(DATASET_PREFIX)
+    folder_id = new_id(DATASET_PREFIX)
     check = _at_most_every(STOP_EVERY_S, check_stop)
-    with _folders(store.workspace, dataset_id) as (folder, unpacked):
+    with _folders(store.workspace, folder_id) as (folder, unpacked):
         progress("finding files", 0, 0)
         found = collect(source, unpacked, progress, check)
-        labels, notes = classes_of([entry.name for entry in found.entries])
+        admission = Admission(store, into, role)
+        labels, notes = _labels(found, admission)
         require_space(folder, sum(_copy_bytes(entry) for entry in found.entries))
-        images, refused = _decode(found, labels, folder, progress, check)
-        if not images:
-            raise _nothing_usable(source, found, refused)
-        set_aside = found.set_aside + refused
-        assert len(images) + len(set_aside) + found.ignored == found.count
-        notes += found.notes + _class_notes(images, labels) + _copy_notes(images)
+        decoded, refused = _decode(found, labels, folder, admission, progress, check)
+        images, unfit = admission.admit(decoded)
+        for image in unfit:
+            _remove_copy(store.workspace, image)
+        set_aside = [*found.set_aside, *refused, *map(admission.explain_unfit, unfit)]
+        if not images and not admission.known:
+            raise _nothing_usable(source, found, set_aside)
+        assert len(images) + len(set_aside) + found.ignored + admission.known == found.count
+        progress("looking for near-duplicates", 0, 0)
+        images, regrouped = admission.regroup(images)
+        notes += found.notes + _empty_class_notes(images, labels, admission)
+        arrival = Arrival(images, set_aside, found.ignored, admission.known, notes, regrouped, job_id)
         _make_durable()
-        store.add_dataset(dataset_id, name, source.origin, images, set_aside, found.ignored, notes)
-    return dataset_id
+        if into is None:
+            store.add_dataset(folder_id, name, source.origin, arrival)
+        else:
+            store.add_to_dataset(into, source.origin, arrival)
+    return into or folder_id
 
 
 def sweep(store: Store) -> None:
@@ -69,7 +84,7 @@ def sweep(store: Store) -> None:
         try:
             with FileLock(workspace.job_lock(dataset_id), timeout=0):
                 # Asked under the lock: a moment ago the import may have been alive, and have ended well.
-                if not store.has_dataset(dataset_id):
+                if not store.has_copies(dataset_id):
                     shutil.rmtree(workspace.dataset(dataset_id), ignore_errors=True)
                 shutil.rmtree(workspace.staging(dataset_id), ignore_errors=True)
         except Timeout:
@@ -92,8 +107,22 @@ def _folders(workspace: Workspace, dataset_id: str) -> Iterator[tuple[Path, Path
             shutil.rmtree(unpacked, ignore_errors=True)
 
 
+def _labels(found: Found, admission: Admission) -> tuple[list[str | None], list[str]]:
+    """Return the class of each entry, by its table, else its folder, as the data set calls it; None for no class."""
+    labels: list[str | None] = [entry.label for entry in found.entries]
+    notes: list[str] = []
+    if not any(labels):
+        labels, notes = classes_of([entry.name for entry in found.entries])
+    return [label and admission.rename(label) for label in labels], notes
+
+
 def _decode(
-    found: Found, labels: Sequence[str | None], folder: Path, progress: Progress, check_stop: Callable[[], None]
+    found: Found,
+    labels: Sequence[str | None],
+    folder: Path,
+    admission: Admission,
+    progress: Progress,
+    check_stop: Callable[[], None],
 ) -> tuple[list[Image], list[SetAside]]:
     images: list[Image] = []
     refused: list[SetAside] = []
@@ -102,42 +131,42 @@ def _decode(
     def jobs() -> Iterator[DecodeJob]:
         for entry, label in zip(found.entries, labels, strict=True):
             entry_name = "/".join(entry.name)
-            if label is None:
-                refused.append(SetAside(entry_name, NO_CLASS))
-                continue
-            image_id = new_id("img")
-            job = DecodeJob(entry.path, folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg")
-            waiting[job] = (image_id, label, entry_name)
-            yield job
+            reason = NO_CLASS if label is None else admission.refuse_class(label)
+            if label is None or reason:
+                refused.append(SetAside(entry_name, reason or NO_CLASS))
+            elif not admission.knows(entry.path, label):
+                image_id = new_id("img")
+                job = DecodeJob(entry.path, folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg")
+                waiting[job] = (image_id, label, entry_name)
+                yield job
 
     total = len(found.entries)
     progress("checking images", 0, total)
     with Decoder() as decoder:
         for job, outcome in decoder.map(jobs()):
             image_id, label, entry_name = waiting.pop(job)
-            if isinstance(outcome, Decoded):
-                images.append(
-                    Image(
-                        id=image_id,
-                        label=label,
-                        name=entry_name,
-                        content=outcome.content,
-                        suffix=outcome.suffix,
-                        width=outcome.width,
-                        height=outcome.height,
-                        notes=outcome.notes,
-                    )
-                )
-            else:
+            if isinstance(outcome, ImageRejected):
                 refused.append(SetAside(entry_name, str(outcome)))
-            progress("checking images", len(images) + len(refused), total)
+            else:
+                images.append(_image(image_id, label, entry_name, folder.name, admission.role, outcome))
+            progress("checking images", len(images) + len(refused) + admission.known, total)
             check_stop()
     progress("checking images", total, total)
-    return images, refused
+    # Children finish in any order; the rows are to have the same one every time.
+    return sorted(images, key=lambda image: (image.label, image.name, image.content)), refused
 
 
-def _nothing_usable(source: Source, found: Found, refused: Sequence[SetAside]) -> DatasetError:
-    reasons = Counter(row.reason for row in [*found.set_aside, *refused]).most_common(3)
+def _image(image_id: str, label: str, name: str, folder: str, role: Role, outcome: Outcome) -> Image:
+    return Image(id=image_id, label=label, name=name, folder=folder, role=role, imported_label=label, **vars(outcome))
+
+
+def _remove_copy(workspace: Workspace, image: Image) -> None:
+    workspace.image(image.folder, image.id, image.suffix).unlink(missing_ok=True)
+    workspace.thumbnail(image.folder, image.id).unlink(missing_ok=True)
+
+
+def _nothing_usable(source: Source, found: Found, set_aside: Sequence[SetAside]) -> DatasetError:
+    reasons = Counter(row.reason for row in set_aside).most_common(3)
     why = "".join(f" {count:,} set aside: {reason}." for reason, count in reasons)
     return DatasetError(
         f"Expected class folders with images, like flowers/rose/a.jpg. Received: 0 usable images among "
@@ -145,39 +174,12 @@ def _nothing_usable(source: Source, found: Found, refused: Sequence[SetAside]) -
     )
 
 
-def _class_notes(images: Sequence[Image], labels: Iterable[str | None]) -> list[str]:
-    accepted = {image.label for image in images}
-    empty = sorted({label for label in labels if label is not None} - accepted)
-    return twins(accepted) + [
+def _empty_class_notes(images: Sequence[Image], labels: Sequence[str | None], admission: Admission) -> list[str]:
+    accepted = {image.label for image in images} | admission.classes
+    return [
         f"Class {label!r} has no usable image and is left out. Add images to its folder or remove it."
-        for label in empty
+        for label in sorted({label for label in labels if label is not None} - accepted)
     ]
-
-
-def _copy_notes(images: Sequence[Image]) -> list[str]:
-    """Note images whose pixels occur more than once: within a class a copy, across classes a wrong label."""
-    groups: defaultdict[str, list[Image]] = defaultdict(list)
-    for image in images:
-        groups[image.content].append(image)
-    copied = [group for group in groups.values() if len(group) > 1]
-    conflicts = [group for group in copied if len({image.label for image in group}) > 1]
-    notes = [
-        f"The same image is in several classes: {_some_names(group)}. Keep one of them."
-        for group in conflicts[:NAMED_CONFLICTS]
-    ]
-    if len(conflicts) > NAMED_CONFLICTS:
-        notes.append(f"{len(conflicts) - NAMED_CONFLICTS:,} more images are in several classes.")
-    if copied:
-        copies = sum(len(group) - 1 for group in copied)
-        notes.append(f"{copies:,} images are exact copies of others; copies stay on one side of the split.")
-    return notes
-
-
-def _some_names(group: Sequence[Image]) -> str:
-    """Name one image of each class, a few at most."""
-    by_class = {image.label: repr(image.name) for image in sorted(group, key=lambda image: image.name, reverse=True)}
-    names = [by_class[label] for label in sorted(by_class)]
-    return ", ".join(names[:NAMED_CLASSES]) + (", ..." if len(names) > NAMED_CLASSES else "")
 
 
 def _copy_bytes(entry: Entry) -> int:

@@ -12,12 +12,18 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tlcore.files import write_atomically
+from tlcore.reporter import Reporter
 from tlcore.workspace import Workspace, open_workspace
 
+LOOK_AGAIN_S = 0.5
 # From glibc's malloc.h. 32 MB is the most that it takes for the threshold above which memory is mapped and unmapped.
 M_TOP_PAD, M_MMAP_THRESHOLD = -2, -3
 
@@ -33,6 +39,24 @@ class DeviceReport:
     remedy: str
     tensorflow_version: str
     probed_at: float
+
+
+@contextmanager
+def hold_device(reporter: Reporter) -> Iterator[None]:
+    """Hold the workspace's devices while the body runs, waiting first until no other job holds them."""
+    lock = FileLock(reporter.store.workspace.device_lock)
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            break
+        except Timeout:
+            reporter.check_stop()
+            reporter.progress("waiting for another run to end", 0, 0)
+            time.sleep(LOOK_AGAIN_S)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def configure_device() -> str:

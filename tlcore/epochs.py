@@ -33,6 +33,7 @@ class EpochKeeper(keras.callbacks.Callback):
         super().__init__()
         self.standing = Standing(epoch=first_epoch - 1, best_epoch=0, best_val_loss=float("inf"), waited=0)
         self.best: Arrays = {}
+        self.check_stop = reporter.check_stop
         self._reporter, self._run_id, self._phase = reporter, run_id, phase
         self._first_epoch, self.last_epoch, self._patience, self._snapshot = (
             first_epoch,

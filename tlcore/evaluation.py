@@ -7,8 +7,12 @@ import numpy as np
 
 from tlcore.errors import RunError
 from tlcore.records import Image, Run
+from tlcore.run_split import read_split
 from tlcore.store import Store
 from tlcore.workspace import LABELS_FILE
+
+VALIDATION = "validation"
+EVALUATION_SIDES = (VALIDATION, "later", "holdout")
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,18 @@ class Predictions:
         return float((self.true == self.predicted).mean())
 
 
-def read_predictions(store: Store, run: Run, phase: int | None = None) -> Predictions:
-    """Read what the model of a phase (the run's result unless said) says of the validation images.
+def predictions_file(phase: int, side: str) -> str:
+    """Name the file of a run's folder that holds what the model of a phase says of one side of the split."""
+    return f"predictions-{phase}.npz" if side == VALIDATION else f"predictions-{phase}-{side}.npz"
 
-    Raises RunError while that phase has no model.
+
+def read_predictions(store: Store, run: Run, phase: int | None = None, side: str = VALIDATION) -> Predictions:
+    """Read what the model of a phase (the run's result unless said) says of a side of the split.
+
+    The images bear the labels that they had when the run began. Raises RunError while that phase has no model.
     """
     chosen = phase or run.result_phase
-    path = store.workspace.run(run.id) / f"predictions-{chosen}.npz"
+    path = store.workspace.run(run.id) / predictions_file(chosen or 0, side)
     if chosen is None or not path.exists():
         raise RunError(
             f"Expected a run whose training has ended. Received: {run.id!r}, which has no model yet. "
@@ -64,8 +73,21 @@ def read_predictions(store: Store, run: Run, phase: int | None = None) -> Predic
         )
     with np.load(path, allow_pickle=False) as archive:
         ids, probabilities = archive["image_ids"].tolist(), archive["probabilities"]
-    by_id = {image.id: image for image in store.images(run.dataset_id)}
-    return Predictions([by_id[id] for id in ids], read_labels(store, run), probabilities)
+    parts = read_split(store, run)
+    if parts is None:
+        raise RunError(
+            f"Expected a run with a record of its split. Received: {run.id!r}, whose {path.parent} lacks it."
+        )
+    by_id = {image.id: image for image in getattr(parts, side)}
+    return Predictions([by_id[id] for id in ids], parts.labels, probabilities)
+
+
+def accuracies(store: Store, run: Run, phase: int | None = None) -> dict[str, tuple[float, int]]:
+    """Return the accuracy of a run's model (0..1) and the number of images, on every evaluation set that it has."""
+    folder, chosen = store.workspace.run(run.id), phase or run.result_phase or 0
+    sides = [side for side in EVALUATION_SIDES if (folder / predictions_file(chosen, side)).exists()]
+    read = {side: read_predictions(store, run, chosen, side) for side in sides}
+    return {side: (predictions.accuracy, len(predictions.images)) for side, predictions in read.items()}
 
 
 def read_labels(store: Store, run: Run) -> list[str]:

@@ -6,14 +6,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 
+from tlcore import model as models
 from tlcore.augmentation import draw_view
-from tlcore.cache import FeatureCache
+from tlcore.cache import FeatureCache, trim_caches
 from tlcore.images import load_pixels
+from tlcore.inference import Forward, freeze
+from tlcore.loading import LoadedBackbone
 from tlcore.records import Image
 from tlcore.reporter import Progress
 from tlcore.settings import Augmentation
+from tlcore.workspace import Workspace
 
 BATCH = 32
 DECODING_THREADS = 4
@@ -30,15 +35,37 @@ class View:
     key: str
 
 
+def open_cache(workspace: Workspace, loaded: LoadedBackbone, cut: models.Cut) -> FeatureCache:
+    """Open the cache of the tensors at `cut` of a backbone; caches that were not used for long make room."""
+    identity = {
+        "backbone": loaded.row.name,
+        "weights": loaded.weights_sha256,
+        "image_size": loaded.image_size,
+        "boundary": cut.boundary,
+        "pixels": cut.names == (models.PIXELS,),
+        "keras": keras.__version__,
+    }
+    cache = FeatureCache(workspace.features, identity, cut.shapes, cut.dtypes)
+    trim_caches(workspace.features, keep=cache.folder)
+    return cache
+
+
+def forward_to(loaded: LoadedBackbone, cut: models.Cut) -> Forward:
+    """Return the frozen network up to `cut`."""
+    if cut.names == (models.PIXELS,):
+        return lambda pixels: [pixels]
+    return freeze(models.lower_model(loaded.row, loaded.backbone, cut, loaded.image_size))
+
+
 def list_views(
-    images: Sequence[Image], locate: Callable[[Image], Path], count: int, augmentation: Augmentation, seed: int
+    images: Sequence[Image], workspace: Workspace, count: int, augmentation: Augmentation, seed: int
 ) -> list[View]:
     """List `count` views of each image, image by image. The plain view's key is the image's content alone, so that
     every augmentation and every data set that holds the same picture shares it."""
     return [
         View(
             image,
-            locate(image),
+            workspace.image(image.folder, image.id, image.suffix),
             number,
             image.content if number == 0 else f"{image.content}:{augmentation}:{seed}:{number}",
         )

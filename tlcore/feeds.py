@@ -2,17 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-import keras
 import numpy as np
 
 from tlcore import model as models
 from tlcore.augmentation import count_views
 from tlcore.batches import CachedBatches
-from tlcore.cache import FeatureCache, trim_caches
-from tlcore.features import View, compute_features, list_views
-from tlcore.inference import Forward, freeze
+from tlcore.features import View, compute_features, forward_to, list_views, open_cache
 from tlcore.materials import Materials
 from tlcore.records import Image
 from tlcore.reporter import Reporter
@@ -25,6 +21,7 @@ class Feed:
 
     training: CachedBatches
     validation: CachedBatches
+    extra: dict[str, CachedBatches]
     computed: int
     seconds: float
     seconds_per_image: float | None
@@ -34,16 +31,21 @@ def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batc
     """Compute what the cache lacks of the tensors at `cut`, and feed them as batches of `batch_size` images."""
     started = time.perf_counter()
     settings, parts = materials.settings, materials.split
-    cache = _open_cache(reporter, materials, cut)
-    count = count_views(settings.augmentation)
-    training = _list_views(reporter, materials, parts.training, count)
-    validation = _list_views(reporter, materials, parts.validation, 1)
-    missing = len(cache.missing([view.key for view in (*training, *validation)]))
+    workspace = reporter.store.workspace
+    cache = open_cache(workspace, materials, cut)
+
+    def views_of(images: list[Image], count: int = 1) -> list[View]:
+        return list_views(images, workspace, count, settings.augmentation, settings.seed)
+
+    training, validation = views_of(parts.training, count_views(settings.augmentation)), views_of(parts.validation)
+    extra = {name: views_of(images) for name, images in parts.extra.items()}
+    every_view = [*training, *validation, *(view for views in extra.values() for view in views)]
+    missing = len(cache.missing([view.key for view in every_view]))
     if missing:
         compute_features(
             cache,
-            [*training, *validation],
-            _forward(materials, cut),
+            every_view,
+            forward_to(materials, cut),
             materials.image_size,
             settings.augmentation,
             settings.seed,
@@ -60,38 +62,11 @@ def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batc
     return Feed(
         training=batches(training, parts.training, shuffle=True),
         validation=batches(validation, parts.validation, shuffle=False),
-        computed=missing,
-        seconds=time.perf_counter() - started,
+        extra={name: batches(views, parts.extra[name], shuffle=False) for name, views in extra.items()},
+        computed=missing + materials.compared.computed,
+        seconds=time.perf_counter() - started + materials.compared.seconds,
         seconds_per_image=cache.noted().get("seconds_per_image"),
     )
-
-
-def _open_cache(reporter: Reporter, materials: Materials, cut: models.Cut) -> FeatureCache:
-    identity = {
-        "backbone": materials.row.name,
-        "weights": materials.weights_sha256,
-        "image_size": materials.image_size,
-        "boundary": cut.boundary,
-        "pixels": cut.names == (models.PIXELS,),
-        "keras": keras.__version__,
-    }
-    root = reporter.store.workspace.features
-    cache = FeatureCache(root, identity, cut.shapes, cut.dtypes)
-    trim_caches(root, keep=cache.folder)
-    return cache
-
-
-def _list_views(reporter: Reporter, materials: Materials, images: list[Image], count: int) -> list[View]:
-    def locate(image: Image) -> Path:
-        return reporter.store.workspace.image(materials.run.dataset_id, image.id, image.suffix)
-
-    return list_views(images, locate, count, materials.settings.augmentation, materials.settings.seed)
-
-
-def _forward(materials: Materials, cut: models.Cut) -> Forward:
-    if cut.names == (models.PIXELS,):
-        return lambda pixels: [pixels]
-    return freeze(models.lower_model(materials.row, materials.backbone, cut, materials.image_size))
 
 
 def encode_labels(images: list[Image], labels: list[str], settings: HeadSettings) -> np.ndarray:

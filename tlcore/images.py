@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
+import os
 import stat
-import struct
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from PIL import (
     AvifImagePlugin,
@@ -25,6 +27,8 @@ from PIL import (
 )
 
 from tlcore.errors import ImageRejected
+from tlcore.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
+from tlcore.jpeg import Encoding, find_encoding
 from tlcore.png import check_chunks
 from tlcore.signatures import HEAD_BYTES, describe
 
@@ -37,8 +41,6 @@ MAX_PIXELS = 100_000_000
 MAX_ASPECT = 20
 MIN_SIDE_PX = 8
 LONGER_SIDE_PX = 640
-LOSSLESS_SIDE_PX = 256
-THUMBNAIL_SIDE_PX = 160
 
 # Named by their plugins, so that these alone are loaded: Pillow would load all it has, slowly, to look for one.
 # MPO (two pictures in one file, as some cameras write) comes with JPEG.
@@ -54,51 +56,25 @@ FORMATS = tuple(
         AvifImagePlugin.AvifImageFile,
     )
 )
-_ORIENTATION_TAG = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _DAMAGED = "the picture is cut off or damaged; copy or download it again"
-
-# Pillow's parsers answer hostile bytes with any of these.
-_DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    AssertionError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
 class Normalised:
     """A decoded picture, ready to be kept: RGB, upright, the longer side at most `LONGER_SIDE_PX`.
 
-    `width` and `height` are the original's in pixels, upright; `notes` says what was changed; `suffix` is the
-    kind of copy to keep, ".png" for small pictures (lossless), else ".jpg".
+    `width` and `height` are the original's in pixels, upright; `notes` says what was changed; `original` is the sha256
+    of the file; `taken_at` the camera's date in seconds since 1970; `encoding` how the file, a JPEG, had encoded just
+    these pixels.
     """
 
     image: Image.Image
     width: int
     height: int
     notes: list[str]
-
-    @property
-    def suffix(self) -> str:
-        return ".png" if max(self.image.size) <= LOSSLESS_SIDE_PX else ".jpg"
+    original: str
+    taken_at: float | None
+    encoding: Encoding | None
 
 
 def normalise(path: Path) -> Normalised:
@@ -108,42 +84,27 @@ def normalise(path: Path) -> Normalised:
     before the pixels are decoded. Raises ImageRejected with the reason in plain words.
     """
     try:
-        # Asked before opening: to open a pipe is to wait for its other end.
-        _require_plain_file(path)
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-            return _decode(file, head)
-    except OSError as problem:
-        reason = f"it cannot be read: {problem.strerror or problem}"
-        raise ImageRejected(reason) from problem
+        with _opened(path) as file:
+            # Read once, so that what is hashed is what is decoded.
+            content = file.read(min(os.fstat(file.fileno()).st_size, MAX_FILE_BYTES))
+        return _decode(content)
     except MemoryError as problem:
         raise ImageRejected("it needs more memory to decode than is allowed; save it smaller") from problem
 
 
-def save_normalised(normalised: Normalised, path_without_suffix: Path) -> tuple[str, str]:
-    """Write the copy that is kept; return its suffix and the sha256 of its pixels.
+def digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes, as 64 hexadecimal digits.
 
-    PNG where the longer side is at most `LOSSLESS_SIDE_PX`, else JPEG at quality 95 without chroma subsampling. The
-    hash is over size and RGB bytes before encoding, so it does not depend on an encoder's version.
+    Raises ImageRejected for what is no plain file, is too large or cannot be read, as `normalise` does.
     """
-    image, suffix = normalised.image, normalised.suffix
-    path = path_without_suffix.with_name(path_without_suffix.name + suffix)
-    if suffix == ".png":
-        # Level 1 writes about twice as fast as the default, for some 12% more bytes.
-        _place(image, path, "PNG", compress_level=1)
-    else:
-        _place(image, path, "JPEG", quality=95, subsampling=0)
-    return suffix, content_of(image)
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_thumbnail(normalised: Normalised, path: Path) -> None:
-    """Write a JPEG whose longer side is at most `THUMBNAIL_SIDE_PX`."""
-    _place(_shrink(normalised.image, THUMBNAIL_SIDE_PX), path, "JPEG", quality=85)
-
-
-def content_of(image: Image.Image) -> str:
-    """Return the sha256 of an RGB picture's size and pixels, as 64 hexadecimal digits."""
-    return hashlib.sha256(b"%d %d " % image.size + image.tobytes()).hexdigest()
+def fit(width: int, height: int, longer_side: int) -> tuple[int, int]:
+    """Return the size in pixels, at least 1 x 1, that brings the longer side to `longer_side` or leaves it below."""
+    scale = min(1.0, longer_side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def load_pixels(path: Path, image_size: int) -> NDArray[np.uint8]:
@@ -159,6 +120,17 @@ def load_pixels(path: Path, image_size: int) -> NDArray[np.uint8]:
     return np.asarray(square, dtype=np.uint8)
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
+    try:
+        # Asked before opening: to open a pipe is to wait for its other end.
+        _require_plain_file(path)
+        with path.open("rb") as file:
+            yield file
+    except OSError as problem:
+        raise ImageRejected(f"it cannot be read: {problem.strerror or problem}") from problem
+
+
 def _require_plain_file(path: Path) -> None:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -169,19 +141,19 @@ def _require_plain_file(path: Path) -> None:
         )
 
 
-def _decode(file: BinaryIO, head: bytes) -> Normalised:
+def _decode(content: bytes) -> Normalised:
+    head = content[:HEAD_BYTES]
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        check_chunks(file)
-    file.seek(0)
+        check_chunks(io.BytesIO(content))
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_size(*image.size)
-            return _normalise_opened(image)
+            return _normalise_opened(image, hashlib.sha256(content).hexdigest())
     except UnidentifiedImageError as problem:
         raise ImageRejected(describe(head)) from problem
     except Image.DecompressionBombError as problem:
         raise ImageRejected(_too_many_pixels("far more")) from problem
-    except _DECODE_ERRORS as problem:
+    except PARSER_ERRORS as problem:
         raise ImageRejected(_DAMAGED) from problem
 
 
@@ -201,23 +173,28 @@ def _too_many_pixels(received: str) -> str:
     return f"it has {received}; the limit is {MAX_PIXELS / 1e6:,.0f} megapixels. Save it smaller"
 
 
-def _normalise_opened(image: ImageFile.ImageFile) -> Normalised:
+def _normalise_opened(image: ImageFile.ImageFile, original: str) -> Normalised:
     width, height = image.size
     # JPEG can be decoded at a half, a quarter or an eighth, which is what makes camera photos quick.
-    image.draft(None, _fit(width, height, LONGER_SIDE_PX))
+    image.draft(None, fit(width, height, LONGER_SIDE_PX))
     _load(image)
     if image.format == "TIFF":
         # Pillow turns a TIFF upright while loading it.
         width, height = image.size
     notes = _frame_notes(image)
-    upright = _composite(_shrink(_to_eight_bits(image, notes), LONGER_SIDE_PX), notes)
-    turn = _TURNS.get(_orientation(image))
+    upright = _composite(_shrink(_to_eight_bits(image, notes)), notes)
+    # Comments, colour profiles and the like would be written into the copies.
+    upright.info = {}
+    encoding = find_encoding(image) if upright.size == (width, height) else None
+    turn = find_turn(image)
     if turn is not None:
         notes.append("turned upright")
         upright = upright.transpose(turn)
-        if turn in (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]):
+        # The tables were made for the blocks as they lay.
+        encoding = None
+        if turn in SIDEWAYS:
             width, height = height, width
-    return Normalised(upright, width, height, notes)
+    return Normalised(upright, width, height, notes, original, find_date(image), encoding)
 
 
 def _load(image: ImageFile.ImageFile) -> None:
@@ -232,14 +209,6 @@ def _load(image: ImageFile.ImageFile) -> None:
 def _frame_notes(image: ImageFile.ImageFile) -> list[str]:
     frames = getattr(image, "n_frames", 1)
     return [f"first frame of {frames}"] if frames > 1 else []
-
-
-def _orientation(image: ImageFile.ImageFile) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except _DECODE_ERRORS:
-        # Spoilt camera data is common and says nothing against the pixels.
-        return 1
 
 
 def _to_eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -273,7 +242,7 @@ def _scale_grey(image: Image.Image) -> Image.Image:
 
 def _composite(image: Image.Image, notes: list[str]) -> Image.Image:
     if image.mode != "RGBA":
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     alpha = image.getchannel("A")
     if alpha.getextrema() != (255, 255):
         notes.append("transparency laid on white")
@@ -282,17 +251,6 @@ def _composite(image: Image.Image, notes: list[str]) -> Image.Image:
     return paper
 
 
-def _fit(width: int, height: int, longer_side: int) -> tuple[int, int]:
-    scale = min(1.0, longer_side / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _shrink(image: Image.Image, longer_side: int) -> Image.Image:
-    size = _fit(*image.size, longer_side)
-    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-
-
-def _place(image: Image.Image, path: Path, encoding: str, **options: int) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    image.save(temporary, encoding, **options)
-    temporary.replace(path)
+def _shrink(image: Image.Image) -> Image.Image:
+    size = fit(*image.size, LONGER_SIDE_PX)
+    return image if size == image.size else image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)

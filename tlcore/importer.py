@@ -3,33 +3,61 @@
 import argparse
 import shutil
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from tlcore.datasets import ingest
+from tlcore.downloads import download
 from tlcore.errors import DatasetError
 from tlcore.names import storable
+from tlcore.records import Role
 from tlcore.reporter import Progress, Reporter, reporting
-from tlcore.samples import write_digits
+from tlcore.roots import require_allowed
+from tlcore.samples import FLOWERS, write_digits
 from tlcore.sources import Source, SourceKind
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
-DIGITS = "digits"
+DIGITS, FLOWER_PHOTOS = "digits", "flowers"
 DIGITS_NAME = "Handwritten digits"
 
 
 def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
-    """Do the import that a job asks for, telling the store how it goes; its staging folder is gone afterwards."""
+    """Do the import that a job asks for, telling the store how it goes; its staging folder is gone afterwards.
+
+    The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "flowers", "path", "name"}, with
+    "dataset" the id of a data set to add to, "role" "main" or "holdout", and "roots" the folders under which every
+    path must lie; without "roots" any path may be read.
+    """
     with reporting(store, job_id, echo) as reporter:
         request = store.job(job_id).request
-        kind, name = request["kind"], request.get("name", "")
+        kind = request["kind"]
         if kind == DIGITS:
-            dataset_id = _import_digits(store, reporter, name or DIGITS_NAME)
+            dataset_id = _import_digits(store, reporter, request)
+        elif kind == FLOWER_PHOTOS:
+            dataset_id = _import_flowers(store, reporter, request)
         elif kind in get_args(SourceKind):
-            dataset_id = _import_source(store, reporter, kind, _locate(request["path"]), name)
+            dataset_id = _import_path(store, reporter, request)
         else:
-            raise DatasetError(f"Expected a folder, a zip, an upload or the digits. Received: kind={kind!r}.")
+            raise DatasetError(
+                f"Expected a folder, a zip, a tar, a CSV, an upload or a sample. Received: kind={kind!r}."
+            )
         store.update_job(job_id, dataset_id=dataset_id)
+
+
+def _ingest(store: Store, reporter: Reporter, source: Source, request: dict[str, Any], name: str) -> str:
+    role = request.get("role", "main")
+    if role not in get_args(Role):
+        raise DatasetError(f"Expected the role 'main' or 'holdout'. Received: role={role!r}.")
+    return ingest(
+        store,
+        source,
+        storable(request.get("name") or name),
+        reporter.progress,
+        reporter.check_stop,
+        into=request.get("dataset"),
+        role=role,
+        job_id=reporter.job_id,
+    )
 
 
 def _locate(path: str) -> Path:
@@ -44,13 +72,13 @@ def _locate(path: str) -> Path:
     return located
 
 
-def _import_digits(store: Store, reporter: Reporter, name: str) -> str:
+def _import_digits(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
     _sweep_digits(store)
     folder = store.workspace.staging(f"{DIGITS}-{reporter.job_id}")
     try:
         reporter.progress("writing the sample digits", 0, 0)
         source = Source("folder", write_digits(folder), "the digits that come with scikit-learn")
-        return ingest(store, source, name, reporter.progress, reporter.check_stop)
+        return _ingest(store, reporter, source, request, DIGITS_NAME)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -63,14 +91,39 @@ def _sweep_digits(store: Store) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _import_source(store: Store, reporter: Reporter, kind: SourceKind, path: Path, name: str) -> str:
-    origin = "an upload in the browser" if kind == "staged" else storable(str(path))
+def _import_flowers(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
+    """Import the flower photos; the download stays in the workspace, so that it is made once."""
+
+    def tell(done: int, total: int) -> None:
+        reporter.check_stop()
+        reporter.progress("downloading the flower photos (bytes)", done, total)
+
+    path = store.workspace.root / "downloads" / "flower_photos.tgz"
+    download(FLOWERS.download, path, tell, DatasetError)
+    source = Source("tar", path, f"{FLOWERS.download.url} ({FLOWERS.licence})")
+    return _ingest(store, reporter, source, request, FLOWERS.title)
+
+
+def _import_path(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
+    path = _locate(request["path"])
+    kind, name = request["kind"], Path(path.name.removesuffix(".gz")).stem
+    if kind == "staged":
+        return _import_upload(store, reporter, path, request, name)
+    roots = None
+    opened = path
+    if "roots" in request:
+        roots = [Path(root) for root in request["roots"]]
+        # Asked again although the page did: since then a link may have been put there.
+        opened = require_allowed(path, roots)
+    return _ingest(store, reporter, Source(kind, opened, storable(str(path)), roots), request, name)
+
+
+def _import_upload(store: Store, reporter: Reporter, path: Path, request: dict[str, Any], name: str) -> str:
     try:
-        source = Source(kind, path, origin)
-        return ingest(store, source, storable(name or path.stem), reporter.progress, reporter.check_stop)
+        return _ingest(store, reporter, Source("staged", path, "an upload in the browser"), request, name)
     finally:
         # An upload is removed either way, but a path from outside the staging area is never touched.
-        if kind == "staged" and path.resolve().parent == store.workspace.root / "staging":
+        if path.resolve().parent == store.workspace.root / "staging":
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
@@ -22,10 +23,12 @@ from tlcore.store import Store
 from tlcore.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
 
 IMPORTER = "tlcore.importer"
+CHECKER = "tlcore.checker"
 WORKER = "tlcore.worker"
-HEAD_FILES = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, "head.npz", "predictions-1.npz")
+HEAD_FILES = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, "head.npz", "predictions-1*.npz")
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
+SVM_IMAGES = 1000
 
 DIED = (
     "The process ended without finishing: it was killed, or the computer ran out of memory or disk or was "
@@ -37,20 +40,45 @@ IMPORT_DIED = (
 )
 
 
-def start_import(store: Store, request: dict[str, str]) -> str:
-    """Start importing in a process of its own; return the job's id.
+CHECK_DIED = (
+    "The check ended without finishing: it was killed, or the computer ran out of memory or was switched off. Start it "
+    "again; what had been computed is kept."
+)
 
-    `request` is {"kind": "folder" | "zip" | "staged" | "digits", "path": ..., "name": ...}, read by `tlcore.importer`.
-    """
+
+def start_import(store: Store, request: dict[str, Any]) -> str:
+    """Start importing in a process of its own; return the job's id. `tlcore.importer.run_import` reads the request."""
     job_id = store.add_job("import", dict(request))
     launch(store, job_id, IMPORTER, job_id)
+    return job_id
+
+
+def add_check_job(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
+    """Record a check of a data set that is about to start; return the job's id. Raise RunError while one goes on."""
+    find_backbone(backbone)
+    store.dataset(dataset_id)
+    reconcile(store)
+    if any(job.active and job.dataset_id == dataset_id for job in store.jobs("check")):
+        raise RunError("Expected no check of this data set to be going on. Received: one that is. Wait or stop it.")
+    return store.add_job("check", {"backbone": backbone, "seed": seed}, dataset_id)
+
+
+def start_check(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
+    """Start cross-validating a data set on a backbone's features, in a process of its own; return the job's id."""
+    job_id = add_check_job(store, dataset_id, backbone, seed)
+    launch(store, job_id, CHECKER, job_id)
     return job_id
 
 
 def add_head_job(store: Store, dataset_id: str, settings: HeadSettings) -> str:
     """Record a new run that waits for phase 1; return its id. Raise BackboneError for an unknown backbone."""
     find_backbone(settings.backbone)
-    store.dataset(dataset_id)
+    images = store.dataset(dataset_id).included
+    if settings.method == "svm" and images >= SVM_IMAGES:
+        raise SettingsError(
+            f"Expected fewer than {SVM_IMAGES:,} images for a support vector machine. Received: {images:,}. Train the "
+            "head by gradient steps, which suits large sets better."
+        )
     run_id = store.add_run(dataset_id, settings.backbone, settings.to_json())
     store.add_job("head", {}, dataset_id, run_id)
     return run_id
@@ -99,8 +127,8 @@ def branch(store: Store, run: Run) -> str:
     branched = new_id("run")
     source, target = store.workspace.run(run.id), store.workspace.run(branched)
     target.mkdir(parents=True)
-    for name in HEAD_FILES:
-        shutil.copy2(source / name, target / name)
+    for file in (file for pattern in HEAD_FILES for file in source.glob(pattern)):
+        shutil.copy2(file, target / file.name)
     # The row last: a run that is on record has its files.
     store.branch_run(run.id, branched)
     return branched
@@ -164,7 +192,7 @@ def reconcile(store: Store) -> None:
     """Mark every job whose process is gone as failed. A held file lock is the one proof of life that cannot lie."""
     for job in store.unfinished_jobs():
         if not _alive(store, job):
-            store.fail_job(job.id, IMPORT_DIED if job.kind == "import" else DIED)
+            store.fail_job(job.id, {"import": IMPORT_DIED, "check": CHECK_DIED}.get(job.kind, DIED))
 
 
 def silent(job: Job) -> bool:

@@ -5,15 +5,16 @@ import importlib.metadata
 import json
 import platform
 import time
-from typing import Any
 
 from tlcore.anatomy import describe_layers
+from tlcore.balance import weigh_classes
 from tlcore.epochs import EpochKeeper
 from tlcore.feeds import Feed
 from tlcore.files import write_atomically
 from tlcore.materials import Materials
 from tlcore.reporter import Reporter
-from tlcore.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
+from tlcore.run_split import SIDES, write_split
+from tlcore.workspace import LAYERS_FILE
 
 VERSIONED = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
@@ -22,26 +23,23 @@ def record_materials(reporter: Reporter, materials: Materials) -> None:
     """Write down all that the run depends on."""
     folder = reporter.store.workspace.run(materials.run.id)
     parts = materials.split
-    contents = sorted(f"{image.label}\0{image.content}" for image in (*parts.training, *parts.validation))
-    documents: dict[str, Any] = {
-        LABELS_FILE: parts.labels,
-        SPLIT_FILE: {
-            "training": [image.id for image in parts.training],
-            "validation": [image.id for image in parts.validation],
-        },
-        LAYERS_FILE: describe_layers(materials.row, materials.backbone),
-    }
+    seen = (image for side in SIDES for image in getattr(parts, side))
+    contents = sorted(f"{image.label}\0{image.content}" for image in seen)
+    layers = describe_layers(materials.row, materials.backbone)
+    write_atomically(folder / LAYERS_FILE, json.dumps(layers).encode())
     # The split last: once it is there, the others are.
-    for name, document in sorted(documents.items()):
-        write_atomically(folder / name, json.dumps(document).encode())
+    write_split(reporter.store, materials.run.id, parts)
     reporter.store.add_facts(
         materials.run.id,
         {
             "image_size": materials.image_size,
             "weights_sha256": materials.weights_sha256,
+            "dataset_version": materials.dataset_version,
             "dataset_sha256": hashlib.sha256("\n".join(contents).encode()).hexdigest(),
             "training_images": len(parts.training),
             "validation_images": len(parts.validation),
+            "extra_images": {name: len(images) for name, images in parts.extra.items()},
+            "class_weights": weigh_classes(materials.settings, parts),
             "versions": {name: importlib.metadata.version(name) for name in VERSIONED}
             | {"python": platform.python_version()},
         },

@@ -96,7 +96,7 @@ def find_cut(row: Backbone, backbone: keras.Model, image_size: int) -> Cut:
     layers = backbone.layers
     first = next((i for i, layer in enumerate(layers) if layer.trainable_variables), None)
     if first is None:
-        return Cut(len(layers), (POOLED,), ((row_channels(backbone),),), ("float32",))
+        return pooled_cut(backbone)
     flops = [description["flops"] for description in describe_layers(row, backbone)]
     best = Cut(0, (PIXELS,), ((image_size, image_size, 3),), ("uint8",))
     best_cost = image_size * image_size * 3 * SECONDS_PER_BYTE + sum(flops[:first]) * SECONDS_PER_FLOP
@@ -109,6 +109,11 @@ def find_cut(row: Backbone, backbone: keras.Model, image_size: int) -> Cut:
             names = tuple(tensor_name(tensor) for tensor in tensors)
             best, best_cost = Cut(boundary, names, shapes, ("float32",) * len(shapes)), cost
     return best
+
+
+def pooled_cut(backbone: keras.Model) -> Cut:
+    """Return the cut above the whole backbone: one pooled vector an image."""
+    return Cut(len(backbone.layers), (POOLED,), ((row_channels(backbone),),), ("float32",))
 
 
 def crossing_tensors(backbone: keras.Model, boundary: int) -> list[Any]:

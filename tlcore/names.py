@@ -43,9 +43,11 @@ def check_name(name: str) -> Parts:
         raise ImageRejected("unsafe name: it holds a backslash. Rename the file")
     if name.startswith("/"):
         raise ImageRejected("unsafe name: it is an absolute path. Pack the folder with relative names")
-    if _DRIVE.match(name):
+    # Asked of the name as it will be kept: "./C:" and the Kelvin sign's "K:" are drives only then.
+    kept = unicodedata.normalize("NFC", name.removeprefix("./"))
+    if _DRIVE.match(kept):
         raise ImageRejected("unsafe name: it starts with a drive letter. Pack the folder with relative names")
-    parts = tuple(unicodedata.normalize("NFC", name.removeprefix("./")).split("/"))
+    parts = tuple(kept.split("/"))
     if any(part in ("", ".", "..") for part in parts):
         raise ImageRejected("unsafe name: it holds an empty part, '.' or '..'. Rename the file or pack it again")
     return parts
@@ -77,17 +79,12 @@ def classes_of(names: Sequence[Parts]) -> tuple[list[str | None], list[str]]:
     return [parts[depth] if len(parts) > depth + 1 else None for parts in names], notes
 
 
-def twins(classes: Iterable[str]) -> list[str]:
-    """Return a note for each group of classes whose names differ only in capitals: one class by mistake, perhaps."""
+def twins(classes: Iterable[str]) -> list[list[str]]:
+    """Return the groups of classes whose names differ only in capitals or letter forms: perhaps one class."""
     groups = defaultdict(list)
     for name in sorted(classes):
         groups[unicodedata.normalize("NFKC", name).casefold()].append(name)
-    return [
-        f"The classes {' and '.join(repr(name) for name in group)} have nearly the same name and are kept apart. "
-        "If they are one class, merge their folders and import again."
-        for group in groups.values()
-        if len(group) > 1
-    ]
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def respelled(originals: Iterable[str]) -> list[str]:

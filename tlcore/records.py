@@ -3,15 +3,25 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-JobKind = Literal["import", "head", "fine_tune"]
+JobKind = Literal["import", "check", "head", "fine_tune"]
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
+Role = Literal["main", "holdout"]
+EditKind = Literal["add", "rename", "merge", "delete", "move", "exclude", "restore", "ignore", "group"]
 
 
 @dataclass(frozen=True)
 class Image:
     """An accepted image. `name` is where it came from (shown, never opened); `content` is the sha256 of the
     normalised copy; `width` and `height` are the original's, in pixels after EXIF rotation; `suffix` is the
-    copy's, ".png" or ".jpg"; `notes` says what was normalised ("turned upright", "first frame of 12")."""
+    copy's, ".png" or ".jpg"; `notes` says what was normalised ("turned upright", "first frame of 12").
+
+    `folder` holds its copy: it is named after the import that brought the image. "holdout" images are never trained
+    on, excluded ones take part in nothing. `original` is the sha256 of the original file; `taken_at` is from EXIF, in
+    seconds since 1970. `brightness` and `contrast` are the mean and standard deviation of its grey (0..255),
+    `sharpness` the variance of its Laplacian, `fingerprint` a difference hash of 256 bits in hex ("" where it is nearly
+    uniform). Images with the same `lookalike` (by fingerprint) or the same `similar` (by features) are near-duplicates;
+    "" stands for none.
+    """
 
     id: str
     label: str
@@ -21,6 +31,18 @@ class Image:
     width: int
     height: int
     notes: list[str] = field(default_factory=list)
+    folder: str = ""
+    role: Role = "main"
+    excluded: bool = False
+    imported_label: str = ""
+    original: str = ""
+    taken_at: float | None = None
+    brightness: float | None = None
+    contrast: float | None = None
+    sharpness: float | None = None
+    fingerprint: str = ""
+    lookalike: str = ""
+    similar: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,7 +55,12 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A finished import: accepted (the sum of `classes`) + set_aside + ignored = files found."""
+    """A data set as it stands: accepted + set aside + ignored + known = files found, over all its imports.
+
+    `classes` counts the images that can be trained on or validated with; `excluded` were taken out by the person,
+    `holdout` are kept for evaluation alone; `known` files were added again and were there already. `version` goes up
+    with every change.
+    """
 
     id: str
     name: str
@@ -43,10 +70,47 @@ class Dataset:
     set_aside: int
     ignored: int
     notes: list[str]
+    excluded: int = 0
+    holdout: int = 0
+    known: int = 0
+    version: int = 1
+
+    @property
+    def included(self) -> int:
+        return sum(self.classes.values())
 
     @property
     def accepted(self) -> int:
-        return sum(self.classes.values())
+        return self.included + self.excluded + self.holdout
+
+    @property
+    def found(self) -> int:
+        return self.accepted + self.set_aside + self.ignored + self.known
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change that a person made to a data set, or an addition; `detail` says of what, for the words that tell it."""
+
+    number: int
+    kind: EditKind
+    detail: dict[str, Any]
+    created_at: float
+    undone_at: float | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """What cross-validation on a backbone's features measured of one version of a data set.
+
+    `facts["naive"]` and `facts["grouped"]` hold `mean`, `low` and `high` accuracy in 0..1 (a 95% interval) of folds
+    made at random and of folds that keep groups of near-duplicates together.
+    """
+
+    backbone: str
+    version: int
+    created_at: float
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,42 @@
-"""The built-in sample: scikit-learn's real handwritten digits, written out as class folders."""
+"""The samples: scikit-learn's handwritten digits, written out as class folders, and flower photos to download."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+from tlcore.downloads import Download
+
 SIDE_PX = 64
 GREY_LEVELS = 16
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """A published set of photos, packed as a tar of class folders; `licence` is what to say of its use."""
+
+    title: str
+    photos: int
+    classes: int
+    licence: str
+    download: Download
+
+
+FLOWERS = PhotoSet(
+    title="Flower photos",
+    photos=3670,
+    classes=5,
+    licence="CC BY 2.0; the photographers are named in its LICENSE.txt",
+    # Size and sha256 are those that TensorFlow Datasets publishes for tf_flowers.
+    download=Download(
+        title="the flower photos",
+        url="https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz",
+        bytes=228_813_984,
+        hash="4c54ace7911aaffe13a365c34f650e71dd5bf1be0a58b464e5a7183e3e595d9c",
+        otherwise="use the sample digits, which come with Thaw, or photos of your own.",
+        elsewhere="choose another workspace with --workspace.",
+    ),
+)
 
 
 def write_digits(folder: Path) -> Path:

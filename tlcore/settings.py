@@ -9,11 +9,15 @@ from tlcore.errors import SettingsError
 
 Augmentation = Literal["none", "light", "light-unmirrored"]
 Output = Literal["softmax", "sigmoid"]
+Method = Literal["gradient", "svm"]
+ClassWeights = Literal["auto", "on", "off"]
 AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "light", "light-unmirrored")
 OUTPUTS: tuple[Output, ...] = ("softmax", "sigmoid")
+METHODS: tuple[Method, ...] = ("gradient", "svm")
+CLASS_WEIGHTS: tuple[ClassWeights, ...] = ("auto", "on", "off")
 
 
-class _Settings:
+class Settings:
     """JSON in and out, and range checks that name the setting, the value and the remedy."""
 
     def to_json(self) -> str:
@@ -38,11 +42,14 @@ class _Settings:
 
 
 @dataclass(frozen=True)
-class HeadSettings(_Settings):
+class HeadSettings(Settings):
     """Phase 1: the head trains on a frozen backbone.
 
     `image_size` is in pixels (the side of the square that the backbone sees); None lets Thaw choose it for the
     data set. Adam at 1e-3 and global average pooling follow Keras's guide "Transfer learning & fine-tuning".
+    `method` "svm" fits a linear support vector machine in place of gradient steps; `class_weights` "auto" weighs the
+    classes where the largest is more than `tlcore.balance.UNBALANCED` times the smallest; `later_share` (0 to 0.5) of
+    each class's dated photos, the newest, are kept for evaluation alone.
     """
 
     backbone: str = "efficientnet-lite0"
@@ -57,6 +64,9 @@ class HeadSettings(_Settings):
     validation_split: float = 0.2
     augmentation: Augmentation = "none"
     patience: int = 5
+    method: Method = "gradient"
+    class_weights: ClassWeights = "auto"
+    later_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
@@ -71,10 +81,18 @@ class HeadSettings(_Settings):
         self._require("validation_split", 0.05, 0.5)
         self._require_one_of("augmentation", AUGMENTATIONS)
         self._require("patience", 1, 1000)
+        self._require_one_of("method", METHODS)
+        self._require_one_of("class_weights", CLASS_WEIGHTS)
+        self._require("later_share", 0.0, 0.5)
+        if self.method == "svm" and (self.hidden_units or self.output == "sigmoid"):
+            raise SettingsError(
+                "Expected a support vector machine without a hidden layer and with the softmax output. Received: "
+                f"hidden_units={self.hidden_units}, output={self.output!r}."
+            )
 
 
 @dataclass(frozen=True)
-class FineTuneSettings(_Settings):
+class FineTuneSettings(Settings):
     """Phase 2: the top `layers` Keras layers of the backbone train too, at a far smaller rate.
 
     `layers` and `learning_rate` None let Thaw choose what suits the data set (`tlcore.advice.recommend_depth` and

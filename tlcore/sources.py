@@ -1,97 +1,84 @@
-"""Where images come from - a folder, a zip, an upload - turned into one list of files and what became of the others."""
+"""Where images come from - a folder, an archive, an upload, a table - turned into one list of what is found there."""
 
 import json
 import os
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tlcore import tables, tars, zips
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.names import Parts, check_name, is_junk, legible, respelled, storable
+from tlcore.found import Entry, Found
+from tlcore.labels import apply_table, read_rows, shown
+from tlcore.names import check_name, is_junk, legible, respelled, storable
 from tlcore.records import SetAside
-from tlcore.zips import Progress, unpack
+from tlcore.zips import Progress
 
-SourceKind = Literal["folder", "zip", "staged"]
+SourceKind = Literal["folder", "zip", "tar", "staged", "csv"]
 MAX_FILES = 200_000
 REPORT_EVERY = 1000
+UNPACKERS = {"zip": zips.unpack, "tar": tars.unpack}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where to import from: a folder, a zip, or an upload's staging folder; `origin` is how it is shown afterwards."""
+    """Where to import from; `origin` is how it is shown afterwards.
+
+    `path` is a folder, a zip or tar, an upload's staging folder, or a CSV of path and label. The absolute paths of a
+    CSV must lie under one of `roots`; None allows any.
+    """
 
     kind: SourceKind
     path: Path
     origin: str
+    roots: Sequence[Path] | None = None
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A file to decode: `name` is its checked relative path, as data; `path` is where its bytes are."""
-
-    name: Parts
-    path: Path
-    size: int
-
-
-@dataclass
-class Found:
-    """Every file of a source: to be decoded, set aside with a reason, or ignored (system files); and notes."""
-
-    entries: list[Entry] = field(default_factory=list)
-    set_aside: list[SetAside] = field(default_factory=list)
-    ignored: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        return len(self.entries) + len(self.set_aside) + self.ignored
+def kind_of(path: Path) -> SourceKind:
+    """Tell by its name how a path on this machine is to be read."""
+    name = path.name.lower()
+    if name.endswith(tars.SUFFIXES):
+        return "tar"
+    if name.endswith(tables.SUFFIX):
+        return "csv"
+    return "zip" if name.endswith(".zip") else "folder"
 
 
 def collect(source: Source, unpacked: Path, progress: Progress, check_stop: Callable[[], None]) -> Found:
-    """List the files of a source; a zip (or a folder or upload that holds just one) is unpacked into `unpacked`.
+    """List the files of a source; an archive (or the only one of a folder or upload) is unpacked into `unpacked`.
 
-    Nothing of the source is changed. Raises DatasetError where the source as a whole cannot be read.
+    A table of path and label at the top decides the classes. Nothing of the source is changed. Raises DatasetError
+    where the source as a whole cannot be read.
     """
+    kind = source.kind
+    if kind != "staged" and source.path.is_dir():
+        kind = "folder"
+    elif kind == "folder" and source.path.is_file():
+        kind = kind_of(source.path)
     collector = _Collector(progress, check_stop)
-    if source.kind == "folder":
-        if source.path.is_file() and source.path.suffix.lower() == ".zip":
-            return _collect_zip(source.path, unpacked, progress, check_stop)
+    if kind == "csv":
+        collector.read_table(source.path, source.roots)
+        return collector.finish()
+    if kind in UNPACKERS:
+        collector.unpack(kind, source.path, unpacked)
+    elif kind == "folder":
         collector.walk(source.path)
-    elif source.kind == "zip":
-        return _collect_zip(source.path, unpacked, progress, check_stop)
     else:
         collector.read_manifest(source.path)
-    if archive := _only_zip(collector.found):
-        return _collect_zip(archive, unpacked, progress, check_stop)
-    return collector.finish()
+    if kind not in UNPACKERS and (archive := _only_archive(collector.found)):
+        collector = _Collector(progress, check_stop)
+        collector.unpack(kind_of(Path(archive.name[-1])), archive.path, unpacked)
+    found = collector.finish()
+    apply_table(found)
+    return found
 
 
-def _only_zip(found: Found) -> Path | None:
-    if len(found.entries) == 1 and not found.set_aside and found.entries[0].name[-1].lower().endswith(".zip"):
-        return found.entries[0].path
+def _only_archive(found: Found) -> Entry | None:
+    if len(found.entries) == 1 and not found.set_aside and kind_of(Path(found.entries[0].name[-1])) in UNPACKERS:
+        return found.entries[0]
     return None
-
-
-def _collect_zip(archive: Path, unpacked: Path, progress: Progress, check_stop: Callable[[], None]) -> Found:
-    if not archive.is_file():
-        raise DatasetError(
-            f"Expected a zip of class folders. Received: {str(archive)!r}, which is no file. Check the path."
-        )
-    collector = _Collector(progress, check_stop)
-    try:
-        for file in unpack(archive, unpacked, progress, check_stop):
-            if file.path is None:
-                collector.reject(file.name, file.reason)
-            else:
-                collector.add(file.name, file.path, file.size)
-    except PermissionError as problem:
-        raise DatasetError(
-            f"Expected a zip that can be read. Received: {str(archive)!r}: {problem.strerror}."
-        ) from problem
-    return collector.finish()
 
 
 class _Collector:
@@ -103,8 +90,8 @@ class _Collector:
         self._check_stop = check_stop
         self._originals: set[str] = set()
 
-    def add(self, name: str, path: Path, size: int) -> None:
-        """Take one plain file, by the name it came with."""
+    def add(self, name: str, path: Path, size: int, label: str | None = None) -> None:
+        """Take one plain file, by the name it came with, and the class that a table gives it."""
         if is_junk(name):
             self.found.ignored += 1
             return
@@ -114,7 +101,7 @@ class _Collector:
             self.reject(name, str(problem))
             return
         self._originals.add(storable(name).rpartition("/")[0] + "/")
-        self.found.entries.append(Entry(parts, path, size))
+        self.found.entries.append(Entry(parts, path, size, label))
         self._count()
 
     def reject(self, name: str, reason: str) -> None:
@@ -144,12 +131,40 @@ class _Collector:
                     ) from problem
                 self.reject(prefix.rstrip("/"), f"this folder cannot be read: {problem.strerror}")
                 continue
+            if prefix and not items:
+                self.found.notes.append(f"The folder {storable(prefix.rstrip('/'))!r} is empty and makes no class.")
             for item in items:
                 name = prefix + legible(os.fsencode(item.name))
                 if item.is_dir(follow_symlinks=False):
                     waiting.append((Path(item.path), f"{name}/"))
                 else:
                     self._take(item, name)
+
+    def unpack(self, kind: SourceKind, archive: Path, folder: Path) -> None:
+        """Take the files of a zip or tar, which are unpacked into `folder`."""
+        if not archive.is_file():
+            raise DatasetError(
+                f"Expected a {kind} of class folders. Received: {str(archive)!r}, which is no file. Check the path."
+            )
+        try:
+            for file in UNPACKERS[kind](archive, folder, self._progress, self._check_stop):
+                if file.path is None:
+                    self.reject(file.name, file.reason)
+                else:
+                    self.add(file.name, file.path, file.size)
+        except PermissionError as problem:
+            raise DatasetError(
+                f"Expected a {kind} that can be read. Received: {str(archive)!r}: {problem.strerror}."
+            ) from problem
+
+    def read_table(self, table: Path, roots: Sequence[Path] | None) -> None:
+        """Take the files that a CSV of path and label lists; a row that gives none is set aside with its reason."""
+        for row, path in read_rows(table, roots, self._check_stop):
+            if path is None:
+                self.reject(shown(row, table.name), row.reason)
+            else:
+                name = row.path.removeprefix(Path(row.path).anchor)
+                self.add(name, path, path.stat().st_size, row.label)
 
     def read_manifest(self, staging: Path) -> None:
         """Take the files of an upload: `files/<n>` under the names that `manifest.jsonl` gives, one object a line."""

@@ -1,58 +1,63 @@
-"""The split of a data set into training and validation images, and the size at which a backbone should see them."""
+"""The split of a data set into the images that a model learns from and those that judge it."""
 
 import hashlib
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tlcore.errors import DatasetError
+from tlcore.groups import GroupRules, group_images
 from tlcore.records import Image
 
 MIN_CLASSES = 2
+MIN_GROUPS = 2
 MAX_CLASSES = 1000
 SMALL_IMAGE_SIZE = 96
 
 
 @dataclass(frozen=True)
 class Split:
-    """Training and validation images; `labels` are the class names, sorted: the order of the model's outputs."""
+    """Which images a model learns from and which judge it; `labels` are the class names, sorted: its outputs' order.
+
+    `validation` steers the training (early stopping); `later` (the newest by EXIF date) and `holdout` (dropped
+    separately) take no part in it.
+    """
 
     training: list[Image]
     validation: list[Image]
     labels: list[str]
+    later: list[Image] = field(default_factory=list)
+    holdout: list[Image] = field(default_factory=list)
+
+    @property
+    def extra(self) -> dict[str, list[Image]]:
+        """Return the evaluation sets besides validation that have images, by name."""
+        return {name: images for name, images in (("holdout", self.holdout), ("later", self.later)) if images}
 
 
-def split(images: Sequence[Image], validation_split: float, seed: int) -> Split:
-    """Hold out about `validation_split` (0..1) of each class, at least one image, and keep at least one for training.
+def split(
+    images: Sequence[Image],
+    validation_split: float,
+    seed: int,
+    rules: GroupRules | None = None,
+    later_share: float = 0.0,
+) -> Split:
+    """Hold out about `validation_split` (0..1) of each class, and the newest `later_share` of its dated photos.
 
-    The same images and seed give the same split. Images are ranked by a hash of seed and content: identical images
-    lie on one side, and adding images later leaves nearly all others where they were. An image that is in several
-    classes is always trained on, since either side would count one of its labels as wrong. Raises DatasetError,
-    with advice, where the data set cannot be trained on.
+    Every group of near-duplicates (`tlcore.groups`) lies on one side whole. The same images and seed give the same
+    split: groups are ranked by a hash of seed and content, so that adding images later leaves nearly all others where
+    they were. An image that is in several classes is always trained on, with its group, since either side would count
+    one of its labels as wrong. Raises DatasetError, with advice, where the data set cannot be trained on.
     """
-    contents: defaultdict[str, set[str]] = defaultdict(set)
-    classes: defaultdict[str, set[str]] = defaultdict(set)
-    for image in images:
-        contents[image.label].add(image.content)
-        classes[image.content].add(image.label)
-    _require_trainable(contents)
-    held_out: set[str] = set()
-    for label in sorted(contents):
-        own = [content for content in contents[label] if len(classes[content]) == 1]
-        if not own:
-            raise DatasetError(
-                f"Every image of class {label!r} is also in another class, so the two cannot be told apart. "
-                "Remove the copies from one of them."
-            )
-        count = round(len(contents[label]) * validation_split)
-        count = max(1, min(count, len(own), len(contents[label]) - 1))
-        held_out.update(sorted(own, key=lambda content: _rank(content, seed))[:count])
-    return Split(
-        training=[image for image in images if image.content not in held_out],
-        validation=[image for image in images if image.content in held_out],
-        labels=labels_of(images),
-    )
+    groups = _Groups(images, rules)
+    _require_trainable(groups.of_class)
+    later = _take_newest(groups, later_share) if later_share else set()
+    held_out = _hold_out(groups, later, validation_split, seed)
+    sides: dict[str, list[Image]] = {"training": [], "validation": [], "later": []}
+    for image, group in zip(images, groups.of_image, strict=True):
+        sides["later" if group in later else "validation" if group in held_out else "training"].append(image)
+    return Split(sides["training"], sides["validation"], labels_of(images), sides["later"])
 
 
 def recommend_image_size(images: Sequence[Image], input_size: int) -> int:
@@ -67,31 +72,130 @@ def recommend_image_size(images: Sequence[Image], input_size: int) -> int:
     return min(SMALL_IMAGE_SIZE, input_size) if median <= SMALL_IMAGE_SIZE else input_size
 
 
-def _rank(content: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}:{content}".encode()).digest()
+def labels_of(images: Iterable[Image]) -> list[str]:
+    """Return the class names of `images`, sorted: the order of the model's outputs."""
+    return sorted({image.label for image in images})
 
 
-def _require_trainable(contents: dict[str, set[str]]) -> None:
-    if len(contents) < MIN_CLASSES:
-        received = f"only {next(iter(contents))!r}" if contents else "none"
+class _Groups:
+    """The groups of a data set: which images and classes each holds, and which must be trained on."""
+
+    def __init__(self, images: Sequence[Image], rules: GroupRules | None) -> None:
+        self.of_image = group_images(images, rules)
+        self.members: defaultdict[int, list[Image]] = defaultdict(list)
+        self.of_class: defaultdict[str, set[int]] = defaultdict(set)
+        classes: defaultdict[str, set[str]] = defaultdict(set)
+        for image, group in zip(images, self.of_image, strict=True):
+            self.members[group].append(image)
+            self.of_class[image.label].add(group)
+            classes[image.content].add(image.label)
+        # Copies count once: ten of one photo say no more than one.
+        self.contents = {group: {(i.label, i.content) for i in members} for group, members in self.members.items()}
+        self.size = {label: sum(self.count(group, label) for group in own) for label, own in self.of_class.items()}
+        self.disputed = {
+            group
+            for group, members in self.members.items()
+            if any(len(classes[image.content]) > 1 for image in members)
+        }
+
+    def count(self, group: int, label: str) -> int:
+        """Count the distinct images of a class in a group."""
+        return sum(each == label for each, _ in self.contents[group])
+
+    def labels(self, group: int) -> set[str]:
+        return {label for label, _ in self.contents[group]}
+
+    def rank(self, group: int, seed: int) -> bytes:
+        content = min(content for _, content in self.contents[group])
+        return hashlib.sha256(f"{seed}:{content}".encode()).digest()
+
+    def newest(self, group: int) -> float | None:
+        """Return when the latest dated image of a group was taken, or None where none has a date."""
+        return max((image.taken_at for image in self.members[group] if image.taken_at is not None), default=None)
+
+
+def _hold_out(groups: _Groups, later: set[int], share: float, seed: int) -> set[int]:
+    """Choose the groups for validation, class by class, in the order of their ranks."""
+    chosen: set[int] = set()
+    held: Counter[str] = Counter()
+    left = {label: len(own - later) for label, own in groups.of_class.items()}
+
+    def take(group: int) -> None:
+        chosen.add(group)
+        for label in groups.labels(group):
+            held[label] += groups.count(group, label)
+            left[label] -= 1
+
+    def allowed(group: int) -> bool:
+        # At least one group of each class must be left to learn from.
+        return group not in chosen and all(left[label] > 1 for label in groups.labels(group))
+
+    for label in sorted(groups.of_class):
+        own = groups.of_class[label] - later - groups.disputed
+        target = max(1, round(sum(groups.count(group, label) for group in groups.of_class[label] - later) * share))
+        ranked = sorted(own, key=lambda group: groups.rank(group, seed))
+        for group in ranked:
+            # A large group may overshoot by no more than it would fall short without it.
+            if held[label] < target and held[label] + groups.count(group, label) / 2 <= target and allowed(group):
+                take(group)
+        if not held[label]:
+            smallest = min(filter(allowed, ranked), key=lambda group: groups.count(group, label), default=None)
+            if smallest is None:
+                raise _inseparable(groups, label)
+            take(smallest)
+    return chosen
+
+
+def _take_newest(groups: _Groups, share: float) -> set[int]:
+    """Choose the newest groups of each class, up to `share` of its dated images; at least two groups stay."""
+    chosen: set[int] = set()
+    left = {label: len(own) for label, own in groups.of_class.items()}
+    for label in sorted(groups.of_class):
+        own = groups.of_class[label] - groups.disputed
+        dated = [(when, group) for group in own if (when := groups.newest(group)) is not None]
+        target = sum(groups.count(group, label) for _, group in dated) * share
+        held = sum(groups.count(group, label) for group in chosen & own)
+        for _, group in sorted(dated, key=lambda each: (-each[0], groups.rank(each[1], 0))):
+            count = groups.count(group, label)
+            if group in chosen or held + count / 2 > target:
+                continue
+            if all(left[each] > MIN_GROUPS for each in groups.labels(group)):
+                chosen.add(group)
+                held += count
+                for each in groups.labels(group):
+                    left[each] -= 1
+    return chosen
+
+
+def _inseparable(groups: _Groups, label: str) -> DatasetError:
+    if groups.of_class[label] <= groups.disputed:
+        return DatasetError(
+            f"Every image of class {label!r} is also in another class, so the two cannot be told apart. "
+            "Remove the copies from one of them."
+        )
+    return DatasetError(
+        f"The images of class {label!r} cannot be divided: near-duplicates and grouped photos stay on one side. "
+        "Add photos of other scenes, or loosen the grouping."
+    )
+
+
+def _require_trainable(of_class: dict[str, set[int]]) -> None:
+    if len(of_class) < MIN_CLASSES:
+        received = f"only {next(iter(of_class))!r}" if of_class else "none"
         raise DatasetError(
             f"Expected at least {MIN_CLASSES} classes. Received: {received}. "
             "Add a second folder of images, one folder for each class."
         )
-    if len(contents) > MAX_CLASSES:
+    if len(of_class) > MAX_CLASSES:
         raise DatasetError(
-            f"Expected at most {MAX_CLASSES:,} classes. Received: {len(contents):,}. "
+            f"Expected at most {MAX_CLASSES:,} classes. Received: {len(of_class):,}. "
             "Check that each folder is a class and not a single image, or merge classes."
         )
-    lonely = sorted(label for label, distinct in contents.items() if len(distinct) < 2)
+    lonely = sorted(label for label, groups in of_class.items() if len(groups) < MIN_GROUPS)
     if lonely:
         named = ", ".join(repr(label) for label in lonely[:5]) + (", ..." if len(lonely) > 5 else "")
         count = f"Class {named} has" if len(lonely) == 1 else f"{len(lonely)} classes ({named}) have"
         raise DatasetError(
-            f"{count} 1 image, copies not counted; a split needs at least 2. Add images or remove the folder."
+            f"{count} 1 image, copies and near-duplicates not counted; a split needs at least 2. "
+            "Add images or remove the class."
         )
-
-
-def labels_of(images: Iterable[Image]) -> list[str]:
-    """Return the class names of `images`, sorted: the order of the model's outputs."""
-    return sorted({image.label for image in images})

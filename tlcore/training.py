@@ -9,14 +9,18 @@ import numpy as np
 
 from tlcore import model as models
 from tlcore.advice import better_phase, kept_epoch
+from tlcore.balance import weigh_classes
 from tlcore.epochs import EpochKeeper
 from tlcore.errors import RunError
+from tlcore.evaluation import VALIDATION, predictions_file
 from tlcore.feeds import Feed, prepare_feed
+from tlcore.groups import group_images
 from tlcore.lineage import record_materials, record_times
 from tlcore.materials import Materials, gather
 from tlcore.reporter import Reporter, Stopped
 from tlcore.settings import FineTuneSettings
 from tlcore.snapshots import load_arrays, name_variables, read_variables, save_arrays, trainable, write_variables
+from tlcore.svm import fit_svm
 
 Setting = TypeVar("Setting")
 
@@ -48,10 +52,12 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     compile_model(model, settings.output, settings.learning_rate)
     named = name_variables(materials.backbone, head)
-    keeper = EpochKeeper(
-        reporter, run_id, 1, 1, settings.epochs, settings.patience, folder / "snapshot-1.npz", trainable(named)
-    )
-    seconds, stopped = fit(model, keeper, feed)
+    epochs = 1 if settings.method == "svm" else settings.epochs
+    keeper = EpochKeeper(reporter, run_id, 1, 1, epochs, settings.patience, folder / "snapshot-1.npz", trainable(named))
+    if settings.method == "svm":
+        seconds, stopped = fit_at_once(model, head, keeper, feed, materials), False
+    else:
+        seconds, stopped = fit(model, keeper, feed, materials)
 
     # 4. The result: the best head, and what it says of the validation photos.
     keeper.restore_best()
@@ -101,7 +107,7 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
         folder / "snapshot-2.npz",
         trainable(named),
     )
-    seconds, stopped = fit(model, keeper, feed)
+    seconds, stopped = fit(model, keeper, feed, materials)
 
     # 4. The result: the better of the two phases' models.
     keeper.restore_best()
@@ -124,7 +130,7 @@ def compile_model(model: keras.Model, output: str, learning_rate: float) -> None
     model.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"], jit_compile=False)
 
 
-def fit(model: keras.Model, keeper: EpochKeeper, feed: Feed) -> tuple[float, bool]:
+def fit(model: keras.Model, keeper: EpochKeeper, feed: Feed, materials: Materials) -> tuple[float, bool]:
     """Train until the keeper says it is over; return the seconds spent and whether the person stopped it.
 
     A stop before the first finished epoch leaves nothing to keep, so Stopped is raised on.
@@ -140,6 +146,7 @@ def fit(model: keras.Model, keeper: EpochKeeper, feed: Feed) -> tuple[float, boo
                 initial_epoch=keeper.standing.epoch,
                 epochs=keeper.last_epoch,
                 callbacks=[keeper],
+                class_weight=_number_weights(materials),
                 shuffle=False,
                 verbose=0,
             )
@@ -150,6 +157,25 @@ def fit(model: keras.Model, keeper: EpochKeeper, feed: Feed) -> tuple[float, boo
     return time.perf_counter() - started, stopped
 
 
+def fit_at_once(model: keras.Model, head: keras.Model, keeper: EpochKeeper, feed: Feed, materials: Materials) -> float:
+    """Fit the head as a linear support vector machine, a step that counts as the only epoch; return the seconds."""
+    keeper.restore(model)
+    started = time.perf_counter()
+    if not keeper.over:
+        keeper.set_model(model)
+        keeper.on_epoch_begin(0)
+        features, classes = feed.training.plain()
+        groups = np.array(group_images(materials.split.training, materials.rules))
+        weights = _number_weights(materials)
+        fitted = fit_svm(features[0], classes, groups, weights, materials.settings.seed, keeper.check_stop)
+        head.set_weights([fitted.kernel, fitted.bias])
+        training, validation = (
+            model.evaluate(batches, verbose=0, return_dict=True) for batches in (feed.training, feed.validation)
+        )
+        keeper.on_epoch_end(0, training | {f"val_{name}": value for name, value in validation.items()})
+    return time.perf_counter() - started
+
+
 def probabilities(model: keras.Model, inputs: Any, output: str) -> np.ndarray:
     """Run `model` and return float32 (n, classes) whatever its output; a sigmoid's p becomes (1 - p, p)."""
     predicted = np.asarray(model.predict(inputs, verbose=0), dtype=np.float32)
@@ -157,14 +183,22 @@ def probabilities(model: keras.Model, inputs: Any, output: str) -> np.ndarray:
 
 
 def save_predictions(reporter: Reporter, materials: Materials, model: keras.Model, feed: Feed, phase: int) -> None:
-    """Keep what the model says of each validation photo, for the Mistakes page to read without TensorFlow."""
-    save_arrays(
-        reporter.store.workspace.run(materials.run.id) / f"predictions-{phase}.npz",
-        {
-            "image_ids": np.array([image.id for image in materials.split.validation]),
-            "probabilities": probabilities(model, feed.validation, materials.settings.output),
-        },
-    )
+    """Keep what the model says of each photo that judges it, for pages to read without TensorFlow."""
+    parts = materials.split
+    folder = reporter.store.workspace.run(materials.run.id)
+    judged = {VALIDATION: (parts.validation, feed.validation)}
+    judged |= {name: (parts.extra[name], batches) for name, batches in feed.extra.items()}
+    for name, (images, batches) in judged.items():
+        predicted = probabilities(model, batches, materials.settings.output)
+        ids = np.array([image.id for image in images])
+        save_arrays(folder / predictions_file(phase, name), {"image_ids": ids, "probabilities": predicted})
+
+
+def _number_weights(materials: Materials) -> dict[int, float] | None:
+    weights = weigh_classes(materials.settings, materials.split)
+    if weights is None:
+        return None
+    return {number: weights[label] for number, label in enumerate(materials.split.labels)}
 
 
 def _required(value: Setting | None) -> Setting:

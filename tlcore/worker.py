@@ -2,16 +2,11 @@
 
 import argparse
 import os
-import time
-
-from filelock import FileLock, Timeout
 
 from tlcore.errors import RunError
-from tlcore.reporter import Progress, Reporter, reporting
+from tlcore.reporter import Progress, reporting
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
-
-LOOK_AGAIN_S = 0.5
 
 
 def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
@@ -23,30 +18,15 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
     if job is None or job.status != "starting":
         raise RunError(f"Expected a run whose job waits to start. Received: {run_id!r}. Start or resume it first.")
     with reporting(store, job.id, echo) as reporter:
-        device = _wait_for_device(reporter)
-        try:
-            reporter.progress("starting TensorFlow", 0, 0)
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-            from tlcore.devices import configure_device
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        from tlcore.devices import configure_device, hold_device
 
+        with hold_device(reporter):
+            reporter.progress("starting TensorFlow", 0, 0)
             store.add_facts(run_id, {"device": configure_device()})
             from tlcore.training import fine_tune, train_head
 
             {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
-        finally:
-            device.release()
-
-
-def _wait_for_device(reporter: Reporter) -> FileLock:
-    lock = FileLock(reporter.store.workspace.device_lock)
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            return lock
-        except Timeout:
-            reporter.check_stop()
-            reporter.progress("waiting for another run to end", 0, 0)
-            time.sleep(LOOK_AGAIN_S)
 
 
 def main() -> None:

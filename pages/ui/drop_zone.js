@@ -12,7 +12,7 @@ export default function (component) {
     zone = new Zone(component.parentElement);
     zones.set(component.parentElement, zone);
   }
-  zone.data = component.data;
+  zone.dress(component.data);
   zone.finished = (job) => component.setTriggerValue("uploaded", job);
   zone.abandoned = (url) => component.setTriggerValue("abandoned", url);
   return () => zone.leave();
@@ -44,6 +44,11 @@ class Zone {
     this.chooser(".browse", ".folder-input");
     this.chooser(".zip", ".zip-input");
     this.find(".cancel").onclick = () => this.upload?.cancel();
+  }
+
+  dress(data) {
+    this.data = data;
+    this.find("#drop-title").textContent = data.title;
   }
 
   chooser(button, input) {

@@ -20,8 +20,11 @@ _component = st.components.v2.component(
 )
 
 
-def drop_zone(workspace: Workspace) -> str | None:
-    """Draw the drop zone; return the id of the import job that an upload has just started, else None."""
+def drop_zone(workspace: Workspace, target: dict[str, str], title: str) -> str | None:
+    """Draw the drop zone; return the id of the import job that an upload has just started, else None.
+
+    `target` goes into the request for the import; it is taken as it stands when the photos are dropped.
+    """
     ticket: upload.Ticket | None = st.session_state.get(KEY)
     if ticket is None or not upload.is_open(workspace, ticket.upload_id):
         ticket = st.session_state[KEY] = upload.open_upload(workspace)
@@ -30,9 +33,11 @@ def drop_zone(workspace: Workspace) -> str | None:
         data={
             "url": f"/thaw/upload/{ticket.upload_id}",
             "token": ticket.token,
+            "target": target,
+            "title": title,
             "max_files": items.MAX_FILES,
             "max_image_bytes": items.MAX_IMAGE_BYTES,
-            "max_zip_bytes": items.MAX_ZIP_BYTES,
+            "max_archive_bytes": items.MAX_ARCHIVE_BYTES,
         },
         on_uploaded_change=lambda: None,
         on_abandoned_change=lambda: None,

@@ -1,5 +1,7 @@
 // Entries: what a drop holds, walked to its files, each with its path below what was dropped.
 
+const ARCHIVE = /\.(zip|tar|tar\.gz|tgz)$/i;
+
 async function walk(entries, found) {
   for (const entry of entries) {
     const path = entry.fullPath.replace(/^\//, "");
@@ -25,6 +27,6 @@ async function children(folder) {
 }
 
 function nameOf(tops) {
-  if (tops.length === 1) return tops[0].replace(/\.zip$/i, "");
+  if (tops.length === 1) return tops[0].replace(ARCHIVE, "");
   return `${tops.slice(0, 3).join(", ")}${tops.length > 3 ? "…" : ""}`;
 }

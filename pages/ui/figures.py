@@ -1,4 +1,4 @@
-"""Draws the figures: classes, the learning curve, the blocks of a backbone, the confusion matrix."""
+"""Draws the figures: classes, learning curve, claims of accuracy, blocks of a backbone, confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -107,6 +107,44 @@ def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
     figure.update_xaxes(autorangeoptions={"include": [0.5, LEAST_EPOCHS + 0.5]})
     figure.update_layout(hovermode="x unified", legend={"orientation": "h", "y": 1.1, "x": 0}, uirevision="curve")
     return _plain(figure, height=460, top=48)
+
+
+def claims(naive: Mapping[str, float], grouped: Mapping[str, float]) -> go.Figure:
+    """Draw what a random split claims and what holds: `mean` with `low` and `high` of each, accuracies in 0..1."""
+    figure = go.Figure()
+    rows = (("random split", naive, TRAINING), ("kept together", grouped, VALIDATION))
+    for place, (name, estimate, colour) in enumerate(rows):
+        mean, low, high = (estimate[each] for each in ("mean", "low", "high"))
+        figure.add_trace(
+            go.Scatter(
+                x=[mean],
+                y=[place],
+                mode="markers+text",
+                marker={"color": colour, "size": 13},
+                error_x={
+                    "array": [high - mean],
+                    "arrayminus": [mean - low],
+                    "color": colour,
+                    "thickness": 3,
+                    "width": 7,
+                },
+                text=[f"{mean:.1%}"],
+                textposition="top center",
+                hovertext=[f"{name}: {mean:.1%}, 95% interval {low:.1%} to {high:.1%}"],
+                hoverinfo="text",
+            )
+        )
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=[name for name, _, _ in rows],
+        range=[len(rows) - 0.5, -0.7],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+    )
+    figure.update_xaxes(title_text="accuracy, with its 95% interval", tickformat=".0%", fixedrange=True, zeroline=False)
+    figure.update_layout(showlegend=False)
+    return _plain(figure, height=190)
 
 
 def blocks(layers: Sequence[Mapping[str, Any]], top: int) -> go.Figure:

@@ -8,7 +8,8 @@ from tlcore.images import MAX_FILE_BYTES
 
 MAX_FILES = 200_000
 MAX_IMAGE_BYTES = MAX_FILE_BYTES
-MAX_ZIP_BYTES = 2 * 1024**3
+MAX_ARCHIVE_BYTES = 2 * 1024**3
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 MAX_NAME_CHARACTERS = 4096
 MAX_REASON_CHARACTERS = 300
 
@@ -49,7 +50,7 @@ def _checked(item: Any) -> dict[str, Any]:
     size = item.get("size")
     if not _is_count(size):
         raise UploadRefused(400, "Expected every file to have a size in bytes. Received one without.")
-    limit = MAX_ZIP_BYTES if path.lower().endswith(".zip") else MAX_IMAGE_BYTES
+    limit = MAX_ARCHIVE_BYTES if path.lower().endswith(ARCHIVE_ENDINGS) else MAX_IMAGE_BYTES
     if size > limit:
         raise UploadRefused(413, f"Expected files of at most {limit / 1e6:,.0f} MB. Received: {size / 1e6:,.0f} MB.")
     return {"number": number, "path": path, "size": size}

@@ -14,6 +14,9 @@ from tlcore.store import Store
 POLL_S = 1.0
 IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
 TRAINING_STOPPED = "Everything up to the last finished epoch is kept."
+CHECK_STOPPED = "What had been computed is kept for the next time."
+STOPPED = {"import": IMPORT_STOPPED, "check": CHECK_STOPPED}
+UNITS = (" (bytes)", " (rounds)")
 EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
@@ -33,7 +36,9 @@ def follow(store: Store, job: Job, draw: Callable[[Job], None]) -> None:
 
 def progress(job: Job, noun: str) -> None:
     """Draw the stage of an active job with its counts; `noun` is what it counts ("images")."""
-    stage = (job.stage[:1].upper() + job.stage[1:]).removesuffix(" (bytes)")
+    stage = job.stage[:1].upper() + job.stage[1:]
+    for unit in UNITS:
+        stage = stage.removesuffix(unit)
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     st.progress(share, text=sentence(" · ".join([stage, *_counts(job, noun)])))
     if job.stop_requested:
@@ -51,7 +56,7 @@ def ending(job: Job) -> None:
     if job.status == "failed":
         st.error(sentence(job.error or "The process ended without saying why."), icon=":material/error:")
     elif job.status == "stopped":
-        kept = IMPORT_STOPPED if job.kind == "import" else TRAINING_STOPPED
+        kept = STOPPED.get(job.kind, TRAINING_STOPPED)
         st.info(f"Stopped, as you asked. {kept}", icon=":material/stop_circle:")
 
 
@@ -99,7 +104,9 @@ def _counts(job: Job, noun: str) -> list[str]:
 
 
 def _unit(stage: str, noun: str) -> tuple[float, str]:
-    """Return what a stage counts: epochs while training, megabytes while downloading, else `noun`."""
+    """Return what a stage counts: epochs while training, rounds of a check, megabytes of a download, else `noun`."""
     if stage.startswith("training"):
         return 1, "epochs"
+    if "(rounds)" in stage:
+        return 1, "rounds"
     return (1e6, "MB") if "(bytes)" in stage else (1, noun)

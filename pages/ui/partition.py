@@ -1,22 +1,54 @@
-"""The division of a data set into training and validation images: how it is chosen, and what comes to each side."""
+"""The division of a data set into images to learn from and images that judge: how it is chosen, and what goes where."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import amounts, selection
-from pages.ui.names import sentence, visible
+from pages.ui import amounts, contents, selection
+from pages.ui.leakage import interval
+from pages.ui.names import emphasised, sentence, visible
 from tlcore.errors import DatasetError
-from tlcore.records import Dataset
-from tlcore.splits import recommend_image_size, split
+from tlcore.records import Check, Dataset
+from tlcore.run_split import choose_split
+from tlcore.settings import HeadSettings
+from tlcore.splits import recommend_image_size
 from tlcore.store import Store
 from tlcore.workspace import Workspace
 
+FEW_VALIDATION = 30
+CLASSES_IN_WORDS = 5
+
+State = tuple[Path, str, int, tuple[str, ...]]
+"""Workspace, data set, version, and what has been compared by features: what an answer about a data set depends on."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """How many images of a class go to each side of the split."""
+
+    training: int
+    validation: int
+    later: int
+
 
 def choose(store: Store, dataset: Dataset) -> None:
-    """Draw the validation share and the seed, and how many images of each class go to each side."""
-    st.subheader("Training and validation", anchor=False)
+    """Draw the choice of the split, how many images go to each side, and how far the validation can be trusted."""
+    st.subheader("Training, validation and beyond", anchor=False)
+    ask_shares(store, dataset)
+    try:
+        sides = count_sides(store, dataset)
+    except DatasetError as problem:
+        st.warning(sentence(str(problem)), icon=":material/warning:")
+    else:
+        draw_sides(store, dataset, sides)
+    draw_holdout(dataset)
+
+
+def ask_shares(store: Store, dataset: Dataset) -> None:
+    """Draw the choices: the validation share, the seed, and where photos have dates the share of the newest."""
     left, right = st.columns([3, 1])
     share = left.slider(
         "Validation share",
@@ -31,21 +63,76 @@ def choose(store: Store, dataset: Dataset) -> None:
     )
     selection.choose("validation", f"{share:g}")
     selection.choose("seed", str(seed))
-    try:
-        sides = count_sides(store, dataset)
-    except DatasetError as problem:
-        st.warning(sentence(str(problem)), icon=":material/warning:")
+    dated = count_dated(store, dataset)
+    if not dated:
         return
-    training, held_out = (sum(side[part] for side in sides.values()) for part in (0, 1))
-    st.markdown(
-        f"**{amounts.count(training, 'image')}** to learn from, **{held_out:,}** held out for validation, the same "
-        "share of every class."
+    later = st.slider(
+        "Newest photos, kept for later",
+        *selection.LATER_SHARES,
+        selection.later_share(),
+        0.05,
+        format="percent",
+        help="Kept out of training and validation: they show whether the model holds up as time goes on.",
     )
+    selection.choose("later", f"{later:g}")
+    st.caption(f"{dated:,} of {amounts.count(dataset.included, 'image')} say when they were taken.")
+
+
+def draw_sides(store: Store, dataset: Dataset, sides: Mapping[str, Sides]) -> None:
+    """Say how many images go where, of each class too, and warn where they are too few to judge by."""
+    training, validation, later = (
+        sum(getattr(each, side) for each in sides.values()) for side in ("training", "validation", "later")
+    )
+    newest = f" The newest **{later:,}** judge the finished model alone." if later else ""
+    st.markdown(
+        f"**{amounts.count(training, 'image')}** to learn from, **{validation:,}** held out for validation, about the "
+        f"same share of every class.{newest}"
+    )
+    check = store.latest_check(dataset.id)
+    draw_trust(sides, check if check and check.version == dataset.version else None)
     rows = [
-        {"class": visible(label), "training": taught, "validation": tested} for label, (taught, tested) in sides.items()
+        {"class": visible(label), "training": each.training, "validation": each.validation}
+        | ({"later": each.later} if later else {})
+        for label, each in sides.items()
     ]
     with st.expander("Images of each class", icon=":material/table_rows:"):
-        st.dataframe(rows, hide_index=True, alt="Training and validation images of each class")
+        st.dataframe(rows, hide_index=True, alt="Images of each class on each side of the split")
+
+
+def draw_trust(sides: Mapping[str, Sides], check: Check | None) -> None:
+    """Advise cross-validation where a class has too few validation images, with its figure once there is one."""
+    few = {label: each.validation for label, each in sides.items() if each.validation < FEW_VALIDATION}
+    if not few:
+        return
+    fewest = min(few.values())
+    named = ", ".join(f"{emphasised(label)} ({number})" for label, number in list(few.items())[:CLASSES_IN_WORDS])
+    more = ", …" if len(few) > CLASSES_IN_WORDS else ""
+    which = f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_VALIDATION} validation images"
+    advice = (
+        f"Cross-validation, in which every image is judged once, says **{interval(check.facts['grouped'])}**: trust "
+        "that more."
+        if check
+        else "Trust cross-validation more, where every image is judged once: measure it under Near-duplicates, above."
+    )
+    st.info(
+        f"{which}: {named}{more}. A single photo can move the accuracy of its class by "
+        f"{100 / max(fewest, 1):.0f} points. {advice}",
+        icon=":material/straighten:",
+    )
+
+
+def draw_holdout(dataset: Dataset) -> None:
+    """Say how many images the holdout has, and how to add to it."""
+    if dataset.holdout:
+        st.markdown(
+            f"**{amounts.count(dataset.holdout, 'holdout photo')}**: never trained on, they tell how the model does on "
+            "photos from other days and other cameras."
+        )
+    else:
+        st.caption(
+            "No holdout yet. Photos from other days or another camera are the hardest and most honest test: choose "
+            "holdout above the drop zone, then drop them in folders of the same class names."
+        )
 
 
 def refusal(store: Store, dataset: Dataset) -> str | None:
@@ -57,24 +144,46 @@ def refusal(store: Store, dataset: Dataset) -> str | None:
     return None
 
 
-def count_sides(store: Store, dataset: Dataset) -> dict[str, tuple[int, int]]:
-    """Return training and validation images of each class under the choices; raise DatasetError with advice."""
-    return _count(store.workspace.root, dataset.id, selection.validation_share(), selection.seed())
+def count_sides(store: Store, dataset: Dataset) -> dict[str, Sides]:
+    """Return how many images of each class go where under the choices; raise DatasetError with advice."""
+    settings = HeadSettings(
+        validation_split=selection.validation_share(), seed=selection.seed(), later_share=selection.later_share()
+    )
+    return _count(*_state(store, dataset), settings.to_json())
 
 
 def image_size(store: Store, dataset: Dataset, input_size: int) -> int:
     """Return the image size in pixels that suits a data set and a backbone of native `input_size`."""
-    return _image_size(store.workspace.root, dataset.id, input_size)
+    return _image_size(*_state(store, dataset), input_size)
 
 
-# A data set never changes once it is there, and a large one takes seconds to read: one answer for each question.
+def count_dated(store: Store, dataset: Dataset) -> int:
+    """Return how many images say when they were taken."""
+    return _count_dated(*_state(store, dataset))
+
+
+def _state(store: Store, dataset: Dataset) -> State:
+    return store.workspace.root, dataset.id, dataset.version, contents.compared(store, dataset)
+
+
+# One answer for each question about each state of a data set, since a large one takes long to go through.
 @st.cache_data(show_spinner=False, max_entries=100)
-def _count(root: Path, dataset_id: str, share: float, seed: int) -> dict[str, tuple[int, int]]:
-    parts = split(Store(Workspace(root)).images(dataset_id), share, seed)
-    training, validation = (Counter(image.label for image in side) for side in (parts.training, parts.validation))
-    return {label: (training[label], validation[label]) for label in parts.labels}
+def _count(
+    root: Path, dataset_id: str, version: int, compared: tuple[str, ...], settings_json: str
+) -> dict[str, Sides]:
+    images = contents.read(root, dataset_id, version, compared)
+    parts = choose_split(Store(Workspace(root)), dataset_id, HeadSettings.from_json(settings_json), images)
+    training, validation, later = (
+        Counter(image.label for image in side) for side in (parts.training, parts.validation, parts.later)
+    )
+    return {label: Sides(training[label], validation[label], later[label]) for label in parts.labels}
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def _image_size(root: Path, dataset_id: str, input_size: int) -> int:
-    return recommend_image_size(Store(Workspace(root)).images(dataset_id), input_size)
+def _image_size(root: Path, dataset_id: str, version: int, compared: tuple[str, ...], input_size: int) -> int:
+    return recommend_image_size(contents.read(root, dataset_id, version, compared), input_size)
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def _count_dated(root: Path, dataset_id: str, version: int, compared: tuple[str, ...]) -> int:
+    return sum(image.taken_at is not None for image in contents.read(root, dataset_id, version, compared))

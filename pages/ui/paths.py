@@ -3,18 +3,22 @@
 from pathlib import Path
 
 from tlcore.errors import DatasetError
+from tlcore.roots import allowed_roots, require_allowed
 
 QUOTES = "\"'"
 
 
 def read_path(text: str) -> Path:
-    """Return the absolute path that `text` names; raise DatasetError for none or for one that is not absolute.
+    """Return the absolute path that `text` names; raise DatasetError for none, or for one that may not be read here.
 
     Spaces around it and the quotes of Windows' "Copy as path" are left out, and `~` is the home folder.
+    It must lie, its links followed, under a folder that `tlcore.roots` allows.
     """
     bare = text.strip().strip(QUOTES).strip()
     if not bare:
-        raise DatasetError("Expected the path of a folder or a .zip. Received: nothing. Type or paste it above.")
+        raise DatasetError(
+            "Expected the path of a folder, a .zip, a .tar or a .csv. Received: nothing. Type or paste it above."
+        )
     try:
         path = Path(bare).expanduser()
     except RuntimeError:
@@ -24,4 +28,5 @@ def read_path(text: str) -> Path:
             f"Expected a whole path, from the root of the disk on. Received: {bare!r}. Write it out, such as "
             f"{str(Path.home() / 'photos')!r}."
         )
+    require_allowed(path, allowed_roots())
     return path

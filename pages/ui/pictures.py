@@ -28,35 +28,34 @@ STYLE = """<style>
 class Card:
     """A validation image and what the model said of it; confidences in 0..1."""
 
-    image_id: str
-    name: str
+    image: Image
     true: str
     predicted: str
     confidence: float
     true_confidence: float
 
 
-def strip(dataset_id: str, images: Iterable[Image]) -> None:
+def strip(images: Iterable[Image]) -> None:
     """Draw thumbnails in one row that scrolls sideways."""
     pictures = "".join(
-        f'<img loading="lazy" src="{picture_url("thumbnail", dataset_id, image.id)}" '
+        f'<img loading="lazy" src="{picture_url("thumbnail", image)}" '
         f'alt="{in_html(image.name)}" title="{in_html(image.name)}">'
         for image in images
     )
     st.html(f'{STYLE}<div class="thaw-strip">{pictures}</div>')
 
 
-def cards(dataset_id: str, shown: Sequence[Card]) -> None:
+def cards(shown: Sequence[Card]) -> None:
     """Draw one card for each image: the picture, its true class, the predicted one, and both confidences."""
-    st.html(f'{STYLE}<div class="thaw-cards">{"".join(_card(dataset_id, card) for card in shown)}</div>')
+    st.html(f'{STYLE}<div class="thaw-cards">{"".join(_card(card) for card in shown)}</div>')
 
 
-def _card(dataset_id: str, card: Card) -> str:
+def _card(card: Card) -> str:
     rows = (("true", card.true, card.true_confidence), ("predicted", card.predicted, card.confidence))
     facts = "".join(
         f'<dt>{word}</dt><dd>{in_html(name)}</dd><dd class="share">{share:.0%}</dd>' for word, name, share in rows
     )
     return (
-        f'<figure class="thaw-card"><img loading="lazy" src="{picture_url("image", dataset_id, card.image_id)}" '
-        f'alt="{in_html(card.name)}"><dl>{facts}</dl><figcaption>{in_html(card.name)}</figcaption></figure>'
+        f'<figure class="thaw-card"><img loading="lazy" src="{picture_url("image", card.image)}" '
+        f'alt="{in_html(card.image.name)}"><dl>{facts}</dl><figcaption>{in_html(card.image.name)}</figcaption></figure>'
     )

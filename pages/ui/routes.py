@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +15,8 @@ from pages.ui import upload
 from pages.ui.figure import LIBRARY
 from pages.ui.items import UploadRefused
 from tlcore import jobs
+from tlcore.errors import DatasetError
+from tlcore.records import Image, Role
 from tlcore.store import Store
 from tlcore.workspace import Workspace, open_workspace
 
@@ -21,6 +24,7 @@ TOKEN_HEADER = "x-thaw-token"
 GENERATED_ID = re.compile(r"[a-z]+-[0-9a-f]{12}")
 FINISH_BYTES = 64 * 1024
 NAME_CHARACTERS = 200
+NAMELESS = "dropped photos"
 DAY_S = 24 * 3600
 
 
@@ -50,17 +54,19 @@ async def finish_upload(request: Request) -> JSONResponse:
     job_id = upload.recorded_import(upload_id, token)
     if job_id is None:
         folder = _authorised(request)
-        name = await _name(request)
+        wanted = _wanted(await _body(request))
+        store = Store(_workspace())
+        await run_in_threadpool(_require_dataset, store, wanted.get("dataset"))
         upload.close(folder)
-        wanted = {"kind": "staged", "path": str(folder), "name": name}
-        job_id = await run_in_threadpool(jobs.start_import, Store(_workspace()), wanted)
+        asked = {"kind": "staged", "path": str(folder)} | wanted
+        job_id = await run_in_threadpool(jobs.start_import, store, asked)
         upload.record_import(upload_id, token, job_id)
     return JSONResponse({"job": job_id})
 
 
 async def send_picture(request: Request) -> Response:
     """Send the thumbnail or the normalised copy of one image; the ids are Thaw's own, so no name becomes a path."""
-    ids = request.path_params["dataset_id"], request.path_params["image_id"]
+    ids = request.path_params["folder"], request.path_params["image_id"]
     if all(GENERATED_ID.fullmatch(each) for each in ids):
         workspace = _workspace()
         candidates = {
@@ -84,9 +90,9 @@ async def refuse(request: Request, problem: UploadRefused) -> JSONResponse:
     return JSONResponse({"error": str(problem)}, status_code=problem.status)
 
 
-def picture_url(kind: str, dataset_id: str, image_id: str) -> str:
-    """Return the address of a "thumbnail" or an "image", relative to the server."""
-    return f"/thaw/{kind}/{dataset_id}/{image_id}"
+def picture_url(kind: str, image: Image) -> str:
+    """Return the address of an image's "thumbnail" or copy ("image"), relative to the server."""
+    return f"/thaw/{kind}/{image.folder}/{image.id}"
 
 
 def _authorised(request: Request) -> Path:
@@ -101,17 +107,40 @@ def _token(request: Request) -> str:
     return request.headers.get(TOKEN_HEADER, "")
 
 
-async def _name(request: Request) -> str:
+async def _body(request: Request) -> dict[str, Any]:
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > FINISH_BYTES:
             raise UploadRefused(413, "Expected a short name for the data set. Received a longer text.")
     try:
-        name = json.loads(body).get("name")
-    except (ValueError, AttributeError):
-        raise UploadRefused(400, 'Expected {"name": "..."} as JSON. Received something else.') from None
-    return name[:NAME_CHARACTERS] if isinstance(name, str) and name.strip() else "dropped photos"
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise UploadRefused(400, 'Expected {"name": "..."} as JSON. Received something else.')
+    return asked
+
+
+def _wanted(asked: dict[str, Any]) -> dict[str, str]:
+    """Return what a finished upload asks of the import: a name, and for an addition the data set and the role."""
+    name = asked.get("name")
+    wanted = {"name": name[:NAME_CHARACTERS] if isinstance(name, str) and name.strip() else NAMELESS}
+    if "dataset" not in asked and "role" not in asked:
+        return wanted
+    dataset_id, role = asked.get("dataset"), asked.get("role")
+    if not isinstance(dataset_id, str) or not GENERATED_ID.fullmatch(dataset_id) or role not in get_args(Role):
+        raise UploadRefused(400, "Expected a data set and a role in it. Received something else. Reload the page.")
+    return wanted | {"dataset": dataset_id, "role": str(role)}
+
+
+def _require_dataset(store: Store, dataset_id: str | None) -> None:
+    if dataset_id is None:
+        return
+    try:
+        store.dataset(dataset_id)
+    except DatasetError as problem:
+        raise UploadRefused(404, str(problem)) from problem
 
 
 def _workspace() -> Workspace:
@@ -122,5 +151,5 @@ ROUTES = [
     Route("/thaw/upload/{upload_id}", receive_files, methods=["POST"]),
     Route("/thaw/upload/{upload_id}/finish", finish_upload, methods=["POST"]),
     Route("/thaw/plotly.js", send_plotly, methods=["GET"]),
-    Route("/thaw/{kind}/{dataset_id}/{image_id}", send_picture, methods=["GET"]),
+    Route("/thaw/{kind}/{folder}/{image_id}", send_picture, methods=["GET"]),
 ]

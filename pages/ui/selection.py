@@ -10,8 +10,9 @@ from tlcore.settings import HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
-KEYS = ("dataset", "backbone", "run", "import", "validation", "seed")
+KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later")
 SHARES = (0.05, 0.5)
+LATER_SHARES = (0.0, 0.5)
 LARGEST_SEED = 2**31 - 1
 
 
@@ -48,6 +49,11 @@ def choose(key: str, value: str | None) -> None:
 def validation_share() -> float:
     """Return the chosen share of each class that is held out for validation, within `SHARES`, else the default."""
     return _number("validation", HeadSettings().validation_split, *SHARES)
+
+
+def later_share() -> float:
+    """Return the chosen share of the newest dated photos kept for "later", within `LATER_SHARES`, else none."""
+    return _number("later", HeadSettings().later_share, *LATER_SHARES)
 
 
 def seed() -> int:

@@ -44,13 +44,13 @@ class Upload {
     const queue = batches(items);
     await Promise.all(Array.from({ length: IN_FLIGHT }, () => this.drain(queue)));
     this.tell("Finishing…", "", 100, true);
-    return (await this.persist(() => this.post("/finish", JSON.stringify({ name })))).job;
+    return (await this.persist(() => this.post("/finish", JSON.stringify({ name, ...this.ticket.target })))).job;
   }
 
   weigh(item) {
     this.totalFiles += 1;
     if (item.reason) return;
-    const limit = item.path.toLowerCase().endsWith(".zip") ? this.ticket.max_zip_bytes : this.ticket.max_image_bytes;
+    const limit = ARCHIVE.test(item.path) ? this.ticket.max_archive_bytes : this.ticket.max_image_bytes;
     if (item.file.size > limit) item.reason = `larger than ${Math.round(limit / 1e6)} MB`;
     else this.totalBytes += item.file.size;
   }

@@ -1,0 +1,237 @@
+"""The data gate's figures: files a second from a folder and through the server, memory, honest progress, page time.
+
+    python benchmarks/data_gate.py [folder] [upload] [large] [page] [--files 2000] [--large 60] [--rows 32000]
+
+Without names of parts all four are measured, each in one run. The photos are JPEGs of 500 x 375 pixels and 100 kB, and
+of 4,000 x 3,000 pixels for `large`; `page` needs Chromium. Nothing here is averaged but the page (median of three).
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+from PIL import Image as Picture
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.photos import CLASSES, write_snapshots  # noqa: E402
+from benchmarks.watcher import Watcher, largest_gap, longest_stage  # noqa: E402
+from pages.ui import upload  # noqa: E402
+from tests.browser.harness import CHROMIUM, Server, open_browser, settle, wait_until  # noqa: E402
+from tlcore.database import new_id  # noqa: E402
+from tlcore.dataset_rows import Arrival  # noqa: E402
+from tlcore.records import Image  # noqa: E402
+from tlcore.store import Store  # noqa: E402
+from tlcore.workspace import Workspace, open_workspace  # noqa: E402
+
+SMALL_PX, SMALL_BYTES = (500, 375), 100_000
+LARGE_PX, LARGE_BYTES = (4000, 3000), 4_000_000
+# As the drop zone's script sends them.
+BATCH_FILES, IN_FLIGHT = 160, 3
+RELOADS = 3
+LIMIT_S = 3600
+
+
+def measure_folder(photos: Path, workspace: Workspace) -> None:
+    """Import a folder by the command line, its start included, and print the figures."""
+    files = len(list(photos.rglob("*.jpg")))
+    command = [sys.executable, "-m", "tlcore", "import", str(photos), "--workspace", str(workspace.root), "--json"]
+    before_s = cpu_seconds()
+    process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with Watcher(Store(workspace), process) as watcher:
+        answer, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"Expected an import that ends well. Received: exit status {process.returncode}. {answer}")
+    accepted, cpu_s = json.loads(answer)["accepted"], cpu_seconds() - before_s
+    stage = longest_stage(watcher.marks)
+    print(
+        f"  {accepted:,} of {files:,} files ready in {watcher.seconds:.1f} s: {files / watcher.seconds:.0f} files/s, "
+        f"{1000 * cpu_s / files:.1f} ms of a CPU each"
+    )
+    print(
+        f"  memory of the importing process {megabytes(watcher.peak_bytes)} at most, with its decoders "
+        f"{megabytes(watcher.family_peak_bytes)}"
+    )
+    print(f"  progress while {stage!r}: at most {largest_gap(watcher.marks, stage):.1f} points from the time passed")
+
+
+def measure_upload(photos: Path, workspace: Workspace) -> None:
+    """Send a folder through a real server's upload route, wait until it is ready, and print the figures."""
+    server, store = Server(workspace.root), Store(workspace)
+    server.start()
+    try:
+        httpx.get(server.url)
+        before = server.process.memory_info().rss
+        with Watcher(store, server.process) as watcher:
+            files, sent_s = send(photos, server.url, workspace)
+            wait_until(lambda: not store.jobs("import", limit=1)[0].active, LIMIT_S, "the end of the import")
+        after = server.process.memory_info().rss
+    finally:
+        server.stop()
+    job = store.jobs("import", limit=1)[0]
+    if job.dataset_id is None:
+        raise SystemExit(f"Expected an import that ends well. Received: {job.error}")
+    accepted = store.dataset(job.dataset_id).accepted
+    print(
+        f"  {accepted:,} of {files:,} files sent in {sent_s:.1f} s and ready in {watcher.seconds:.1f} s: "
+        f"{files / watcher.seconds:.0f} files/s"
+    )
+    print(
+        f"  memory of the server {megabytes(before)} before, {megabytes(watcher.peak_bytes)} at most, "
+        f"{megabytes(after)} after"
+    )
+
+
+def send(photos: Path, url: str, workspace: Workspace) -> tuple[int, float]:
+    """Send every photo in frames of many, a few at a time; return how many there were and the seconds it took."""
+    paths = sorted(photos.rglob("*.jpg"))
+    ticket = upload.open_upload(workspace)
+    address, headers = f"{url}/thaw/upload/{ticket.upload_id}", {"origin": url, "x-thaw-token": ticket.token}
+
+    def post(first: int) -> None:
+        batch = paths[first : first + BATCH_FILES]
+        body = b"".join(frame(photos.parent, batch, first))
+        httpx.post(address, content=body, headers=headers, timeout=LIMIT_S).raise_for_status()
+
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(IN_FLIGHT) as pool:
+        list(pool.map(post, range(0, len(paths), BATCH_FILES)))
+    httpx.post(f"{address}/finish", json={"name": photos.name}, headers=headers).raise_for_status()
+    return len(paths), time.monotonic() - started
+
+
+def frame(root: Path, paths: list[Path], first: int) -> Iterator[bytes]:
+    """Yield the parts of one request: the length of the list of files, the list, and each file's bytes."""
+    contents = [path.read_bytes() for path in paths]
+    items = [
+        {"number": number, "path": path.relative_to(root).as_posix(), "size": len(content)}
+        for number, (path, content) in enumerate(zip(paths, contents, strict=True), first)
+    ]
+    listed = json.dumps(items).encode()
+    yield len(listed).to_bytes(4, "big")
+    yield listed
+    yield from contents
+
+
+def measure_page(rows: int, workspace: Workspace, scratch: Path) -> None:
+    """Open the Data page on a data set of many images in Chromium and print the median of three reloads."""
+    if CHROMIUM is None:
+        print("  not measured: there is no Chromium here")
+        return
+    from playwright.sync_api import expect, sync_playwright
+
+    name = "many photos"
+    dataset_id = fill(workspace, name, rows)
+    server = Server(workspace.root)
+    server.start()
+    shown, settled = [], []
+    try:
+        with sync_playwright() as playwright, open_browser(playwright, scratch / "profile") as context:
+            page = context.pages[0]
+            page.goto(f"{server.url}/?dataset={dataset_id}")
+            settle(page)
+            for _ in range(RELOADS):
+                started = time.monotonic()
+                page.reload(wait_until="commit")
+                expect(page.get_by_role("heading", name=name)).to_be_visible()
+                shown.append(time.monotonic() - started)
+                settle(page)
+                settled.append(time.monotonic() - started)
+    finally:
+        server.stop()
+    print(
+        f"  {rows:,} images: the data set is shown after {statistics.median(shown):.2f} s, "
+        f"the page is complete after {statistics.median(settled):.2f} s (median of {RELOADS} reloads)"
+    )
+
+
+def fill(workspace: Workspace, name: str, rows: int) -> str:
+    """Record a data set of `rows` images that share one thumbnail; return its id."""
+    dataset_id, chance = new_id("data"), np.random.default_rng(0)
+    thumbnail = workspace.thumbnail(dataset_id, "all")
+    thumbnail.parent.mkdir(parents=True)
+    Picture.effect_noise((160, 120), 60).save(thumbnail)
+    images = [invented(number, dataset_id, chance) for number in range(rows)]
+    for image in images:
+        os.link(thumbnail, workspace.thumbnail(dataset_id, image.id))
+    Store(workspace).add_dataset(dataset_id, name, "a benchmark", Arrival(images))
+    return dataset_id
+
+
+def invented(number: int, folder: str, chance: np.random.Generator) -> Image:
+    """Return a row as an import would make it, with figures such as photos have."""
+    label = f"class {number % CLASSES}"
+    return Image(
+        id=new_id("img"),
+        label=label,
+        name=f"many photos/{label}/{number:05d}.jpg",
+        content=chance.bytes(32).hex(),
+        suffix=".jpg",
+        width=4000,
+        height=3000,
+        folder=folder,
+        imported_label=label,
+        original=chance.bytes(32).hex(),
+        taken_at=1.6e9 + number,
+        brightness=float(chance.uniform(20, 230)),
+        contrast=float(chance.uniform(5, 80)),
+        sharpness=float(chance.uniform(10, 2000)),
+        fingerprint=chance.bytes(32).hex(),
+    )
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of every process that this one has started and seen end, theirs included."""
+    used = os.times()
+    return used.children_user + used.children_system
+
+
+def megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f} MB"
+
+
+def announce(words: str) -> None:
+    print(f"{words} (load average {os.getloadavg()[0]:.1f} before, {os.cpu_count()} CPUs)", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help="folder, upload, large, page (default: all)")
+    parser.add_argument("--files", type=int, default=2000, help="photos of 100 kB")
+    parser.add_argument("--large", type=int, default=60, help="photos of 12 megapixels")
+    parser.add_argument("--rows", type=int, default=32_000, help="images in the data set that the page opens")
+    arguments = parser.parse_args()
+    parts = arguments.parts or ["folder", "upload", "large", "page"]
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        if {"folder", "upload"} & set(parts):
+            small = write_snapshots(scratch / "small", arguments.files, SMALL_PX, SMALL_BYTES)
+        if "folder" in parts:
+            announce("From a folder")
+            measure_folder(small, open_workspace(scratch / "from-folder"))
+        if "upload" in parts:
+            announce("Through the server")
+            measure_upload(small, open_workspace(scratch / "through-server"))
+        if "large" in parts:
+            large = write_snapshots(scratch / "large", arguments.large, LARGE_PX, LARGE_BYTES)
+            announce("12 megapixels from a folder")
+            measure_folder(large, open_workspace(scratch / "from-large"))
+        if "page" in parts:
+            announce("The Data page")
+            measure_page(arguments.rows, open_workspace(scratch / "page"), scratch)
+
+
+if __name__ == "__main__":
+    main()

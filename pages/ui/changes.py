@@ -1,0 +1,121 @@
+"""The changes that a person made to a data set, in plain words: the latest with its Undo, and all of them."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.ui import amounts
+from pages.ui.names import csv, emphasised, literal, sentence
+from tlcore.errors import DatasetError
+from tlcore.records import Dataset, Edit, Job
+from tlcore.store import Store
+
+EDITS_A_PAGE = 50
+FINDINGS = {
+    "conflict": "pictures in several classes",
+    "twins": "classes with names alike",
+    "unbalanced": "uneven classes",
+    "few": "small classes",
+    "uniform": "plain pictures",
+    "blurry": "blurred pictures",
+    "dark": "dark pictures",
+    "small": "small pictures",
+    "narrow": "narrow pictures",
+    "copies": "exact copies",
+}
+
+
+def undo_bar(store: Store, dataset: Dataset) -> None:
+    """Draw the latest change with its Undo, if there is one to undo."""
+    latest = next((edit for edit in store.edits(dataset.id) if edit.undone_at is None), None)
+    if latest is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(f"Last change: {tell(latest)}", width="stretch")
+        st.button("Undo", icon=":material/undo:", on_click=undo, args=(store, dataset.id, latest), key="undo")
+
+
+def undo(store: Store, dataset_id: str, edit: Edit) -> None:
+    """Undo the change that the page showed, and no other that a second tab has made since."""
+    try:
+        store.undo_edit(dataset_id, edit.number)
+    except DatasetError as problem:
+        st.toast(sentence(str(problem)), icon=":material/error:", duration="long")
+    else:
+        st.toast(f"Undone: {tell(edit)}", icon=":material/undo:")
+
+
+def draw(store: Store, dataset: Dataset) -> None:
+    """Draw every change with its time, newest first, down to the import, and their download."""
+    edits = store.edits(dataset.id)
+    pages = max(1, -(-len(edits) // EDITS_A_PAGE))
+    page = st.pagination(pages, key=f"history of {dataset.id} {pages}") if pages > 1 else 1
+    lines = [_line(edit) for edit in edits[(page - 1) * EDITS_A_PAGE : page * EDITS_A_PAGE]]
+    if page == pages:
+        lines.append(f"- :gray[{amounts.moment(dataset.created_at)} ·] imported from {literal(dataset.source)}")
+    st.markdown("\n".join(lines))
+    rows = [
+        {
+            "time": amounts.moment(edit.created_at),
+            "change": tell(edit, str),
+            "undone": amounts.moment(edit.undone_at) if edit.undone_at else "",
+        }
+        for edit in edits
+    ]
+    if rows:
+        st.download_button(
+            "History as CSV",
+            csv(rows, ["time", "change", "undone"]),
+            file_name=f"{dataset.id}-history.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
+    """Return a change in words, such as "moved 3 images to rose"; `shown` writes the names, by default for Markdown."""
+    detail = edit.detail
+    images = amounts.count(detail.get("images", 0), "image")
+    if edit.kind == "add":
+        return f"added {images} to the holdout" if detail.get("role") == "holdout" else f"added {images}"
+    if edit.kind == "rename":
+        return f"renamed {shown(detail['classes'][0])} to {shown(detail['class'])}"
+    if edit.kind == "merge":
+        return f"merged {' and '.join(map(shown, detail['classes']))} into {shown(detail['class'])}, {images}"
+    if edit.kind == "delete":
+        return f"deleted the class {shown(detail['class'])}, {images}"
+    if edit.kind == "move":
+        return f"moved {images} to {shown(detail['class'])}"
+    if edit.kind == "exclude":
+        return f"excluded {images}"
+    if edit.kind == "restore":
+        return f"restored {images}"
+    if edit.kind == "ignore":
+        return f"ignored a finding: {FINDINGS.get(detail['finding'], detail['finding'])}"
+    return f"set the grouping by {shown(detail['pattern'])}" if detail["pattern"] else "set the grouping"
+
+
+def announce(store: Store, job: Job) -> None:
+    """Say what an addition that has just ended has brought."""
+    dataset_id = job.request.get("dataset")
+    if dataset_id is None:
+        return
+    latest = next(iter(store.edits(dataset_id)), None)
+    if latest and latest.kind == "add" and latest.created_at >= job.created_at:
+        known = latest.detail.get("known", 0)
+        there = f", {amounts.count(known, 'photo')} there already" if known else ""
+        st.toast(f"{_capital(tell(latest))}{there}.", icon=":material/check:")
+    else:
+        st.toast("Nothing new: all of these photos are there already.", icon=":material/info:")
+
+
+def _line(edit: Edit) -> str:
+    words = f":gray[{amounts.moment(edit.created_at)} ·]"
+    if edit.undone_at is None:
+        return f"- {words} {tell(edit)}"
+    return f"- {words} ~~{tell(edit)}~~ :gray[· undone {amounts.moment(edit.undone_at)}]"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]

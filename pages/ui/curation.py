@@ -1,0 +1,59 @@
+"""What a person does with chosen pictures: their tiles in the grid, and the changes that its actions stand for."""
+
+from collections.abc import Callable, Iterable
+
+import streamlit as st
+
+from pages.ui import amounts
+from pages.ui.grid import Action, Tile
+from pages.ui.names import literal, sentence
+from pages.ui.routes import picture_url
+from tlcore import edits
+from tlcore.errors import DatasetError
+from tlcore.records import Dataset, Image
+from tlcore.store import Store
+
+EXCLUDE = Action("exclude", "Exclude", "x")
+IGNORE = Action("ignore", "Ignore", "i")
+
+
+def move_to(dataset: Dataset) -> Action:
+    """Return the action that gives pictures another class of the data set."""
+    return Action("move", "Move to", "m", tuple(dataset.classes))
+
+
+def tile(image: Image, caption: str = "", badge: str = "") -> Tile:
+    """Return an image as a tile of the grid; the name goes without its folders, which would fill the line."""
+    return Tile(
+        image.id,
+        picture_url("thumbnail", image),
+        picture_url("image", image),
+        image.name.rpartition("/")[2],
+        caption or image.label,
+        badge,
+    )
+
+
+def exclude(store: Store, dataset: Dataset, ids: Iterable[str]) -> None:
+    """Exclude images, and say so."""
+    change(
+        lambda: edits.exclude_images(store, dataset.id, ids), lambda done: f"{amounts.count(done, 'image')} excluded"
+    )
+
+
+def move(store: Store, dataset: Dataset, ids: Iterable[str], label: str) -> None:
+    """Give images another class, and say so."""
+    change(
+        lambda: edits.move_images(store, dataset.id, ids, label),
+        lambda done: f"{amounts.count(done, 'image')} moved to {literal(label)}",
+    )
+
+
+def change(make: Callable[[], int], tell: Callable[[int], str]) -> None:
+    """Make a change to a data set and say what was done, or why it could not be: another tab may have been quicker."""
+    try:
+        done = make()
+    except DatasetError as problem:
+        st.toast(sentence(str(problem)), icon=":material/error:", duration="long")
+    else:
+        st.toast(f"{tell(done)}. It can be undone.", icon=":material/check:")

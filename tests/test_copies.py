@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from tests.corpus import encoded, jpeg, photo
+from tlcore.copies import content_of, save_normalised, save_thumbnail
+from tlcore.images import normalise
+
+
+def written(folder, content):
+    path = folder / "file"
+    path.write_bytes(content)
+    return path
+
+
+def scene(width=500, height=375):
+    """Make a real photo with camera-like noise."""
+    smooth = Image.fromarray(load_sample_image("china.jpg")).resize((width, height), Image.Resampling.BICUBIC)
+    noise = np.random.default_rng(0).normal(0, 4, (height, width, 3))
+    return Image.fromarray((np.asarray(smooth) + noise).clip(0, 255).astype(np.uint8))
+
+
+def difference(one, other):
+    return float(abs(np.asarray(one).astype(int) - np.asarray(other)).mean())
+
+
+def test_small_copies_are_lossless_and_large_ones_are_jpeg(tmp_path):
+    small = normalise(written(tmp_path, encoded(photo(1, 256, 100), "PNG")))
+    suffix, content = save_normalised(small, tmp_path / "small")
+    assert suffix == ".png"
+    with Image.open(tmp_path / "small.png") as copy:
+        assert content_of(copy.convert("RGB")) == content
+    large = normalise(written(tmp_path, encoded(photo(1, 257, 100), "PNG")))
+    suffix, _ = save_normalised(large, tmp_path / "large")
+    assert suffix == ".jpg"
+    with Image.open(tmp_path / "large.jpg") as copy:
+        assert copy.layer[0][1:3] == copy.layer[1][1:3], "chroma must not be subsampled"
+
+
+def test_content_is_of_the_pixels_and_not_of_the_file(tmp_path):
+    same = [normalise(written(tmp_path, encoded(photo(3), kind))).image for kind in ("PNG", "BMP", "TIFF")]
+    assert len({content_of(image) for image in same}) == 1
+    assert content_of(photo(4)) != content_of(photo(3))
+    flat = [Image.new("RGB", size, "red") for size in ((8, 16), (16, 8))]
+    assert content_of(flat[0]) != content_of(flat[1]), "the shape counts too"
+
+
+def test_a_thumbnail_is_small(tmp_path):
+    save_thumbnail(normalise(written(tmp_path, jpeg(1, 600, 300))), tmp_path / "t.jpg")
+    with Image.open(tmp_path / "t.jpg") as thumbnail:
+        assert thumbnail.size == (160, 80)
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("quality", [60, 75, 90, 98])
+def test_a_jpegs_copy_is_encoded_alike_and_keeps_its_pixels(quality, subsampling, tmp_path):
+    content = encoded(scene(), "JPEG", quality=quality, subsampling=subsampling)
+    normalised = normalise(written(tmp_path, content))
+    save_normalised(normalised, tmp_path / "copy")
+    with Image.open(tmp_path / "file") as original, Image.open(tmp_path / "copy.jpg") as copy:
+        assert copy.quantization == original.quantization
+        assert copy.layer[0][1:3] == original.layer[0][1:3]
+        assert difference(copy, normalised.image) < 1
+    assert (tmp_path / "copy.jpg").read_bytes() != content, "the copy is encoded anew"
+
+
+@pytest.mark.parametrize("encoding", ["PNG", "JPEG"])
+def test_the_copy_of_a_typical_photo_keeps_its_colours(encoding, tmp_path):
+    normalised = normalise(written(tmp_path, encoded(scene(1600, 1200), encoding)))
+    save_normalised(normalised, tmp_path / "copy")
+    with Image.open(tmp_path / "copy.jpg") as copy:
+        assert difference(copy, normalised.image) < 2
+
+
+def test_copies_carry_nothing_but_pixels(tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = "the secret description"
+    content = encoded(scene(), "JPEG", exif=exif, comment=b"the secret comment") + b"the secret tail"
+    normalised = normalise(written(tmp_path, content))
+    save_normalised(normalised, tmp_path / "copy")
+    save_thumbnail(normalised, tmp_path / "thumbnail.jpg")
+    assert content.count(b"secret") == 3
+    assert not [path for path in tmp_path.iterdir() if path.name != "file" and b"secret" in path.read_bytes()]
+
+
+def test_a_thumbnail_looks_like_its_picture(tmp_path):
+    normalised = normalise(written(tmp_path, encoded(scene(640, 480), "PNG")))
+    save_thumbnail(normalised, tmp_path / "t.jpg")
+    with Image.open(tmp_path / "t.jpg") as thumbnail:
+        best = normalised.image.resize(thumbnail.size, Image.Resampling.LANCZOS)
+        assert difference(thumbnail, best) < 6

@@ -1,0 +1,61 @@
+"""The record of what a run saw: it stays as it was, whatever is edited afterwards."""
+
+import json
+
+import pytest
+
+from tlcore import edits
+from tlcore.backbones import find_backbone
+from tlcore.reporter import Reporter
+from tlcore.run_split import read_split, write_split
+from tlcore.settings import HeadSettings
+from tlcore.splits import split
+from tlcore.workspace import LABELS_FILE, SPLIT_FILE
+
+ROW = find_backbone("efficientnet-lite0")
+
+
+@pytest.fixture
+def run_id(store, tiny_dataset):
+    return store.add_run(tiny_dataset, ROW.name, HeadSettings().to_json())
+
+
+@pytest.fixture
+def reporter(store, tiny_dataset, run_id):
+    return Reporter(store, store.add_job("head", {}, tiny_dataset, run_id))
+
+
+def test_a_run_goes_on_with_the_split_it_recorded(store, tiny_dataset, run_id):
+    assert read_split(store, store.run(run_id)) is None
+    parts = split(store.images(tiny_dataset), 0.25, seed=9)
+    folder = store.workspace.run(run_id)
+    folder.mkdir(parents=True)
+    write_split(store, run_id, parts)
+    assert read_split(store, store.run(run_id)) == parts
+
+
+def test_a_run_of_the_first_release_recorded_ids_alone(store, tiny_dataset, run_id):
+    parts = split(store.images(tiny_dataset), 0.25, seed=9)
+    folder = store.workspace.run(run_id)
+    folder.mkdir(parents=True)
+    (folder / LABELS_FILE).write_text(json.dumps(parts.labels))
+    recorded = {"training": [i.id for i in parts.training], "validation": [i.id for i in parts.validation]}
+    (folder / SPLIT_FILE).write_text(json.dumps(recorded))
+    assert read_split(store, store.run(run_id)) == parts
+
+
+def test_a_run_keeps_the_labels_that_it_saw(store, tiny_dataset, run_id):
+    parts = split(store.images(tiny_dataset), 0.25, seed=9)
+    store.workspace.run(run_id).mkdir(parents=True)
+    write_split(store, run_id, parts)
+    moved = parts.training[0]
+    edits.move_images(store, tiny_dataset, [moved.id], "elsewhere")
+    edits.exclude_images(store, tiny_dataset, [parts.validation[0].id])
+    try:
+        seen = read_split(store, store.run(run_id))
+        assert [(i.id, i.label) for i in seen.training] == [(i.id, i.label) for i in parts.training]
+        assert [i.id for i in seen.validation] == [i.id for i in parts.validation]
+        assert seen.labels == parts.labels
+    finally:
+        edits.undo(store, tiny_dataset)
+        edits.undo(store, tiny_dataset)

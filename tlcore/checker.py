@@ -1,0 +1,99 @@
+"""The process of one check, `python -m tlcore.checker JOB`: how well a data set can be learnt, and what a leak claims.
+
+Cross-validation on cached features needs no training of its own: each image is predicted by a model that saw neither
+it nor, in the leak-free half, anything of its group.
+"""
+
+import argparse
+import os
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlcore.backbones import find_backbone
+from tlcore.crossvalidation import Estimate, measure_inflation
+from tlcore.edits import grouping
+from tlcore.groups import group_images
+from tlcore.records import Image
+from tlcore.reporter import Progress, Reporter, reporting
+from tlcore.splits import labels_of, recommend_image_size
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+FOLDS = 5
+STAGE = "cross-validating (rounds)"
+
+
+def run_check(store: Store, job_id: str, echo: Progress | None = None) -> None:
+    """Do the check that a job asks for and record what it measured."""
+    with reporting(store, job_id, echo) as reporter:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        from tlcore.devices import configure_device, hold_device
+
+        with hold_device(reporter):
+            reporter.progress("starting TensorFlow", 0, 0)
+            configure_device()
+            check(reporter, job_id)
+
+
+def check(reporter: Reporter, job_id: str) -> None:
+    """Compare the images by their features, then measure accuracy with random folds and with folds that keep groups."""
+    from tlcore.loading import load_backbone
+    from tlcore.similarity import mark_similar, pooled_features
+
+    store, job = reporter.store, reporter.store.job(job_id)
+    dataset_id, row, seed = str(job.dataset_id), find_backbone(job.request["backbone"]), int(job.request["seed"])
+    version, images = store.dataset(dataset_id).version, store.images(dataset_id)
+    image_size = job.request.get("image_size") or recommend_image_size(images, row.input_size)
+    loaded = load_backbone(reporter, row, image_size, {})
+    mark_similar(reporter, dataset_id, loaded, images)
+    images = store.images(dataset_id)
+    features, _ = pooled_features(reporter, loaded, images)
+    groups = group_images(images, grouping(store, dataset_id))
+    reporter.progress(STAGE, 0, 2 * FOLDS)
+    inflation = measure_inflation(
+        features,
+        _numbers(images),
+        np.array(groups),
+        folds=FOLDS,
+        seed=seed,
+        progress=lambda done, total: reporter.progress(STAGE, done, total),
+        check_stop=reporter.check_stop,
+    )
+    sizes = Counter(groups)
+    facts: dict[str, Any] = {
+        "naive": _figures(inflation.naive),
+        "grouped": _figures(inflation.grouped),
+        "images": len(images),
+        "image_size": image_size,
+        "seed": seed,
+        "groups": sum(size > 1 for size in sizes.values()),
+        "grouped_images": sum(size for size in sizes.values() if size > 1),
+        "weights_sha256": loaded.weights_sha256,
+    }
+    store.add_check(dataset_id, row.name, version, facts)
+
+
+def _numbers(images: list[Image]) -> np.ndarray:
+    numbers = {label: number for number, label in enumerate(labels_of(images))}
+    return np.array([numbers[image.label] for image in images], dtype=np.int64)
+
+
+def _figures(estimate: Estimate) -> dict[str, Any]:
+    """Return the figures of an estimate without its predictions."""
+    return {name: value for name, value in asdict(estimate).items() if not isinstance(value, np.ndarray)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tlcore.checker", description="Run one check job.")
+    parser.add_argument("job")
+    parser.add_argument("--workspace", required=True, type=Path)
+    arguments = parser.parse_args()
+    run_check(Store(open_workspace(arguments.workspace)), arguments.job)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The copies that are kept of an accepted picture: how they are encoded, hashed and put in place."""
+
+import hashlib
+import zlib
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tlcore.images import Normalised, fit
+
+LOSSLESS_SIDE_PX = 256
+THUMBNAIL_SIDE_PX = 160
+
+
+def save_normalised(normalised: Normalised, path_without_suffix: Path) -> tuple[str, str]:
+    """Write the copy that is kept; return its suffix and the sha256 of its pixels.
+
+    PNG where the longer side is at most `LOSSLESS_SIDE_PX`. Else JPEG: as the original was encoded where its pixels
+    are those of a JPEG, or at quality 95 without chroma subsampling. The hash is over size and RGB bytes before
+    encoding, so it does not depend on an encoder's version.
+    """
+    image, encoding = normalised.image, normalised.encoding
+    suffix = ".png" if max(image.size) <= LOSSLESS_SIDE_PX else ".jpg"
+    path = path_without_suffix.with_name(path_without_suffix.name + suffix)
+    if suffix == ".png":
+        # On photos two and a half times as fast as the default, for 1% more bytes.
+        _place(image, path, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    elif encoding is not None:
+        _place(image, path, "JPEG", qtables=encoding.tables, subsampling=encoding.subsampling)
+    else:
+        _place(image, path, "JPEG", quality=95, subsampling=0)
+    return suffix, content_of(image)
+
+
+def save_thumbnail(normalised: Normalised, path: Path) -> None:
+    """Write a JPEG whose longer side is at most `THUMBNAIL_SIDE_PX`."""
+    image = normalised.image
+    size = fit(*image.size, THUMBNAIL_SIDE_PX)
+    if size != image.size:
+        # Averaging whole pixels first takes a fraction of the time of a Lanczos filter and looks the same this small.
+        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+    _place(image, path, "JPEG", quality=85)
+
+
+def content_of(image: Image.Image) -> str:
+    """Return the sha256 of an RGB picture's size and pixels, as 64 hexadecimal digits."""
+    digest = hashlib.sha256(b"%d %d " % image.size)
+    digest.update(image.tobytes())
+    return digest.hexdigest()
+
+
+def _place(image: Image.Image, path: Path, encoding: str, **options: Any) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    image.save(temporary, encoding, **options)
+    temporary.replace(path)

@@ -1,0 +1,225 @@
+"""Stratified k-fold cross-validation on cached features: how sure an accuracy is, and what leaks would add to it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from tlcore.errors import DatasetError
+
+FOLDS = 5
+# Of 1e-4 to 1, the most accurate on EfficientNet-Lite0's features of 200 and of 1,797 digits.
+INVERSE_REGULARISATION = 0.1
+TOLERANCE = 1e-3
+MAX_STEPS = 200
+CONFIDENCE = 0.95
+QUIET_SHARE = 0.1
+
+Fold = tuple[np.ndarray, np.ndarray]
+"""Row numbers to train on and row numbers to test on, int64."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An accuracy from cross-validation; all accuracies are in 0..1.
+
+    `accuracies` has one entry a fold (and repeat); `mean` is the share of all images that were classified right
+    while held out, `low` and `high` its 95% confidence interval; `predictions` int64 (n,) is the class that each
+    image was given while held out (the commonest over repeats); `folds` is how many folds there were.
+    """
+
+    accuracies: list[float]
+    mean: float
+    low: float
+    high: float
+    predictions: np.ndarray
+    folds: int
+
+
+@dataclass(frozen=True)
+class Inflation:
+    """What a naive random split would have claimed beside the leak-free figure, in percentage points between them."""
+
+    naive: Estimate
+    grouped: Estimate
+    difference_points: float
+
+
+def cross_validate(
+    features: np.ndarray,
+    classes: np.ndarray,
+    groups: np.ndarray | None = None,
+    folds: int = FOLDS,
+    seed: int = 0,
+    repeats: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+    check_stop: Callable[[], None] | None = None,
+) -> Estimate:
+    """Estimate how accurate a head on frozen features would be: float32 (n, channels), int (n,), int (n,) or None.
+
+    Images of one group are never on both sides of a fold. The head is stood in for by a multinomial logistic
+    regression, the same function that a softmax head computes, on features standardised by the training folds.
+    `progress(done, total)` counts fits; `check_stop` is called before each. Raises DatasetError as `list_folds` does.
+    """
+    plans = [list_folds(classes, groups, folds, seed + repeat) for repeat in range(repeats)]
+    return _estimate(features, classes, groups, plans, _Steps(sum(map(len, plans)), progress, check_stop))
+
+
+def measure_inflation(
+    features: np.ndarray,
+    classes: np.ndarray,
+    groups: np.ndarray,
+    folds: int = FOLDS,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+    check_stop: Callable[[], None] | None = None,
+) -> Inflation:
+    """Measure by how much copies on both sides of a split flatter the accuracy: same images, seed and fold count.
+
+    Arguments and errors are those of `cross_validate`. Where no group has two images the two estimates are one.
+    """
+    plan = list_folds(classes, groups, folds, seed)
+    if _all_alone(groups):
+        estimate = _estimate(features, classes, groups, [plan], _Steps(len(plan), progress, check_stop))
+        return Inflation(estimate, estimate, 0.0)
+    steps = _Steps(2 * len(plan), progress, check_stop)
+    grouped = _estimate(features, classes, groups, [plan], steps)
+    naive = _estimate(features, classes, None, [list_folds(classes, None, len(plan), seed)], steps)
+    return Inflation(naive, grouped, 100 * (naive.mean - grouped.mean))
+
+
+def list_folds(classes: np.ndarray, groups: np.ndarray | None, folds: int, seed: int) -> list[Fold]:
+    """List the folds, stratified by class and seeded; with groups, none is on both sides of a fold.
+
+    There are at most `folds`, no more than the smallest class has groups, and so few that every class is in every
+    training part. Raises DatasetError, with advice, where that cannot be had with two folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    present = np.unique(classes)
+    if len(present) < 2:
+        raise DatasetError(
+            f"Expected images of at least 2 classes to cross-validate. Received: {len(present)} class(es). "
+            "Add images of another class."
+        )
+    alone = groups is None or _all_alone(groups)
+    fewest = min(_count_groups(classes, groups, number) for number in present)
+    column = np.zeros((len(classes), 1))
+    for count in range(min(folds, fewest), 1, -1):
+        splitter = (StratifiedKFold if alone else StratifiedGroupKFold)(count, shuffle=True, random_state=seed)
+        plan = list(splitter.split(column, classes, None if alone else groups))
+        if all(len(np.unique(classes[training])) == len(present) and len(testing) for training, testing in plan):
+            return plan
+    unit = "images" if alone else "groups of images (look-alikes count as one)"
+    raise DatasetError(
+        f"Expected at least 2 {unit} of every class to cross-validate, that can be told apart from other classes'. "
+        f"Received: {fewest} in the smallest class. Add different images to it, or merge it with another class."
+    )
+
+
+def measure_scale(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the scale, float64 (channels,), that standardise features: `(features - mean) / scale`.
+
+    The scale is the standard deviation, but at least QUIET_SHARE of the median one of the channels that vary: a
+    channel that is nearly silent in a few training images would otherwise be blown up without bound in a fresh one
+    (300 digits, EfficientNet-Lite0, fresh images: accuracy 0.83 and log loss 2.6 without, 0.87 and 0.4 with).
+    """
+    mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    varying = deviation[deviation > 0]
+    floor = QUIET_SHARE * float(np.median(varying)) if len(varying) else 1.0
+    return mean, np.maximum(deviation, floor)
+
+
+def interval(correct: np.ndarray, groups: np.ndarray | None) -> tuple[float, float]:
+    """Return the 95% interval of the mean of `correct`, float (n,) in 0..1, one entry an image.
+
+    Wilson's score interval (1927) over all held-out predictions, because accuracies of folds share training images
+    and so have no unbiased variance (Bengio and Grandvalet, 2004), and because at 100% right it is still an interval.
+    Images of a group are right or wrong together, so n is divided by the design effect that they show (Kish, 1965;
+    Korn and Graubard, 1998); where all or none are right, which shows nothing, a group counts as one image.
+    On samples of 80 to 300 images drawn anew it held the true accuracy 88 to 95 times of 100, since it leaves out that
+    other training images give another head; Nadeau and Bengio's corrected t (2003) did 95 to 98, at twice the width.
+    """
+    mean = float(correct.mean())
+    count = _effective_count(correct, groups)
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    centre = (mean + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * (mean * (1 - mean) / count + z**2 / (4 * count**2)) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+class _Steps:
+    """Counts the fits for the person who waits, and asks before each whether to go on."""
+
+    def __init__(
+        self, total: int, progress: Callable[[int, int], None] | None, check_stop: Callable[[], None] | None
+    ) -> None:
+        self._total, self._progress, self._check_stop = total, progress, check_stop
+        self._done = 0
+
+    def over(self, plan: list[Fold]) -> Iterator[Fold]:
+        for fold in plan:
+            if self._check_stop:
+                self._check_stop()
+            yield fold
+            self._done += 1
+            if self._progress:
+                self._progress(self._done, self._total)
+
+
+def _estimate(
+    features: np.ndarray, classes: np.ndarray, groups: np.ndarray | None, plans: list[list[Fold]], steps: _Steps
+) -> Estimate:
+    accuracies = []
+    held_out = np.empty((len(plans), len(classes)), dtype=np.int64)
+    for row, plan in zip(held_out, plans, strict=True):
+        for training, testing in steps.over(plan):
+            row[testing] = _fit_and_predict(features, classes, training, testing)
+            accuracies.append(float((row[testing] == classes[testing]).mean()))
+    correct = (held_out == classes).mean(axis=0)
+    low, high = interval(correct, groups)
+    return Estimate(accuracies, float(correct.mean()), low, high, _commonest(held_out), max(map(len, plans)))
+
+
+def _fit_and_predict(
+    features: np.ndarray, classes: np.ndarray, training: np.ndarray, testing: np.ndarray
+) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = (statistic.astype(np.float32) for statistic in measure_scale(features[training]))
+    model = LogisticRegression(C=INVERSE_REGULARISATION, tol=TOLERANCE, max_iter=MAX_STEPS)
+    model.fit((features[training] - mean) / scale, classes[training])
+    return model.predict((features[testing] - mean) / scale)
+
+
+def _commonest(held_out: np.ndarray) -> np.ndarray:
+    """Return the commonest value of each column, the smallest of several."""
+    numbers = np.unique(held_out)
+    votes = np.stack([(held_out == number).sum(axis=0) for number in numbers])
+    return numbers[votes.argmax(axis=0)]
+
+
+def _effective_count(correct: np.ndarray, groups: np.ndarray | None) -> float:
+    count = len(correct)
+    if groups is None or _all_alone(groups):
+        return count
+    _, member = np.unique(groups, return_inverse=True)
+    alone = member.max() + 1
+    mean = correct.mean()
+    spread = mean * (1 - mean)
+    if spread == 0 or alone == 1:
+        return float(alone)
+    excess = np.bincount(member, weights=correct - mean)
+    variance = (excess**2).sum() / count**2 * alone / (alone - 1)
+    # Chance can make the observed effect smaller than none, which no reader should profit from.
+    return float(np.clip(spread / variance, 1, count)) if variance > 0 else count
+
+
+def _all_alone(groups: np.ndarray) -> bool:
+    return len(np.unique(groups)) == len(groups)
+
+
+def _count_groups(classes: np.ndarray, groups: np.ndarray | None, number: int) -> int:
+    own = classes == number
+    return int(own.sum()) if groups is None else len(np.unique(groups[own]))

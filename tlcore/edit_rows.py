@@ -1,0 +1,119 @@
+"""The rows of edits: each change to a data set with what was there before, so that it can be undone exactly."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from tlcore.database import Database
+from tlcore.errors import DatasetError
+from tlcore.records import Edit, EditKind
+
+IMAGE_FIELDS = {"label": "TEXT", "excluded": "INTEGER"}
+
+
+class Change(NamedTuple):
+    """A field of a subject and its new value; None takes a mark away.
+
+    `field` is "label" or "excluded" of an image, whose id is the subject, or else a kind of mark on the data set.
+    """
+
+    field: str
+    subject: str
+    after: str | None
+
+
+class EditRows(Database):
+    """Reads and writes edits, and the marks that they leave on a data set."""
+
+    def add_edit(self, dataset_id: str, kind: EditKind, detail: dict[str, Any], changes: Iterable[Change]) -> int:
+        """Make the changes and record them as one edit, in one transaction; return how many had an effect.
+
+        What changes nothing is left out, and an edit of which nothing is left is not recorded.
+        """
+        with self._transaction() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            rows = [
+                (change.field, change.subject, before, change.after)
+                for change in changes
+                if (before := _read(connection, dataset_id, change)) != change.after
+            ]
+            if not rows:
+                return 0
+            number = connection.execute(
+                "INSERT INTO edits (dataset_id, kind, detail, created_at) VALUES (?, ?, ?, ?)",
+                (dataset_id, kind, json.dumps(detail), time.time()),
+            ).lastrowid
+            connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", [(number, *row) for row in rows])
+            for field, subject, _, after in rows:
+                _write(connection, dataset_id, Change(field, subject, after))
+            _bump(connection, dataset_id)
+        return len(rows)
+
+    def undo_edit(self, dataset_id: str, number: int) -> None:
+        """Put back what the latest edit replaced.
+
+        Raises DatasetError if `number` is not the latest edit that stands: two tabs may ask for the same one.
+        """
+        with self._transaction() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            latest = connection.execute(
+                "SELECT MAX(number) AS number FROM edits WHERE dataset_id = ? AND undone_at IS NULL", (dataset_id,)
+            ).fetchone()["number"]
+            if latest != number:
+                raise DatasetError(
+                    f"Expected the latest change of this data set. Received: change {number}, which is undone already "
+                    "or has others after it. Reload the page and undo the latest first."
+                )
+            for row in connection.execute("SELECT * FROM changes WHERE edit = ?", (number,)).fetchall():
+                _write(connection, dataset_id, Change(row["field"], row["subject"], row["before"]))
+            connection.execute("UPDATE edits SET undone_at = ? WHERE number = ?", (time.time(), number))
+            _bump(connection, dataset_id)
+
+    def edits(self, dataset_id: str) -> list[Edit]:
+        """Return the edits of a data set, newest first, the undone ones too."""
+        rows = self._rows("SELECT * FROM edits WHERE dataset_id = ? ORDER BY number DESC", dataset_id)
+        return [
+            Edit(row["number"], row["kind"], json.loads(row["detail"]), row["created_at"], row["undone_at"])
+            for row in rows
+        ]
+
+    def marks(self, dataset_id: str, field: str) -> dict[str, str]:
+        """Return the marks of one kind on a data set: subject to value."""
+        rows = self._rows("SELECT subject, value FROM marks WHERE dataset_id = ? AND field = ?", dataset_id, field)
+        return {row["subject"]: row["value"] for row in rows}
+
+
+def _read(connection: sqlite3.Connection, dataset_id: str, change: Change) -> str | None:
+    if change.field in IMAGE_FIELDS:
+        query = f"SELECT CAST({change.field} AS TEXT) FROM images WHERE id = ? AND dataset_id = ?"
+        row = connection.execute(query, (change.subject, dataset_id)).fetchone()
+        if row is None:
+            raise DatasetError(f"Expected an image of this data set. Received: {change.subject!r}. Reload the page.")
+        return row[0]
+    query = "SELECT value FROM marks WHERE dataset_id = ? AND field = ? AND subject = ?"
+    row = connection.execute(query, (dataset_id, change.field, change.subject)).fetchone()
+    return row[0] if row else None
+
+
+def _write(connection: sqlite3.Connection, dataset_id: str, change: Change) -> None:
+    if change.field in IMAGE_FIELDS:
+        connection.execute(
+            f"UPDATE images SET {change.field} = CAST(? AS {IMAGE_FIELDS[change.field]}) WHERE id = ?",
+            (change.after, change.subject),
+        )
+    elif change.after is None:
+        connection.execute(
+            "DELETE FROM marks WHERE dataset_id = ? AND field = ? AND subject = ?",
+            (dataset_id, change.field, change.subject),
+        )
+    else:
+        connection.execute(
+            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
+            (dataset_id, change.field, change.subject, change.after),
+        )
+
+
+def _bump(connection: sqlite3.Connection, dataset_id: str) -> None:
+    connection.execute("UPDATE datasets SET version = version + 1 WHERE id = ?", (dataset_id,))

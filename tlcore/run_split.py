@@ -1,0 +1,56 @@
+"""The split of one run: how it is chosen, and the record of which images with which labels the run saw."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+from tlcore.edits import grouping
+from tlcore.files import write_atomically
+from tlcore.records import Image, Run
+from tlcore.settings import HeadSettings
+from tlcore.splits import Split, split
+from tlcore.store import Store
+from tlcore.workspace import LABELS_FILE, SPLIT_FILE
+
+SIDES = ("training", "validation", "later", "holdout")
+
+
+def choose_split(store: Store, dataset_id: str, settings: HeadSettings, images: Sequence[Image] | None = None) -> Split:
+    """Divide a data set as it stands now; raise DatasetError, with advice, where it cannot be trained on.
+
+    `images` are those of the data set, for a caller that has read them already.
+    """
+    parts = split(
+        store.images(dataset_id) if images is None else images,
+        settings.validation_split,
+        settings.seed,
+        grouping(store, dataset_id),
+        settings.later_share,
+    )
+    holdout = [image for image in store.images(dataset_id, role="holdout") if image.label in parts.labels]
+    return dataclasses.replace(parts, holdout=holdout)
+
+
+def write_split(store: Store, run_id: str, parts: Split) -> None:
+    """Record what a run sees: the ids and labels of every side. Edits that come later change nothing about it."""
+    folder = store.workspace.run(run_id)
+    sides = {side: [(image.id, image.label) for image in getattr(parts, side)] for side in SIDES}
+    write_atomically(folder / LABELS_FILE, json.dumps(parts.labels).encode())
+    # The split last: once it is there, the labels are.
+    write_atomically(folder / SPLIT_FILE, json.dumps(sides).encode())
+
+
+def read_split(store: Store, run: Run) -> Split | None:
+    """Return what a run saw, with the labels of that time, or None before that; phase 2 must not see another."""
+    path = store.workspace.run(run.id) / SPLIT_FILE
+    if not path.exists():
+        return None
+    by_id = {image.id: image for image in store.every_image(run.dataset_id)}
+
+    def recall(entry: str | tuple[str, str]) -> Image:
+        # Runs of the first release recorded ids alone; labels could not change then.
+        return by_id[entry] if isinstance(entry, str) else dataclasses.replace(by_id[entry[0]], label=entry[1])
+
+    recorded = json.loads(path.read_text())
+    sides = {side: [recall(entry) for entry in recorded.get(side, [])] for side in SIDES}
+    return Split(labels=json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text()), **sides)

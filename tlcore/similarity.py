@@ -1,0 +1,56 @@
+"""Marks the near-duplicates of a data set that only a backbone can see: another angle, another moment of one scene."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlcore.features import compute_features, forward_to, list_views, open_cache
+from tlcore.loading import LoadedBackbone
+from tlcore.model import pooled_cut
+from tlcore.records import Image
+from tlcore.reporter import Reporter
+from tlcore.resemblance import find_similar, group
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How many images' features were computed for the comparison, and how long that took."""
+
+    computed: int = 0
+    seconds: float = 0.0
+
+
+def mark_similar(reporter: Reporter, dataset_id: str, loaded: LoadedBackbone, images: list[Image]) -> Compared:
+    """Compare images by their pooled features and record the groups, unless all of them have been compared before.
+
+    Groups are found once, by the backbone that comes first, so that runs with different backbones are judged on the
+    same photos; images that are added later are compared when a backbone next runs.
+    """
+    if all(image.similar for image in images):
+        return Compared()
+    started = time.perf_counter()
+    features, computed = pooled_features(reporter, loaded, images)
+    seconds = time.perf_counter() - started
+    reporter.progress("looking for near-duplicates", 0, 0)
+    places = {image.id: place for place, image in enumerate(images)}
+    known = [(places[image.similar], places[image.id]) for image in images if image.similar in places]
+    groups = group(len(images), [*find_similar(features), *known])
+    # An image in no group is a group of its own, which tells it from one that was never compared.
+    reporter.store.set_similar(
+        dataset_id, {image.id: images[key].id for image, key in zip(images, groups, strict=True)}
+    )
+    return Compared(computed, seconds)
+
+
+def pooled_features(reporter: Reporter, loaded: LoadedBackbone, images: list[Image]) -> tuple[np.ndarray, int]:
+    """Return the pooled features of images, float32 (n, channels), and how many of them were not cached yet."""
+    workspace, cut = reporter.store.workspace, pooled_cut(loaded.backbone)
+    cache = open_cache(workspace, loaded, cut)
+    views = list_views(images, workspace, 1, "none", 0)
+    keys = [view.key for view in views]
+    missing = len(cache.missing(keys))
+    if missing:
+        forward = forward_to(loaded, cut)
+        compute_features(cache, views, forward, loaded.image_size, "none", 0, reporter.progress, reporter.check_stop)
+    return np.asarray(cache.tensors()[0][cache.rows(keys)]), missing
