@@ -24,8 +24,8 @@ def write_faulty_photos(folder: Path) -> Path:
             _save(crop, folder / label / f"{label}_{place:02d}.jpg")
     temple, dahlia = (_crops(picture, 8, seed=100 + number) for number, picture in enumerate(pictures))
     for place, quality in enumerate((40, 60, 75, 90)):
-        _save(_encoded(temple[0], quality), folder / "temple" / f"burst_{place}.jpg")
-    _save(temple[1].filter(ImageFilter.GaussianBlur(6)), folder / "temple" / "shaken_1.jpg")
+        _save(_encoded(temple[1], quality), folder / "temple" / f"burst_{place}.jpg")
+    _save(temple[5].filter(ImageFilter.GaussianBlur(6)), folder / "temple" / "shaken_1.jpg")
     _save(temple[2].filter(ImageFilter.GaussianBlur(9)), folder / "temple" / "shaken_2.jpg")
     _save(ImageEnhance.Brightness(dahlia[0]).enhance(0.1), folder / "dahlia" / "night.jpg")
     _save(Image.new("RGB", (SIDE_PX, SIDE_PX), (96, 99, 96)), folder / "dahlia" / "lens_cap.jpg")

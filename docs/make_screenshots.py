@@ -1,4 +1,4 @@
-"""Makes README's pictures again: the whole journey on the sample digits, in a real browser.
+"""Makes the pictures of README and the guide again: the journey on the sample digits, and photos with faults put right.
 
 Run it from the repository with `python -m docs.make_screenshots`; it needs what the browser tests need.
 """
@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browser.harness import CONTENT_HEIGHT, DESKTOP, Server, load_pictures, open_browser, settle
+from docs.faulty_photos import write_faulty_photos
+from tests.browser.harness import CONTENT_HEIGHT, DESKTOP, IDLE, Server, drop, load_pictures, open_browser, settle
 from tests.browser.journey import (
     await_end,
     await_epochs,
@@ -49,6 +50,7 @@ def main() -> None:
         try:
             with open_browser(playwright, Path(scratch) / "profile") as browser:
                 walk(browser.pages[0], server.url)
+                put_right(browser.pages[0], server, write_faulty_photos(Path(scratch) / "Photos with faults"))
         finally:
             server.stop()
 
@@ -58,8 +60,7 @@ def walk(page: Page, url: str) -> None:
     page.goto(url)
     see_page(page, "data")
     use_digits(page)
-    page.get_by_text("Other ways: a path on this machine").click()
-    page.get_by_role("button", name="Use the sample digits").wait_for(state="hidden")
+    page.wait_for_selector(IDLE)
     photograph(page, "data")
     open_page(page, "backbone")
     page.get_by_text("Training will run on the").wait_for()
@@ -76,6 +77,30 @@ def walk(page: Page, url: str) -> None:
     open_page(page, "mistakes")
     settle(page)
     photograph(page, "mistakes")
+
+
+def put_right(page: Page, server: Server, photos: Path) -> None:
+    """Import photos with faults, open what the Data page finds, and select some of them."""
+    page.goto(server.url)
+    see_page(page, "data")
+    drop(page, photos)
+    expect(page.get_by_role("heading", name=photos.name)).to_be_visible()
+    page.get_by_role("tab", name="Health").click()
+    page.get_by_text("have nearly the same name").click()
+    page.get_by_text("far more than the others").click()
+    expect(page.locator(".tile").first).to_be_visible()
+    photograph(page, "health")
+    page.get_by_role("tab", name="Near-duplicates").click()
+    page.get_by_role("button", name="Measure with cross-validation").click()
+    page.get_by_role("button", name="Measure again").wait_for(timeout=PATIENCE_MS)
+    photograph(page, "duplicates")
+    page.get_by_role("tab", name="Pictures").click()
+    page.get_by_test_id("stButtonGroup").get_by_text("Edit", exact=True).click()
+    expect(page.locator(".tile").first).to_be_visible()
+    page.locator(".tile").first.focus()
+    for key in ("Space", "ArrowRight", "Space", "ArrowRight", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    photograph(page, "editing")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,13 @@
 
 import pytest
 
-from tlcore import checker, jobs
+from tlcore import checker, edits, jobs
+from tlcore.backbones import find_backbone
 from tlcore.errors import RunError
+from tlcore.importer import run_import
+from tlcore.loading import load_backbone
+from tlcore.reporter import Reporter
+from tlcore.similarity import mark_similar
 
 ROW = "efficientnet-lite0"
 
@@ -44,3 +49,35 @@ def test_a_second_check_waits_for_the_first(store, tiny_dataset, checked):
     with pytest.raises(RunError, match="no check of this data set"):
         jobs.add_check_job(store, tiny_dataset, ROW, seed=0)
     store.fail_job(job_id, "given up by the test")
+
+
+def test_a_set_that_cannot_be_divided_is_told_before_the_work(store, tiny_photos):
+    job_id = store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": "Photos"})
+    run_import(store, job_id)
+    dataset_id = store.job(job_id).dataset_id
+    for label, says in (("berry", ""), ("leaf", "only 'sky'"), ("sky", "none")):
+        edits.delete_class(store, dataset_id, label)
+        if not says:
+            continue
+        check_id = jobs.add_check_job(store, dataset_id, ROW, seed=0)
+        checker.run_check(store, check_id)
+        assert (store.job(check_id).status, store.job(check_id).stage) == ("failed", "starting TensorFlow")
+        assert f"Expected at least 2 classes. Received: {says}" in store.job(check_id).error
+
+
+def test_groups_outlive_the_image_that_named_them(store, tiny_dataset, checked):
+    first, second, third, fresh, *others = store.images(tiny_dataset)
+    grouped = dict.fromkeys([first.id, second.id, third.id], first.id)
+    store.set_similar(tiny_dataset, grouped | {image.id: image.id for image in others})
+    edits.exclude_images(store, tiny_dataset, [first.id])
+    try:
+        reporter = Reporter(store, store.add_job("check", {}, tiny_dataset))
+        loaded = load_backbone(reporter, find_backbone(ROW), 48, {})
+        marked = mark_similar(reporter, tiny_dataset, loaded, store.images(tiny_dataset)).images
+        keys = {image.id: image.similar for image in marked}
+        assert keys[second.id] == keys[third.id]
+        assert keys[fresh.id]
+        assert marked == store.images(tiny_dataset)
+        store.fail_job(reporter.job_id, "ended by the test")
+    finally:
+        edits.undo(store, tiny_dataset)

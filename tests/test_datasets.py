@@ -1,10 +1,15 @@
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+from filelock import FileLock
+from PIL import Image
 
 from tests.corpus import (
     ACCEPTED,
@@ -16,6 +21,7 @@ from tests.corpus import (
     write_folder,
     zip_of,
 )
+from tlcore import edits
 from tlcore.datasets import ingest, sweep
 from tlcore.errors import DatasetError
 from tlcore.health import examine
@@ -117,3 +123,63 @@ with _folders(open_workspace({str(store.workspace.root)!r}), "data-living") as (
     assert not store.workspace.staging("data-living").exists()
     assert store.workspace.dataset(finished).is_dir()
     assert leftovers(store) == []
+
+
+def test_of_two_additions_at_once_the_second_knows_what_the_first_brought(store, tmp_path):
+    dataset_id = ingest(store, source("folder", write_classes(tmp_path / "base", {"ant": 3, "bee": 3})), "Insects")
+    more = source("folder", write_classes(tmp_path / "more", {"ant": 12, "bee": 12}, seed=5000))
+
+    def add(role):
+        with contextlib.suppress(DatasetError):
+            ingest(store, more, "", into=dataset_id, role=role)
+
+    threads = [threading.Thread(target=add, args=(role,)) for role in ("main", "holdout")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    dataset = store.dataset(dataset_id)
+    assert sorted([dataset.included - 6, dataset.holdout]) == [0, 24]
+
+
+def test_an_addition_that_waits_for_another_says_so_and_can_be_stopped(store, tmp_path):
+    dataset_id = ingest(store, source("folder", write_classes(tmp_path / "base", {"ant": 3})), "Insects")
+    told = []
+
+    def stop():
+        raise Stopped
+
+    with FileLock(store.workspace.job_lock(dataset_id)), pytest.raises(Stopped):
+        ingest(store, source("folder", tmp_path / "base"), "", lambda *each: told.append(each), stop, dataset_id)
+    assert told == [("waiting for another import into this data set", 0, 0)]
+
+
+def test_a_drop_that_was_undone_can_come_again_in_the_other_role(store, tmp_path):
+    dataset_id = ingest(store, source("folder", write_classes(tmp_path / "base", {"ant": 3, "bee": 3})), "Insects")
+    far = source("folder", write_classes(tmp_path / "far", {"ant": 2, "bee": 2}, seed=5000))
+    ingest(store, far, "", into=dataset_id)
+    withdrawn = [image.id for image in store.images(dataset_id) if image.folder != dataset_id]
+    edits.undo(store, dataset_id)
+    ingest(store, far, "", into=dataset_id, role="holdout")
+    dataset = store.dataset(dataset_id)
+    assert (dataset.included, dataset.holdout, dataset.excluded, dataset.known) == (6, 4, 4, 0)
+    with pytest.raises(DatasetError, match="came again in the other role"):
+        edits.restore_images(store, dataset_id, withdrawn)
+    edits.undo(store, dataset_id)
+    edits.restore_images(store, dataset_id, withdrawn)
+    assert (store.dataset(dataset_id).included, store.dataset(dataset_id).holdout) == (10, 0)
+
+
+def test_a_holdout_is_compared_with_photos_that_the_first_release_imported(store, tmp_path):
+    dataset_id = ingest(store, source("folder", write_classes(tmp_path / "base", {"ant": 3, "bee": 3})), "Insects")
+    with contextlib.closing(sqlite3.connect(store.workspace.database)) as connection, connection:
+        connection.execute(
+            "UPDATE images SET original = '', brightness = NULL, contrast = NULL, sharpness = NULL, fingerprint = ''"
+        )
+    (tmp_path / "again" / "ant").mkdir(parents=True)
+    for photo in (tmp_path / "base" / "ant").iterdir():
+        with Image.open(photo) as picture:
+            picture.convert("RGB").save(tmp_path / "again" / "ant" / f"{photo.stem}.jpg", quality=70)
+    with pytest.raises(DatasetError, match="3 set aside: it is, or looks nearly like, a photo of the data set"):
+        ingest(store, source("folder", tmp_path / "again"), "", into=dataset_id, role="holdout")
+    assert all(image.fingerprint and image.brightness for image in store.images(dataset_id))

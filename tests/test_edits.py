@@ -185,3 +185,29 @@ def test_undoing_all_edits_restores_exactly(store, steps):
     for state in reversed(states[:-1]):
         edits.undo(store, dataset_id)
         assert standing(store, dataset_id) == state
+
+
+def test_images_move_to_the_very_class_that_a_folder_named(store):
+    dataset_id = new_id("data")
+    store.add_dataset(dataset_id, "spaced", "a test", Arrival(make_images({"ant": 2, "bee ": 2, "c" * 201: 1})))
+    moved, other = ids_of(store, dataset_id, "ant")
+    edits.move_images(store, dataset_id, [moved], "bee ")
+    edits.move_images(store, dataset_id, [other], "c" * 201)
+    assert classes(store, dataset_id) == {"bee ": 3, "c" * 201: 2}
+
+
+def test_the_name_of_a_deleted_class_is_refused_with_advice_that_can_be_followed(store, dataset_id):
+    deleted = ids_of(store, dataset_id, "bee")
+    edits.delete_class(store, dataset_id, "bee")
+    with pytest.raises(DatasetError, match="restore those images and merge"):
+        edits.rename_class(store, dataset_id, "ant", "bee")
+    edits.restore_images(store, dataset_id, deleted)
+    edits.merge_classes(store, dataset_id, ["ant"], "bee")
+    assert classes(store, dataset_id) == {"bee": 7, "cat": 2}
+
+
+def test_a_class_that_was_renamed_while_an_import_went_on_gets_its_images(store, dataset_id):
+    edits.rename_class(store, dataset_id, "ant", "emmet")
+    (late,) = make_images({"ant": 1})
+    store.add_to_dataset(dataset_id, "a test", Arrival([dataclasses.replace(late, content="late")]))
+    assert classes(store, dataset_id) == {"emmet": 4, "bee": 4, "cat": 2}

@@ -1,9 +1,13 @@
 import os
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.corpus import ACCEPTED, IGNORED, UNSAFE_NAMES, Case, jpeg, write_folder, write_upload, write_zip
-from tlcore.sources import Found, Source, collect
+from tlcore.found import Entry, Found
+from tlcore.labels import apply_table
+from tlcore.sources import Source, collect
 
 PHOTOS = ["photos/a.jpg", "photos/b.jpg", "photos/deep/c.jpg"]
 TABLE = "path,label\nphotos/a.jpg,rose\nphotos/b.jpg,tulip\nphotos/deep/c.jpg,rose\n"
@@ -147,3 +151,12 @@ def test_two_tables_decide_nothing_and_are_told_of(tmp_path):
 def test_without_a_table_the_folders_tell(tmp_path):
     folder = write_folder(tmp_path / "set", files_of("name,score\na,1\n"))
     assert set(labels(found_in("folder", folder)).values()) == {None}
+
+
+def test_a_source_of_very_many_tables_is_looked_through_once():
+    found = Found([Entry(("photos", f"{number}.csv"), Path("none.csv"), 0) for number in range(20_000)])
+    started = time.monotonic()
+    apply_table(found)
+    assert len(found.entries) == 20_000
+    # Compared each with all, they took forty seconds.
+    assert time.monotonic() - started < 5

@@ -42,6 +42,11 @@ def test_a_run_of_the_first_release_recorded_ids_alone(store, tiny_dataset, run_
     recorded = {"training": [i.id for i in parts.training], "validation": [i.id for i in parts.validation]}
     (folder / SPLIT_FILE).write_text(json.dumps(recorded))
     assert read_split(store, store.run(run_id)) == parts
+    edits.rename_class(store, tiny_dataset, "leaf", "foliage")
+    try:
+        assert [i.label for i in read_split(store, store.run(run_id)).training] == [i.label for i in parts.training]
+    finally:
+        edits.undo(store, tiny_dataset)
 
 
 def test_a_run_keeps_the_labels_that_it_saw(store, tiny_dataset, run_id):

@@ -61,6 +61,8 @@ def test_a_row_without_a_file_or_a_label_says_so_and_the_rest_stands(tmp_path, r
         ("file,label\na.jpg,rose\n", "first line without both: 'file,label'"),
         ("a.jpg,rose\nb.jpg,tulip\n", "first line"),
         ("path,label,label\na.jpg,rose,tulip\n", "first line"),
+        ("path,label\fnote\na.jpg,rose\n", "first line"),
+        ('path,"label\n"\na.jpg,rose\n', "first line"),
         ("path,label\nr\u00f6se.jpg,rose\n".encode("latin-1"), "not UTF-8"),
         ("path,label\n".encode("utf-16"), "not UTF-8"),
         ('path,label\n"a.jpg,rose\nb.jpg,tulip\n', "damaged line"),
@@ -83,7 +85,7 @@ def test_a_missing_table_is_refused(tmp_path):
 def test_sizes_are_capped(tmp_path, monkeypatch):
     path = table_of(tmp_path, "path,label\n" + "a.jpg,rose\n" * 10)
     monkeypatch.setattr(tables, "MAX_ROWS", 9)
-    with pytest.raises(DatasetError, match="10 rows"):
+    with pytest.raises(DatasetError, match="over 9 rows"):
         read_table(path)
     monkeypatch.setattr(tables, "MAX_TABLE_BYTES", 50)
     with pytest.raises(DatasetError, match="import it in parts"):

@@ -205,3 +205,26 @@ def test_mutants_are_unpacked_or_refused_and_nothing_else(tmp_path, form):
             refused += 1
     assert 50 < refused < 200
     assert {path.name for path in tmp_path.iterdir()} == {"photos.tgz", "unpacked"}
+
+
+def test_what_notes_say_beside_names_and_sizes_is_not_kept(tmp_path):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as packed:
+        for number in range(40):
+            record = b" k%02d=" % number + b"x" * 900_000 + b"\n"
+            note = str(len(record) + 6).encode() + record
+            packed.addfile(member("note", len(note), tarfile.XGLTYPE), io.BytesIO(note))
+        packed.addfile(member("rose/a.jpg"))
+    (tmp_path / "photos.tar").write_bytes(buffer.getvalue())
+    tracemalloc.start()
+    unpacked = list(unpack(tmp_path / "photos.tar", tmp_path / "unpacked", lambda *_: None, lambda: None))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [file.name for file in unpacked] == ["rose/a.jpg"]
+    assert peak < 12_000_000
+
+
+def test_very_many_long_names_are_refused_before_they_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(tars, "MAX_NAMES_BYTES", 5000)
+    files = {f"rose/{'n' * 1000}{number}.jpg": b"" for number in range(10)}
+    assert "very many long names" in refusal(tmp_path, tar_of(files))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from tlcore.edits import ALIAS
+from tlcore.edit_rows import ALIAS
 from tlcore.errors import ImageRejected
 from tlcore.images import digest
 from tlcore.records import Image, Role, SetAside
@@ -27,6 +27,9 @@ class Admission:
         self.known = 0
         self._present = store.every_image(dataset_id) if dataset_id else []
         self._aliases = store.marks(dataset_id, ALIAS) if dataset_id else {}
+        # A drop that was undone may come again in the other role: that is how a wrong one is put right.
+        withdrawn = store.withdrawn(dataset_id) if dataset_id else set()
+        self._others = [image for image in self._present if image.role != role and image.id not in withdrawn]
         same_role = [image for image in self._present if image.role == role]
         self._originals = {(image.original, label) for image in same_role for label in _labels(image)}
         self.classes = set(store.dataset(dataset_id).classes) if dataset_id else set()
@@ -54,7 +57,7 @@ class Admission:
 
     def admit(self, images: Sequence[Image]) -> tuple[list[Image], list[Image]]:
         """Part the images into those that may come in and those that are, or resemble, one of the other role."""
-        others = [image for image in self._present if image.role != self.role]
+        others = self._others
         if not others:
             return list(images), []
         contents = {image.content for image in others}
@@ -78,7 +81,7 @@ class Admission:
         everything = [*self._present, *images]
         pairs = find_near_duplicates([image.fingerprint for image in everything], len(self._present))
         pairs += self._present_pairs()
-        keys = _keys(everything, group(len(everything), pairs))
+        keys = group_keys(everything, group(len(everything), pairs))
         regrouped = {
             image.id: keys[place] for place, image in enumerate(self._present) if image.lookalike != keys[place]
         }
@@ -97,7 +100,7 @@ def _labels(image: Image) -> set[str]:
     return {image.label, image.imported_label}
 
 
-def _keys(images: Sequence[Image], groups: Sequence[int]) -> list[str]:
+def group_keys(images: Sequence[Image], groups: Sequence[int]) -> list[str]:
     """Return the key of each image's group, "" for an image that is alone in its group."""
     sizes: defaultdict[int, int] = defaultdict(int)
     for number in groups:

@@ -19,7 +19,8 @@ from tlcore.edits import grouping
 from tlcore.groups import group_images
 from tlcore.records import Image
 from tlcore.reporter import Progress, Reporter, reporting
-from tlcore.splits import labels_of, recommend_image_size
+from tlcore.settings import HeadSettings
+from tlcore.splits import labels_of, recommend_image_size, split
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -47,12 +48,15 @@ def check(reporter: Reporter, job_id: str) -> None:
     store, job = reporter.store, reporter.store.job(job_id)
     dataset_id, row, seed = str(job.dataset_id), find_backbone(job.request["backbone"]), int(job.request["seed"])
     version, images = store.dataset(dataset_id).version, store.images(dataset_id)
-    image_size = job.request.get("image_size") or recommend_image_size(images, row.input_size)
+    rules = grouping(store, dataset_id)
+    # Asked first, so that what cannot be divided is told before the work.
+    split(images, HeadSettings().validation_split, seed, rules)
+    image_size = recommend_image_size(images, row.input_size)
     loaded = load_backbone(reporter, row, image_size, {})
-    mark_similar(reporter, dataset_id, loaded, images)
-    images = store.images(dataset_id)
+    # The version that was compared is the one that is judged: what a person edits meanwhile has no groups yet.
+    images = mark_similar(reporter, dataset_id, loaded, images).images
     features, _ = pooled_features(reporter, loaded, images)
-    groups = group_images(images, grouping(store, dataset_id))
+    groups = group_images(images, rules)
     reporter.progress(STAGE, 0, 2 * FOLDS)
     inflation = measure_inflation(
         features,

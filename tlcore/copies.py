@@ -1,6 +1,7 @@
 """The copies that are kept of an accepted picture: how they are encoded, hashed and put in place."""
 
 import hashlib
+import io
 import zlib
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def content_of(image: Image.Image) -> str:
 
 
 def _place(image: Image.Image, path: Path, encoding: str, **options: Any) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    image.save(temporary, encoding, **options)
-    temporary.replace(path)
+    # In one write, and under its own name: the folder counts for nothing until the rows that name its files are there.
+    buffer = io.BytesIO()
+    image.save(buffer, encoding, **options)
+    path.write_bytes(buffer.getbuffer())

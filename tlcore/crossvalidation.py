@@ -195,6 +195,8 @@ def _fit_and_predict(
 
 def _commonest(held_out: np.ndarray) -> np.ndarray:
     """Return the commonest value of each column, the smallest of several."""
+    if len(held_out) == 1:
+        return held_out[0]
     numbers = np.unique(held_out)
     votes = np.stack([(held_out == number).sum(axis=0) for number in numbers])
     return numbers[votes.argmax(axis=0)]

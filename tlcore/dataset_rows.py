@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tlcore.database import Database
+from tlcore.edit_rows import ALIAS
 from tlcore.errors import DatasetError
 from tlcore.records import Dataset, Image, Role, SetAside
 
@@ -49,6 +50,8 @@ class DatasetRows(Database):
     def add_to_dataset(self, dataset_id: str, source: str, arrival: Arrival) -> None:
         """Record an addition to a data set in one transaction, as an edit that can be undone."""
         with self._transaction() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            arrival = dataclasses.replace(arrival, images=_renamed(connection, dataset_id, arrival.images))
             _take_in(connection, dataset_id, arrival)
             if not arrival.images:
                 return
@@ -146,11 +149,27 @@ class DatasetRows(Database):
         rows = self._rows("SELECT name, reason FROM set_aside WHERE dataset_id = ? ORDER BY name", dataset_id)
         return [SetAside(row["name"], row["reason"]) for row in rows]
 
+    def set_measures(self, images: Sequence[Image]) -> None:
+        """Record the measures, fingerprints and groups by them of images that were imported without."""
+        columns = ("brightness", "contrast", "sharpness", "fingerprint", "lookalike")
+        with self._transaction() as connection:
+            connection.executemany(
+                f"UPDATE images SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",
+                [(*(getattr(image, column) for column in columns), image.id) for image in images],
+            )
+
     def set_similar(self, dataset_id: str, keys: Mapping[str, str]) -> None:
         """Record the groups of near-duplicates by features: image id to the key of its group; others are in none."""
         with self._transaction() as connection:
             connection.execute("UPDATE images SET similar = '' WHERE dataset_id = ?", (dataset_id,))
             _regroup(connection, "similar", keys)
+
+
+def _renamed(connection: sqlite3.Connection, dataset_id: str, images: Sequence[Image]) -> list[Image]:
+    """Return images under the names that their classes have by now: one may be renamed while an import goes on."""
+    query = "SELECT subject, value FROM marks WHERE dataset_id = ? AND field = ?"
+    names = {row["subject"]: row["value"] for row in connection.execute(query, (dataset_id, ALIAS))}
+    return [dataclasses.replace(image, label=names.get(image.label, image.label)) for image in images]
 
 
 def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) -> None:

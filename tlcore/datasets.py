@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tlcore.admission import Admission
+from tlcore.backlog import measure_backlog
 from tlcore.database import new_id
 from tlcore.dataset_rows import Arrival
 from tlcore.decoder import DecodeJob, Decoder, Outcome
@@ -49,9 +50,11 @@ def ingest(
     sweep(store)
     folder_id = new_id(DATASET_PREFIX)
     check = _at_most_every(STOP_EVERY_S, check_stop)
-    with _folders(store.workspace, folder_id) as (folder, unpacked):
+    with _alone(store, into, progress, check), _folders(store.workspace, folder_id) as (folder, unpacked):
         progress("finding files", 0, 0)
         found = collect(source, unpacked, progress, check)
+        if into is not None:
+            measure_backlog(store, into, progress, check)
         admission = Admission(store, into, role)
         labels, notes = _labels(found, admission)
         require_space(folder, sum(_copy_bytes(entry) for entry in found.entries))
@@ -89,6 +92,30 @@ def sweep(store: Store) -> None:
                 shutil.rmtree(workspace.staging(dataset_id), ignore_errors=True)
         except Timeout:
             continue
+
+
+@contextmanager
+def _alone(store: Store, dataset_id: str | None, progress: Progress, check_stop: Callable[[], None]) -> Iterator[None]:
+    """Hold a data set that is added to: of two additions at once neither would know what the other brings.
+
+    Without that, one drop as photos to learn from and one as holdout would both take in the same picture.
+    """
+    if dataset_id is None:
+        yield
+        return
+    # Asked first, so that no name but a data set's becomes a lock's.
+    lock = FileLock(store.workspace.job_lock(store.dataset(dataset_id).id))
+    while True:
+        try:
+            lock.acquire(timeout=STOP_EVERY_S)
+            break
+        except Timeout:
+            progress("waiting for another import into this data set", 0, 0)
+            check_stop()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -146,6 +173,7 @@ def _decode(
         for job, outcome in decoder.map(jobs()):
             image_id, label, entry_name = waiting.pop(job)
             if isinstance(outcome, ImageRejected):
+                _remove_torn(job)
                 refused.append(SetAside(entry_name, str(outcome)))
             else:
                 images.append(_image(image_id, label, entry_name, folder.name, admission.role, outcome))
@@ -158,6 +186,12 @@ def _decode(
 
 def _image(image_id: str, label: str, name: str, folder: str, role: Role, outcome: Outcome) -> Image:
     return Image(id=image_id, label=label, name=name, folder=folder, role=role, imported_label=label, **vars(outcome))
+
+
+def _remove_torn(job: DecodeJob) -> None:
+    """Remove what a child wrote before it died."""
+    for path in (*(job.target.with_name(job.target.name + suffix) for suffix in (".png", ".jpg")), job.thumbnail):
+        path.unlink(missing_ok=True)
 
 
 def _remove_copy(workspace: Workspace, image: Image) -> None:

@@ -10,6 +10,8 @@ from tlcore.database import Database
 from tlcore.errors import DatasetError
 from tlcore.records import Edit, EditKind
 
+# The mark by which a folder's name, its subject, stands for the class that it was renamed to.
+ALIAS = "alias"
 IMAGE_FIELDS = {"label": "TEXT", "excluded": "INTEGER"}
 
 
@@ -78,6 +80,15 @@ class EditRows(Database):
             Edit(row["number"], row["kind"], json.loads(row["detail"]), row["created_at"], row["undone_at"])
             for row in rows
         ]
+
+    def withdrawn(self, dataset_id: str) -> set[str]:
+        """Return the ids of the images that stay excluded since the addition that brought them was undone."""
+        rows = self._rows(
+            "SELECT images.id FROM images JOIN changes ON subject = images.id JOIN edits ON number = edit "
+            "WHERE images.dataset_id = ? AND excluded AND kind = 'add' AND undone_at IS NOT NULL",
+            dataset_id,
+        )
+        return {row["id"] for row in rows}
 
     def marks(self, dataset_id: str, field: str) -> dict[str, str]:
         """Return the marks of one kind on a data set: subject to value."""

@@ -1,16 +1,17 @@
 """What a person can change in a data set. Originals and copies stay as they are; every change can be undone."""
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from tlcore.edit_rows import Change
+from tlcore.edit_rows import ALIAS, Change
 from tlcore.errors import DatasetError
 from tlcore.groups import GroupRules
 from tlcore.names import storable
-from tlcore.records import Edit, EditKind
+from tlcore.records import Edit, EditKind, Image
 from tlcore.store import Store
 
-ALIAS, IGNORED, GROUPING = "alias", "ignored", "grouping"
+IGNORED, GROUPING = "ignored", "grouping"
 MAX_CLASS_NAME = 200
 
 
@@ -18,9 +19,14 @@ def rename_class(store: Store, dataset_id: str, old: str, new: str) -> int:
     """Rename a class; return how many images it holds. Raises DatasetError where `new` is empty or there already."""
     wanted = check_class_name(new)
     _require_class(store, dataset_id, old)
-    if wanted in {image.label for image in store.every_image(dataset_id)}:
+    if wanted in store.dataset(dataset_id).classes:
         raise DatasetError(
             f"Expected a new name. Received: {wanted!r}, which is a class already. Merge the two instead."
+        )
+    if wanted in {image.label for image in store.every_image(dataset_id)}:
+        raise DatasetError(
+            f"Expected a new name. Received: {wanted!r}, the class of images that are excluded or held out. "
+            "Choose another name, or restore those images and merge the two."
         )
     return _relabel(store, dataset_id, "rename", [old], wanted)
 
@@ -42,7 +48,9 @@ def delete_class(store: Store, dataset_id: str, label: str) -> int:
 
 def move_images(store: Store, dataset_id: str, ids: Iterable[str], label: str) -> int:
     """Give images another class, which may be new; return how many changed."""
-    wanted, chosen = check_class_name(label), list(dict.fromkeys(ids))
+    # A folder's name may be one that nobody could type: the class is meant, and no other.
+    wanted = label if label in store.dataset(dataset_id).classes else check_class_name(label)
+    chosen = list(dict.fromkeys(ids))
     detail = {"class": wanted, "images": len(chosen)}
     return store.add_edit(dataset_id, "move", detail, [Change("label", image_id, wanted) for image_id in chosen])
 
@@ -55,8 +63,13 @@ def exclude_images(store: Store, dataset_id: str, ids: Iterable[str]) -> int:
 
 
 def restore_images(store: Store, dataset_id: str, ids: Iterable[str]) -> int:
-    """Take excluded images in again; return how many changed."""
+    """Take excluded images in again; return how many changed.
+
+    Raises DatasetError where the same picture, or nearly the same, has come since in the other role: a drop that was
+    undone may come again as holdout.
+    """
     chosen = list(dict.fromkeys(ids))
+    _require_unseen(store.every_image(dataset_id), set(chosen))
     changes = [Change("excluded", image_id, "0") for image_id in chosen]
     return store.add_edit(dataset_id, "restore", {"images": len(chosen)}, changes)
 
@@ -114,6 +127,21 @@ def _relabel(store: Store, dataset_id: str, kind: EditKind, sources: Sequence[st
     changes += [Change(ALIAS, folder, None if folder == target else target) for folder in folders]
     store.add_edit(dataset_id, kind, detail, changes)
     return len(images)
+
+
+def _require_unseen(images: Sequence[Image], restored: set[str]) -> None:
+    """Refuse to restore what would be learnt from and held out at once."""
+    included = [image for image in images if image.id in restored or not image.excluded]
+    roles: defaultdict[str, set[str]] = defaultdict(set)
+    for image in included:
+        for key in {image.content, image.lookalike} - {""}:
+            roles[key].add(image.role)
+    unfit = sum(image.id in restored and len(roles[image.content] | roles[image.lookalike]) > 1 for image in included)
+    if unfit:
+        raise DatasetError(
+            f"Expected images that are not both learnt from and in the holdout. Received: {unfit:,} that would be, "
+            "since they came again in the other role. Exclude those first."
+        )
 
 
 def _require_class(store: Store, dataset_id: str, label: str) -> None:

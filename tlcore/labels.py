@@ -12,6 +12,7 @@ from tlcore.records import SetAside
 from tlcore.tables import Row, read_table, refused, settle
 
 OUTSIDE = "it lies, or leads by a link, outside the folders that may be read"
+NAMED_TABLES = 4
 NOT_LISTED = "the table {table!r} does not list it"
 
 
@@ -39,9 +40,9 @@ def apply_table(found: Found) -> None:
     The table's paths are names beside it, and open nothing. It is itself ignored, and counted; files that it does not
     list are set aside, and so is each row that gives no file a label. Raises DatasetError as `read_table` does.
     """
-    fitting = [entry for entry in found.entries if _is_table_at_top(entry, found.entries)]
+    fitting = _tables_at_top(found.entries)
     if len(fitting) > 1:
-        names = " and ".join(repr(entry.name[-1]) for entry in fitting)
+        names = " and ".join(repr(entry.name[-1]) for entry in fitting[:NAMED_TABLES])
         found.notes.append(f"{names} each list paths and labels, so the folders decide the classes. Keep one of them.")
     if len(fitting) != 1:
         return
@@ -62,11 +63,22 @@ def apply_table(found: Found) -> None:
     found.notes.append(f"The classes come from the table {table.name[-1]!r}, not from folders.")
 
 
-def _is_table_at_top(entry: Entry, entries: Sequence[Entry]) -> bool:
-    *folder, name = entry.name
-    if not name.lower().endswith(tables.SUFFIX):
-        return False
-    return all([*each.name[: len(folder)]] == folder for each in entries) and tables.is_table(entry.path)
+def _tables_at_top(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the tables whose folder holds all files."""
+    if not entries:
+        return []
+    # What the first and the last name in order begin with, all between them do: looking at all for each takes hours.
+    first, last = min(entry.name for entry in entries), max(entry.name for entry in entries)
+
+    def at_top(name: Parts) -> bool:
+        depth = len(name) - 1
+        return first[:depth] == name[:depth] == last[:depth]
+
+    return [
+        entry
+        for entry in entries
+        if entry.name[-1].lower().endswith(tables.SUFFIX) and at_top(entry.name) and tables.is_table(entry.path)
+    ]
 
 
 def _name_rows(rows: Sequence[Row], top: Parts, present: set[Parts]) -> tuple[list[Row], dict[int, Parts]]:

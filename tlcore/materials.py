@@ -41,11 +41,12 @@ def gather(reporter: Reporter, run_id: str) -> Materials:
     parts = read_split(store, run)
     if parts is None:
         # Asked first, so that what cannot be divided is told before the work.
-        choose_split(store, run.dataset_id, settings)
+        choose_split(store, run.dataset_id, settings, images)
     loaded = load_backbone(reporter, row, image_size, run.facts)
     if parts is None:
         compared = mark_similar(reporter, run.dataset_id, loaded, images)
-        parts = choose_split(store, run.dataset_id, settings)
+        # Of the images that were compared: what a person edits meanwhile is for the next run.
+        parts = choose_split(store, run.dataset_id, settings, compared.images)
     return Materials(
         **vars(loaded),
         run=run,

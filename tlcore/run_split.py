@@ -48,8 +48,9 @@ def read_split(store: Store, run: Run) -> Split | None:
     by_id = {image.id: image for image in store.every_image(run.dataset_id)}
 
     def recall(entry: str | tuple[str, str]) -> Image:
-        # Runs of the first release recorded ids alone; labels could not change then.
-        return by_id[entry] if isinstance(entry, str) else dataclasses.replace(by_id[entry[0]], label=entry[1])
+        # Runs of the first release recorded ids alone; no label could change before they ended.
+        image_id, label = (entry, by_id[entry].imported_label) if isinstance(entry, str) else entry
+        return dataclasses.replace(by_id[image_id], label=label)
 
     recorded = json.loads(path.read_text())
     sides = {side: [recall(entry) for entry in recorded.get(side, [])] for side in SIDES}

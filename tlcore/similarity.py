@@ -1,7 +1,10 @@
 """Marks the near-duplicates of a data set that only a backbone can see: another angle, another moment of one scene."""
 
 import time
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,8 +18,9 @@ from tlcore.resemblance import find_similar, group
 
 @dataclass(frozen=True)
 class Compared:
-    """How many images' features were computed for the comparison, and how long that took."""
+    """The images with their groups, how many images' features were computed to compare them, and how long it took."""
 
+    images: list[Image] = field(default_factory=list)
     computed: int = 0
     seconds: float = 0.0
 
@@ -28,19 +32,25 @@ def mark_similar(reporter: Reporter, dataset_id: str, loaded: LoadedBackbone, im
     same photos; images that are added later are compared when a backbone next runs.
     """
     if all(image.similar for image in images):
-        return Compared()
+        return Compared(images)
     started = time.perf_counter()
     features, computed = pooled_features(reporter, loaded, images)
     seconds = time.perf_counter() - started
     reporter.progress("looking for near-duplicates", 0, 0)
-    places = {image.id: place for place, image in enumerate(images)}
-    known = [(places[image.similar], places[image.id]) for image in images if image.similar in places]
-    groups = group(len(images), [*find_similar(features), *known])
+    groups = group(len(images), [*find_similar(features), *_known_pairs(images)])
     # An image in no group is a group of its own, which tells it from one that was never compared.
-    reporter.store.set_similar(
-        dataset_id, {image.id: images[key].id for image, key in zip(images, groups, strict=True)}
-    )
-    return Compared(computed, seconds)
+    marked = [replace(image, similar=images[key].id) for image, key in zip(images, groups, strict=True)]
+    reporter.store.set_similar(dataset_id, {image.id: image.similar for image in marked})
+    return Compared(marked, computed, seconds)
+
+
+def _known_pairs(images: list[Image]) -> Iterable[tuple[int, int]]:
+    """Pair the members of each group that is on record; the one that named it may be excluded by now."""
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for place, image in enumerate(images):
+        if image.similar:
+            members[image.similar].append(place)
+    return (pair for places in members.values() for pair in pairwise(places))
 
 
 def pooled_features(reporter: Reporter, loaded: LoadedBackbone, images: list[Image]) -> tuple[np.ndarray, int]:

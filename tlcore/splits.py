@@ -157,8 +157,11 @@ def _take_newest(groups: _Groups, share: float) -> set[int]:
         held = sum(groups.count(group, label) for group in chosen & own)
         for _, group in sorted(dated, key=lambda each: (-each[0], groups.rank(each[1], 0))):
             count = groups.count(group, label)
-            if group in chosen or held + count / 2 > target:
+            if group in chosen:
                 continue
+            if held + count / 2 > target:
+                # Older groups that fit would leave this newer one to be learnt from.
+                break
             if all(left[each] > MIN_GROUPS for each in groups.labels(group)):
                 chosen.add(group)
                 held += count

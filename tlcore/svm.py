@@ -8,7 +8,6 @@ import numpy as np
 from tlcore.crossvalidation import FOLDS, Fold, list_folds, measure_scale
 from tlcore.errors import DatasetError
 
-MAX_IMAGES = 1000
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # Ten times as coarse as scikit-learn's own gives the same accuracy in half the time.
 TOLERANCE = 1e-2

@@ -5,7 +5,9 @@ import io
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 from tlcore.edits import check_class_name
 from tlcore.errors import DatasetError
@@ -38,7 +40,7 @@ def is_table(path: Path) -> bool:
             start = file.read(MAX_HEADER_BYTES)
     except OSError:
         return False
-    return _separator(start.decode("utf-8-sig", "replace")) is not None
+    return _separator(io.StringIO(start.decode("utf-8-sig", "replace"), newline="").readline()) is not None
 
 
 def read_table(path: Path) -> list[Row]:
@@ -47,22 +49,18 @@ def read_table(path: Path) -> list[Row]:
     The separator is a comma, a semicolon or a tab; the text is UTF-8. Blank lines are no rows. Raises DatasetError
     where the file as a whole is no such table, or beyond the caps.
     """
-    text = _text(path)
-    separator = _separator(text)
-    if separator is None:
-        raise _refuse(path, f"a first line without both: {text.partition(chr(10))[0][:100]!r}", _EXAMPLE)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        header = _header(next(lines))
-        columns = [header.index(name) for name in COLUMNS]
-        rows = [_row(lines.line_num, cells, columns) for cells in lines if any(cells)]
-    except csv.Error as problem:
-        raise _refuse(
-            path, f"a damaged line {lines.line_num:,} ({problem})", "Check the quotation marks there"
-        ) from problem
-    if len(rows) > MAX_ROWS:
-        raise _refuse(path, f"{len(rows):,} rows", f"The limit is {MAX_ROWS:,}; import it in parts")
-    return rows
+        size = path.stat().st_size
+        if size > MAX_TABLE_BYTES:
+            raise _refuse(
+                path, f"{size / 1e6:,.0f} MB", f"The limit is {MAX_TABLE_BYTES / 1e6:g} MB; import it in parts"
+            )
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _rows(path, file)
+    except UnicodeDecodeError as problem:
+        raise _refuse(path, "text that is not UTF-8", "Save it again as 'CSV UTF-8'") from problem
+    except OSError as problem:
+        raise _refuse(path, f"a file that cannot be read: {problem.strerror}", "Check the path") from problem
 
 
 def settle(rows: Sequence[Row], files: Mapping[int, Hashable]) -> list[Row]:
@@ -94,27 +92,33 @@ def refused(row: Row, reason: str) -> Row:
     return Row(row.line, row.path, row.label, reason)
 
 
-def _text(path: Path) -> str:
+def _rows(path: Path, file: TextIO) -> list[Row]:
+    """Read a table line by line, so that one of far too many rows is refused before they are in memory."""
+    first = file.readline()
+    separator = _separator(first)
+    if separator is None:
+        raise _refuse(path, f"a first line without both: {first.rstrip()[:100]!r}", _EXAMPLE)
+    lines = csv.reader(chain([first], file), delimiter=separator, strict=True)
+    rows: list[Row] = []
     try:
-        size = path.stat().st_size
-        if size > MAX_TABLE_BYTES:
-            raise _refuse(
-                path, f"{size / 1e6:,.0f} MB", f"The limit is {MAX_TABLE_BYTES / 1e6:g} MB; import it in parts"
-            )
-        with path.open("rb") as file:
-            return file.read(MAX_TABLE_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise _refuse(path, "text that is not UTF-8", "Save it again as 'CSV UTF-8'") from problem
-    except OSError as problem:
-        raise _refuse(path, f"a file that cannot be read: {problem.strerror}", "Check the path") from problem
+        header = _header(next(lines))
+        columns = [header.index(name) for name in COLUMNS]
+        for cells in filter(any, lines):
+            if len(rows) == MAX_ROWS:
+                raise _refuse(path, f"over {MAX_ROWS:,} rows", "Import it in parts")
+            rows.append(_row(lines.line_num, cells, columns))
+    except csv.Error as problem:
+        raise _refuse(
+            path, f"a damaged line {lines.line_num:,} ({problem})", "Check the quotation marks there"
+        ) from problem
+    return rows
 
 
-def _separator(text: str) -> str | None:
-    """Return the separator with which the first line holds both columns, each once, or None."""
-    line = text.splitlines()[0] if text.strip() else ""
+def _separator(line: str) -> str | None:
+    """Return the separator with which a table's first line holds both columns, each once, or None."""
     for separator in SEPARATORS:
         try:
-            header = _header(next(csv.reader([line], delimiter=separator)))
+            header = _header(next(csv.reader([line], delimiter=separator, strict=True)))
         except (csv.Error, StopIteration):
             continue
         if all(header.count(name) == 1 for name in COLUMNS):

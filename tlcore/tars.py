@@ -1,6 +1,7 @@
 """Unpacks a .tar, .tar.gz or .tgz under generated numbers, trusting nothing that it says about itself."""
 
 import gzip
+import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,11 +19,15 @@ SUFFIXES = (".tar", ".tar.gz", ".tgz")
 # Twice the files that an import takes, since many programs write a note before each file.
 MAX_HEADERS = 400_000
 MAX_NOTE_BYTES = 1_000_000
+# With it, the names of all files stay within 200 MB of memory, however they are spelled.
+MAX_NAMES_BYTES = 40_000_000
 _STAGE = "unpacking the tar (bytes)"
 _CHUNK_BYTES = 1 << 18
 _GZIP_MARK = b"\x1f\x8b"
 _OTHER_MARKS = (b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")
 _PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.XGLTYPE)
+# The rest of a note would only be kept: a tar may hold hundreds of thousands of them.
+_HEEDED = (b"path", b"size")
 _NOTE_TYPES = (*_PAX_TYPES, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _PLAIN_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 _ODD_TYPES = {
@@ -105,7 +110,7 @@ class _Reader:
         """Yield what is no folder; the content of each is to be read before the next."""
         common: dict[bytes, bytes] = {}
         notes: dict[bytes, bytes] = {}
-        count = 0
+        count = names_bytes = 0
         while any(block := self._exactly(tarfile.BLOCKSIZE)):
             check_stop()
             count += 1
@@ -118,6 +123,9 @@ class _Reader:
                 continue
             entry = _noted(info, common | notes)
             notes = {}
+            names_bytes += sys.getsizeof(entry.name)
+            if names_bytes > MAX_NAMES_BYTES:
+                raise refuse("very many long names", "Shorten the names, or import it in parts", "tar")
             if entry.type != tarfile.DIRTYPE:
                 yield entry
         self._finish()
@@ -137,7 +145,7 @@ class _Reader:
             raise tarfile.HeaderError("a note on a file is too long")
         body = b"".join(self.content(info.size))
         if info.type in _PAX_TYPES:
-            return dict(_pax_records(body))
+            return {key: value for key, value in _pax_records(body) if key in _HEEDED}
         return {b"path": body.partition(b"\0")[0]} if info.type == tarfile.GNUTYPE_LONGNAME else {}
 
     def _exactly(self, count: int) -> bytes:
@@ -157,13 +165,17 @@ class _Reader:
 
 def _noted(info: tarfile.TarInfo, notes: dict[bytes, bytes]) -> _Entry:
     """Return what a header says, as the notes on it correct it."""
-    if info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith(b"GNU.sparse.") for key in notes):
-        raise refuse("sparse files", "Pack it without sparse files", "tar")
+    if info.type == tarfile.GNUTYPE_SPARSE:
+        raise _sparse()
     size = int(notes.get(b"size", info.size))
     if size < 0:
         raise tarfile.HeaderError("a file's size is below zero")
     name = notes.get(b"path") or info.name.encode("utf-8", "surrogateescape")
     return _Entry(legible(name), info.type, size)
+
+
+def _sparse() -> DatasetError:
+    return refuse("sparse files", "Pack it without sparse files", "tar")
 
 
 def _pax_records(body: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -175,5 +187,7 @@ def _pax_records(body: bytes) -> Iterator[tuple[bytes, bytes]]:
         key, equals, value = body[blank + 1 : end].partition(b"=")
         if end <= blank or end > len(body) or not equals or not value.endswith(b"\n"):
             raise tarfile.HeaderError("a note on a file is damaged")
+        if key.startswith(b"GNU.sparse."):
+            raise _sparse()
         yield key, value[:-1]
         at = end
