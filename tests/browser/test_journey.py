@@ -52,7 +52,7 @@ def add_photos(page: Page, photos: Path) -> None:
     expect(metric.filter(has_text="Classes")).to_contain_text("3")
     expect(metric.filter(has_text="Set aside")).to_contain_text("2")
     expect(page.get_by_role("heading", name="my photos")).to_be_visible()
-    expect(page.get_by_text(HOSTILE_CLASS, exact=True)).to_be_visible()
+    expect(page.get_by_text(HOSTILE_CLASS, exact=True).first).to_be_visible()
     slider = page.get_by_role("slider", name="Validation share")
     slider.press("ArrowRight")
     expect(page.get_by_text("45 images to learn from, 15 held out")).to_be_visible()
