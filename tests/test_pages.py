@@ -69,8 +69,8 @@ def add_run(store: Store, images: list[Image]) -> str:
     folder.mkdir(parents=True)
     labels = sorted({TAG, BOLD})
     (folder / "labels.json").write_text(json.dumps(labels))
-    ids = [image.id for image in images]
-    (folder / "split.json").write_text(json.dumps({"training": ids[5:10], "validation": ids[:5] + ids[10:]}))
+    seen = [(image.id, image.label) for image in images]
+    (folder / "split.json").write_text(json.dumps({"training": seen[5:10], "validation": seen[:5] + seen[10:]}))
     block = {"kind": "Conv2D", "parameters": 10, "flops": 10, "activation_bytes": 4}
     layers = [
         block | {"name": f"layer_{n}", "block": f"block {n // 4}", "trainable_parameters": 10, "batch_norm": n % 2 == 1}
