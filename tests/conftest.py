@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TLCORE_ROOTS", tempfile.gettempdir())
 
 COLOURS = {"berry": (170, 40, 60), "leaf": (50, 150, 60), "sky": (60, 110, 190)}
-PLAIN, PUZZLING = 5, 3
+PLAIN, PUZZLING = 4, 4
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def store(workspace):
 
 @pytest.fixture(scope="session")
 def tiny_photos(tmp_path_factory) -> Path:
-    """Three classes of eight 48-pixel PNGs: five of the class's colour, and three that could be anything, so that
+    """Three classes of eight 48-pixel PNGs: four of the class's colour, and four that could be anything, so that
     every model makes mistakes."""
     folder = tmp_path_factory.mktemp("tiny-photos")
     for number, (label, colour) in enumerate(COLOURS.items()):

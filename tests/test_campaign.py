@@ -218,7 +218,7 @@ def test_a_decoder_that_hangs_or_dies_costs_an_import_one_file(blow, reason, sto
 
     def strike(stage, done, total):
         if stage == "checking images" and done >= 10 and not struck:
-            child = min(psutil.Process().children(), key=lambda process: process.pid)
+            child = next(each for each in psutil.Process().children() if "tlcore.decoder" in each.cmdline())
             child.send_signal(getattr(signal, blow))
             struck.append(child.pid)
 

@@ -20,7 +20,7 @@ def store(tmp_path):
 
 
 def ask(store, command, **arguments):
-    return COMMANDS[command](store, argparse.Namespace(**arguments))
+    return COMMANDS[command](store, argparse.Namespace(**{"into": None, "holdout": False} | arguments))
 
 
 def test_a_folder_is_named_after_itself_unless_told(store, tmp_path):

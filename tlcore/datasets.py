@@ -70,6 +70,7 @@ def ingest(
         images, regrouped = admission.regroup(images)
         notes += found.notes + _empty_class_notes(images, labels, admission)
         arrival = Arrival(images, set_aside, found.ignored, admission.known, notes, regrouped, job_id)
+        shutil.rmtree(unpacked, ignore_errors=True)
         _make_durable()
         if into is None:
             store.add_dataset(folder_id, name, source.origin, arrival)
