@@ -20,15 +20,30 @@ def choose_split(store: Store, dataset_id: str, settings: HeadSettings, images: 
 
     `images` are those of the data set, for a caller that has read them already.
     """
+    images = store.images(dataset_id) if images is None else images
     parts = split(
-        store.images(dataset_id) if images is None else images,
+        images,
         settings.validation_split,
         settings.seed,
         grouping(store, dataset_id),
         settings.later_share,
     )
     holdout = [image for image in store.images(dataset_id, role="holdout") if image.label in parts.labels]
-    return dataclasses.replace(parts, holdout=holdout)
+    return dataclasses.replace(parts, holdout=unlike(holdout, images))
+
+
+def unlike(holdout: Sequence[Image], images: Sequence[Image]) -> list[Image]:
+    """Return the holdout images that are no near-duplicate of an image for training.
+
+    Those that a fingerprint tells are not let in; a backbone may find others, which would judge by what was learnt.
+    """
+    taken = {key for image in images for key in _keys(image)}
+    return [image for image in holdout if taken.isdisjoint(_keys(image))]
+
+
+def _keys(image: Image) -> set[tuple[str, str]]:
+    keys = {("content", image.content), ("lookalike", image.lookalike), ("similar", image.similar)}
+    return {(kind, key) for kind, key in keys if key}
 
 
 def write_split(store: Store, run_id: str, parts: Split) -> None:

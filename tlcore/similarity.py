@@ -18,7 +18,7 @@ from tlcore.resemblance import find_similar, group
 
 @dataclass(frozen=True)
 class Compared:
-    """The images with their groups, how many images' features were computed to compare them, and how long it took."""
+    """The images for training with their groups, how many features were computed for it, and how long it took."""
 
     images: list[Image] = field(default_factory=list)
     computed: int = 0
@@ -26,22 +26,24 @@ class Compared:
 
 
 def mark_similar(reporter: Reporter, dataset_id: str, loaded: LoadedBackbone, images: list[Image]) -> Compared:
-    """Compare images by their pooled features and record the groups, unless all of them have been compared before.
+    """Compare the images for training, and those held out, by their pooled features and record the groups.
 
-    Groups are found once, by the backbone that comes first, so that runs with different backbones are judged on the
-    same photos; images that are added later are compared when a backbone next runs.
+    Nothing is done where all of them have been compared before: groups are found once, by the backbone that comes
+    first, so that runs with different backbones are judged on the same photos; images that are added later are compared
+    when a backbone next runs.
     """
-    if all(image.similar for image in images):
+    every = [*images, *reporter.store.images(dataset_id, role="holdout")]
+    if all(image.similar for image in every):
         return Compared(images)
     started = time.perf_counter()
-    features, computed = pooled_features(reporter, loaded, images)
+    features, computed = pooled_features(reporter, loaded, every)
     seconds = time.perf_counter() - started
     reporter.progress("looking for near-duplicates", 0, 0)
-    groups = group(len(images), [*find_similar(features), *_known_pairs(images)])
+    groups = group(len(every), [*find_similar(features), *_known_pairs(every)])
     # An image in no group is a group of its own, which tells it from one that was never compared.
-    marked = [replace(image, similar=images[key].id) for image, key in zip(images, groups, strict=True)]
+    marked = [replace(image, similar=every[key].id) for image, key in zip(every, groups, strict=True)]
     reporter.store.set_similar(dataset_id, {image.id: image.similar for image in marked})
-    return Compared(marked, computed, seconds)
+    return Compared(marked[: len(images)], computed, seconds)
 
 
 def _known_pairs(images: list[Image]) -> Iterable[tuple[int, int]]:

@@ -107,7 +107,10 @@ def announce(store: Store, job: Job) -> None:
         there = f", {amounts.count(known, 'photo')} there already" if known else ""
         st.toast(f"{_capital(tell(latest))}{there}.", icon=":material/check:")
     else:
-        st.toast("Nothing new: all of these photos are there already.", icon=":material/info:")
+        st.toast(
+            "Nothing new: all of these photos are there already. Excluded ones can be restored under Pictures, Edit.",
+            icon=":material/info:",
+        )
 
 
 def _line(edit: Edit) -> str:
