@@ -40,13 +40,7 @@ def draw_import_job(store: Store, job: Job) -> None:
         st.markdown(f"Import of {emphasised(job.request.get('name') or job.request.get('path') or 'photos')}")
         if job.active:
             live.progress(job, "files")
-            st.button(
-                "Stop the import",
-                icon=":material/stop:",
-                disabled=job.stop_requested,
-                on_click=store.ask_to_stop,
-                args=(job.id,),
-            )
+            live.stop(store, job, "Stop the import")
         else:
             live.ending(job)
 

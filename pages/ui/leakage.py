@@ -59,14 +59,7 @@ def start(store: Store, dataset: Dataset) -> None:
 def draw_progress(store: Store, job: Job) -> None:
     """Draw how the measurement stands, with Stop."""
     live.progress(job, "images")
-    st.button(
-        "Stop",
-        icon=":material/stop:",
-        disabled=job.stop_requested,
-        on_click=store.ask_to_stop,
-        args=(job.id,),
-        key=f"stop {job.id}",
-    )
+    live.stop(store, job, "Stop")
 
 
 def draw_result(dataset: Dataset, check: Check) -> None:

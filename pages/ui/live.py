@@ -51,6 +51,18 @@ def progress(job: Job, noun: str) -> None:
         )
 
 
+def stop(store: Store, job: Job, label: str) -> None:
+    """Draw the button that asks an active job to stop."""
+    st.button(
+        label,
+        icon=":material/stop:",
+        disabled=job.stop_requested,
+        on_click=store.ask_to_stop,
+        args=(job.id,),
+        key=f"stop {job.id}",
+    )
+
+
 def ending(job: Job) -> None:
     """Say in words how a job ended, where it did not simply finish."""
     if job.status == "failed":
