@@ -202,6 +202,12 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:.0f} MB"
 
 
+def flush() -> None:
+    """Wait until the photos are on the disk: they are to have been there, as a person's are."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
 def announce(words: str) -> None:
     print(f"{words} (load average {os.getloadavg()[0]:.1f} before, {os.cpu_count()} CPUs)", flush=True)
 
@@ -218,6 +224,7 @@ def main() -> None:
         scratch = Path(name)
         if {"folder", "upload"} & set(parts):
             small = write_snapshots(scratch / "small", arguments.files, SMALL_PX, SMALL_BYTES)
+            flush()
         if "folder" in parts:
             announce("From a folder")
             measure_folder(small, open_workspace(scratch / "from-folder"))
@@ -226,6 +233,7 @@ def main() -> None:
             measure_upload(small, open_workspace(scratch / "through-server"))
         if "large" in parts:
             large = write_snapshots(scratch / "large", arguments.large, LARGE_PX, LARGE_BYTES)
+            flush()
             announce("12 megapixels from a folder")
             measure_folder(large, open_workspace(scratch / "from-large"))
         if "page" in parts:

@@ -55,7 +55,7 @@ def test_a_thumbnail_is_small(tmp_path):
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 @pytest.mark.parametrize("quality", [60, 75, 90, 98])
 def test_a_jpegs_copy_is_encoded_alike_and_keeps_its_pixels(quality, subsampling, tmp_path):
-    content = encoded(scene(), "JPEG", quality=quality, subsampling=subsampling)
+    content = encoded(scene(), "JPEG", quality=quality, subsampling=subsampling, progressive=True)
     normalised = normalise(written(tmp_path, content))
     save_normalised(normalised, tmp_path / "copy")
     with Image.open(tmp_path / "file") as original, Image.open(tmp_path / "copy.jpg") as copy:
@@ -63,6 +63,13 @@ def test_a_jpegs_copy_is_encoded_alike_and_keeps_its_pixels(quality, subsampling
         assert copy.layer[0][1:3] == original.layer[0][1:3]
         assert difference(copy, normalised.image) < 1
     assert (tmp_path / "copy.jpg").read_bytes() != content, "the copy is encoded anew"
+
+
+def test_the_copy_of_a_plain_jpeg_has_exactly_its_pixels(tmp_path):
+    normalised = normalise(written(tmp_path, encoded(scene(), "JPEG", quality=80)))
+    _, content = save_normalised(normalised, tmp_path / "copy")
+    with Image.open(tmp_path / "copy.jpg") as copy:
+        assert content_of(copy) == content
 
 
 @pytest.mark.parametrize("encoding", ["PNG", "JPEG"])
@@ -73,14 +80,15 @@ def test_the_copy_of_a_typical_photo_keeps_its_colours(encoding, tmp_path):
         assert difference(copy, normalised.image) < 2
 
 
-def test_copies_carry_nothing_but_pixels(tmp_path):
+@pytest.mark.parametrize("tail", [b"", b"the secret tail"])
+def test_copies_carry_nothing_but_pixels(tail, tmp_path):
     exif = Image.Exif()
     exif[0x010E] = "the secret description"
-    content = encoded(scene(), "JPEG", exif=exif, comment=b"the secret comment") + b"the secret tail"
+    content = encoded(scene(), "JPEG", exif=exif, comment=b"the secret comment") + tail
     normalised = normalise(written(tmp_path, content))
     save_normalised(normalised, tmp_path / "copy")
     save_thumbnail(normalised, tmp_path / "thumbnail.jpg")
-    assert content.count(b"secret") == 3
+    assert content.count(b"secret") == (3 if tail else 2)
     assert not [path for path in tmp_path.iterdir() if path.name != "file" and b"secret" in path.read_bytes()]
 
 

@@ -12,14 +12,15 @@ from tlcore.images import Normalised, fit
 
 LOSSLESS_SIDE_PX = 256
 THUMBNAIL_SIDE_PX = 160
+_BAND_BYTES = 60_000
 
 
 def save_normalised(normalised: Normalised, path_without_suffix: Path) -> tuple[str, str]:
     """Write the copy that is kept; return its suffix and the sha256 of its pixels.
 
-    PNG where the longer side is at most `LOSSLESS_SIDE_PX`. Else JPEG: as the original was encoded where its pixels
-    are those of a JPEG, or at quality 95 without chroma subsampling. The hash is over size and RGB bytes before
-    encoding, so it does not depend on an encoder's version.
+    PNG where the longer side is at most `LOSSLESS_SIDE_PX`. Else JPEG: the original's own bytes where they make just
+    these pixels, as the original was encoded where that was common, or at quality 95 without chroma subsampling. The
+    hash is over size and RGB bytes before encoding, so it does not depend on an encoder's version.
     """
     image, encoding = normalised.image, normalised.encoding
     suffix = ".png" if max(image.size) <= LOSSLESS_SIDE_PX else ".jpg"
@@ -27,6 +28,8 @@ def save_normalised(normalised: Normalised, path_without_suffix: Path) -> tuple[
     if suffix == ".png":
         # On photos two and a half times as fast as the default, for 1% more bytes.
         _place(image, path, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    elif normalised.bare is not None:
+        path.write_bytes(normalised.bare)
     elif encoding is not None:
         _place(image, path, "JPEG", qtables=encoding.tables, subsampling=encoding.subsampling)
     else:
@@ -46,8 +49,12 @@ def save_thumbnail(normalised: Normalised, path: Path) -> None:
 
 def content_of(image: Image.Image) -> str:
     """Return the sha256 of an RGB picture's size and pixels, as 64 hexadecimal digits."""
+    width, height = image.size
     digest = hashlib.sha256(b"%d %d " % image.size)
-    digest.update(image.tobytes())
+    # In bands that a processor's cache holds: all at once takes twice the time.
+    rows = max(1, _BAND_BYTES // (3 * width))
+    for top in range(0, height, rows):
+        digest.update(image.crop((0, top, width, min(height, top + rows))).tobytes())
     return digest.hexdigest()
 
 

