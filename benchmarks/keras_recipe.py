@@ -1,6 +1,6 @@
 """Thaw against Keras's own transfer-learning recipe: same backbone, same images, same split, one run.
 
-    python benchmarks/keras_recipe.py [--images 1020] [--epochs 20] [--layers 38] [--tune-epochs 2]
+    python benchmarks/keras_recipe.py [--images 1020] [--epochs 20] [--layers 38] [--tune-epochs 2] [--seeds 1]
 
 The recipe is the one of Keras's guide: `image_dataset_from_directory`, a frozen base called with `training=False`,
 `fit`; then the top layers unfrozen, recompiled at 1e-5, `fit` again. Both run after one another in child processes of
@@ -8,9 +8,11 @@ their own, so that neither warms the other up. The split is Thaw's, copied into 
 """
 
 import argparse
+import functools
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,7 @@ from tlcore.workspace import open_workspace  # noqa: E402
 BACKBONE, SIZE, BATCH = "efficientnet-lite0", 224, 32
 
 
-def run_recipe(folder: Path, epochs: int, layers: int, tune_epochs: int) -> dict:
+def run_recipe(folder: Path, epochs: int, layers: int, tune_epochs: int, seed: int) -> dict:
     """Train by the recipe; return seconds and accuracies. Runs in a process of its own (`--recipe`)."""
     import keras
 
@@ -37,11 +39,11 @@ def run_recipe(folder: Path, epochs: int, layers: int, tune_epochs: int) -> dict
     from tlcore.normalisation import normalise
     from tlcore.weights import fetch
 
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     row = find_backbone(BACKBONE)
     training, validation = (
         keras.utils.image_dataset_from_directory(
-            folder / part, image_size=(SIZE, SIZE), batch_size=BATCH, shuffle=part == "train", seed=0
+            folder / part, image_size=(SIZE, SIZE), batch_size=BATCH, shuffle=part == "train", seed=seed
         ).prefetch(2)
         for part in ("train", "validation")
     )
@@ -105,19 +107,20 @@ def copy_split(workspace: Path, run_id: str, target: Path) -> None:
             shutil.copy(source, folder / f"{image.id}{image.suffix}")
 
 
-def compare(photos: Path | None, images: int, epochs: int, layers: int, tune_epochs: int) -> dict:
+def compare(photos: Path | None, images: int, epochs: int, layers: int, tune_epochs: int, seed: int) -> dict:
     """Run Thaw and then the recipe on the same images; return both and their ratios."""
     with tempfile.TemporaryDirectory() as scratch:
         folder, workspace = Path(scratch), Path(scratch) / "workspace"
         source = photos or write_photos(folder / "photos", images)
         dataset = thaw(workspace, "import", str(source))["dataset"]
         common = ["--backbone", BACKBONE, "--image-size", str(SIZE), "--batch-size", str(BATCH)]
+        common += ["--seed", str(seed)]
         head = thaw(workspace, "train", dataset, *common, "--epochs", str(epochs), "--patience", str(epochs))
         tuning = ["--layers", str(layers), "--epochs", str(tune_epochs + 1), "--patience", "100", "--insist"]
         tuned = thaw(workspace, "finetune", head["run"], *tuning)
         copy_split(workspace, head["run"], folder / "split")
         command = [sys.executable, __file__, "--recipe", str(folder / "split"), "--epochs", str(epochs)]
-        command += ["--layers", str(layers), "--tune-epochs", str(tune_epochs)]
+        command += ["--layers", str(layers), "--tune-epochs", str(tune_epochs), "--seed", str(seed)]
         output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     recipe = json.loads(output.splitlines()[-1])
     tune_seconds = [epoch["seconds"] for epoch in tuned["epochs"] if epoch["phase"] == 2][1:]
@@ -143,17 +146,27 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--layers", type=int, default=38)
     parser.add_argument("--tune-epochs", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=1, help="how many splits and initial heads")
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--recipe", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     numbers = (arguments.epochs, arguments.layers, arguments.tune_epochs)
     if arguments.recipe:
-        print(json.dumps(run_recipe(arguments.recipe, *numbers)))
+        print(json.dumps(run_recipe(arguments.recipe, *numbers, arguments.seed)))
         return
-    result = compare(arguments.photos, arguments.images, *numbers)
-    print(json.dumps(result, indent=2))
-    print(f"phase 1, {arguments.epochs} epochs: {result['head_ratio']:.1f} times as fast as the recipe")
-    print(f"phase 2, an epoch: {result['tune_epoch_ratio']:.1f} times as fast as the recipe")
+    results = []
+    for seed in range(arguments.seeds):
+        results.append(compare(arguments.photos, arguments.images, *numbers, seed))
+        print(json.dumps(results[-1], indent=2), flush=True)
+
+    def mean(*path: str) -> float:
+        return statistics.mean(functools.reduce(lambda part, name: part[name], path, result) for result in results)
+
+    print(f"phase 1, {arguments.epochs} epochs: {mean('head_ratio'):.1f} times as fast as the recipe")
+    print(f"phase 2, an epoch: {mean('tune_epoch_ratio'):.1f} times as fast as the recipe")
+    for name in ("head_accuracy", "tuned_accuracy"):
+        print(f"{name}: {mean('thaw', name):.2%}, the recipe {mean('recipe', name):.2%}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Makes the pictures of README and the guide again: the journey on the sample digits, and photos with faults put right.
+"""Makes the pictures of README and the guide again: the journey and the trials on the sample digits, and photos with
+faults put right.
 
 Run it from the repository with `python -m docs.make_screenshots`; it needs what the browser tests need.
 """
@@ -7,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from docs.faulty_photos import write_faulty_photos
 from tests.browser.harness import CONTENT_HEIGHT, DESKTOP, IDLE, Server, drop, load_pictures, open_browser, settle
@@ -22,23 +23,63 @@ from tests.browser.journey import (
 )
 
 FOLDER = Path(__file__).parent / "images"
-TALLEST_PX = 1620
-COLOURS = 128
+TALLEST_PX, WHOLE_PX = 1620, 2100
+COLOURS = 256
 EPOCHS_TO_SEE = 8
 PATIENCE_MS = 900_000
+MARGIN_PX = 12
+STILL = """document.getAnimations().every(
+    (each) => each.playState !== "running" || each.effect.getTiming().iterations === Infinity
+)"""
 
 
-def photograph(page: Page, name: str) -> None:
-    """Save a page as a small PNG."""
-    settle(page)
-    height = min(page.evaluate(CONTENT_HEIGHT) + 60, TALLEST_PX)
-    page.set_viewport_size({"width": DESKTOP["width"], "height": height})
-    settle(page)
-    load_pictures(page)
+def photograph(page: Page, name: str, tallest_px: int = TALLEST_PX) -> None:
+    """Save a page, from its top down to at most `tallest_px`, as a small PNG."""
+    unroll(page, tallest_px)
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path)
     page.set_viewport_size(DESKTOP)
-    Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    shrink(path)
+
+
+def photograph_part(page: Page, name: str, first: Locator, last: Locator) -> None:
+    """Save what lies between two elements of a page, both included, as a small PNG."""
+    unroll(page)
+    upper, lower = first.bounding_box(), last.bounding_box()
+    column = page.get_by_test_id("stMainBlockContainer").locator("> div").first.bounding_box()
+    assert upper
+    assert lower
+    assert column
+    top, bottom = upper["y"] - MARGIN_PX, lower["y"] + lower["height"] + MARGIN_PX
+    path = FOLDER / f"{name}.png"
+    page.screenshot(
+        path=path,
+        clip={
+            "x": column["x"] - MARGIN_PX,
+            "y": top,
+            "width": column["width"] + 2 * MARGIN_PX,
+            "height": bottom - top,
+        },
+    )
+    page.set_viewport_size(DESKTOP)
+    shrink(path)
+
+
+def unroll(page: Page, tallest_px: int | None = None) -> None:
+    """Make the window as high as the page, or as `tallest_px`, with all that is in it drawn and nothing moving."""
+    settle(page)
+    page.wait_for_function(STILL)
+    page.get_by_test_id("stMain").evaluate("each => each.scrollTo(0, 0)")
+    height = page.evaluate(CONTENT_HEIGHT) + 60
+    page.set_viewport_size({"width": DESKTOP["width"], "height": min(height, tallest_px or height)})
+    settle(page)
+    load_pictures(page)
+
+
+def shrink(path: Path) -> None:
+    """Save a PNG again with few colours, those of small marks among them."""
+    few = Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, 1, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 def main() -> None:
@@ -50,6 +91,7 @@ def main() -> None:
         try:
             with open_browser(playwright, Path(scratch) / "profile") as browser:
                 walk(browser.pages[0], server.url)
+                try_out(browser.pages[0])
                 put_right(browser.pages[0], server, write_faulty_photos(Path(scratch) / "Photos with faults"))
         finally:
             server.stop()
@@ -73,10 +115,43 @@ def walk(page: Page, url: str) -> None:
     open_page(page, "finetune")
     start_fine_tune(page)
     await_end(page, PATIENCE_MS)
-    photograph(page, "finetune")
+    photograph(page, "finetune", WHOLE_PX)
     open_page(page, "mistakes")
     settle(page)
     photograph(page, "mistakes")
+
+
+def try_out(page: Page) -> None:
+    """Search a learning rate, look at the checks, try depths, fine-tune at the one advised, and compare both runs."""
+    open_page(page, "head")
+    page.get_by_text("Find a learning rate").click()
+    page.get_by_role("button", name="Search a learning rate").click()
+    page.get_by_role("button", name="Search again").wait_for(timeout=PATIENCE_MS)
+    photograph_part(page, "rates", page.get_by_role("heading", level=1), expander(page, "Find a learning rate"))
+    page.get_by_text("Is this head to be trusted?").click()
+    page.get_by_text("Better than chance").wait_for()
+    photograph_part(page, "checks", *2 * [expander(page, "Is this head to be trusted?")])
+    open_page(page, "finetune")
+    page.get_by_text("Which depth?").click()
+    page.get_by_role("button", name="Try several depths").click()
+    page.get_by_role("button", name="Try again").wait_for(timeout=PATIENCE_MS)
+    photograph_part(page, "probe", *2 * [expander(page, "Which depth?")])
+    page.get_by_text("Last block", exact=True).click()
+    page.get_by_text("VGG16's last block").wait_for()
+    photograph_part(page, "slider", page.get_by_text("Usual depths"), page.get_by_text("Time in all is for"))
+    page.get_by_role("button", name="Use ").click()
+    page.get_by_text("VGG16's last block").wait_for(state="detached")
+    settle(page)
+    start_fine_tune(page)
+    await_end(page, PATIENCE_MS)
+    page.get_by_role("link", name="Compare", exact=True).click()
+    page.get_by_text("What differs").wait_for()
+    photograph(page, "compare")
+
+
+def expander(page: Page, words: str) -> Locator:
+    """Find the part of a page that opens at a line with those words."""
+    return page.get_by_test_id("stExpander").filter(has_text=words).first
 
 
 def put_right(page: Page, server: Server, photos: Path) -> None:

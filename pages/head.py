@@ -5,26 +5,23 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import amounts, judgement, live, partition, selection, steps
+from pages.ui import amounts, augmenting, evidence, judgement, live, partition, rate_search, run_queue, selection, steps
 from pages.ui.names import emphasised, sentence
+from pages.ui.rates import rates_with
 from tlcore import jobs
 from tlcore.advice import kept_epoch
 from tlcore.backbones import Backbone
 from tlcore.balance import UNBALANCED, imbalance
 from tlcore.errors import DatasetError
 from tlcore.records import Dataset, Job, Run
-from tlcore.settings import AUGMENTATIONS, CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings
+from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings
 from tlcore.store import Store
 
 DEFAULTS = HeadSettings()
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 BATCHES = (8, 16, 32, 64, 128, 256)
+RATE_FIELD = "learning rate of the head"
 HIDDEN = (0, 64, 128, 256, 512)
-AUGMENTATION_WORDS = {
-    "none": "None (fastest)",
-    "light": "Light: cached views, mirrored, shifted, brighter and darker",
-    "light-unmirrored": "Light, never mirrored: for text, digits, left and right",
-}
 METHOD_WORDS = {
     "gradient": "By gradient steps (Adam), as in Keras's guide",
     "svm": "As a linear support vector machine, at once: for few photos",
@@ -44,6 +41,7 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         chosen = ask_materials(store, dataset, row, left, right)
         if method == "gradient":
             chosen |= ask_steps(dataset, left, right)
+            chosen |= augmenting.ask_augmentation(store, dataset, chosen["epochs"])
         later = selection.later_share()
         newest = f", and the newest {later:.0%} of the dated ones for later" if later else ""
         st.caption(
@@ -90,13 +88,13 @@ def ask_steps(dataset: Dataset, left: DeltaGenerator, right: DeltaGenerator) -> 
     patience = right.number_input(
         "Patience (early stopping)", 1, 1000, DEFAULTS.patience, help="Epochs without a better validation loss."
     )
-    rate = left.select_slider("Learning rate", RATES, DEFAULTS.learning_rate, format_func=lambda each: f"{each:g}")
+    rates, rate = rates_with(RATES, st.session_state.get(RATE_FIELD, DEFAULTS.learning_rate))
+    rate = left.select_slider("Learning rate", rates, rate, format_func=lambda each: f"{each:g}", key=RATE_FIELD)
     batch = right.select_slider("Batch size", BATCHES, DEFAULTS.batch_size)
     dropout = left.slider("Dropout", 0.0, 0.9, DEFAULTS.dropout, 0.05)
     hidden = right.selectbox("Hidden layer", HIDDEN, format_func=lambda units: f"{units} units" if units else "None")
-    augmentation = left.selectbox("Augmentation", AUGMENTATIONS, format_func=AUGMENTATION_WORDS.__getitem__)
     outputs = OUTPUTS if len(dataset.classes) == 2 else OUTPUTS[:1]
-    output = right.selectbox("Output", outputs, format_func=OUTPUT_WORDS.__getitem__)
+    output = left.selectbox("Output", outputs, format_func=OUTPUT_WORDS.__getitem__)
     return {
         "epochs": int(epochs),
         "patience": int(patience),
@@ -104,7 +102,6 @@ def ask_steps(dataset: Dataset, left: DeltaGenerator, right: DeltaGenerator) -> 
         "batch_size": batch,
         "dropout": dropout,
         "hidden_units": hidden,
-        "augmentation": augmentation,
         "output": output,
     }
 
@@ -119,25 +116,41 @@ def _automatic(store: Store, dataset: Dataset) -> str:
 
 
 def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
-    """Draw Start, or Stop while a run of this data set is going on, and Resume where one was cut short."""
+    """Draw the options, Start (or the way into the queue) and Resume where a run was cut short."""
     job = store.latest_job(run.id) if run else None
-    if run and job and job.active:
-        if st.button("Stop", icon=":material/stop:", disabled=job.stop_requested):
-            jobs.request_stop(store, run.id)
-            st.rerun()
-        return
-    row = selection.backbone()
-    settings = ask_settings(store, dataset, row)
+    options = st.container()
+    draw_finder(store, run, job)
+    with options:
+        settings = ask_settings(store, dataset, selection.backbone())
     refusal = partition.refusal(store, dataset)
     if refusal:
         st.warning(sentence(refusal), icon=":material/warning:")
     with st.container(horizontal=True):
-        if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=bool(refusal)):
-            selection.choose("run", jobs.start_head(store, dataset.id, settings))
+        busy = bool(store.queue())
+        if st.button(
+            "Add to the queue" if busy else "Start training",
+            type="secondary" if busy else "primary",
+            icon=":material/playlist_add:" if busy else ":material/play_arrow:",
+            disabled=bool(refusal),
+        ):
+            started = jobs.start_head(store, dataset.id, settings)
+            if job is None or not job.active:
+                selection.choose("run", started)
             st.rerun()
         if run and resumable(job) and st.button("Resume", icon=":material/resume:"):
             jobs.resume(store, run.id)
             st.rerun()
+    run_queue.draw(store, job.id if job else None)
+
+
+def draw_finder(store: Store, run: Run | None, job: Job | None) -> None:
+    """Draw the search of a learning rate for the next head, on what a trained one has cached; it sets the field."""
+    if run is None or run.result_phase is None or (job and job.active):
+        return
+    with st.expander("Find a learning rate", icon=":material/troubleshoot:"):
+        found = rate_search.draw(store, run, 1)
+    if found is not None:
+        st.session_state[RATE_FIELD] = found
 
 
 def resumable(job: Job | None) -> bool:
@@ -154,6 +167,7 @@ def draw_run(store: Store, run: Run) -> None:
     def draw(present: Job) -> None:
         if present.active:
             live.progress(present, "images")
+            live.pause(store, present)
         elif present.kind == "head":
             live.ending(present)
         epochs = [epoch for epoch in store.epochs(run.id) if present.kind == "head" or epoch.phase == 1]
@@ -165,6 +179,7 @@ def draw_run(store: Store, run: Run) -> None:
         steps.onward("finetune", "This run is being fine-tuned now: watch it on step 4")
     if not job.active:
         draw_result(store, run)
+        evidence.draw(store, run, phase=1)
         judgement.draw_accuracies(store, run, phase=1)
         judgement.draw_age(store.dataset(run.dataset_id), run)
     live.follow(store, job, draw)

@@ -66,7 +66,7 @@ def test_an_unsettled_head_is_refused_first():
 
 def test_the_recommended_rate_is_always_one_that_is_not_refused():
     assert recommend_learning_rate(1e-3, 224, 224) == pytest.approx(1e-5)
-    assert recommend_learning_rate(1e-3, 96, 224) == pytest.approx(3e-5)
+    assert recommend_learning_rate(1e-3, 96, 224) == pytest.approx(1e-4)
     for image_size in (96, 224, 300):
         rate = recommend_learning_rate(3e-4, image_size, 224)
         settings = FineTuneSettings(learning_rate=rate)

@@ -2,14 +2,16 @@
 
 import functools
 import json
+import math
 
 import keras
 import pytest
 
-from tlcore.anatomy import describe_layers, summarise_depth
+from tlcore.anatomy import count_last_block, describe_layers, summarise_depth
 from tlcore.architectures import build_backbone
 from tlcore.backbones import BACKBONES
 from tlcore.errors import SettingsError
+from tlcore.model import crossing_tensors
 
 LITE0 = BACKBONES["efficientnet-lite0"]
 
@@ -43,6 +45,9 @@ def test_counts_of_known_layers():
         "batch_norm": False,
         "flops": 112 * 112 * 3 * 3 * 3 * 32,
         "activation_bytes": 112 * 112 * 32 * 4,
+        "channels": 32,
+        # Below it lies the input as floating-point numbers.
+        "cut_bytes": 224 * 224 * 3 * 4,
     }
     depthwise = layer_named(layers, "block1_depthwise_conv")
     assert (depthwise["flops"], depthwise["parameters"]) == (56 * 56 * 3 * 3 * 96, 3 * 3 * 96)
@@ -104,6 +109,22 @@ def test_summary_at_both_ends():
     )
     assert everything.first_unfrozen == "backbone_input"
     assert everything.upper_flops == everything.total_flops == nothing.total_flops
+
+
+def test_what_crosses_is_the_image_at_the_bottom_and_all_tensors_that_are_used_above():
+    model, layers = lite0()
+    assert layers[0]["cut_bytes"] == 224 * 224 * 3
+    for boundary in range(1, len(layers)):
+        crossing = crossing_tensors(model, boundary)
+        assert layers[boundary]["cut_bytes"] == sum(4 * math.prod(tensor.shape[1:]) for tensor in crossing)
+
+
+def test_the_last_block_reaches_down_to_the_last_one_that_trains_several_layers():
+    _, layers = lite0()
+    top = count_last_block(layers)
+    assert layers[-top]["block"] == "block 15"
+    assert layers[-top - 1]["block"] == "block 14"
+    assert count_last_block(layers[:3]) == 3
 
 
 @pytest.mark.parametrize("top", [-1, 142])

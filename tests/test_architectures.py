@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
+from tests.families import each_backbone
 from tlcore import weights
 from tlcore.architectures import build_backbone
 from tlcore.backbones import BACKBONES
 from tlcore.errors import BackboneError, WeightsError
 
-ROWS = list(BACKBONES.values())
-FROM_KERAS = [row for row in ROWS if row.application]
+LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 
 
 def randomised(model: keras.Model) -> list[np.ndarray]:
@@ -19,8 +19,9 @@ def randomised(model: keras.Model) -> list[np.ndarray]:
     return [generator.uniform(0.1, 1.0, array.shape) / max(1, array[..., 0].size) for array in model.get_weights()]
 
 
-@pytest.mark.parametrize("row", FROM_KERAS, ids=lambda row: row.name)
-def test_equals_the_keras_application_with_weights_loaded_from_a_file(row, tmp_path):
+@pytest.mark.parametrize("name", each_backbone(*LITE))
+def test_equals_the_keras_application_with_weights_loaded_from_a_file(name, tmp_path):
+    row = BACKBONES[name]
     size = row.min_size
     original = getattr(keras.applications, row.application)(
         include_top=False, weights=None, input_shape=(size, size, 3)
@@ -29,23 +30,26 @@ def test_equals_the_keras_application_with_weights_loaded_from_a_file(row, tmp_p
     # A whole-model .h5 holds its weights in the layout of Keras's published files.
     original.save(tmp_path / "notop.h5")
     ours = build_backbone(row, size, tmp_path / "notop.h5")
-    assert [type(layer) for layer in ours.layers] == [type(layer) for layer in original.layers]
+    for layer, operation in zip(ours.layers, original.operations, strict=True):
+        assert type(layer) is type(operation) or not isinstance(operation, keras.Layer)
     images = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype("float32")
     expected = original(images, training=False).numpy()
     assert expected.std() > 0
     np.testing.assert_allclose(ours(images, training=False).numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=BACKBONES)
-def test_builds_at_its_smallest_size_and_refuses_less(row):
+@pytest.mark.parametrize("name", each_backbone())
+def test_builds_at_its_smallest_size_and_refuses_less(name):
+    row = BACKBONES[name]
     model = build_backbone(row, row.min_size, None)
-    assert model.output.shape[1:] == (1, 1, row.features)
+    side = 3 if name == "xception" else 1
+    assert model.output.shape[1:] == (side, side, row.features)
     assert model.name == row.name
     with pytest.raises(BackboneError, match=rf"at least {row.min_size} pixels.*{row.min_size - 1}.*{row.input_size}"):
         build_backbone(row, row.min_size - 1, None)
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "inception-v3", "efficientnetv2-b0"])
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "inception-v3", "efficientnetv2-b0", "mobilenet-v3-small"])
 def test_every_build_has_the_same_unique_names(name):
     row = BACKBONES[name]
     keras.layers.Conv2D(1, 1)
@@ -55,6 +59,18 @@ def test_every_build_has_the_same_unique_names(name):
     assert first[0] == "backbone_input"
     if name == "inception-v3":
         assert {"conv2d", "conv2d_93", "max_pooling2d_3"} < set(first)
+    if name == "mobilenet-v3-small":
+        assert {"add", "multiply", "re_lu", "rescaling"} < set(first)
+
+
+def test_an_operation_without_a_layer_of_its_own_is_refused_not_lost(monkeypatch):
+    def build(include_top, weights, input_shape):
+        inputs = keras.Input(input_shape)
+        return keras.Model(inputs, keras.ops.maximum(inputs, 1.0))
+
+    monkeypatch.setattr(keras.applications, "VGG16", build)
+    with pytest.raises(BackboneError, match=r"Received: Maximum of 1.0.*requirements.txt"):
+        build_backbone(BACKBONES["vgg16"], 32, None)
 
 
 def test_loads_the_bundled_weights():

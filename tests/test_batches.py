@@ -69,3 +69,11 @@ def test_validation_is_fed_in_order_and_plain():
     for _ in range(2):
         assert drawn(feed) == ([VIEWS * image for image in range(IMAGES)], list(range(IMAGES)))
         feed.on_epoch_end()
+
+
+def test_a_smaller_batch_feeds_the_same_images_in_the_same_order():
+    whole, halved = batches(batch_size=8), batches(batch_size=8)
+    halved.resize(3)
+    assert halved.batch_size == 3
+    assert [len(halved[index][1]) for index in range(len(halved))] == [3, 3, 3, 1]
+    assert drawn(halved) == drawn(whole)

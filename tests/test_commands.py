@@ -5,11 +5,8 @@ import argparse
 import pytest
 
 from tests.corpus import ACCEPTED, Case, jpeg, write_classes, write_zip
-from tlcore.commands import COMMANDS, describe_training
-from tlcore.dataset_rows import Arrival
+from tlcore.commands import COMMANDS
 from tlcore.errors import DatasetError, RunError, ThawError
-from tlcore.records import Epoch
-from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -46,34 +43,8 @@ def test_an_import_that_fails_raises_its_reason(store, tmp_path):
     assert ask(store, "datasets") == []
 
 
-def test_unknown_ids_are_refused(store):
+def test_what_is_not_there_is_refused(store):
     with pytest.raises(DatasetError, match="data-none"):
-        ask(store, "train", dataset="data-none")
+        ask(store, "check", dataset="data-none", backbone=None, seed=None)
     with pytest.raises(RunError, match="run-none"):
-        ask(store, "finetune", run="run-none")
-
-
-def test_runs_are_listed_with_the_metrics_of_their_result(store):
-    store.add_dataset("data-1", "Photos", "here", Arrival([]))
-    assert ask(store, "runs") == []
-    run_id = store.add_run("data-1", "resnet50", HeadSettings().to_json())
-    (waiting,) = ask(store, "runs")
-    assert (waiting["status"], waiting["result_phase"], waiting["val_accuracy"]) == (None, None, None)
-    for number, phase, loss in ((1, 1, 0.5), (2, 1, 0.4), (3, 2, 0.3), (4, 2, 0.6)):
-        store.add_epoch(run_id, Epoch(number, phase, loss, 0.5, loss, 1 - loss, 0.1))
-    store.add_facts(run_id, {"head": {"best_epoch": 2}, "fine_tune": {"best_epoch": 3}})
-    for phase, loss in ((1, 0.4), (2, 0.3)):
-        store.set_result(run_id, phase)
-        (listed,) = ask(store, "runs")
-        assert (listed["val_loss"], listed["val_accuracy"]) == (loss, 1 - loss)
-
-
-def test_frozen_layers_are_those_below_the_top(store):
-    store.add_dataset("data-1", "Photos", "here", Arrival([]))
-    run_id = store.add_run("data-1", "resnet50", HeadSettings().to_json())
-    measured = {"seconds": {"total": 1.0}, "images_per_second": None, "features_per_second": 5.0}
-    store.add_facts(run_id, {"head": measured, "device": "CPU: one", "versions": {}})
-    assert describe_training(store, store.run(run_id), "head")["frozen_layers"] == 175
-    store.set_fine_tune(run_id, FineTuneSettings(layers=33).to_json())
-    answer = describe_training(store, store.run(run_id), "head")
-    assert (answer["frozen_layers"], answer["seconds"], answer["epochs"]) == (142, {"total": 1.0}, [])
+        ask(store, "predict", run="run-none", images=["x.png"])

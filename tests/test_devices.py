@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.devices import explain_no_gpu, read_report, start_probe
+from tlcore import jobs
+from tlcore.devices import explain_no_gpu, read_report, spread_over_gpus, start_probe
+from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.workspace import open_workspace
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize(
@@ -56,3 +60,36 @@ def test_a_probe_that_cannot_ask_tensorflow_says_so(tmp_path):
     assert (report.device, report.tensorflow_version) == ("unknown", "")
     assert "libcuda is broken" in report.reason
     assert "import tensorflow" in report.remedy
+
+
+def test_without_gpus_nothing_is_mirrored():
+    with spread_over_gpus() as entered:
+        assert entered is None
+
+
+MIRRORED = """
+import sys
+import tensorflow as tf
+
+processor = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tlcore import devices, worker
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+devices.spread_over_gpus = lambda: devices.mirror(["CPU:0", "CPU:1"])
+worker.work(Store(open_workspace(sys.argv[1])), sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_both_phases_train_mirrored_on_two_devices(store, tiny_dataset):
+    def train(run_id):
+        subprocess.run([sys.executable, "-c", MIRRORED, str(store.workspace.root), run_id], check=True, cwd=ROOT)
+        assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
+
+    run_id = jobs.add_head_job(store, tiny_dataset, HeadSettings(image_size=32, epochs=3, batch_size=8))
+    train(run_id)
+    jobs.add_fine_tune_job(store, run_id, FineTuneSettings(layers=20, epochs=2, batch_size=8, insist=True))
+    train(run_id)
+    assert [epoch.phase for epoch in store.epochs(run_id)] == [1, 1, 1, 2, 2]

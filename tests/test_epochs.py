@@ -31,7 +31,9 @@ def run_id(store):
 class Phase:
     """A keeper with a model of one weight, whose value says which epoch it is of."""
 
-    def __init__(self, store, run_id, last_epoch=10, patience=3, first_epoch=1, phase=1):
+    def __init__(
+        self, store, run_id, last_epoch=10, patience=3, first_epoch=1, phase=1, smashes=lambda accuracy: False
+    ):
         inputs = keras.Input((1,))
         self.model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
         self.model.compile("adam", loss="mse")
@@ -40,7 +42,7 @@ class Phase:
         path = store.workspace.run(run_id) / "snapshot.npz"
         named = trainable(name_variables(keras.Model(inputs, inputs), self.model))
         self.keeper = EpochKeeper(
-            Reporter(store, job_id), run_id, phase, first_epoch, last_epoch, patience, path, named
+            Reporter(store, job_id), run_id, phase, first_epoch, last_epoch, patience, path, named, smashes
         )
         self.keeper.set_model(self.model)
         self.keeper.restore(self.model)
@@ -131,3 +133,33 @@ def test_training_that_runs_away_at_once_says_so(store, run_id):
     assert phase.finish(1, NAN)
     with pytest.raises(RunError, match=r"the training ran away\. Choose a smaller learning rate"):
         phase.keeper.restore_best()
+
+
+@pytest.mark.parametrize(("val_loss", "accuracy"), [(0.9, 0.25), (NAN, None)])
+def test_a_condemned_first_epoch_ends_the_training_and_leaves_nothing_behind(store, run_id, val_loss, accuracy):
+    judged = []
+
+    def smashes(measured):
+        judged.append(measured)
+        return len(judged) == 1
+
+    phase = Phase(store, run_id, first_epoch=4, phase=2, smashes=smashes)
+    assert phase.finish(4, val_loss)
+    assert (phase.keeper.smashed, phase.keeper.smashed_accuracy) == (True, accuracy)
+    assert store.epochs(run_id) == []
+    assert not (store.workspace.run(run_id) / "snapshot.npz").exists()
+
+    phase.keeper.restore(phase.model)
+    assert not phase.keeper.smashed
+    assert [phase.finish(4, 0.9), phase.finish(5, 0.8)] == [False, False]
+    assert judged == [accuracy, 0.25], "only the first epoch is judged, and the second try's as well"
+    assert [epoch.epoch for epoch in store.epochs(run_id)] == [4, 5]
+
+
+def test_a_keeper_goes_back_to_its_last_snapshot_or_to_the_start_without_one(store, run_id):
+    phase = Phase(store, run_id)
+    phase.finish(1, 0.9)
+    (store.workspace.run(run_id) / "snapshot.npz").unlink()
+    phase.keeper.restore(phase.model)
+    assert (phase.keeper.standing.epoch, phase.keeper.best) == (0, {})
+    assert store.epochs(run_id) == []

@@ -7,8 +7,10 @@ from PIL import Image as Picture
 from tests.corpus import photo
 from tlcore.augmentation import draw_view
 from tlcore.cache import FeatureCache
+from tlcore.errors import RunError
 from tlcore.features import BATCH, compute_features, list_views
 from tlcore.images import load_pixels
+from tlcore.recipes import LIGHT
 from tlcore.records import Image
 from tlcore.reporter import Stopped
 from tlcore.workspace import open_workspace
@@ -65,7 +67,7 @@ def compute(cache, views, network, augmentation="none", check_stop=lambda: None,
         if told is not None:
             told.append((done, total))
 
-    compute_features(cache, views, network, SIDE, augmentation, 0, progress, check_stop)
+    return compute_features(cache, views, network, SIDE, augmentation, 0, progress, check_stop)
 
 
 def test_each_view_is_computed_once_and_is_what_the_network_said(images, cache, views_of):
@@ -116,9 +118,26 @@ def test_a_network_that_fails_leaves_the_finished_batches(images, cache, views_o
         return network(pixels)
 
     views = views_of(images)
-    with pytest.raises(MemoryError):
+    with pytest.raises(RunError, match="memory for one image at a time"):
         compute(cache, views, fails_later)
     assert len(cache.missing([view.key for view in views])) == len(views) - BATCH
+
+
+def test_memory_that_runs_out_halves_what_is_computed_at_once(images, cache, views_of, tmp_path):
+    network, views = Network(), views_of(images)
+
+    def small(pixels):
+        if len(pixels) > 10:
+            raise MemoryError
+        return network(pixels)
+
+    assert compute(cache, views, small) == 8
+    assert network.batches == [8] * 8 + [5]
+    other = FeatureCache(tmp_path / "other", {}, [(SIDE, SIDE, 3), (3,)], ["float32", "float32"])
+    assert compute(other, views, Network()) == BATCH
+    rows = [each.rows([view.key for view in views]) for each in (cache, other)]
+    for ours, theirs in zip(cache.tensors(), other.tensors(), strict=True):
+        np.testing.assert_array_equal(ours[rows[0]], theirs[rows[1]])
 
 
 def test_the_order_of_the_views_does_not_matter(images, tmp_path, views_of):
@@ -143,7 +162,17 @@ def test_augmented_views_are_those_of_the_augmentation_and_share_the_plain_one(i
     pixels = cache.tensors()[0][cache.rows([view.key for view in views])]
     for view, found in zip(views, pixels, strict=True):
         plain = load_pixels(view.path, SIDE)
-        np.testing.assert_array_equal(found, draw_view(plain, view.image.content, view.number, "light", 0))
+        np.testing.assert_array_equal(found, draw_view(plain, view.image.content, view.number, LIGHT, 0))
+
+
+def test_views_of_different_recipes_never_mix_and_those_of_one_are_shared(images, views_of):
+    def keys(augmentation, count=3):
+        return {view.key for view in views_of(images[:1], count, augmentation)[1:]}
+
+    assert not keys("light") & keys("strong")
+    assert not keys("light") & keys("mirror,crop=0.15")
+    assert keys("light") == keys(LIGHT.spell())
+    assert keys("light") < keys("light", 5)
 
 
 def test_another_seed_has_its_own_views_and_the_same_plain_one(images, views_of):

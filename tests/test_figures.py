@@ -11,7 +11,9 @@ def epoch(number: int, phase: int) -> Epoch:
 
 
 def layers() -> list[dict[str, object]]:
-    return [{"block": block} for block in ("stem", "stem", "block 0", "block 1", "block 1", "head")]
+    """Six layers from input to output; the second and the fifth are BatchNormalization."""
+    blocks = ("stem", "stem", "block 0", "block 1", "block 1", "head")
+    return [{"block": block, "name": f"<{n}>", "batch_norm": n in (1, 4)} for n, block in enumerate(blocks)]
 
 
 def test_learning_curve_draws_both_phases_and_marks_the_boundary():
@@ -37,23 +39,33 @@ def test_class_counts_are_sorted_capped_and_escaped():
     assert figure.layout.yaxis.ticktext[0] == "&lt;b&gt;most&lt;/b&gt;"
 
 
-def test_blocks_colour_the_unfrozen_layers_from_the_output():
-    figure = figures.blocks(layers(), top=2)
-    drawn = [(bar.text[0], bar.x[0], bar.marker.color) for bar in figure.data]
+def test_blocks_are_drawn_in_order_from_the_output_and_cut_where_the_slider_cuts_them():
+    bars = [bar for bar in figures.blocks(layers(), top=2).data if bar.orientation == "h"]
+    drawn = [(bar.text[0], bar.base, bar.x[0], bar.marker.color) for bar in bars]
     assert drawn == [
-        ("head", 1, figures.UNFROZEN),
-        ("block 1", 1, figures.UNFROZEN),
-        ("block 1", 1, figures.FROZEN),
-        ("block 0", 1, figures.FROZEN),
-        ("stem", 2, figures.FROZEN),
+        ("head", 0, 1, figures.UNFROZEN),
+        ("block 1", 1, 1, figures.UNFROZEN),
+        ("block 1", 2, 1, figures.FROZEN),
+        ("block 0", 3, 1, figures.FROZEN),
+        ("stem", 4, 2, figures.FROZEN),
     ]
 
 
-def test_blocks_always_add_up_to_all_layers():
+def test_the_layers_that_train_stand_tall_and_batch_norm_never_does():
+    trains, frozen, norms = figures.blocks(layers(), top=3).data[:3]
+    assert [list(bars.x) for bars in (trains, frozen, norms)] == [[0.5, 2.5], [3.5, 5.5], [1.5, 4.5]]
+    assert set(trains.y) == {figures.TALL}
+    assert set(frozen.y) == set(norms.y) == {figures.LOW}
+    assert len({bars.marker.color for bars in (trains, frozen, norms)}) == 3
+    assert "&lt;5&gt; trains" in trains.hovertext[0]
+
+
+def test_every_layer_has_one_bar_at_every_depth():
     for top in range(len(layers()) + 1):
-        bars = figures.blocks(layers(), top).data
-        assert sum(bar.x[0] for bar in bars) == len(layers())
-        assert sum(bar.x[0] for bar in bars if bar.marker.color == figures.UNFROZEN) == top
+        figure = figures.blocks(layers(), top)
+        places = [place for bars in figure.data[:3] for place in bars.x]
+        assert sorted(places) == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
+        assert {shape.x0 for shape in figure.layout.shapes} == {top}
 
 
 def test_confusion_shows_shares_of_the_true_class_and_says_counts():

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpus import write_classes
-from tlcore.backbones import BACKBONES
-
 ROOT = Path(__file__).parents[1]
 EPOCH_FIELDS = {"epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 TRAINING_FIELDS = {
@@ -143,14 +140,6 @@ def test_runs_and_datasets_list_what_there_is(answer, imported, tuned):
     assert dataset == imported
 
 
-def test_backbones_lists_the_table(answer):
-    rows = answer("backbones")
-    assert [row["backbone"] for row in rows] == list(BACKBONES)
-    lite0 = rows[0]
-    assert (lite0["input_size"], lite0["layers"], lite0["weights_on_this_machine"]) == (224, 141, True)
-    assert all(row["imagenet_top1"] > 50 and row["accuracy_source"] and row["parameters"] > 1e6 for row in rows)
-
-
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -172,28 +161,8 @@ def test_a_failure_says_why_in_json_and_on_standard_error(command, words, reason
     assert "Traceback" not in done.stderr
 
 
-def test_a_guard_refuses_on_the_command_line_too(command, trained, tuned):
-    done = command("finetune", trained["run"], "--layers", 9, "--json")
-    assert done.returncode == 1
-    assert "needed to see whether it has settled" in json.loads(done.stdout)["error"]
-
-
-def test_a_data_set_that_cannot_be_trained_is_refused_with_advice(command, answer, tmp_path):
-    dataset = answer("import", write_classes(tmp_path / "alone", {"rose": 3}))["dataset"]
-    done = command("train", dataset, "--image-size", 48, "--json")
-    assert done.returncode == 1
-    assert "at least 2 classes" in json.loads(done.stdout)["error"]
-    assert "Add a second folder" in done.stderr
-
-
 def test_without_json_the_answer_is_for_a_person(command, imported):
     done = command("datasets")
     assert done.returncode == 0
     assert f'dataset: "{imported["dataset"]}"' in done.stdout
     assert "web page" in done.stdout
-
-
-def test_every_command_is_explained(command):
-    shown = command("--help").stdout
-    for name in ("import", "datasets", "train", "finetune", "mistakes", "predict", "runs", "backbones"):
-        assert f"    {name} " in shown

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from tlcore.errors import SettingsError
+from tlcore.recipes import PRESETS
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 
@@ -28,6 +29,10 @@ def test_they_go_to_json_and_back():
         ("patience", 0, 1),
         ("output", "relu", "sigmoid"),
         ("augmentation", "wild", "light"),
+        ("augmentation", "twist=3", "mirror,crop=0.2"),
+        ("views", 17, 16),
+        ("views", 0, 1),
+        ("exact", 1.5, True),
         ("epochs", "3", 3),
         ("epochs", True, 3),
         ("dropout", float("nan"), 0.5),
@@ -39,10 +44,29 @@ def test_a_value_out_of_range_is_named_with_what_is_allowed(name, bad, good):
         HeadSettings(**{name: bad})
 
 
-@pytest.mark.parametrize(("name", "bad"), [("layers", -1), ("epochs", 0), ("learning_rate", 2.0), ("patience", 0)])
+@pytest.mark.parametrize(
+    ("name", "bad"), [("layers", -1), ("epochs", 0), ("learning_rate", 2.0), ("patience", 0), ("largest_drop", 1.1)]
+)
 def test_fine_tuning_is_checked_too(name, bad):
     with pytest.raises(SettingsError, match=f"Received: {name}="):
         FineTuneSettings(**{name: bad})
+
+
+def test_runs_of_earlier_versions_are_read_and_their_augmentation_is_known():
+    for name in ("none", "light", "light-unmirrored"):
+        head = HeadSettings.from_json(f'{{"backbone": "resnet50", "augmentation": "{name}"}}')
+        assert head.recipe == PRESETS[name]
+        assert (head.views, head.exact) == (4, False)
+
+
+def test_how_many_views_are_cached_and_whether_they_are_drawn_anew():
+    assert HeadSettings().cached_views == 1
+    assert HeadSettings(augmentation="light", views=7).cached_views == 7
+    fresh = HeadSettings(augmentation="light", views=7, exact=True)
+    assert (fresh.cached_views, fresh.draws_anew) == (1, True)
+    assert not HeadSettings(exact=True).draws_anew
+    machine = HeadSettings(augmentation="light", exact=True, method="svm")
+    assert (machine.cached_views, machine.draws_anew) == (1, False)
 
 
 def test_they_cannot_be_changed():

@@ -10,10 +10,12 @@ from tlcore.snapshots import (
     load_arrays,
     load_snapshot,
     name_variables,
+    read_start,
     read_variables,
     save_arrays,
     save_snapshot,
     trainable,
+    write_start,
     write_variables,
 )
 
@@ -117,3 +119,13 @@ def test_without_a_file_there_is_nothing_to_go_on_from(tmp_path):
     weights = weights_of(model)
     assert load_snapshot(tmp_path / "snapshot.npz", model) is None
     assert weights_of(model) == weights
+
+
+def test_a_start_that_is_put_back_trains_to_the_same_end():
+    model = build()
+    start = read_start(model)
+    first = fit(model, 3), weights_of(model)
+    assert fit(model, 3) != first[0]
+    write_start(model, start)
+    model.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
+    assert (fit(model, 3), weights_of(model)) == first

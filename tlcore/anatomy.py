@@ -1,5 +1,6 @@
 """Describes a backbone layer by layer as plain data, and sums it up for a choice of top layers."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,10 +37,12 @@ def describe_layers(backbone: Backbone, model: "keras.Model") -> list[dict[str, 
     Each dict can be written as JSON: name, kind (class), block, parameters, trainable_parameters (those that
     train once the layer is unfrozen; 0 for BatchNormalization, which stays frozen), batch_norm, flops
     (multiply-adds for one image of convolutions and dense layers, else 0), activation_bytes (float32 output
-    for one image).
+    for one image), channels (of its output), cut_bytes (what a cut right below the layer keeps of one image: float32
+    tensors that cross, or below the first layer the image itself, uint8).
     """
     blocks = block_names(backbone, [layer.name for layer in model.layers])
-    return [_describe(layer, block) for layer, block in zip(model.layers, blocks, strict=True)]
+    crossing = _crossing_bytes(model)
+    return [_describe(*facts) for facts in zip(model.layers, blocks, crossing, strict=True)]
 
 
 def summarise_depth(layers: Sequence[dict[str, Any]], top: int) -> DepthSummary:
@@ -58,7 +61,21 @@ def summarise_depth(layers: Sequence[dict[str, Any]], top: int) -> DepthSummary:
     )
 
 
-def _describe(layer: "keras.Layer", block: str) -> dict[str, Any]:
+def count_last_block(layers: Sequence[dict[str, Any]]) -> int:
+    """Return how many top layers reach down to the start of the last block proper, one with several layers that train.
+
+    A single convolution above the blocks, as many backbones end in, is taken along.
+    """
+    blocks = [layer["block"] for layer in layers]
+    proper = [block for block in blocks if sum(_trains(layer) for layer in layers if layer["block"] == block) > 1]
+    return len(layers) - blocks.index(proper[-1]) if proper else len(layers)
+
+
+def _trains(layer: dict[str, Any]) -> bool:
+    return layer["trainable_parameters"] > 0
+
+
+def _describe(layer: "keras.Layer", block: str, cut_bytes: int) -> dict[str, Any]:
     kind = type(layer).__name__
     parameters = int(layer.count_params())
     return {
@@ -70,7 +87,27 @@ def _describe(layer: "keras.Layer", block: str) -> dict[str, Any]:
         "batch_norm": kind == "BatchNormalization",
         "flops": _multiply_adds(layer, kind),
         "activation_bytes": math.prod(layer.output.shape[1:]) * _FLOAT32_BYTES,
+        "channels": int(layer.output.shape[-1]),
+        "cut_bytes": cut_bytes,
     }
+
+
+def _crossing_bytes(model: "keras.Model") -> list[int]:
+    """Return for each layer the bytes of one image's tensors that are made below it and used by it or above it."""
+    made = {id(layer): index for index, layer in enumerate(model.layers)}
+    last_used: dict[int, tuple[int, int, int]] = {}
+    for index, layer in enumerate(model.layers):
+        # Building an upper model calls the shared layers again and so adds nodes; the first is the backbone's own.
+        for tensor in layer._inbound_nodes[0].input_tensors:
+            size = math.prod(tensor.shape[1:]) * _FLOAT32_BYTES
+            last_used[id(tensor)] = (made[id(tensor._keras_history.operation)], index, size)
+    # A tensor crosses every boundary above the layer that makes it, up to its last user.
+    changes = [0] * (len(model.layers) + 1)
+    for maker, user, size in last_used.values():
+        changes[maker + 1] += size
+        changes[user + 1] -= size
+    crossing = list(itertools.accumulate(changes[:-1]))
+    return [math.prod(model.layers[0].output.shape[1:]), *crossing[1:]]
 
 
 def _multiply_adds(layer: "keras.Layer", kind: str) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -11,8 +12,8 @@ from tlcore.errors import BackboneError, WeightsError
 
 # Names that Keras counts up over the life of a process, so that a second InceptionV3 starts at 'conv2d_94'.
 _COUNTED_NAME = re.compile(
-    r"(activation|average_pooling2d|batch_normalization|concatenate|conv2d|max_pooling2d|normalization|rescaling)"
-    r"(?:_(\d+))?$"
+    r"(activation|add|average_pooling2d|batch_normalization|concatenate|conv2d|cropping2d|layer_normalization"
+    r"|max_pooling2d|multiply|normalization|re_lu|rescaling|zero_padding2d)(?:_(\d+))?$"
 )
 
 
@@ -44,19 +45,48 @@ def _build_application(application: str, name: str, image_size: int) -> keras.Mo
     build = getattr(keras.applications, application)
     shape = (image_size, image_size, 3)
     original = build(include_top=False, weights=None, input_shape=shape)
-    names = _settled_names([layer.name for layer in original.layers])
+    names = _settled_names([operation.name for operation in original.operations])
 
-    def rename(layer: keras.Layer) -> keras.Layer:
-        config = {**layer.get_config(), "name": names[layer.name]}
-        if isinstance(layer, keras.layers.Dropout):
+    def rebuild(operation: keras.Operation) -> keras.Layer:
+        if not isinstance(operation, keras.Layer):
+            return _as_layer(operation, names[operation.name])
+        config = {**operation.get_config(), "name": names[operation.name]}
+        if isinstance(operation, keras.layers.Dropout):
             # Keras passes `fit`'s training=True down even to a model called with training=False.
             config["rate"] = 0.0
-        return type(layer).from_config(config)
+        return type(operation).from_config(config)
 
     inputs = keras.Input(shape, name="backbone_input")
-    model = keras.models.clone_model(original, input_tensors=inputs, clone_function=rename)
+    model = keras.models.clone_model(original, input_tensors=inputs, clone_function=rebuild, call_function=_call)
     model.name = name
     return model
+
+
+def _as_layer(operation: keras.Operation, name: str) -> keras.Layer:
+    """Return the layer that does what Keras wrote as `x + y`, `x + 3.0` or `x * (1 / 6)`.
+
+    `Model.layers` leaves out what is not a layer, and so would every count, cut and freeze. Raises BackboneError for
+    any other operation.
+    """
+    kind = type(operation).__name__
+    _, other = operation._inbound_nodes[0].arguments.args
+    if kind == "Add" and isinstance(other, keras.KerasTensor):
+        return keras.layers.Add(name=name)
+    if kind == "Add" and isinstance(other, float):
+        return keras.layers.Rescaling(1.0, other, name=name)
+    if kind == "Multiply" and isinstance(other, float):
+        return keras.layers.Rescaling(other, name=name)
+    raise BackboneError(
+        f"Expected sums of tensors, and sums and products with a number. Received: {kind} of {other!r} as '{name}'. "
+        "This version of Keras writes the network in another way; install the one in requirements.txt."
+    )
+
+
+def _call(layer: keras.Layer, *arguments: Any, **options: Any) -> keras.KerasTensor:
+    """Call a rebuilt layer with what the operation in its place was called with."""
+    if isinstance(layer, keras.layers.Add) and len(arguments) > 1:
+        return layer(list(arguments))
+    return layer(arguments[0]) if isinstance(layer, keras.layers.Rescaling) else layer(*arguments, **options)
 
 
 def _settled_names(layer_names: list[str]) -> dict[str, str]:

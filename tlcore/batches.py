@@ -34,6 +34,15 @@ class CachedBatches(keras.utils.PyDataset):
         """Return how many images an epoch holds."""
         return len(self._labels)
 
+    @property
+    def batch_size(self) -> int:
+        """Return how many images a batch holds; the last one of an epoch may hold fewer."""
+        return self._batch_size
+
+    def resize(self, batch_size: int) -> None:
+        """Feed batches of `batch_size` images from the next epoch on; their order and views stay the same."""
+        self._batch_size = batch_size
+
     def start_at(self, epoch: int) -> None:
         """Draw the order and views of epoch number `epoch`, from which a resumed phase goes on."""
         self._epoch = epoch

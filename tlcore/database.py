@@ -74,6 +74,9 @@ CREATE TABLE checks (
     created_at REAL NOT NULL, facts TEXT NOT NULL);
 CREATE INDEX checks_by_dataset ON checks (dataset_id, created_at);
 """,
+    """
+ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+""",
 )
 
 

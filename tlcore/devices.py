@@ -12,20 +12,22 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from tlcore.files import write_atomically
+from tlcore.queueing import take_turn
 from tlcore.reporter import Reporter
 from tlcore.workspace import Workspace, open_workspace
 
-LOOK_AGAIN_S = 0.5
 # From glibc's malloc.h. 32 MB is the most that it takes for the threshold above which memory is mapped and unmapped.
 M_TOP_PAD, M_MMAP_THRESHOLD = -2, -3
+# "NVIDIA GPUs with compute capability at least 7.0" gain from float16, by TensorFlow's guide "Mixed precision".
+HALF_PRECISION_CAPABILITY = (7, 0)
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,9 @@ class DeviceReport:
 
 @contextmanager
 def hold_device(reporter: Reporter) -> Iterator[None]:
-    """Hold the workspace's devices while the body runs, waiting first until no other job holds them."""
+    """Hold the workspace's devices while the body runs, waiting first for the job's turn (`tlcore.queueing`)."""
     lock = FileLock(reporter.store.workspace.device_lock)
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            break
-        except Timeout:
-            reporter.check_stop()
-            reporter.progress("waiting for another run to end", 0, 0)
-            time.sleep(LOOK_AGAIN_S)
+    take_turn(reporter, lock)
     try:
         yield
     finally:
@@ -73,6 +68,36 @@ def configure_device() -> str:
         tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_op_determinism()
     return f"GPU: {_gpu_name(gpus[0])}" if gpus else f"CPU: {_processor_name()}"
+
+
+def spread_over_gpus() -> AbstractContextManager[object]:
+    """Return a context in which models are mirrored on every GPU there is; where there is one or none, it does nothing.
+
+    Batches are divided among the GPUs, whose gradients are averaged (TensorFlow's guide "Distributed training").
+    """
+    import tensorflow as tf
+
+    gpus = [gpu.name for gpu in tf.config.list_logical_devices("GPU")]
+    return mirror(gpus) if len(gpus) > 1 else nullcontext()
+
+
+def mirror(devices: Sequence[str]) -> AbstractContextManager[object]:
+    """Return a context in which models are mirrored on those logical devices."""
+    import tensorflow as tf
+
+    # The default, all devices at once, mixed up the gradients of models as large as these on two logical CPUs.
+    return tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice()).scope()
+
+
+def gains_from_half_precision() -> bool:
+    """Say whether the device that training will use computes faster in float16: every GPU of it must; no CPU does."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    return bool(gpus) and all(
+        (each.get("compute_capability") or (0, 0)) >= HALF_PRECISION_CAPABILITY for each in details
+    )
 
 
 def probe() -> DeviceReport:

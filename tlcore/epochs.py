@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,18 @@ class EpochKeeper(keras.callbacks.Callback):
         patience: int,
         snapshot: Path,
         trained: Variables,
+        smashes: Callable[[float | None], bool] = lambda accuracy: False,
     ) -> None:
+        """`smashes` judges the phase's first epoch by its validation accuracy (None where the training ran away): an
+        epoch that it condemns ends the training and is neither recorded nor saved; `smashed` tells of it, and
+        `smashed_accuracy` what it measured."""
         super().__init__()
-        self.standing = Standing(epoch=first_epoch - 1, best_epoch=0, best_val_loss=float("inf"), waited=0)
+        self._nothing_trained = Standing(epoch=first_epoch - 1, best_epoch=0, best_val_loss=float("inf"), waited=0)
+        self.standing = self._nothing_trained
         self.best: Arrays = {}
+        self.smashed = False
+        self.smashed_accuracy: float | None = None
+        self._smashes = smashes
         self.check_stop = reporter.check_stop
         self._reporter, self._run_id, self._phase = reporter, run_id, phase
         self._first_epoch, self.last_epoch, self._patience, self._snapshot = (
@@ -47,10 +56,10 @@ class EpochKeeper(keras.callbacks.Callback):
         self._checked_at = 0.0
 
     def restore(self, model: keras.Model) -> None:
-        """Go on from the snapshot, if there is one; forget epochs that were recorded after it."""
-        restored = load_snapshot(self._snapshot, model)
-        if restored:
-            self.standing, self.best = restored
+        """Go on from the snapshot, or from the phase's start without one; forget epochs recorded after it."""
+        self.smashed = False
+        self.standing, self.best = load_snapshot(self._snapshot, model) or (self._nothing_trained, {})
+        if self.standing.best_epoch:
             self.best = self.best or read_variables(self._trained)
         self._reporter.store.drop_epochs(self._run_id, after=self.standing.epoch)
 
@@ -78,7 +87,14 @@ class EpochKeeper(keras.callbacks.Callback):
         measured = logs or {}
         number, seconds = epoch + 1, time.perf_counter() - self._epoch_started
         values = {name: float(measured[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        if not all(map(math.isfinite, values.values())):
+        finite = all(map(math.isfinite, values.values()))
+        accuracy = values["val_accuracy"] if finite else None
+        if number == self._first_epoch and self._smashes(accuracy):
+            self.smashed, self.smashed_accuracy = True, accuracy
+            self.epochs_trained += 1
+            self.model.stop_training = True
+            return
+        if not finite:
             # The training ran away and no later epoch can bring it back; nor can SQLite or JSON hold such a number.
             self.model.stop_training = True
             return

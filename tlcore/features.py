@@ -15,9 +15,10 @@ from tlcore.cache import FeatureCache, trim_caches
 from tlcore.images import load_pixels
 from tlcore.inference import Forward, freeze
 from tlcore.loading import LoadedBackbone
+from tlcore.memory import OUT_OF_MEMORY, halve
+from tlcore.recipes import find_recipe
 from tlcore.records import Image
 from tlcore.reporter import Progress
-from tlcore.settings import Augmentation
 from tlcore.workspace import Workspace
 
 BATCH = 32
@@ -57,17 +58,16 @@ def forward_to(loaded: LoadedBackbone, cut: models.Cut) -> Forward:
     return freeze(models.lower_model(loaded.row, loaded.backbone, cut, loaded.image_size))
 
 
-def list_views(
-    images: Sequence[Image], workspace: Workspace, count: int, augmentation: Augmentation, seed: int
-) -> list[View]:
+def list_views(images: Sequence[Image], workspace: Workspace, count: int, augmentation: str, seed: int) -> list[View]:
     """List `count` views of each image, image by image. The plain view's key is the image's content alone, so that
-    every augmentation and every data set that holds the same picture shares it."""
+    every augmentation and every data set that holds the same picture shares it; any other's names its recipe too."""
+    spelt = find_recipe(augmentation).spell()
     return [
         View(
             image,
             workspace.image(image.folder, image.id, image.suffix),
             number,
-            image.content if number == 0 else f"{image.content}:{augmentation}:{seed}:{number}",
+            image.content if number == 0 else f"{image.content}:{spelt}:{seed}:{number}",
         )
         for image in images
         for number in range(count)
@@ -79,35 +79,51 @@ def compute_features(
     views: Sequence[View],
     forward: Callable[[np.ndarray], list[np.ndarray]],
     image_size: int,
-    augmentation: Augmentation,
+    augmentation: str,
     seed: int,
     progress: Progress,
     check_stop: Callable[[], None],
-) -> None:
+) -> int:
     """Fill `cache` with the tensors of those `views` that it lacks; what is finished survives a kill or a stop.
 
-    `forward` maps uint8 (n, image_size, image_size, 3) to one array (n, *shape) for each tensor of the cache.
+    `forward` maps uint8 (n, image_size, image_size, 3) to one array (n, *shape) for each tensor of the cache. Returns
+    how many images it was given at once: BATCH, or half of it as often as memory ran out. Raises RunError where a
+    single image was already too much.
     """
     by_key = {view.key: view for view in views}
     missing = [by_key[key] for key in cache.missing(list(by_key))]
     total, done, spent = len(by_key), len(by_key) - len(missing), 0.0
     cache.require_space(len(missing))
     progress("computing features", done, total)
+    recipe, at_once = find_recipe(augmentation), BATCH
 
     def pixels(view: View) -> np.ndarray:
         plain = load_pixels(view.path, image_size)
-        return draw_view(plain, view.image.content, view.number, augmentation, seed)
+        return draw_view(plain, view.image.content, view.number, recipe, seed)
 
     for batch, images in _decode_ahead(missing, pixels):
         check_stop()
         started = time.perf_counter()
-        cache.append([view.key for view in batch], forward(images))
+        tensors, at_once = _run_forward(forward, images, at_once)
+        cache.append([view.key for view in batch], tensors)
         spent += time.perf_counter() - started
         done += len(batch)
         progress("computing features", done, total)
     # Less than a batch is a rough measure, and better than none.
     if len(missing) >= BATCH or (missing and not cache.noted()):
         cache.note({"seconds_per_image": spent / len(missing)})
+    return at_once
+
+
+def _run_forward(forward: Forward, images: np.ndarray, at_once: int) -> tuple[list[np.ndarray], int]:
+    """Run `images` forward `at_once` at a time, or fewer where memory runs out; return the tensors and how many."""
+    while True:
+        try:
+            pieces = [forward(images[start : start + at_once]) for start in range(0, len(images), at_once)]
+        except OUT_OF_MEMORY:
+            at_once = halve(min(at_once, len(images)))
+        else:
+            return [np.concatenate(tensors) for tensors in zip(*pieces, strict=True)], at_once
 
 
 def _decode_ahead(

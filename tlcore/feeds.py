@@ -1,14 +1,16 @@
 """The feed of a phase: the tensors at its cut, computed once and cached, as batches for `fit`."""
 
+import functools
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from tlcore import model as models
-from tlcore.augmentation import count_views
 from tlcore.batches import CachedBatches
-from tlcore.features import View, compute_features, forward_to, list_views, open_cache
+from tlcore.features import BATCH, View, compute_features, forward_to, list_views, open_cache
+from tlcore.fresh_batches import FreshBatches
+from tlcore.inference import Forward
 from tlcore.materials import Materials
 from tlcore.records import Image
 from tlcore.reporter import Reporter
@@ -17,9 +19,9 @@ from tlcore.settings import HeadSettings
 
 @dataclass(frozen=True)
 class Feed:
-    """Cached tensors as batches for `fit`, and how the computing of them went."""
+    """Tensors as batches for `fit`, cached but where every epoch draws new views, and how the computing went."""
 
-    training: CachedBatches
+    training: CachedBatches | FreshBatches
     validation: CachedBatches
     extra: dict[str, CachedBatches]
     computed: int
@@ -28,7 +30,10 @@ class Feed:
 
 
 def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batch_size: int, first_epoch: int) -> Feed:
-    """Compute what the cache lacks of the tensors at `cut`, and feed them as batches of `batch_size` images."""
+    """Compute what the cache lacks of the tensors at `cut`, and feed them as batches of `batch_size` images.
+
+    Where every epoch draws new views, only what judges is cached.
+    """
     started = time.perf_counter()
     settings, parts = materials.settings, materials.split
     workspace = reporter.store.workspace
@@ -37,21 +42,29 @@ def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batc
     def views_of(images: list[Image], count: int = 1) -> list[View]:
         return list_views(images, workspace, count, settings.augmentation, settings.seed)
 
-    training, validation = views_of(parts.training, count_views(settings.augmentation)), views_of(parts.validation)
+    training, validation = views_of(parts.training, settings.cached_views), views_of(parts.validation)
     extra = {name: views_of(images) for name, images in parts.extra.items()}
-    every_view = [*training, *validation, *(view for views in extra.values() for view in views)]
+    cached_training = [] if settings.draws_anew else training
+    every_view = [*cached_training, *validation, *(view for views in extra.values() for view in views)]
+
+    @functools.cache
+    def forward() -> Forward:
+        return forward_to(materials, cut)
+
     missing = len(cache.missing([view.key for view in every_view]))
     if missing:
-        compute_features(
+        at_once = compute_features(
             cache,
             every_view,
-            forward_to(materials, cut),
+            forward(),
             materials.image_size,
             settings.augmentation,
             settings.seed,
             reporter.progress,
             reporter.check_stop,
         )
+        if at_once < BATCH:
+            reporter.store.add_facts(materials.run.id, {"features_at_once": at_once})
     tensors = cache.tensors()
 
     def batches(views: list[View], images: list[Image], shuffle: bool) -> CachedBatches:
@@ -59,8 +72,14 @@ def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batc
         targets = encode_labels(images, parts.labels, settings)
         return CachedBatches(tensors, rows, targets, batch_size, settings.seed, first_epoch, shuffle)
 
+    def fresh(views: list[View]) -> FreshBatches:
+        targets = encode_labels(parts.training, parts.labels, settings)
+        return FreshBatches(
+            views, targets, forward(), materials.image_size, settings.recipe, batch_size, settings.seed, first_epoch
+        )
+
     return Feed(
-        training=batches(training, parts.training, shuffle=True),
+        training=fresh(training) if settings.draws_anew else batches(training, parts.training, shuffle=True),
         validation=batches(validation, parts.validation, shuffle=False),
         extra={name: batches(views, parts.extra[name], shuffle=False) for name, views in extra.items()},
         computed=missing + materials.compared.computed,

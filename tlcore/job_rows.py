@@ -23,7 +23,9 @@ class JobRows(Database):
         job_id, now = new_id("job"), time.time()
         with self._transaction() as connection:
             added = connection.execute(
-                "INSERT INTO jobs SELECT ?, ?, ?, ?, ?, 'starting', 'starting', 0, 0, 0, ?, ?, NULL, 0, NULL "
+                "INSERT INTO jobs (id, kind, dataset_id, run_id, request, status, stage, done, total, rate, "
+                "created_at, updated_at, stop_requested) "
+                "SELECT ?, ?, ?, ?, ?, 'starting', 'starting', 0, 0, 0, ?, ?, 0 "
                 "WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE run_id = ? AND status IN ('starting', 'running'))",
                 (job_id, kind, dataset_id, run_id, json.dumps(request), now, now, run_id),
             )
@@ -60,6 +62,22 @@ class JobRows(Database):
         """Return the jobs that say they are starting or running, oldest first."""
         query = "SELECT * FROM jobs WHERE status IN ('starting', 'running') ORDER BY created_at"
         return [_job(row) for row in self._rows(query)]
+
+    def queue(self) -> list[Job]:
+        """Return the unfinished jobs that want the device (all but imports), in the order of their turns."""
+        query = (
+            "SELECT * FROM jobs WHERE status IN ('starting', 'running') AND kind != 'import' "
+            "ORDER BY priority DESC, created_at, rowid"
+        )
+        return [_job(row) for row in self._rows(query)]
+
+    def move_to_front(self, job_id: str) -> None:
+        """Give a job that waits the next turn; the one that has the device keeps it until its end."""
+        self._write(
+            "UPDATE jobs SET priority = 1 + (SELECT MAX(priority) FROM jobs WHERE status IN ('starting', 'running')) "
+            "WHERE id = ? AND status IN ('starting', 'running')",
+            job_id,
+        )
 
     def jobs(self, kind: str, limit: int = 20) -> list[Job]:
         """Return the newest jobs of one kind."""

@@ -17,7 +17,8 @@ from tlcore.advice import recommend_depth, recommend_learning_rate, refuse_fine_
 from tlcore.backbones import find_backbone
 from tlcore.database import new_id
 from tlcore.errors import GuardError, RunError, SettingsError
-from tlcore.records import Job, Run
+from tlcore.probe_record import PROBE_FILE, ProbeSettings
+from tlcore.records import Job, JobKind, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
@@ -25,10 +26,12 @@ from tlcore.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
 IMPORTER = "tlcore.importer"
 CHECKER = "tlcore.checker"
 WORKER = "tlcore.worker"
-HEAD_FILES = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, "head.npz", "predictions-1*.npz")
+PROBER = "tlcore.prober"
+HEAD_FILES = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, "head.npz", "predictions-1*.npz", PROBE_FILE, "rates-*.json")
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
 SVM_IMAGES = 1000
+TRIALS = 200
 
 DIED = (
     "The process ended without finishing: it was killed, or the computer ran out of memory or disk or was "
@@ -44,6 +47,15 @@ CHECK_DIED = (
     "The check ended without finishing: it was killed, or the computer ran out of memory or was switched off. Start it "
     "again; what had been computed is kept."
 )
+PROBE_DIED = (
+    "The probe ended without finishing: it was killed, or the computer ran out of memory or was switched off. Every "
+    "finished depth is kept; start it again to go on with the others."
+)
+SEARCH_DIED = (
+    "The search ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run "
+    "is as it was; start the search again."
+)
+DEATHS = {"import": IMPORT_DIED, "check": CHECK_DIED, "probe": PROBE_DIED, "rate_search": SEARCH_DIED}
 
 
 def start_import(store: Store, request: dict[str, Any]) -> str:
@@ -94,8 +106,7 @@ def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> 
     run = store.run(run_id)
     _require_idle(store, run_id)
     epochs, head = store.epochs(run_id), HeadSettings.from_json(run.head)
-    if run.result_phase is None:
-        raise RunError(f"Expected a run whose head has been trained. Received: {run_id!r}. Train its head first.")
+    _require_head(run)
     settings = suit(store, run, head, settings)
     row = find_backbone(run.backbone)
     if settings.layers is not None and settings.layers > row.layers:
@@ -148,12 +159,63 @@ def start_fine_tune(store: Store, run_id: str, settings: FineTuneSettings) -> st
     return target
 
 
-def resume(store: Store, run_id: str) -> None:
-    """Go on with a stopped or failed run from its last finished epoch, in a new process."""
-    latest = _require_idle(store, run_id)
+def add_probe_job(store: Store, run_id: str, settings: ProbeSettings) -> str:
+    """Record a depth probe of a run that is about to start; return the job's id.
+
+    Raises RunError while the run has no head, or while a probe of it goes on. One with the settings of an earlier
+    goes on with the depths that are missing.
+    """
+    return _add_trial(store, "probe", run_id, dataclasses.asdict(settings))
+
+
+def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettings | None = None) -> str:
+    """Record a search of the learning rate of a phase of a run; return the job's id. Errors are `add_probe_job`'s.
+
+    Phase 2 is searched with the depth and batch size of `settings`, phase 1 with the run's own batch size.
+    """
+    run = store.run(run_id)
+    head = HeadSettings.from_json(run.head)
+    _require_head(run)
+    chosen = suit(store, run, head, settings or FineTuneSettings())
+    batch_size = chosen.batch_size if phase == 2 else head.batch_size
+    asked = {"phase": phase, "layers": chosen.layers if phase == 2 else 0, "batch_size": batch_size}
+    return _add_trial(store, "rate_search", run_id, asked)
+
+
+def start_probe(store: Store, run_id: str, settings: ProbeSettings | None = None) -> str:
+    """Start a depth probe of a run in a process of its own; return the job's id (see `add_probe_job`)."""
+    job_id = add_probe_job(store, run_id, settings or ProbeSettings())
+    launch(store, job_id, PROBER, job_id)
+    return job_id
+
+
+def start_rate_search(store: Store, run_id: str, phase: int, settings: FineTuneSettings | None = None) -> str:
+    """Start a search of a learning rate in a process of its own; return the job's id (see `add_rate_job`)."""
+    job_id = add_rate_job(store, run_id, phase, settings)
+    launch(store, job_id, PROBER, job_id)
+    return job_id
+
+
+def latest_trial(store: Store, kind: JobKind, run_id: str) -> Job | None:
+    """Return the newest probe or search of a run, or None before the first.
+
+    What changes nothing about a run is no job of the run's own, which tell how the run itself stands.
+    """
+    return next((job for job in store.jobs(kind, limit=TRIALS) if job.request["run"] == run_id), None)
+
+
+def add_resume_job(store: Store, run_id: str) -> JobKind:
+    """Record that a stopped or failed run goes on; return which phase. Raise RunError for a run that finished."""
+    latest = _require_idle(store, store.run(run_id).id)
     if latest is None or latest.status == "finished":
         raise RunError(f"Expected a run that stopped or failed. Received: {run_id!r}, which finished. Start a new one.")
     store.add_job(latest.kind, {"resume": True}, latest.dataset_id, run_id)
+    return latest.kind
+
+
+def resume(store: Store, run_id: str) -> None:
+    """Go on with a stopped or failed run from its last finished epoch, in a new process."""
+    add_resume_job(store, run_id)
     launch_worker(store, run_id)
 
 
@@ -192,7 +254,7 @@ def reconcile(store: Store) -> None:
     """Mark every job whose process is gone as failed. A held file lock is the one proof of life that cannot lie."""
     for job in store.unfinished_jobs():
         if not _alive(store, job):
-            store.fail_job(job.id, {"import": IMPORT_DIED, "check": CHECK_DIED}.get(job.kind, DIED))
+            store.fail_job(job.id, DEATHS.get(job.kind, DIED))
 
 
 def silent(job: Job) -> bool:
@@ -212,6 +274,21 @@ def _alive(store: Store, job: Job) -> bool:
             return False
     except Timeout:
         return True
+
+
+def _add_trial(store: Store, kind: JobKind, run_id: str, settings: dict[str, Any]) -> str:
+    run = store.run(run_id)
+    _require_head(run)
+    reconcile(store)
+    latest = latest_trial(store, kind, run_id)
+    if latest and latest.active:
+        raise RunError(f"Expected a run on which nothing is tried yet. Received: {run_id!r}. Wait or stop it first.")
+    return store.add_job(kind, {"run": run_id, "backbone": run.backbone, "settings": settings}, run.dataset_id)
+
+
+def _require_head(run: Run) -> None:
+    if run.result_phase is None:
+        raise RunError(f"Expected a run whose head has been trained. Received: {run.id!r}. Train its head first.")
 
 
 def _require_idle(store: Store, run_id: str) -> Job | None:

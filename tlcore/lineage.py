@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import platform
 import time
+from typing import Any
 
 from tlcore.anatomy import describe_layers
 from tlcore.balance import weigh_classes
@@ -65,4 +66,10 @@ def record_times(
         "features_per_second": feed.computed / feed.seconds if feed.computed else None,
         "images_per_second": trained / training_s if training_s else None,
     }
-    reporter.store.add_facts(run_id, {phase: facts})
+    add_phase_facts(reporter, run_id, phase, facts)
+
+
+def add_phase_facts(reporter: Reporter, run_id: str, phase: str, facts: dict[str, Any]) -> None:
+    """Merge measured facts (JSON-able) into those of one phase of a run ("head" or "fine_tune")."""
+    kept = reporter.store.run(run_id).facts.get(phase, {})
+    reporter.store.add_facts(run_id, {phase: kept | facts})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-JobKind = Literal["import", "check", "head", "fine_tune"]
+JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search"]
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout"]
 EditKind = Literal["add", "rename", "merge", "delete", "move", "exclude", "restore", "ignore", "group"]
@@ -144,7 +144,8 @@ class Epoch:
 @dataclass(frozen=True)
 class Job:
     """A piece of work in a process of its own. `done` of `total` items of `stage`, at `rate` items a second
-    (0 while unknown); times are seconds since 1970; `updated_at` is its heartbeat."""
+    (0 while unknown); times are seconds since 1970; `updated_at` is its heartbeat; jobs of a higher `priority` have
+    their turn on the device first."""
 
     id: str
     kind: JobKind
@@ -161,6 +162,7 @@ class Job:
     pid: int | None
     stop_requested: bool
     error: str | None
+    priority: int = 0
 
     @property
     def active(self) -> bool:

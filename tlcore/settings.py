@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from tlcore.errors import SettingsError
+from tlcore.recipes import PLAIN, PRESETS, Recipe, find_recipe
 
-Augmentation = Literal["none", "light", "light-unmirrored"]
 Output = Literal["softmax", "sigmoid"]
 Method = Literal["gradient", "svm"]
 ClassWeights = Literal["auto", "on", "off"]
-AUGMENTATIONS: tuple[Augmentation, ...] = ("none", "light", "light-unmirrored")
+AUGMENTATIONS = tuple(PRESETS)
 OUTPUTS: tuple[Output, ...] = ("softmax", "sigmoid")
 METHODS: tuple[Method, ...] = ("gradient", "svm")
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = ("auto", "on", "off")
@@ -50,6 +50,10 @@ class HeadSettings(Settings):
     `method` "svm" fits a linear support vector machine in place of gradient steps; `class_weights` "auto" weighs the
     classes where the largest is more than `tlcore.balance.UNBALANCED` times the smallest; `later_share` (0 to 0.5) of
     each class's dated photos, the newest, are kept for evaluation alone.
+
+    `augmentation` is a preset's name or a recipe as text (`tlcore.recipes.find_recipe`). `views` (1 to 16) of each
+    image are computed once and cached, the first of them the image as it is; with `exact` every epoch draws new views
+    instead and computes their features anew.
     """
 
     backbone: str = "efficientnet-lite0"
@@ -62,11 +66,28 @@ class HeadSettings(Settings):
     output: Output = "softmax"
     seed: int = 0
     validation_split: float = 0.2
-    augmentation: Augmentation = "none"
+    augmentation: str = PLAIN
     patience: int = 5
     method: Method = "gradient"
     class_weights: ClassWeights = "auto"
     later_share: float = 0.0
+    views: int = 4
+    exact: bool = False
+
+    @property
+    def recipe(self) -> Recipe:
+        """Return what `augmentation` stands for; a support vector machine learns from plain pictures alone."""
+        return Recipe() if self.method == "svm" else find_recipe(self.augmentation)
+
+    @property
+    def cached_views(self) -> int:
+        """Return how many views of each training image are cached."""
+        return 1 if self.exact or self.recipe.plain else self.views
+
+    @property
+    def draws_anew(self) -> bool:
+        """Say whether every epoch draws new views."""
+        return self.exact and not self.recipe.plain
 
     def __post_init__(self) -> None:
         if self.image_size is not None:
@@ -79,7 +100,9 @@ class HeadSettings(Settings):
         self._require_one_of("output", OUTPUTS)
         self._require("seed", 0, 2**31 - 1)
         self._require("validation_split", 0.05, 0.5)
-        self._require_one_of("augmentation", AUGMENTATIONS)
+        find_recipe(self.augmentation)
+        self._require("views", 1, 16)
+        self._require_one_of("exact", (False, True))
         self._require("patience", 1, 1000)
         self._require_one_of("method", METHODS)
         self._require_one_of("class_weights", CLASS_WEIGHTS)
@@ -98,14 +121,17 @@ class FineTuneSettings(Settings):
     `layers` and `learning_rate` None let Thaw choose what suits the data set (`tlcore.advice.recommend_depth` and
     `recommend_learning_rate`: for photos about the last quarter of the layers, at 1e-5).
     `insist` overrides the guards that refuse what would smash the pretrained weights (`tlcore.advice`).
+    `largest_drop` (0 to 1) is the share of phase 1's validation accuracy that the first epoch may lose before Thaw goes
+    back and tries once more at a tenth of the rate (`tlcore.guards.smashed`); 1 allows everything.
     """
 
     layers: int | None = None
     epochs: int = 40
     batch_size: int = 32
     learning_rate: float | None = None
-    patience: int = 2
+    patience: int = 4
     insist: bool = False
+    largest_drop: float = 0.1
 
     def __post_init__(self) -> None:
         if self.layers is not None:
@@ -115,3 +141,4 @@ class FineTuneSettings(Settings):
         if self.learning_rate is not None:
             self._require("learning_rate", 1e-8, 1.0)
         self._require("patience", 1, 1000)
+        self._require("largest_drop", 0.0, 1.0)

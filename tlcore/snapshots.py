@@ -1,7 +1,7 @@
 """Weights on disk as plain arrays: the result of a phase, and the snapshot from which a phase resumes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,25 @@ def load_snapshot(path: Path, model: keras.Model) -> tuple[Standing, Arrays] | N
     return standing, best
 
 
+def read_start(model: keras.Model) -> list[np.ndarray]:
+    """Copy what training changes of a model but its optimizer: trained and random-seed variables, in their order."""
+    return [_copy(variable) for variable in _changing(model)]
+
+
+def write_start(model: keras.Model, start: Sequence[np.ndarray]) -> None:
+    """Put back what `read_start` copied from the same model."""
+    for variable, array in zip(_changing(model), start, strict=True):
+        variable.assign(array)
+
+
 def _state(model: keras.Model) -> list[Any]:
     model.optimizer.build(model.trainable_variables)
+    return [*_changing(model), *model.optimizer.variables]
+
+
+def _changing(model: keras.Model) -> list[Any]:
     seeds = [variable for variable in model.variables if "seed_generator" in variable.path]
-    return [*model.trainable_variables, *seeds, *model.optimizer.variables]
+    return [*model.trainable_variables, *seeds]
 
 
 def _copy(variable: Any) -> np.ndarray:

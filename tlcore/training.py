@@ -9,18 +9,37 @@ import numpy as np
 
 from tlcore import model as models
 from tlcore.advice import better_phase, kept_epoch
+from tlcore.architectures import build_backbone
 from tlcore.balance import weigh_classes
+from tlcore.devices import gains_from_half_precision
+from tlcore.drift import measure_drift
 from tlcore.epochs import EpochKeeper
 from tlcore.errors import RunError
 from tlcore.evaluation import VALIDATION, predictions_file
 from tlcore.feeds import Feed, prepare_feed
 from tlcore.groups import group_images
-from tlcore.lineage import record_materials, record_times
+from tlcore.guards import smashed
+from tlcore.incidents import Incidents
+from tlcore.lineage import add_phase_facts, record_materials, record_times
 from tlcore.materials import Materials, gather
+from tlcore.memory import OUT_OF_MEMORY
+from tlcore.precision import FULL, HALF, use_half_precision
+from tlcore.records import Epoch
 from tlcore.reporter import Reporter, Stopped
 from tlcore.settings import FineTuneSettings
-from tlcore.snapshots import load_arrays, name_variables, read_variables, save_arrays, trainable, write_variables
+from tlcore.snapshots import (
+    load_arrays,
+    name_variables,
+    read_start,
+    read_variables,
+    save_arrays,
+    trainable,
+    write_start,
+    write_variables,
+)
+from tlcore.soundness import examine_head
 from tlcore.svm import fit_svm
+from tlcore.weights import fetch
 
 Setting = TypeVar("Setting")
 
@@ -44,7 +63,9 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     materials.backbone.trainable = False
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
     head = models.build_head(models.row_channels(materials.backbone), len(materials.split.labels), settings)
-    feed = prepare_feed(reporter, materials, cut, settings.batch_size, first_epoch=1)
+    incidents = Incidents(reporter, run_id, "head")
+    batch_size = incidents.batch_size(settings.batch_size)
+    feed = prepare_feed(reporter, materials, cut, batch_size, first_epoch=1)
     reporter.store.add_facts(run_id, {"seconds_per_image": feed.seconds_per_image})
 
     # 3. Training.
@@ -57,12 +78,14 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     if settings.method == "svm":
         seconds, stopped = fit_at_once(model, head, keeper, feed, materials), False
     else:
-        seconds, stopped = fit(model, keeper, feed, materials)
+        seconds, stopped = fit(model, keeper, feed, materials, incidents, settings.learning_rate)
 
     # 4. The result: the best head, and what it says of the validation photos.
     keeper.restore_best()
     save_arrays(folder / "head.npz", read_variables(trainable(named)))
     save_predictions(reporter, materials, model, feed, phase=1)
+    checks = examine_head(reporter.store.workspace, materials, settings.batch_size)
+    add_phase_facts(reporter, run_id, "head", {"checks": checks})
     record_times(reporter, run_id, "head", feed, keeper, seconds, started)
     reporter.store.set_result(run_id, 1)
     if stopped:
@@ -74,7 +97,8 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     """Phase 2: train the top layers of the backbone and the head together, at a rate far below the head's.
 
     Follows the same guide: recompiled after unfreezing, Adam at 1e-5, BatchNormalization frozen and in inference mode.
-    Training starts from the cached cut. If the result is not better on validation than phase 1's, phase 1's stays.
+    Training starts from the cached cut. A first epoch that loses too much of phase 1's accuracy is given up and tried
+    once more at a tenth of the rate. If the result is not better on validation than phase 1's, phase 1's stays.
     """
     started = time.perf_counter()
 
@@ -92,11 +116,27 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
     earlier = reporter.store.epochs(run_id)
     first_epoch = max(epoch.epoch for epoch in earlier if epoch.phase == 1) + 1
-    feed = prepare_feed(reporter, materials, cut, settings.batch_size, first_epoch)
+    incidents = Incidents(reporter, run_id, "fine_tune")
+    feed = prepare_feed(reporter, materials, cut, incidents.batch_size(settings.batch_size), first_epoch)
 
     # 3. Training, with epochs numbered on from phase 1.
     model = models.upper_model(materials.row, materials.backbone, cut, head)
-    compile_model(model, materials.settings.output, _required(settings.learning_rate))
+    precision = HALF if gains_from_half_precision() else FULL
+    if precision == HALF:
+        use_half_precision(model, materials.backbone, cut.boundary)
+    add_phase_facts(reporter, run_id, "fine_tune", {"precision": precision})
+    learning_rate = incidents.learning_rate(_required(settings.learning_rate))
+    compile_model(model, materials.settings.output, learning_rate)
+    # Half precision keeps more in its snapshot, so that a resume on another device starts phase 2 anew.
+    snapshot = folder / ("snapshot-2-half.npz" if precision == HALF else "snapshot-2.npz")
+    before = kept_epoch(materials.run, earlier, 1)
+
+    def smashes(accuracy: float | None) -> bool:
+        images = len(materials.split.validation)
+        if before is None or incidents.retries:
+            return False
+        return smashed(before.val_accuracy, accuracy, images, settings.largest_drop)
+
     keeper = EpochKeeper(
         reporter,
         run_id,
@@ -104,10 +144,11 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
         first_epoch,
         first_epoch + settings.epochs - 1,
         settings.patience,
-        folder / "snapshot-2.npz",
+        snapshot,
         trainable(named),
+        smashes,
     )
-    seconds, stopped = fit(model, keeper, feed, materials)
+    seconds, stopped = fit(model, keeper, feed, materials, incidents, learning_rate, before)
 
     # 4. The result: the better of the two phases' models.
     keeper.restore_best()
@@ -119,9 +160,11 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     head_kept, tuned_kept = kept_epoch(run, epochs, 1), kept_epoch(run, epochs, 2)
     if head_kept and tuned_kept:
         reporter.store.set_result(run_id, better_phase(head_kept, tuned_kept))
+    record_drift(reporter, materials)
     if stopped:
         raise Stopped
-    (folder / "snapshot-2.npz").unlink(missing_ok=True)
+    for left in folder.glob("snapshot-2*.npz"):
+        left.unlink()
 
 
 def compile_model(model: keras.Model, output: str, learning_rate: float) -> None:
@@ -130,31 +173,60 @@ def compile_model(model: keras.Model, output: str, learning_rate: float) -> None
     model.compile(keras.optimizers.Adam(learning_rate), loss=loss, metrics=["accuracy"], jit_compile=False)
 
 
-def fit(model: keras.Model, keeper: EpochKeeper, feed: Feed, materials: Materials) -> tuple[float, bool]:
+def fit(
+    model: keras.Model,
+    keeper: EpochKeeper,
+    feed: Feed,
+    materials: Materials,
+    incidents: Incidents,
+    learning_rate: float,
+    before: Epoch | None = None,
+) -> tuple[float, bool]:
     """Train until the keeper says it is over; return the seconds spent and whether the person stopped it.
 
-    A stop before the first finished epoch leaves nothing to keep, so Stopped is raised on.
+    Where memory runs out, training goes on from the last finished epoch with batches half as large; where the keeper
+    condemns the first epoch of phase 2, which `before` is the measure of, it starts again at a tenth of the rate. A
+    stop before the first finished epoch leaves nothing to keep, so Stopped is raised on.
     """
+    start = read_start(model)
     keeper.restore(model)
     started, stopped = time.perf_counter(), False
-    feed.training.start_at(keeper.standing.epoch + 1)
-    if not keeper.over:
+    while not keeper.over:
+        feed.training.start_at(keeper.standing.epoch + 1)
         try:
-            model.fit(
-                feed.training,
-                validation_data=feed.validation,
-                initial_epoch=keeper.standing.epoch,
-                epochs=keeper.last_epoch,
-                callbacks=[keeper],
-                class_weight=_number_weights(materials),
-                shuffle=False,
-                verbose=0,
-            )
+            fit_batches(model, keeper, feed, materials)
         except Stopped:
             if not keeper.best:
                 raise
             stopped = True
+            break
+        except OUT_OF_MEMORY:
+            smaller = incidents.shrink_batch(feed.training.batch_size, keeper.standing.epoch + 1)
+            for batches in (feed.training, feed.validation, *feed.extra.values()):
+                batches.resize(smaller)
+        else:
+            if not keeper.smashed:
+                break
+            learning_rate = incidents.lower_rate(learning_rate, _required(before).val_accuracy, keeper.smashed_accuracy)
+        # Compiled anew, so that nothing of the given-up steps is left in the optimizer.
+        write_start(model, start)
+        compile_model(model, materials.settings.output, learning_rate)
+        keeper.restore(model)
     return time.perf_counter() - started, stopped
+
+
+def fit_batches(model: keras.Model, keeper: EpochKeeper, feed: Feed, materials: Materials) -> None:
+    """Train from the keeper's last finished epoch until it ends the training."""
+    model.fit(
+        feed.training,
+        validation_data=feed.validation,
+        initial_epoch=keeper.standing.epoch,
+        epochs=keeper.last_epoch,
+        callbacks=[keeper],
+        class_weight=_number_weights(materials),
+        shuffle=False,
+        verbose=0,
+    )
 
 
 def fit_at_once(model: keras.Model, head: keras.Model, keeper: EpochKeeper, feed: Feed, materials: Materials) -> float:
@@ -192,6 +264,14 @@ def save_predictions(reporter: Reporter, materials: Materials, model: keras.Mode
         predicted = probabilities(model, batches, materials.settings.output)
         ids = np.array([image.id for image in images])
         save_arrays(folder / predictions_file(phase, name), {"image_ids": ids, "probabilities": predicted})
+
+
+def record_drift(reporter: Reporter, materials: Materials) -> None:
+    """Write down how far phase 2 moved the BatchNormalization statistics from those of the weights' file."""
+    reporter.progress("comparing BatchNorm with the pretrained statistics", 0, 0)
+    weights = fetch(materials.row, lambda done, total: None)
+    drift = measure_drift(materials.backbone, build_backbone(materials.row, materials.image_size, weights))
+    add_phase_facts(reporter, materials.run.id, "fine_tune", {"drift": drift})
 
 
 def _number_weights(materials: Materials) -> dict[int, float] | None:

@@ -1,18 +1,55 @@
-"""Finds the pretrained weights of a backbone on this machine, or has them downloaded, and checks them."""
+"""Finds the pretrained weights of a backbone on this machine, has them downloaded or takes a file from the user, and
+checks them.
 
+Keras is imported only where a file is tried in its network, which a process of its own does
+(`python -m tlcore.weights ROW FILE --workspace DIR`); the server reads what that process wrote.
+"""
+
+import argparse
 import hashlib
 import importlib.util
+import json
 import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tlcore.backbones import Backbone
+from tlcore.backbones import Backbone, find_backbone
 from tlcore.downloads import Download, Progress, download, is_whole
-from tlcore.errors import WeightsError
+from tlcore.errors import ThawError, WeightsError
+from tlcore.files import replacing, write_atomically
+from tlcore.workspace import Workspace, open_workspace
+
+ADOPT_WITHIN_S = 180
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """How the check of a user's file stands: `finished_at` is 0 while it goes on, and `error` is empty if it fitted."""
+
+    backbone: str
+    path: str
+    started_at: float
+    finished_at: float = 0.0
+    error: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether an answer is still to come, within the time that it may take."""
+        return self.finished_at == 0.0 and time.time() - self.started_at < ADOPT_WITHIN_S
+
+    @property
+    def lost(self) -> bool:
+        """Whether the process ended without an answer."""
+        return self.finished_at == 0.0 and not self.active
 
 
 def is_local(backbone: Backbone, keras_home: Path | None = None) -> bool:
     """Tell whether the weights are on this machine (by size; `fetch` checks the content)."""
-    path = _local_path(backbone, keras_home)
+    path = local_path(backbone, keras_home)
     return path is not None and is_whole(path, backbone.weights_bytes, None)
 
 
@@ -24,7 +61,7 @@ def fetch(backbone: Backbone, progress: Progress | None = None, keras_home: Path
     download that was cut goes on where it stopped. Raises WeightsError, with the remedy, when the file is
     damaged, the server cannot be reached or the disk refuses; an unchecked file is never left in place.
     """
-    path = _local_path(backbone, keras_home)
+    path = local_path(backbone, keras_home)
     if path is None:
         raise WeightsError(
             f"Expected the package '{backbone.bundled_package}', which holds the weights of {backbone.title}. "
@@ -40,13 +77,64 @@ def fetch(backbone: Backbone, progress: Progress | None = None, keras_home: Path
     return path
 
 
+def adopt(backbone: Backbone, source: Path, keras_home: Path | None = None) -> Path:
+    """Check a weights file that the user brought, copy it to where Keras looks for it, and return that path.
+
+    Its size, its hash where Keras publishes one, and its fit into the network are checked before it is in place, so
+    that a wrong file never is. Imports Keras: not for the server's process. Raises WeightsError with the remedy.
+    """
+    target = local_path(backbone, keras_home)
+    if backbone.weights_url is None or target is None:
+        raise WeightsError(
+            f"Expected a backbone whose weights are a file of Keras's. Received: {backbone.title}, whose weights come "
+            f"with the package '{backbone.bundled_package}'. Install it with pip."
+        )
+    if not source.is_file():
+        raise WeightsError(
+            f"Expected the file '{backbone.weights_file}'. Received: '{source}', which is not a file. Check the path."
+        )
+    _require_published(backbone, source)
+    _require_fit(backbone, source)
+    if target.exists() and target.samefile(source):
+        return target
+    try:
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+            # The file may have changed since it was checked.
+            _require_published(backbone, temporary)
+    except OSError as error:
+        raise WeightsError(
+            f"Cannot copy '{source}' to '{target.parent}': {error.strerror or error}. Free {backbone.download_mb:g} MB "
+            "there, or set KERAS_HOME to a folder with room."
+        ) from error
+    return target
+
+
+def start_adoption(workspace: Workspace, backbone: Backbone, source: Path) -> None:
+    """Start `adopt` in a process of its own; `read_adoption` tells how it stands."""
+    _write_adoption(workspace, Adoption(backbone.name, str(source), time.time()))
+    subprocess.Popen(
+        [sys.executable, "-m", "tlcore.weights", backbone.name, str(source), "--workspace", str(workspace.root)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[1],
+    )
+
+
+def read_adoption(workspace: Workspace) -> Adoption | None:
+    """Return how the last check of a user's file stands, or None before the first."""
+    path = _adoption_path(workspace)
+    return Adoption(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
 def fingerprint(path: Path) -> str:
     """Return the sha256 of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _local_path(backbone: Backbone, keras_home: Path | None) -> Path | None:
+def local_path(backbone: Backbone, keras_home: Path | None = None) -> Path | None:
     """Say where the file is or would be; None when its package is not installed."""
     if backbone.bundled_package is None:
         home = keras_home or Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
@@ -56,6 +144,25 @@ def _local_path(backbone: Backbone, keras_home: Path | None) -> Path | None:
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0]) / "models" / backbone.weights_file
+
+
+def _require_published(backbone: Backbone, path: Path) -> None:
+    if is_whole(path, backbone.weights_bytes, backbone.weights_hash):
+        return
+    received = path.stat().st_size
+    what = f"{received:,} bytes" if received != backbone.weights_bytes else "other content of that size"
+    raise WeightsError(
+        f"Expected '{backbone.weights_file}' as published: {backbone.weights_bytes:,} bytes with hash "
+        f"{backbone.weights_hash or '(none published)'}. Received: '{path.name}' with {what}. "
+        f"Download {backbone.weights_url} again, and compare the size before and after copying."
+    )
+
+
+def _require_fit(backbone: Backbone, path: Path) -> None:
+    """Load the file into its network, small and thrown away; raise WeightsError where Keras cannot."""
+    from tlcore.architectures import build_backbone
+
+    build_backbone(backbone, backbone.min_size, path)
 
 
 def _published(backbone: Backbone, url: str, path: Path) -> Download:
@@ -74,3 +181,32 @@ def _published(backbone: Backbone, url: str, path: Path) -> Download:
 
 def _ignore_progress(_done: int, _total: int) -> None:
     pass
+
+
+def _adoption_path(workspace: Workspace) -> Path:
+    return workspace.root / "adoption.json"
+
+
+def _write_adoption(workspace: Workspace, adoption: Adoption) -> None:
+    write_atomically(_adoption_path(workspace), json.dumps(asdict(adoption)).encode())
+
+
+def main() -> None:
+    """Take a file for a backbone and write into the workspace how it went."""
+    parser = argparse.ArgumentParser(description="Check a file of pretrained weights and put it where Keras looks.")
+    parser.add_argument("backbone")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--workspace")
+    arguments = parser.parse_args()
+    workspace, started, error = open_workspace(arguments.workspace), time.time(), ""
+    try:
+        adopt(find_backbone(arguments.backbone), arguments.file)
+    except (ThawError, OSError, ImportError) as problem:
+        error = str(problem)
+    adoption = Adoption(arguments.backbone, str(arguments.file), started, time.time(), error)
+    _write_adoption(workspace, adoption)
+    sys.exit(bool(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -19,14 +19,15 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
         raise RunError(f"Expected a run whose job waits to start. Received: {run_id!r}. Start or resume it first.")
     with reporting(store, job.id, echo) as reporter:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from tlcore.devices import configure_device, hold_device
+        from tlcore.devices import configure_device, hold_device, spread_over_gpus
 
         with hold_device(reporter):
             reporter.progress("starting TensorFlow", 0, 0)
             store.add_facts(run_id, {"device": configure_device()})
             from tlcore.training import fine_tune, train_head
 
-            {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
+            with spread_over_gpus():
+                {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
 
 
 def main() -> None:

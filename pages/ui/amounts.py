@@ -17,6 +17,13 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def roughly(seconds: float | None) -> str:
+    """Return an estimated duration as "40 s", "14 min" or "2.1 h"; an unknown one as a dash."""
+    if seconds is None or seconds < 60:
+        return duration(seconds)
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
 def percent(fraction: float) -> str:
     """Return a fraction in 0..1 as "97.2%"."""
     return f"{fraction:.1%}"
@@ -37,3 +44,12 @@ def millions(number: int) -> str:
 def moment(seconds: float) -> str:
     """Return a time (seconds since 1970) as the local date and time."""
     return datetime.fromtimestamp(seconds).strftime("%d %b %Y, %H:%M")
+
+
+def size(number: float | None) -> str:
+    """Return bytes as "34 MB" or "1.2 GB"; an unknown number as a dash."""
+    if number is None:
+        return "–"
+    if number < 1e6:
+        return "under 1 MB"
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"

@@ -16,6 +16,9 @@ VALIDATION = "#1f9bb3"
 UNFROZEN = "#d9772b"
 FROZEN = "#a9b8be"
 INK_ON_BLOCK = "#12191c"
+BATCH_NORM = "#8f78c8"
+BLOCK_EDGE = "rgba(128,128,128,0.5)"
+TALL, LOW = 0.8, 0.35
 BOUNDARY = "#d9772b"
 INK_ON_DARK_CELL = "#ffffff"
 DARK_SHARE = 0.7
@@ -148,20 +151,42 @@ def claims(naive: Mapping[str, float], grouped: Mapping[str, float]) -> go.Figur
 
 
 def blocks(layers: Sequence[Mapping[str, Any]], top: int) -> go.Figure:
-    """Draw the backbone from its output (left) to its input, one bar a block, the unfrozen layers in colour."""
+    """Draw the backbone from its output (left) to its input: a strip with one bar a layer above its blocks.
+
+    The layers that train stand tall, the frozen ones low, so that colour is not needed to tell them apart;
+    BatchNormalization has a colour of its own and never stands tall, since it stays frozen.
+    """
     figure = go.Figure()
+    upwards = list(reversed(layers))
+    trains = [index < top and not layer.get("batch_norm") for index, layer in enumerate(upwards)]
+    norms = [bool(layer.get("batch_norm")) for layer in upwards]
+    strips = (
+        ("trains", UNFROZEN, TALL, trains),
+        ("stays frozen", FROZEN, LOW, [not any(each) for each in zip(trains, norms, strict=True)]),
+        ("BatchNormalization, always frozen", BATCH_NORM, LOW, norms),
+    )
+    for name, colour, height, shown in strips:
+        figure.add_trace(_layer_bars(upwards, name, colour, height, [n for n, each in enumerate(shown) if each]))
     start = 0
-    for name, members in groupby(reversed(layers), key=lambda layer: layer["block"]):
+    for name, members in groupby(upwards, key=lambda layer: layer["block"]):
         number = len(list(members))
         unfrozen = min(max(top - start, 0), number)
         for part, colour in ((unfrozen, UNFROZEN), (number - unfrozen, FROZEN)):
             if part:
-                figure.add_trace(_segment(str(name), part, number, colour, start))
+                base = start if colour == UNFROZEN else start + unfrozen
+                # A block that the slider cuts in two bears its name in the larger part.
+                figure.add_trace(_block_bar(str(name), base, part, colour, start, number, 2 * part >= number))
         start += number
-    figure.update_layout(barmode="stack", bargap=0, showlegend=False, uniformtext={"minsize": 9, "mode": "hide"})
+    figure.add_vline(x=top, line={"color": BOUNDARY, "width": 2})
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        uniformtext={"minsize": 9, "mode": "hide"},
+    )
     figure.update_xaxes(range=[0, len(layers)], showgrid=False, title_text="layers from the output", fixedrange=True)
-    figure.update_yaxes(visible=False, fixedrange=True)
-    return _plain(figure, height=130)
+    figure.update_yaxes(visible=False, fixedrange=True, range=[0, 1 + TALL])
+    return _plain(figure, height=250, top=64)
 
 
 def confusion(labels: Sequence[str], matrix: np.ndarray, chosen: tuple[int, int] | None = None) -> go.Figure:
@@ -220,13 +245,31 @@ def _numbers(matrix: np.ndarray, cells: np.ndarray, font: dict[str, str]) -> go.
     )
 
 
-def _segment(name: str, part: int, whole: int, colour: str, start: int) -> go.Bar:
+def _layer_bars(
+    upwards: Sequence[Mapping[str, Any]], name: str, colour: str, height: float, places: Sequence[int]
+) -> go.Bar:
+    return go.Bar(
+        x=[place + 0.5 for place in places],
+        y=[height] * len(places),
+        base=1.08,
+        width=0.86,
+        name=name,
+        marker={"color": colour, "line": {"width": 0}},
+        hovertext=[f"{place + 1}: {in_figure(str(upwards[place].get('name', '')))} {name}" for place in places],
+        hoverinfo="text",
+    )
+
+
+def _block_bar(name: str, base: int, part: int, colour: str, start: int, whole: int, named: bool) -> go.Bar:
     return go.Bar(
         x=[part],
-        y=[0],
+        y=[0.5],
+        base=base,
+        width=1,
         orientation="h",
-        marker={"color": colour, "line": {"width": 1, "color": "rgba(128,128,128,0.5)"}},
-        text=[in_figure(name)],
+        showlegend=False,
+        marker={"color": colour, "line": {"width": 1, "color": BLOCK_EDGE}},
+        text=[in_figure(name) if named else ""],
         textposition="inside",
         insidetextanchor="middle",
         textangle=-90,

@@ -7,13 +7,13 @@ import streamlit as st
 from pages.ui import amounts, figures
 from pages.ui.figure import figure
 from pages.ui.names import csv, sentence
-from tlcore import jobs
+from tlcore import jobs, queueing
 from tlcore.records import Epoch, Job
 from tlcore.store import Store
 
 POLL_S = 1.0
 IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
-TRAINING_STOPPED = "Everything up to the last finished epoch is kept."
+TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goes on from there."
 CHECK_STOPPED = "What had been computed is kept for the next time."
 STOPPED = {"import": IMPORT_STOPPED, "check": CHECK_STOPPED}
 UNITS = (" (bytes)", " (rounds)")
@@ -51,11 +51,19 @@ def progress(job: Job, noun: str) -> None:
         )
 
 
-def stop(store: Store, job: Job, label: str) -> None:
+def pause(store: Store, job: Job) -> None:
+    """Draw the button that asks the training of a run to stop, or gives up its place in the queue."""
+    if queueing.waits(job):
+        stop(store, job, "Cancel", ":material/close:")
+    else:
+        stop(store, job, "Pause", ":material/pause:")
+
+
+def stop(store: Store, job: Job, label: str, icon: str = ":material/stop:") -> None:
     """Draw the button that asks an active job to stop."""
     st.button(
         label,
-        icon=":material/stop:",
+        icon=icon,
         disabled=job.stop_requested,
         on_click=store.ask_to_stop,
         args=(job.id,),
@@ -68,8 +76,10 @@ def ending(job: Job) -> None:
     if job.status == "failed":
         st.error(sentence(job.error or "The process ended without saying why."), icon=":material/error:")
     elif job.status == "stopped":
-        kept = STOPPED.get(job.kind, TRAINING_STOPPED)
-        st.info(f"Stopped, as you asked. {kept}", icon=":material/stop_circle:")
+        if job.kind in STOPPED:
+            st.info(f"Stopped, as you asked. {STOPPED[job.kind]}", icon=":material/stop_circle:")
+        else:
+            st.info(f"Paused, as you asked. {TRAINING_STOPPED}", icon=":material/pause_circle:")
 
 
 def curve(run_id: str, epochs: list[Epoch]) -> None:

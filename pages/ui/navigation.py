@@ -10,7 +10,7 @@ from tlcore.errors import ThawError
 
 # A named icon would be fetched from a font server on the internet; a file of our own is not.
 st.set_page_config(page_title="Thaw", page_icon=str(Path(__file__).with_name("icon.svg")), layout="centered")
-page = st.navigation([steps.page(step.name) for step in steps.STEPS], position="top")
+page = st.navigation(steps.pages(), position="top")
 selection.recall()
 try:
     jobs.reconcile(selection.store())

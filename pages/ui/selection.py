@@ -10,7 +10,7 @@ from tlcore.settings import HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
-KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later")
+KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later", "compare")
 SHARES = (0.05, 0.5)
 LATER_SHARES = (0.0, 0.5)
 LARGEST_SEED = 2**31 - 1

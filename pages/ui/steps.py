@@ -1,4 +1,4 @@
-"""The five steps, in their order: where each page lies, what it is called, and how to go from one to the next."""
+"""The five steps in their order, and the pages beside them: where each lies, what it is called, how to go there."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,26 +26,33 @@ STEPS = (
     Step("finetune", "Fine-tune", "Unfreeze the top layers just enough (phase 2)."),
     Step("mistakes", "Mistakes", "Look at what the model gets wrong, worst first."),
 )
+# Pages that are no step of the way, with their icons.
+ASIDE = {Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows"}
 
 
 def page(name: str) -> st.Page:
-    """Return the Streamlit page of a step."""
-    number = _number(name)
+    """Return the Streamlit page of a step or of a page beside the steps."""
+    step, icon = _find(name)
     return st.Page(
         FOLDER / f"{name}.py",
-        title=STEPS[number - 1].title,
-        icon=f":material/counter_{number}:",
+        title=step.title,
+        icon=f":material/{icon}:",
         url_path=name,
-        default=number == 1,
+        default=step == STEPS[0],
     )
 
 
+def pages() -> list[st.Page]:
+    """Return all pages in the order of the menu."""
+    return [page(step.name) for step in (*STEPS, *ASIDE)]
+
+
 def heading(name: str) -> None:
-    """Draw a page's title with its place among the steps."""
-    number = _number(name)
-    step = STEPS[number - 1]
+    """Draw a page's title with its place among the steps, if it is one of them."""
+    step, _ = _find(name)
+    place = "" if step in ASIDE else f":gray[Step {STEPS.index(step) + 1} of {len(STEPS)}.] "
     st.title(step.title, anchor=False)
-    st.markdown(f":gray[Step {number} of {len(STEPS)}.] {step.purpose}")
+    st.markdown(f"{place}{step.purpose}")
 
 
 def onward(name: str, label: str) -> None:
@@ -61,5 +68,7 @@ def missing(name: str, what: str, label: str) -> None:
     st.stop()
 
 
-def _number(name: str) -> int:
-    return [step.name for step in STEPS].index(name) + 1
+def _find(name: str) -> tuple[Step, str]:
+    """Return the page of that name and its icon."""
+    icons = {step: f"counter_{number}" for number, step in enumerate(STEPS, 1)} | ASIDE
+    return next((step, icon) for step, icon in icons.items() if step.name == name)

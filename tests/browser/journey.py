@@ -7,7 +7,14 @@ from playwright.sync_api import Locator, Page, Position, expect
 from tests.browser.harness import IDLE, PATIENCE_MS
 
 JOB_MS = 120_000
-TITLES = {"data": "Data", "backbone": "Backbone", "head": "Head", "finetune": "Fine-tune", "mistakes": "Mistakes"}
+TITLES = {
+    "data": "Data",
+    "backbone": "Backbone",
+    "head": "Head",
+    "finetune": "Fine-tune",
+    "mistakes": "Mistakes",
+    "compare": "Compare",
+}
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"
 
@@ -45,7 +52,7 @@ def set_numbers(page: Page, **values: int) -> None:
 def start_head(page: Page) -> None:
     """Start phase 1 and wait until the page shows that it goes on."""
     page.get_by_role("button", name="Start training").click()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
 def start_fine_tune(page: Page) -> None:
@@ -57,12 +64,12 @@ def start_fine_tune(page: Page) -> None:
         page.get_by_text("I know what I am doing").click()
         expect(button).to_be_enabled()
     button.click()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
 
 
 def await_end(page: Page, limit_ms: int = JOB_MS) -> None:
     """Wait until the job of the page has ended."""
-    expect(page.get_by_role("button", name="Stop")).to_have_count(0, timeout=limit_ms)
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0, timeout=limit_ms)
     page.wait_for_selector(IDLE)
 
 

@@ -71,7 +71,7 @@ def test_killed_worker_and_restarted_server_cost_nothing(
     expect(page.get_by_text("ended without finishing")).to_be_visible(timeout=SHOWN_DEAD_WITHIN_MS)
 
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
     reached = await_epochs(page, reached + 2)
 
     assert not watch.errors
@@ -81,7 +81,7 @@ def test_killed_worker_and_restarted_server_cost_nothing(
     see_page(page, "head")
     # The browser and Streamlit's script tell the console that the server was gone.
     watch.errors.clear()
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
     await_epochs(page, reached + 2)
     await_end(page)
     assert [epoch.epoch for epoch in store.epochs(run_id)] == list(range(1, epochs_drawn(page) + 1))

@@ -1,0 +1,236 @@
+"""The Compare page: several runs on one chart and in one table, what differs between them, and what chance may do."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import amounts, judgement, selection, steps
+from pages.ui.comparison_figure import Line, validation_curves
+from pages.ui.figure import figure
+from pages.ui.names import csv, emphasised, sentence, visible
+from tlcore import comparison
+from tlcore.advice import kept_epoch
+from tlcore.backbones import BACKBONES
+from tlcore.comparison import MOST_RUNS, Entry
+from tlcore.errors import RunError
+from tlcore.evaluation import VALIDATION, accuracies, read_predictions
+from tlcore.records import Run
+from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.store import Store
+
+MOST_LISTED = 100
+FEWEST_RUNS = 2
+NAMED, LEGEND_LETTERS = 2, 18
+DIFFERS, SAME, NONE = "≠ differs", "same", "–"
+
+
+def list_runs(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[dict[str, Any]]:
+    """Describe each run as one row of the list, with a column for every set of photos that judges any of them."""
+    measured = [judged(store, run) for run in runs]
+    sides = dict.fromkeys(side for each in measured for side in each)
+    accuracy = [{side: share(each.get(side)) for side in sides} for each in measured]
+    return [
+        {"Started": amounts.moment(run.created_at)} | each | describe(run, names)
+        for run, each in zip(runs, accuracy, strict=True)
+    ]
+
+
+def describe(run: Run, names: dict[str, str]) -> dict[str, Any]:
+    """Say what a run was trained on and how."""
+    head = HeadSettings.from_json(run.head)
+    tuned = FineTuneSettings.from_json(run.fine_tune) if run.fine_tune else None
+    rates = [head.learning_rate, *([tuned.learning_rate] if tuned and tuned.learning_rate else [])]
+    size = run.facts.get("image_size") or head.image_size
+    return {
+        "Data set": visible(names.get(run.dataset_id, run.dataset_id)),
+        "Version": run.facts.get("dataset_version"),
+        "Backbone": backbone_title(run.backbone),
+        "Unfrozen": tuned.layers if tuned else 0,
+        "Rates": ", then ".join(f"{rate:g}" for rate in rates),
+        "Pixels": size,
+        "Augmentation": head.augmentation,
+        "Time": amounts.duration(spent(run)),
+        "Run": run.id,
+    }
+
+
+def judged(store: Store, run: Run) -> dict[str, float | None]:
+    """Return a run's accuracy on every set of photos, by its title; on validation it is on record with the epochs."""
+    best = kept_epoch(run, store.epochs(run.id), run.result_phase) if run.result_phase else None
+    measured: dict[str, float | None] = {judgement.TITLES[VALIDATION]: best.val_accuracy if best else None}
+    if run.result_phase and any(run.facts.get("extra_images", {}).values()):
+        extra = accuracies(store, run)
+        measured |= {judgement.TITLES[side]: figures[0] for side, figures in extra.items() if side != VALIDATION}
+    return measured
+
+
+def share(accuracy: float | None) -> str:
+    """Put an accuracy into words."""
+    return NONE if accuracy is None else amounts.percent(accuracy)
+
+
+def spent(run: Run) -> float | None:
+    """Return the seconds that both phases of a run took, or None before that is known."""
+    measured = [run.facts.get(phase, {}).get("seconds", {}).get("total") for phase in ("head", "fine_tune")]
+    phases = [seconds for seconds in measured if seconds is not None]
+    return sum(phases) if phases else None
+
+
+def backbone_title(name: str) -> str:
+    """Return what a backbone is called."""
+    return BACKBONES[name].title if name in BACKBONES else name
+
+
+def pick(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Run]:
+    """Draw the list of runs with a box to tick at each; return the runs that are ticked."""
+    ids = [run.id for run in runs]
+    known = [run_id for run_id in (selection.chosen("compare") or "").split(",") if run_id in ids]
+    ticked = known or [run.id for run in runs if run.result_phase][:FEWEST_RUNS]
+    rows = st.dataframe(
+        list_runs(store, runs, names),
+        hide_index=True,
+        # Rows are ticked by number: a list with a new run in it is another list.
+        key=f"runs to compare {len(runs)} {ids[0]}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [ids.index(run_id) for run_id in ticked]}},
+        placeholder=NONE,
+        alt="Runs, newest first, with a box to tick at each",
+    ).selection.rows
+    chosen = [runs[row] for row in sorted(rows)]
+    selection.choose("compare", ",".join(run.id for run in chosen) or None)
+    return chosen
+
+
+def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Entry]:
+    """Give each run its letter and read what its model said of the validation images."""
+    entries = []
+    for letter, run in zip(comparison.LETTERS, runs, strict=False):
+        try:
+            predictions = read_predictions(store, run) if run.result_phase else None
+        except RunError:
+            predictions = None
+        entries.append(Entry(letter, run, names.get(run.dataset_id, run.dataset_id), predictions))
+    return entries
+
+
+def draw_summary(entries: Sequence[Entry]) -> None:
+    """Say which letter is which run, which one is better, and what speaks against comparing them."""
+    st.markdown("  \n".join(introduce(entry) for entry in entries))
+    warning = comparison.warn(entries)
+    if warning:
+        st.warning(sentence(warning), icon=":material/warning:")
+    summary = comparison.summarise(entries)
+    if summary:
+        st.info("\n\n".join(map(sentence, summary)), icon=":material/balance:")
+    if len(entries) > FEWEST_RUNS:
+        st.caption("The best of several is partly the luckiest: the more runs, the larger a difference has to be.")
+
+
+def introduce(entry: Entry) -> str:
+    """Say which run a letter stands for, for Markdown."""
+    accuracy = f": **{amounts.percent(entry.judged.accuracy)}**" if entry.judged else ""
+    return (
+        f"**{entry.letter}** {emphasised(entry.dataset)}, {sentence(backbone_title(entry.run.backbone))}, "
+        f"{amounts.moment(entry.run.created_at)}{accuracy}"
+    )
+
+
+def draw_curves(store: Store, entries: Sequence[Entry]) -> None:
+    """Draw the validation curves of the runs, each named by what tells it from the others."""
+    differing = [row for row in comparison.compare_settings(entries) if row.differs][:NAMED]
+    lines = [
+        Line(
+            entry.letter,
+            ", ".join(f"{row.name.lower()} {shorten(cell(entries, row.values, place))}" for row in differing),
+            store.epochs(entry.run.id),
+        )
+        for place, entry in enumerate(entries)
+    ]
+    st.subheader("Epoch by epoch", anchor=False)
+    letters = " ".join(entry.letter for entry in entries)
+    figure(
+        validation_curves(lines),
+        key=f"comparison of {' '.join(entry.run.id for entry in entries)}",
+        name="comparison",
+        zoom=True,
+        alt=f"Validation accuracy and loss by epoch of the runs {letters}",
+    )
+
+
+def draw_settings(entries: Sequence[Entry]) -> None:
+    """Draw the settings of the runs as a table, those that differ first and marked in words, with its download."""
+    rows = [
+        {
+            "": DIFFERS if row.differs else SAME,
+            "Setting": row.name,
+            **{entry.letter: cell(entries, row.values, place) for place, entry in enumerate(entries)},
+        }
+        for row in comparison.compare_settings(entries)
+    ]
+    st.subheader("What differs", anchor=False)
+    st.dataframe(rows, hide_index=True, alt="Settings of the runs; those that differ come first and say so")
+    st.download_button(
+        "Comparison as CSV",
+        csv(results(entries) + rows, list(rows[0])),
+        file_name="comparison.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def results(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return the lines of the CSV that are no settings: which run a letter is, and how it did."""
+    figures: dict[str, list[Any]] = {
+        "Run": [entry.run.id for entry in entries],
+        "Started": [amounts.moment(entry.run.created_at) for entry in entries],
+        "Validation accuracy": [entry.judged.accuracy if entry.judged else NONE for entry in entries],
+        "Validation images": [len(entry.judged.images) if entry.judged else NONE for entry in entries],
+        "Seconds": [spent(entry.run) or NONE for entry in entries],
+    }
+    letters = [entry.letter for entry in entries]
+    return [{"": "", "Setting": name, **dict(zip(letters, values, strict=True))} for name, values in figures.items()]
+
+
+def cell(entries: Sequence[Entry], values: Sequence[Any], place: int) -> str:
+    """Put one run's value of a setting into words."""
+    value = values[place]
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        name, dataset_id = value
+        twins = {other[1] for other in values if other and other[0] == name}
+        return visible(name) if len(twins) == 1 else f"{visible(name)} ({dataset_id})"
+    return f"{value:g}" if isinstance(value, float) else visible(backbone_title(str(value)))
+
+
+def shorten(text: str) -> str:
+    """Cut a value that would push the others out of the figure's legend."""
+    return text if len(text) <= LEGEND_LETTERS else f"{text[: LEGEND_LETTERS - 1]}…"
+
+
+def draw(store: Store) -> None:
+    """Draw the whole page."""
+    runs = store.runs()[:MOST_LISTED]
+    if len(runs) < FEWEST_RUNS:
+        steps.missing("head", "It takes two runs to compare.", "Train a head with other settings (phase 1)")
+    names = {dataset.id: dataset.name for dataset in store.datasets()}
+    chosen = pick(store, runs, names)
+    st.caption(f"Tick two to {MOST_RUNS} runs. On the keyboard: arrow keys, then Shift and Space.")
+    if len(chosen) < FEWEST_RUNS:
+        st.info("Tick at least two runs above.", icon=":material/checklist:")
+        return
+    if len(chosen) > MOST_RUNS:
+        st.info(f"These are the first {MOST_RUNS} of {len(chosen)} ticked runs.", icon=":material/checklist:")
+    entries = enter(store, chosen[:MOST_RUNS], names)
+    draw_summary(entries)
+    draw_curves(store, entries)
+    draw_settings(entries)
+
+
+steps.heading("compare")
+draw(selection.store())

@@ -1,0 +1,17 @@
+"""What the commands of the command line share: the type of their answers, and how progress is told."""
+
+import os
+import sys
+from typing import Any
+
+Answer = dict[str, Any] | list[dict[str, Any]]
+
+
+def tell(stage: str, done: int, total: int) -> None:
+    """Print progress on standard error, where a script that reads the JSON does not see it."""
+    print(f"{stage}: {done:,} of {total:,}" if total else f"{stage} ...", file=sys.stderr)  # noqa: T201
+
+
+def quieten_tensorflow() -> None:
+    """Keep TensorFlow's own words off standard error; to be called before it is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
