@@ -175,3 +175,4 @@ else:
     draw_training(kept, present_run, latest)
     if not latest.active:
         steps.onward("mistakes", "On to step 5: look at the mistakes")
+        steps.onward("evaluation", "Or first: how good is it, class by class?")

@@ -12,7 +12,7 @@ from pages.ui.names import csv, emphasised, visible
 from pages.ui.pairs import most_confused
 from pages.ui.pictures import Card
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION, Predictions, accuracies, confusion, find_mistakes, read_predictions
+from tlcore.evaluation import VALIDATION, Predictions, confusion, find_mistakes, read_predictions
 from tlcore.gallery import Card as GalleryCard
 from tlcore.gallery import draw_gallery
 from tlcore.records import Run
@@ -196,25 +196,10 @@ def _gallery(store: Store, run: Run, cards: list[Card]) -> bytes:
     )
 
 
-def ask_side(store: Store, run: Run) -> str:
-    """Draw the choice of the photos that judge the model, where a run has several sets; return its name."""
-    measured = accuracies(store, run)
-    if len(measured) < 2:
-        return VALIDATION
-    return st.pills(
-        "Judged on",
-        list(measured),
-        default=VALIDATION,
-        required=True,
-        format_func=lambda side: f"{judgement.TITLES[side]}: {amounts.percent(measured[side][0])}",
-        key=f"judged on {run.id}",
-    )
-
-
 def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
     selection.run_picker(store, run)
-    side = ask_side(store, run)
+    side = judgement.ask_side(store, run)
     predictions = read_predictions(store, run, side=side)
     wrong = int((predictions.true != predictions.predicted).sum())
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"

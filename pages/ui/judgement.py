@@ -28,6 +28,21 @@ def draw_accuracies(store: Store, run: Run, phase: int) -> None:
     st.markdown(" ".join(_tell(side, *figures, measured[VALIDATION][0]) for side, figures in measured.items()))
 
 
+def ask_side(store: Store, run: Run) -> str:
+    """Draw the choice of the photos that judge the model, where a run has several sets; return its name."""
+    measured = accuracies(store, run)
+    if len(measured) < 2:
+        return VALIDATION
+    return st.pills(
+        "Judged on",
+        list(measured),
+        default=VALIDATION,
+        required=True,
+        format_func=lambda side: f"{TITLES[side]}: {amounts.percent(measured[side][0])}",
+        key=f"judged on {run.id}",
+    )
+
+
 def draw_age(dataset: Dataset, run: Run) -> None:
     """Say that a data set has changed since a run saw it, where it has."""
     seen = run.facts.get("dataset_version")

@@ -27,7 +27,10 @@ STEPS = (
     Step("mistakes", "Mistakes", "Look at what the model gets wrong, worst first."),
 )
 # Pages that are no step of the way, with their icons.
-ASIDE = {Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows"}
+ASIDE = {
+    Step("evaluation", "Evaluation", "See how good the model is, and how far to trust it."): "monitoring",
+    Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
+}
 
 
 def page(name: str) -> st.Page:

@@ -13,6 +13,7 @@ TITLES = {
     "head": "Head",
     "finetune": "Fine-tune",
     "mistakes": "Mistakes",
+    "evaluation": "Evaluation",
     "compare": "Compare",
 }
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'

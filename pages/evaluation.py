@@ -1,0 +1,216 @@
+"""The Evaluation page: how good the model is, class by class, and how far its confidence can be trusted."""
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import amounts, evaluation_figures, judgement, selection, steps
+from pages.ui.figure import figure
+from pages.ui.names import csv, emphasised, visible
+from tlcore.calibration import calibration_error, fit_temperature, list_bins, temper
+from tlcore.curves import measure_coverage, precision_recall, roc
+from tlcore.decision import Decision, keep_decision, read_decision
+from tlcore.errors import RunError
+from tlcore.evaluation import VALIDATION, Predictions, read_predictions
+from tlcore.metrics import FEW_IMAGES, ClassFigures, Interval, measure_accuracy, measure_classes
+from tlcore.records import Run
+from tlcore.store import Store
+
+MOST_DRAWN = 40
+NOTABLE_ERROR = 0.03
+COLUMNS = ("class", "images", "found", "found_low", "found_high", "right", "right_low", "right_high", "f1")
+NOTHING = "–"
+
+
+def draw_accuracy(store: Store, run: Run, predictions: Predictions, side: str) -> None:
+    """Say how many images the model gets right, between which bounds, and how the other sets compare."""
+    accuracy = measure_accuracy(predictions)
+    words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    st.markdown(
+        f"On {emphasised(store.dataset(run.dataset_id).name)} the {words} gets "
+        f"**{amounts.percent(accuracy.value)}** of {amounts.count(accuracy.of, 'photo')} right "
+        f"({judgement.TITLES[side].lower()})."
+    )
+    st.caption(
+        f"With other photos of the same kind it might as well have been {amounts.percent(accuracy.low)} to "
+        f"{amounts.percent(accuracy.high)} (95% interval, bootstrap over groups of near-duplicates)."
+    )
+    judgement.draw_accuracies(store, run, run.result_phase or 1)
+    judgement.draw_age(store.dataset(run.dataset_id), run)
+
+
+def draw_classes(run: Run, predictions: Predictions) -> None:
+    """Draw the figures of each class, the one found least often first, as a figure, a table and a download."""
+    found = sorted(measure_classes(predictions), key=lambda each: each.recall.value if each.recall else 2.0)
+    st.subheader("Class by class", anchor=False)
+    drawn = found[:MOST_DRAWN]
+    figure(
+        evaluation_figures.class_intervals(drawn),
+        key=f"classes {run.id}",
+        name=f"{run.id}-classes",
+        alt="; ".join(f"{each.label}: found {_share(each.recall)}, right {_share(each.precision)}" for each in drawn),
+    )
+    if len(found) > MOST_DRAWN:
+        st.caption(f"The {MOST_DRAWN} classes found least often, of {len(found):,}; the table has all.")
+    few = [each for each in found if each.few]
+    if few:
+        names = ", ".join(emphasised(each.label) for each in few[:5])
+        st.info(
+            f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_IMAGES} photos here: {names}"
+            f"{' and others' if len(few) > 5 else ''}. The bars show how little their figures say.",
+            icon=":material/info:",
+        )
+    with st.expander("As a table"):
+        draw_table(run, found)
+
+
+def draw_table(run: Run, found: list[ClassFigures]) -> None:
+    """Draw the table of the classes' figures and its download."""
+    st.dataframe(
+        [
+            {
+                "class": visible(each.label),
+                "images": each.support,
+                "found (recall)": _between(each.recall),
+                "right when named (precision)": _between(each.precision),
+                "F1": f"{each.f1:.3f}",
+            }
+            for each in found
+        ],
+        hide_index=True,
+        alt="Images, recall, precision and F1 of each class",
+    )
+    st.download_button(
+        "Table as CSV",
+        csv([_row(each) for each in found], COLUMNS),
+        file_name=f"{run.id}-classes.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def draw_calibration(run: Run, predictions: Predictions, mended: np.ndarray, temperature: float) -> None:
+    """Draw whether the model is right as often as it says, before and after the correction."""
+    told, after = (list_bins(each, predictions.true) for each in (predictions.probabilities, mended))
+    error, left = calibration_error(told), calibration_error(after)
+    st.subheader("Can its confidence be trusted?", anchor=False)
+    direction = "surer than it should be" if temperature > 1 else "less sure than it could be"
+    verdict = (
+        f"It is {direction}: how sure it is and how often it is right lie **{100 * error:.1f} points** apart on average"
+        if error > NOTABLE_ERROR
+        else f"Yes: how sure it is and how often it is right lie only **{100 * error:.1f} points** apart on average"
+    )
+    st.markdown(
+        f"{verdict} (expected calibration error). Corrected by one number fitted on the validation photos "
+        f"(temperature {temperature:.2f}) it is {100 * left:.1f}. No answer changes by that, only how sure it is."
+    )
+    figure(
+        evaluation_figures.reliability(told, after),
+        key=f"reliability {run.id}",
+        name=f"{run.id}-reliability",
+        alt=f"Accuracy against confidence; expected calibration error {error:.3f}, corrected {left:.3f}",
+    )
+
+
+def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.ndarray, temperature: float) -> None:
+    """Draw what it costs and brings to answer only from a confidence on, and keep the choice."""
+    kept = read_decision(run)
+    found = measure_coverage(mended, predictions.true)
+    st.subheader("When should it say “I don't know”?", anchor=False)
+    threshold = st.slider(
+        "Answer only if at least so sure",
+        0.0,
+        1.0,
+        kept.threshold if kept else 0.0,
+        0.01,
+        key=f"threshold {run.id}",
+        help="Of the corrected confidence. Below it the model says that it does not know.",
+    )
+    sure = mended.max(axis=1) >= threshold
+    right = (mended.argmax(axis=1) == predictions.true)[sure]
+    of_answers = f"**{amounts.percent(float(right.mean()))}** of its answers are right" if len(right) else "of none"
+    st.markdown(f"It answers **{amounts.percent(float(sure.mean()))}** of the photos, and {of_answers}.")
+    figure(
+        evaluation_figures.coverage(found, threshold),
+        key=f"coverage {run.id}",
+        name=f"{run.id}-coverage",
+        alt="Share of photos answered and share of answers right against the threshold",
+    )
+    decision = Decision(run.result_phase or 1, temperature, threshold)
+    if st.button("Keep this threshold", icon=":material/check:", disabled=kept == decision):
+        keep_decision(store, run.id, decision)
+        st.rerun()
+    if kept:
+        st.caption(f"Kept with this run: no answer below {kept.threshold:.0%}, temperature {kept.temperature:.2f}.")
+
+
+def draw_curves(run: Run, predictions: Predictions) -> None:
+    """Draw the curves over all thresholds of one class against the others."""
+    with st.expander("One class against all others: every threshold (ROC, precision and recall)"):
+        label = st.selectbox("Class", predictions.labels, format_func=visible, key=f"curves of {run.id}")
+        number = predictions.labels.index(label)
+        belongs, scores = predictions.true == number, predictions.probabilities[:, number]
+        share = float(belongs.mean())
+        shown = (
+            ("roc", "ROC", roc(belongs, scores), "false alarms", "found", (0.0, 1.0)),
+            ("precision", "average precision", precision_recall(belongs, scores), "found", "right", (share, share)),
+        )
+        for key, title, curve, across, upwards, chance in shown:
+            if curve is None:
+                st.caption(f"No {title} curve: it takes photos of this class and of others.")
+                continue
+            words = f"area under the {title} curve" if key == "roc" else title
+            st.markdown(f"**{curve.area:.3f}** {words}; 1 is perfect.")
+            figure(
+                evaluation_figures.curve(curve, across, upwards, chance),
+                key=f"{key} {run.id} {number}",
+                name=f"{run.id}-{key}-{number}",
+                alt=f"Share {upwards} against {across} over all thresholds; area {curve.area:.3f}",
+            )
+
+
+def draw_run(store: Store, run: Run) -> None:
+    """Draw the whole page for a run that has a model."""
+    selection.run_picker(store, run)
+    side = judgement.ask_side(store, run)
+    predictions = read_predictions(store, run, side=side)
+    validation = predictions if side == VALIDATION else read_predictions(store, run)
+    temperature = fit_temperature(validation.probabilities, validation.true)
+    mended = temper(predictions.probabilities, temperature)
+    draw_accuracy(store, run, predictions, side)
+    draw_classes(run, predictions)
+    draw_calibration(run, predictions, mended, temperature)
+    draw_threshold(store, run, predictions, mended, temperature)
+    draw_curves(run, predictions)
+    steps.onward("mistakes", "See the mistakes one by one")
+
+
+def _share(share: Interval | None) -> str:
+    return amounts.percent(share.value) if share else NOTHING
+
+
+def _between(share: Interval | None) -> str:
+    if share is None:
+        return NOTHING
+    return f"{amounts.percent(share.value)} ({amounts.percent(share.low)} to {amounts.percent(share.high)})"
+
+
+def _row(each: ClassFigures) -> dict[str, object]:
+    shares = {"found": each.recall, "right": each.precision}
+    row: dict[str, object] = {"class": each.label, "images": each.support, "f1": round(each.f1, 4)}
+    for name, share in shares.items():
+        figures = (share.value, share.low, share.high) if share else ("", "", "")
+        row |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
+    return row
+
+
+steps.heading("evaluation")
+kept_store = selection.store()
+present_run = selection.run(kept_store)
+if present_run is None:
+    steps.missing("head", "There is no trained model to evaluate yet.", "First teach the head (phase 1)")
+else:
+    try:
+        draw_run(kept_store, present_run)
+    except RunError:
+        steps.missing("head", "This run has no model yet.", "Go to step 3: teach the head")

@@ -1,0 +1,142 @@
+"""Draws the figures of an evaluation: classes with intervals, reliability, coverage, ROC, precision and recall."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from pages.ui.figures import FROZEN, TRAINING, UNFROZEN, VALIDATION
+from pages.ui.names import in_figure
+from tlcore.calibration import Bin
+from tlcore.curves import Coverage, Curve
+from tlcore.metrics import ClassFigures, Interval
+
+ROW_PX, LEAST_PX, SQUARE_PX = 30, 160, 340
+# How far the two marks of a class stand from its line, so that neither hides the other.
+ASIDE = 0.16
+
+
+def class_intervals(classes: Sequence[ClassFigures]) -> go.Figure:
+    """Draw the share found and the share right of each class, with 95% intervals, from the top down."""
+    figure = go.Figure()
+    names = [in_figure(each.label) for each in classes]
+    for name, colour, symbol, shift, shares in (
+        ("found (recall)", VALIDATION, "circle", -ASIDE, [each.recall for each in classes]),
+        ("right when named (precision)", UNFROZEN, "diamond", ASIDE, [each.precision for each in classes]),
+    ):
+        known = [(row, share) for row, share in enumerate(shares) if share]
+        figure.add_trace(
+            go.Scatter(
+                x=[share.value for _, share in known],
+                y=[row + shift for row, _ in known],
+                name=name,
+                mode="markers",
+                marker={"color": colour, "size": 10, "symbol": symbol},
+                error_x={
+                    "symmetric": False,
+                    "array": [share.high - share.value for _, share in known],
+                    "arrayminus": [share.value - share.low for _, share in known],
+                    "color": colour,
+                    "thickness": 1.5,
+                },
+                hovertext=[f"{names[row]}: {_tell(share)}" for row, share in known],
+                hoverinfo="text",
+            )
+        )
+    figure.update_xaxes(range=[None, 1.02], tickformat=".0%", fixedrange=True)
+    rows = list(range(len(names)))
+    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(names) - 0.5, -0.5], fixedrange=True, showgrid=False)
+    figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"})
+    return _plain(figure, max(LEAST_PX, 90 + ROW_PX * len(classes)), top=40)
+
+
+def reliability(told: Sequence[Bin], mended: Sequence[Bin]) -> go.Figure:
+    """Draw how often answers are right against how sure they are, before and after the correction; on the diagonal a
+    model is right as often as it says. The larger a point, the more images it stands for."""
+    figure = go.Figure()
+    figure.add_trace(_diagonal([0, 1], "as it should be"))
+    most = max((each.images for each in (*told, *mended)), default=1)
+    for name, colour, symbol, bins in (
+        ("as the model says", UNFROZEN, "circle-open", told),
+        ("corrected", VALIDATION, "circle", mended),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=[each.confidence for each in bins],
+                y=[each.accuracy for each in bins],
+                name=name,
+                mode="lines+markers",
+                line={"color": colour, "width": 1.5},
+                marker={
+                    "color": colour,
+                    "symbol": symbol,
+                    "size": [8 + 12 * (each.images / most) ** 0.5 for each in bins],
+                    "line": {"width": 2, "color": colour},
+                },
+                hovertext=[
+                    f"{each.images} images, {each.confidence:.1%} sure: {each.accuracy:.1%} right" for each in bins
+                ],
+                hoverinfo="text",
+            )
+        )
+    return _square(figure, "how sure (confidence)", "how often right (accuracy)")
+
+
+def coverage(found: Coverage, threshold: float) -> go.Figure:
+    """Draw the share of photos that get an answer, and how many of those answers are right, against the threshold."""
+    figure = go.Figure()
+    for name, colour, dash, values in (
+        ("answers right", VALIDATION, "solid", found.accuracy),
+        ("photos answered", TRAINING, "dash", found.answered),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=found.thresholds.tolist(),
+                y=values.tolist(),
+                name=name,
+                mode="lines",
+                line={"color": colour, "dash": dash, "shape": "vh"},
+                hovertemplate="from %{x:.1%} on: %{y:.1%}",
+            )
+        )
+    figure.add_vline(x=threshold, line={"color": UNFROZEN, "width": 2})
+    return _square(figure, "least confidence that counts", "share")
+
+
+def curve(found: Curve, across: str, upwards: str, chance: Sequence[float]) -> go.Figure:
+    """Draw a curve over all thresholds; `chance` is where one that knows nothing would lie, at the left and right."""
+    figure = go.Figure()
+    figure.add_trace(_diagonal(chance, "by chance"))
+    figure.add_trace(
+        go.Scatter(
+            x=found.x.tolist(),
+            y=found.y.tolist(),
+            name="the model",
+            mode="lines",
+            line={"color": VALIDATION, "width": 2.5},
+            hovertemplate=f"{across} %{{x:.1%}}<br>{upwards} %{{y:.1%}}",
+        )
+    )
+    return _square(figure, across, upwards)
+
+
+def _tell(share: Interval) -> str:
+    return f"{share.value:.1%} of {share.of} ({share.low:.1%} to {share.high:.1%})"
+
+
+def _diagonal(y: Sequence[float], name: str) -> go.Scatter:
+    line = {"color": FROZEN, "dash": "dot", "width": 1.5}
+    return go.Scatter(x=[0, 1], y=list(y), name=name, mode="lines", line=line, hoverinfo="skip")
+
+
+def _square(figure: go.Figure, across: str, upwards: str) -> go.Figure:
+    figure.update_xaxes(title_text=across, range=[-0.02, 1.02], tickformat=".0%")
+    figure.update_yaxes(title_text=upwards, range=[-0.02, 1.03], tickformat=".0%")
+    figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"})
+    return _plain(figure, SQUARE_PX, top=40)
+
+
+def _plain(figure: go.Figure, height: int, top: int) -> go.Figure:
+    figure.update_xaxes(automargin=True, title_standoff=8)
+    figure.update_yaxes(automargin=True, title_standoff=8)
+    # The colours of the page are put on in the browser, which knows them.
+    return figure.update_layout(template="none", height=height, margin={"l": 8, "r": 8, "t": top, "b": 8})

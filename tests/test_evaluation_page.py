@@ -1,0 +1,81 @@
+"""The Evaluation page on a run of twenty images with two mistakes."""
+
+import json
+
+from streamlit.testing.v1 import AppTest
+
+from tests.test_evaluation_sets import judged_run
+from tests.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
+from tests.test_pages import store as store
+from tlcore.decision import read_decision
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    return next(button for button in page.button if button.label == label).click().run()
+
+
+def figures(page: AppTest) -> list[dict]:
+    sent = [json.loads(component.proto.json) for component in page.get("bidi_component") if component.proto.json]
+    return [json.loads(data["drawing"]) for data in sent if "drawing" in data]
+
+
+def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(store):
+    add_run(store, add_dataset(store))
+    page = visit("evaluation")
+    assert not page.exception
+    said = words(page)
+    assert "gets **86.7%** of 15 photos right" in said
+    assert "95% interval" in said
+    assert "2 classes have fewer than 30 photos here" in said
+    table = page.dataframe[0].value
+    assert sorted(table["images"]) == [5, 10]
+    assert table["found (recall)"][0].startswith("80.0% (")
+    assert table["right when named (precision)"][1].startswith("90.0% (")
+
+
+def test_every_figure_is_drawn(store):
+    add_run(store, add_dataset(store))
+    drawn = figures(visit("evaluation"))
+    assert [len(each["data"]) for each in drawn] == [2, 3, 2, 2, 2]
+    intervals = drawn[0]["data"][0]
+    assert intervals["x"] == [0.8, 0.9]
+    assert all(each > 0 for each in intervals["error_x"]["array"])
+
+
+def test_a_threshold_is_told_and_kept_with_the_run(store):
+    run_id = add_run(store, add_dataset(store))
+    page = visit("evaluation")
+    assert "It answers **100.0%** of the photos, and **86.7%** of its answers are right." in words(page)
+    page.slider[0].set_value(0.9).run()
+    press(page, "Keep this threshold")
+    kept = read_decision(store.run(run_id))
+    assert (kept.phase, kept.threshold) == (1, 0.9)
+    assert kept.temperature > 0
+    assert "no answer below 90%" in words(page)
+    assert visit("evaluation").slider[0].value == 0.9
+
+
+def test_a_threshold_that_nothing_reaches_is_no_error(store):
+    add_run(store, add_dataset(store))
+    page = visit("evaluation")
+    page.slider[0].set_value(1.0).run()
+    assert not page.exception
+    assert "It answers" in words(page)
+
+
+def test_other_sets_of_photos_are_evaluated_too(store):
+    judged_run(store)
+    page = visit("evaluation")
+    assert "photos from other days: **60.0%** of 40, 33.8 points lower." in words(page)
+    page.get("button_group")[0].set_value("holdout").run()
+    assert "gets **60.0%** of 40 photos right (holdout photos)" in words(page)
+
+
+def test_names_are_literal(store):
+    add_run(store, add_dataset(store))
+    page = visit("evaluation")
+    assert TAG not in drawn_html(page)
+    for element in (*page.markdown, *page.info, *page.caption):
+        outside_code = "".join(str(element.value).split("`")[::2])
+        assert BOLD not in outside_code
+        assert TAG not in outside_code
