@@ -39,6 +39,21 @@ def test_real_digits_are_told_apart_and_the_figures_agree_with_the_predictions()
     assert np.mean(estimate.accuracies) == pytest.approx(estimate.mean, abs=0.002)
 
 
+def test_probabilities_are_those_of_the_held_out_predictions():
+    features, classes = clusters(120, 3, noise=6)
+    estimate = cross_validate(features, 10 * classes)
+    assert estimate.probabilities.shape == (120, 3)
+    np.testing.assert_allclose(estimate.probabilities.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(10 * estimate.probabilities.argmax(axis=1), estimate.predictions)
+
+
+def test_probabilities_of_repeats_are_averaged():
+    features, classes = clusters(90, 2, noise=8)
+    once = [cross_validate(features, classes, seed=seed).probabilities for seed in range(3)]
+    assert np.abs(once[0] - once[1]).max() > 0.01
+    np.testing.assert_allclose(cross_validate(features, classes, repeats=3).probabilities, np.mean(once, 0), atol=1e-6)
+
+
 def test_the_seed_alone_decides():
     features, classes = clusters(120, 3, noise=8)
     first, again, other = (cross_validate(features, classes, seed=seed) for seed in (1, 1, 2))

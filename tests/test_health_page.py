@@ -144,6 +144,46 @@ def test_actions_of_the_grid_exclude_move_and_ignore_the_chosen(store):
     assert [each.id for each in only_finding(store).images] == [moved]
 
 
+def doubt(store: Store, *numbers: int) -> list[str]:
+    """Record a check that takes pictures of roses for tulips, the first the surest; return their ids."""
+    ids = [image(number, "rose").id for number in numbers]
+    facts = FACTS | {
+        "label_errors": [
+            {"image": image_id, "given": "rose", "suggested": "tulip", "margin": 0.9 - 0.1 * place}
+            for place, image_id in enumerate(ids)
+        ]
+    }
+    store.add_check(DATASET, "efficientnet-lite0", store.dataset(DATASET).version, facts)
+    return ids
+
+
+def test_pictures_that_a_check_doubts_are_told_with_the_class_they_seem_to_be(store):
+    add(store)
+    ids = doubt(store, 4, 0, 2)
+    page = open_tab("Health (1)", mislabelled=True)
+    assert titles(page) == ["3 images are perhaps in the wrong class"]
+    (grid,) = grids(page)
+    assert [(tile["id"], tile["caption"]) for tile in grid["tiles"]] == [(each, "rose, perhaps tulip") for each in ids]
+    move = next(action for action in grid["actions"] if action["name"] == "move")
+    assert [choice["value"] for choice in move["choices"]] == ["tulip", "rose"]
+
+
+def test_a_doubted_picture_is_told_of_no_more_once_moved_excluded_or_ignored_and_again_after_undo(store):
+    add(store)
+    moved, excluded, ignored = doubt(store, 0, 2, 4)
+    open_tab("Health (1)")
+    dataset, check = store.dataset(DATASET), store.latest_check(DATASET)
+    for left, (action, chosen, choice) in enumerate(
+        (("move", moved, "tulip"), ("exclude", excluded, None), ("ignore", ignored, None))
+    ):
+        (finding,) = findings.examine(store.images(DATASET), 224, edits.ignored(store, DATASET), check)
+        assert len(finding.images) == 3 - left
+        findings.act(store, dataset, finding, action, [chosen], choice)
+    assert "Nothing stands out" in words(open_tab("Health (0)"))
+    edits.undo(store, DATASET)
+    assert titles(open_tab("Health (1)")) == ["1 image is perhaps in the wrong class"]
+
+
 def test_a_change_that_another_tab_made_impossible_is_told_and_does_no_harm(store):
     add(store)
     findings.merge(store, store.dataset(DATASET), ["rose", "gone"], "rose")

@@ -1,7 +1,7 @@
 """The process of one check, `python -m tlcore.checker JOB`: how well a data set can be learnt, and what a leak claims.
 
 Cross-validation on cached features needs no training of its own: each image is predicted by a model that saw neither
-it nor, in the leak-free half, anything of its group.
+it nor, in the leak-free half, anything of its group. Where it is surer of another class, the label may be wrong.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from tlcore.backbones import find_backbone
 from tlcore.crossvalidation import Estimate, measure_inflation
 from tlcore.edits import grouping
 from tlcore.groups import group_images
+from tlcore.label_errors import FACT, Doubt, find_label_errors
 from tlcore.records import Image
 from tlcore.reporter import Progress, Reporter, reporting
 from tlcore.settings import HeadSettings
@@ -26,6 +27,7 @@ from tlcore.workspace import open_workspace
 
 FOLDS = 5
 STAGE = "cross-validating (rounds)"
+MOST_LABEL_ERRORS = 500
 
 
 def run_check(store: Store, job_id: str, echo: Progress | None = None) -> None:
@@ -77,6 +79,7 @@ def check(reporter: Reporter, job_id: str) -> None:
         "groups": sum(size > 1 for size in sizes.values()),
         "grouped_images": sum(size for size in sizes.values() if size > 1),
         "weights_sha256": loaded.weights_sha256,
+        FACT: _label_errors(images, inflation.grouped),
     }
     store.add_check(dataset_id, row.name, version, facts)
 
@@ -86,9 +89,19 @@ def _numbers(images: list[Image]) -> np.ndarray:
     return np.array([numbers[image.label] for image in images], dtype=np.int64)
 
 
+def _label_errors(images: list[Image], estimate: Estimate) -> list[dict[str, Any]]:
+    """Return the likely label errors, at most MOST_LABEL_ERRORS; of folds that keep groups, or copies vouch for one."""
+    labels = labels_of(images)
+    found = find_label_errors(estimate.probabilities, _numbers(images))[:MOST_LABEL_ERRORS]
+    return [
+        asdict(Doubt(images[each.row].id, images[each.row].label, labels[each.suggested], each.margin))
+        for each in found
+    ]
+
+
 def _figures(estimate: Estimate) -> dict[str, Any]:
-    """Return the figures of an estimate without its predictions."""
-    return {name: value for name, value in asdict(estimate).items() if not isinstance(value, np.ndarray)}
+    """Return the figures of an estimate without its predictions and probabilities."""
+    return {name: value for name, value in vars(estimate).items() if not isinstance(value, np.ndarray)}
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from tlcore.answers import Answer, quieten_tensorflow, tell
 from tlcore.backbones import BACKBONES
 from tlcore.errors import RunError, SettingsError
 from tlcore.health import Finding, examine
+from tlcore.label_errors import FACT, read_doubts
 from tlcore.records import Dataset
 from tlcore.settings import HeadSettings
 from tlcore.sources import kind_of
@@ -44,7 +45,7 @@ def run_datasets(store: Store, arguments: argparse.Namespace) -> Answer:
 
 
 def run_check(store: Store, arguments: argparse.Namespace) -> Answer:
-    """Cross-validate a data set in this process, with random folds and with folds that keep groups together."""
+    """Cross-validate in this process, with random folds and with folds that keep groups; list likely label errors."""
     defaults = HeadSettings()
     backbone = arguments.backbone or defaults.backbone
     seed = defaults.seed if arguments.seed is None else arguments.seed
@@ -53,7 +54,9 @@ def run_check(store: Store, arguments: argparse.Namespace) -> Answer:
     job, done = store.job(job_id), store.latest_check(arguments.dataset)
     if job.status != "finished" or done is None:
         raise RunError(job.error or "The check was stopped.")
-    return {"dataset": arguments.dataset, "backbone": done.backbone, "version": done.version, **done.facts}
+    names = {image.id: image.name for image in store.every_image(arguments.dataset)}
+    facts = done.facts | {FACT: [asdict(doubt) | {"image": names[doubt.image]} for doubt in read_doubts(done)]}
+    return {"dataset": arguments.dataset, "backbone": done.backbone, "version": done.version, **facts}
 
 
 def run_predict(store: Store, arguments: argparse.Namespace) -> Answer:
@@ -101,7 +104,7 @@ def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
 def _findings(store: Store, dataset: Dataset) -> list[Finding]:
     images = store.images(dataset.id)
     size = recommend_image_size(images, BACKBONES[HeadSettings().backbone].input_size)
-    return examine(images, size, edits.ignored(store, dataset.id))
+    return examine(images, size, edits.ignored(store, dataset.id), store.latest_check(dataset.id))
 
 
 COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {

@@ -26,7 +26,9 @@ class Estimate:
 
     `accuracies` has one entry a fold (and repeat); `mean` is the share of all images that were classified right
     while held out, `low` and `high` its 95% confidence interval; `predictions` int64 (n,) is the class that each
-    image was given while held out (the commonest over repeats); `folds` is how many folds there were.
+    image was given while held out (the commonest over repeats); `probabilities` float32 (n, classes), in 0..1, is how
+    sure of each class that was (the mean over repeats), in the order of the class numbers; `folds` is how many folds
+    there were.
     """
 
     accuracies: list[float]
@@ -34,6 +36,7 @@ class Estimate:
     low: float
     high: float
     predictions: np.ndarray
+    probabilities: np.ndarray
     folds: int
 
 
@@ -172,25 +175,30 @@ def _estimate(
     features: np.ndarray, classes: np.ndarray, groups: np.ndarray | None, plans: list[list[Fold]], steps: _Steps
 ) -> Estimate:
     accuracies = []
+    numbers = np.unique(classes)
     held_out = np.empty((len(plans), len(classes)), dtype=np.int64)
+    probabilities = np.zeros((len(classes), len(numbers)), dtype=np.float32)
     for row, plan in zip(held_out, plans, strict=True):
         for training, testing in steps.over(plan):
-            row[testing] = _fit_and_predict(features, classes, training, testing)
+            found = _fit_and_predict(features, classes, training, testing)
+            probabilities[testing] += found / len(plans)
+            row[testing] = numbers[found.argmax(axis=1)]
             accuracies.append(float((row[testing] == classes[testing]).mean()))
     correct = (held_out == classes).mean(axis=0)
-    low, high = interval(correct, groups)
-    return Estimate(accuracies, float(correct.mean()), low, high, _commonest(held_out), max(map(len, plans)))
+    mean, (low, high) = float(correct.mean()), interval(correct, groups)
+    return Estimate(accuracies, mean, low, high, _commonest(held_out), probabilities, max(map(len, plans)))
 
 
 def _fit_and_predict(
     features: np.ndarray, classes: np.ndarray, training: np.ndarray, testing: np.ndarray
 ) -> np.ndarray:
+    """Return the probabilities of the classes, each of which is in the training part, for the testing part."""
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = (statistic.astype(np.float32) for statistic in measure_scale(features[training]))
     model = LogisticRegression(C=INVERSE_REGULARISATION, tol=TOLERANCE, max_iter=MAX_STEPS)
     model.fit((features[training] - mean) / scale, classes[training])
-    return model.predict((features[testing] - mean) / scale)
+    return model.predict_proba((features[testing] - mean) / scale)
 
 
 def _commonest(held_out: np.ndarray) -> np.ndarray:

@@ -3,15 +3,18 @@
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tlcore.balance import UNBALANCED, imbalance
+from tlcore.label_errors import read_doubts
 from tlcore.measures import UNIFORM_CONTRAST
 from tlcore.names import twins
-from tlcore.records import Image
+from tlcore.records import Check, Image
 
-Kind = Literal["conflict", "twins", "unbalanced", "few", "uniform", "blurry", "dark", "small", "narrow", "copies"]
+Kind = Literal[
+    "conflict", "mislabelled", "twins", "unbalanced", "few", "uniform", "blurry", "dark", "small", "narrow", "copies"
+]
 
 FEW_IMAGES = 10
 # Measured on scikit-learn's two photos, whole and in 300 crops of 224 px: the darkest crop has a brightness of 48, the
@@ -29,7 +32,8 @@ SMALL_SHARE = 0.5
 class Finding:
     """One thing that may be wrong: in `images` (worst first) or in `classes`; `title` says what, `advice` what to do.
 
-    `subjects` are what `tlcore.edits.ignore_finding` takes to say that nothing is wrong.
+    `subjects` are what `tlcore.edits.ignore_finding` takes to say that nothing is wrong; `suggestions` is the class
+    that each image, by its id, perhaps belongs to.
     """
 
     kind: Kind
@@ -37,6 +41,7 @@ class Finding:
     advice: str
     images: tuple[Image, ...] = ()
     classes: tuple[str, ...] = ()
+    suggestions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -53,14 +58,18 @@ class Finding:
         )
 
 
-def examine(images: Sequence[Image], image_size: int, ignored: Collection[str] = ()) -> list[Finding]:
+def examine(
+    images: Sequence[Image], image_size: int, ignored: Collection[str] = (), check: Check | None = None
+) -> list[Finding]:
     """Return the findings, the gravest first, without those that were ignored ("kind:subject").
 
     `images` are those that take part in training; `image_size` in pixels is the one at which a backbone would see them.
+    Of the latest `check` that counts which was measured on labels that still stand.
     """
     counts = Counter(image.label for image in images)
     found = [
         *_conflicts(images, ignored),
+        *_mislabelled(images, check, ignored),
         *_twins(counts),
         *_unbalanced(counts),
         *_few(counts),
@@ -92,6 +101,29 @@ def _conflicts(images: Sequence[Image], ignored: Collection[str]) -> list[Findin
             tuple(disputed),
         )
     ]
+
+
+def _mislabelled(images: Sequence[Image], check: Check | None, ignored: Collection[str]) -> list[Finding]:
+    """Find images whose class a check doubted; one that has been moved since, or whose suggestion is gone, is no more.
+
+    A person who moved an image has judged it, and what was renamed or merged waits for the next check.
+    """
+    doubts = {doubt.image: doubt for doubt in read_doubts(check)}
+    classes = {image.label for image in images}
+    doubted = [
+        (-doubt.margin, image)
+        for image in images
+        if (doubt := doubts.get(image.id)) and doubt.given == image.label and doubt.suggested in classes
+    ]
+    finding = _worst_first(
+        "mislabelled",
+        doubted,
+        ignored,
+        "perhaps in the wrong class",
+        "In the latest cross-validation a model that had not seen them was surer of another class; the surest first. "
+        "Look at each: move those that are wrong, and ignore those that are right, for a model errs too.",
+    )
+    return [replace(finding, suggestions={i.id: doubts[i.id].suggested for i in finding.images})] if finding else []
 
 
 def _twins(counts: Mapping[str, int]) -> list[Finding]:

@@ -13,6 +13,7 @@ from tlcore.store import Store
 EDITS_A_PAGE = 50
 FINDINGS = {
     "conflict": "pictures in several classes",
+    "mislabelled": "pictures perhaps in the wrong class",
     "twins": "classes with names alike",
     "unbalanced": "uneven classes",
     "few": "small classes",

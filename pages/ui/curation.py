@@ -1,5 +1,6 @@
 """What a person does with chosen pictures: their tiles in the grid, and the changes that its actions stand for."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 import streamlit as st
@@ -17,9 +18,10 @@ EXCLUDE = Action("exclude", "Exclude", "x")
 IGNORE = Action("ignore", "Ignore", "i")
 
 
-def move_to(dataset: Dataset) -> Action:
-    """Return the action that gives pictures another class of the data set."""
-    return Action("move", "Move to", "m", tuple(dataset.classes))
+def move_to(dataset: Dataset, suggested: Iterable[str] = ()) -> Action:
+    """Return the action that gives pictures another class of the data set, the commonest of `suggested` first."""
+    often = Counter(suggested)
+    return Action("move", "Move to", "m", tuple(sorted(dataset.classes, key=lambda label: -often[label])))
 
 
 def tile(image: Image, caption: str = "", badge: str = "") -> Tile:

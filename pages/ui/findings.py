@@ -22,6 +22,7 @@ PICTURES_A_PAGE = 100
 PICTURES_A_CLASS = 12
 ICONS: dict[Kind, str] = {
     "conflict": "call_split",
+    "mislabelled": "label_off",
     "twins": "join_inner",
     "unbalanced": "balance",
     "few": "trending_down",
@@ -65,7 +66,8 @@ def draw_verdict(dataset: Dataset, found: Sequence[Finding]) -> None:
     if not found:
         st.caption(
             "Looked for: pictures in two classes, classes of nearly one name, exact copies, and pictures that are "
-            "blurred, dark, of one colour, small or very narrow."
+            "blurred, dark, of one colour, small or very narrow. Pictures in the wrong class are looked for by the "
+            "measurement under Near-duplicates."
         )
 
 
@@ -129,7 +131,7 @@ def draw_pictures(store: Store, dataset: Dataset, finding: Finding) -> None:
     grid(
         _key(f"grid {page}", dataset, finding),
         [curation.tile(image, caption(finding, image), numbers.get(image.id, "")) for image in shown],
-        [curation.EXCLUDE, curation.move_to(dataset), curation.IGNORE],
+        [curation.EXCLUDE, curation.move_to(dataset, finding.suggestions.values()), curation.IGNORE],
         finding.title,
         partial(act, store, dataset, finding),
     )
@@ -215,7 +217,9 @@ def draw_ignore(store: Store, dataset: Dataset, finding: Finding, label: str) ->
 
 
 def caption(finding: Finding, image: Image) -> str:
-    """Return the figure for which an image is in a finding, or else its class."""
+    """Return the figure or the suggestion for which an image is in a finding, or else its class."""
+    if finding.kind == "mislabelled":
+        return f"{image.label}, perhaps {finding.suggestions[image.id]}"
     if finding.kind == "blurry":
         return f"sharpness {image.sharpness:.1f}"
     if finding.kind == "dark":
@@ -255,5 +259,6 @@ def _findings(store: Store, dataset: Dataset) -> list[Finding]:
 # Held as they are: to copy thousands of images at every click would take longer than to draw them.
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _examine(root: Path, dataset_id: str, version: int, compared: tuple[str, ...], image_size: int) -> list[Finding]:
-    images = contents.read(root, dataset_id, version, compared)
-    return examine(images, image_size, edits.ignored(Store(Workspace(root)), dataset_id))
+    store, images = Store(Workspace(root)), contents.read(root, dataset_id, version, compared)
+    # A check that ends changes `compared` too.
+    return examine(images, image_size, edits.ignored(store, dataset_id), store.latest_check(dataset_id))
