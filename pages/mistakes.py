@@ -1,12 +1,13 @@
-"""The Mistakes page: the images that the model gets wrong, surest errors first, and what is taken for what."""
+"""The Mistakes page: the images that the model gets wrong, surest errors first, what is taken for what, and fixes."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, figures, judgement, pictures, selection, steps
+from pages.ui import amounts, close_up, figures, fixing, judgement, live, pictures, selection, steps
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, visible
 from pages.ui.pairs import most_confused
@@ -15,7 +16,7 @@ from tlcore.errors import RunError
 from tlcore.evaluation import VALIDATION, Predictions, confusion, find_mistakes, read_predictions
 from tlcore.gallery import Card as GalleryCard
 from tlcore.gallery import draw_gallery
-from tlcore.records import Run
+from tlcore.records import Job, Run
 from tlcore.store import Store
 
 CARDS_A_PAGE = 12
@@ -123,11 +124,16 @@ def ask_filters(run: Run, labels: list[str]) -> tuple[str | None, str | None]:
     return true, predicted
 
 
-def draw_cards(run: Run, cards: list[Card]) -> None:
-    """Draw the cards, twelve a page."""
+def draw_cards(run: Run, cards: list[Card], fixes: fixing.Fixes) -> Card | None:
+    """Draw the cards, twelve a page, and return the one that is to be looked at more closely."""
     pages = max(1, math.ceil(len(cards) / CARDS_A_PAGE))
     page = st.pagination(pages, key=f"cards of {run.id} {len(cards)}") if pages > 1 else 1
-    pictures.cards(cards[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE])
+    shown = [
+        dataclasses.replace(card, note=fixing.tell_fix(fixes, card.image.id))
+        for card in cards[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]
+    ]
+    pictures.cards(shown)
+    return close_up.pick(shown, f"close-up of {run.id} {len(cards)} {page}")
 
 
 def draw_downloads(store: Store, run: Run, cards: list[Card]) -> None:
@@ -209,6 +215,9 @@ def draw_run(store: Store, run: Run) -> None:
         f"right and **{wrong:,}** wrong."
     )
     judgement.draw_age(store.dataset(run.dataset_id), run)
+    fixing.draw_effect(store, run)
+    fixes = fixing.fixes_since(store, run)
+    fixing.draw_fixes(store, run, fixes)
     draw_confusion(run, predictions)
     true, predicted = ask_filters(run, predictions.labels)
     cards = list_cards(predictions, true, predicted)
@@ -220,8 +229,29 @@ def draw_run(store: Store, run: Run) -> None:
     st.caption(
         "The least sure first." if right else "Largest gap first: p(predicted) minus p(true), the confidence gap."
     )
-    draw_cards(run, cards)
+    picked = draw_cards(run, cards, fixes)
+    if picked:
+        close_up.draw(store, run, side, predictions, picked, fixes)
+    fixing.draw_several(store, run, cards, fixes)
     draw_downloads(store, run, cards)
+
+
+def draw_waiting(store: Store, run: Run) -> None:
+    """Draw how the training of a run without a model stands, or where to start it."""
+    job = store.latest_job(run.id)
+    if job is None or not job.active:
+        if job:
+            live.ending(job)
+        steps.missing("head", "This run has no model yet.", "Go to step 3: teach the head")
+        return
+
+    def draw(present: Job) -> None:
+        if present.active:
+            live.progress(present, "images")
+            live.pause(store, present)
+
+    st.markdown("The head is in training, or waits its turn. Its mistakes appear here when it is done.")
+    live.follow(store, job, draw)
 
 
 steps.heading("mistakes")
@@ -233,4 +263,4 @@ else:
     try:
         draw_run(kept, present_run)
     except RunError:
-        steps.missing("head", "This run has no model yet.", "Go to step 3: teach the head")
+        draw_waiting(kept, present_run)

@@ -19,7 +19,8 @@ from tlcore.settings import HeadSettings
 
 @dataclass(frozen=True)
 class Feed:
-    """Tensors as batches for `fit`, cached but where every epoch draws new views, and how the computing went."""
+    """Tensors as batches for `fit`, cached but where every epoch draws new views, and how the computing went;
+    `cache` is the name of the folder that they lie in."""
 
     training: CachedBatches | FreshBatches
     validation: CachedBatches
@@ -27,6 +28,7 @@ class Feed:
     computed: int
     seconds: float
     seconds_per_image: float | None
+    cache: str
 
 
 def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batch_size: int, first_epoch: int) -> Feed:
@@ -85,6 +87,7 @@ def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batc
         computed=missing + materials.compared.computed,
         seconds=time.perf_counter() - started + materials.compared.seconds,
         seconds_per_image=cache.noted().get("seconds_per_image"),
+        cache=cache.folder.name,
     )
 
 

@@ -66,7 +66,8 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     incidents = Incidents(reporter, run_id, "head")
     batch_size = incidents.batch_size(settings.batch_size)
     feed = prepare_feed(reporter, materials, cut, batch_size, first_epoch=1)
-    reporter.store.add_facts(run_id, {"seconds_per_image": feed.seconds_per_image})
+    features = {"folder": feed.cache, "channels": cut.shapes[0][0]}
+    reporter.store.add_facts(run_id, {"seconds_per_image": feed.seconds_per_image, "feature_cache": features})
 
     # 3. Training.
     folder = reporter.store.workspace.run(run_id)

@@ -21,18 +21,20 @@ STYLE = """<style>
 .thaw-card dd { margin: 0; font-size: 0.85rem; overflow-wrap: anywhere; font-weight: 600; }
 .thaw-card dd.share { text-align: end; font-weight: 400; font-variant-numeric: tabular-nums; }
 .thaw-card figcaption { padding: 0 0.7rem 0.6rem; font-size: 0.75rem; opacity: 0.7; overflow-wrap: anywhere; }
+.thaw-large img { width: 100%; max-height: 420px; object-fit: contain; border-radius: 10px; background: #8882; }
 </style>"""
 
 
 @dataclass(frozen=True)
 class Card:
-    """A validation image and what the model said of it; confidences in 0..1."""
+    """An image that judged a run and what the model said of it; confidences in 0..1, `note` what was done since."""
 
     image: Image
     true: str
     predicted: str
     confidence: float
     true_confidence: float
+    note: str = ""
 
 
 def strip(images: Iterable[Image]) -> None:
@@ -50,12 +52,20 @@ def cards(shown: Sequence[Card]) -> None:
     st.html(f'{STYLE}<div class="thaw-cards">{"".join(_card(card) for card in shown)}</div>')
 
 
+def large(image: Image) -> None:
+    """Draw one picture as large as its column."""
+    st.html(
+        f'{STYLE}<div class="thaw-large"><img src="{picture_url("image", image)}" alt="{in_html(image.name)}"></div>'
+    )
+
+
 def _card(card: Card) -> str:
     rows = (("true", card.true, card.true_confidence), ("predicted", card.predicted, card.confidence))
     facts = "".join(
         f'<dt>{word}</dt><dd>{in_html(name)}</dd><dd class="share">{share:.0%}</dd>' for word, name, share in rows
     )
+    below = f"{card.image.name} · {card.note}" if card.note else card.image.name
     return (
         f'<figure class="thaw-card"><img loading="lazy" src="{picture_url("image", card.image)}" '
-        f'alt="{in_html(card.image.name)}"><dl>{facts}</dl><figcaption>{in_html(card.image.name)}</figcaption></figure>'
+        f'alt="{in_html(card.image.name)}"><dl>{facts}</dl><figcaption>{in_html(below)}</figcaption></figure>'
     )

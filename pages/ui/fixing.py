@@ -1,0 +1,126 @@
+"""From a mistake to its fix on the Mistakes page: several at once, what was fixed, and the head that learns anew."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import amounts, browse, changes, curation, selection
+from pages.ui.grid import Action, grid
+from pages.ui.pictures import Card
+from tlcore.fixes import Effect, list_fixes, measure_effect, retrain
+from tlcore.records import Dataset, Run
+from tlcore.store import Store
+from tlcore.workspace import Workspace
+
+Fixes = Mapping[str, str | None]
+
+AGREE = Action("agree", "As predicted", "p")
+
+
+def fixes_since(store: Store, run: Run) -> Fixes:
+    """Return what has become of the images since a run saw them: see `tlcore.fixes.list_fixes`."""
+    return _fixes(store.workspace.root, run.id, store.dataset(run.dataset_id).version)
+
+
+def tell_fix(fixes: Fixes, image_id: str) -> str:
+    """Say in a few words what was done about an image since, or nothing."""
+    if image_id not in fixes:
+        return ""
+    label = fixes[image_id]
+    return "excluded since" if label is None else f"moved to {label} since"
+
+
+def draw_fixes(store: Store, run: Run, fixes: Fixes) -> None:
+    """Say how much was fixed since a run saw its data set, with the undo and the way to learn from it."""
+    dataset = store.dataset(run.dataset_id)
+    if run.facts.get("dataset_version", dataset.version) == dataset.version and not fixes:
+        return
+    if fixes:
+        excluded = sum(label is None for label in fixes.values())
+        parts = {"moved to another class": len(fixes) - excluded, "excluded": excluded}
+        told = " and ".join(f"{amounts.count(number, 'photo')} {what}" for what, number in parts.items() if number)
+        st.markdown(f"**{amounts.count(len(fixes), 'fix', 'fixes')}** since this run saw the data set: {told}.")
+        changes.undo_bar(store, dataset)
+    label = "Retrain the head with these fixes" if fixes else "Retrain the head on the data as they are now"
+    if st.button(
+        label,
+        type="primary" if fixes else "secondary",
+        icon=":material/refresh:",
+        help="With the settings of this run.",
+    ):
+        selection.choose("run", retrain(store, run.id))
+        st.rerun()
+
+
+def draw_effect(store: Store, run: Run) -> None:
+    """Say what the fixes brought, for a head that was retrained with them."""
+    job = store.latest_job(run.id)
+    if "retrained_from" not in run.facts or job is None:
+        return
+    effect = _effect(store.workspace.root, run.id, job.id)
+    if effect is None:
+        return
+    verdict = effect.verdict
+    standing = "more than chance alone would do" if verdict.clear else "no more than chance may do"
+    st.markdown(
+        f"Retrained: the head gets **{amounts.percent(effect.after)}** of its validation photos right, "
+        f"{amounts.percent(effect.before)} before. Of {amounts.count(verdict.images[0], 'photo')} that judged both, by "
+        f"the classes that they have now, **{verdict.first_alone:,} fixed** and **{verdict.second_alone:,} broken**: "
+        f"{standing}."
+    )
+
+
+def draw_several(store: Store, run: Run, cards: Sequence[Card], fixes: Fixes) -> None:
+    """Draw the cards as a grid in which many can be chosen and fixed at once; its pictures once it is opened."""
+    panel = st.expander(
+        "Fix several at once", icon=":material/select_all:", key=f"several of {run.id}", on_change="rerun"
+    )
+    if not panel.open:
+        return
+    dataset = store.dataset(run.dataset_id)
+    with panel:
+        pages = -(-len(cards) // browse.TILES_A_PAGE)
+        page = browse.pick_page(f"several page of {run.id}", pages)
+        shown = cards[(page - 1) * browse.TILES_A_PAGE : page * browse.TILES_A_PAGE]
+        grid(
+            f"several grid of {run.id}",
+            [
+                curation.tile(card.image, f"{card.true} → {card.predicted}", tell_fix(fixes, card.image.id))
+                for card in shown
+            ],
+            [AGREE, curation.EXCLUDE, curation.move_to(dataset, [card.predicted for card in shown])],
+            "These pictures, to fix",
+            partial(act, store, dataset, {card.image.id: card.predicted for card in shown}),
+        )
+        st.caption(f"“{AGREE.label}” moves each chosen picture to the class that the model says.")
+
+
+def act(
+    store: Store, dataset: Dataset, predicted: Mapping[str, str], action: str, ids: list[str], choice: str | None
+) -> None:
+    """Do to the chosen pictures what the grid asks for; `predicted` is what the model says of each."""
+    if action != AGREE.name:
+        browse.act(store, dataset, action, ids, choice)
+        return
+    by_class: defaultdict[str, list[str]] = defaultdict(list)
+    for image_id in ids:
+        by_class[predicted[image_id]].append(image_id)
+    for label, members in by_class.items():
+        curation.move(store, dataset, members, label)
+
+
+# Every image of the data set is read for it, which takes a second where there are very many.
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _fixes(root: Path, run_id: str, version: int) -> Fixes:
+    store = Store(Workspace(root))
+    return list_fixes(store, store.run(run_id))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _effect(root: Path, run_id: str, job_id: str) -> Effect | None:
+    """Return what `measure_effect` does; a head that was resumed has another job."""
+    store = Store(Workspace(root))
+    return measure_effect(store, store.run(run_id))

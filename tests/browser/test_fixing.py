@@ -1,0 +1,118 @@
+"""The closed loop in the browser, by keyboard: find a wrong label, fix it, undo, retrain, and see the score move."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image as Picture
+from playwright.sync_api import Locator, Page, Playwright, expect
+
+from tests.browser.harness import Server, load_pictures, settle, wait_until
+from tests.browser.journey import JOB_MS, see_page
+from tests.conftest import COLOURS
+from tests.corpus import photo
+from tests.test_pages import add_many_classes
+from tlcore import edits, jobs
+from tlcore.evaluation import find_mistakes, read_predictions
+from tlcore.importer import run_import
+from tlcore.records import Image
+from tlcore.run_split import choose_split
+from tlcore.settings import HeadSettings
+from tlcore.store import Store
+from tlcore.workspace import open_workspace
+
+SETTINGS = HeadSettings(image_size=48, epochs=30, batch_size=8, validation_split=0.25, learning_rate=3e-3)
+EACH = 16
+JOB_S = JOB_MS / 1000
+
+
+@pytest.fixture
+def server(chromium: Playwright, tmp_path: Path) -> Iterator[Server]:
+    started = Server(tmp_path / "fixing-workspace")
+    started.start()
+    yield started
+    started.stop()
+
+
+def import_colours(store: Store, folder: Path) -> str:
+    """Import three classes of photos that differ in their tint alone; return the data set's id."""
+    for number, (label, colour) in enumerate(COLOURS.items()):
+        (folder / label).mkdir(parents=True)
+        for index in range(EACH):
+            scene = photo(3000 + EACH * number + index, 48, 48)
+            Picture.blend(scene, Picture.new("RGB", scene.size, colour), 0.6).save(folder / label / f"{index}.png")
+    job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Tints"})
+    run_import(store, job_id)
+    dataset_id = store.job(job_id).dataset_id
+    assert dataset_id, store.job(job_id).error
+    return dataset_id
+
+
+def plant(store: Store, dataset_id: str) -> Image:
+    """Give a photo of berries the class leaf, so that it judges the head; return it as it was."""
+    for image in store.images(dataset_id, "berry"):
+        edits.move_images(store, dataset_id, [image.id], "leaf")
+        if image.id in {each.id for each in choose_split(store, dataset_id, SETTINGS).validation}:
+            return image
+        edits.undo(store, dataset_id)
+    raise AssertionError("no photo of berries would judge the head")
+
+
+def press(button: Locator) -> None:
+    button.focus()
+    button.press("Enter")
+
+
+def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server: Server, tmp_path: Path) -> None:
+    store = Store(open_workspace(server.workspace))
+    dataset_id = import_colours(store, tmp_path / "photos")
+    planted = plant(store, dataset_id)
+    run_id = jobs.start_head(store, dataset_id, SETTINGS)
+    wait_until(lambda: store.run(run_id).result_phase, JOB_S, "the head")
+    wait_until(lambda: not store.latest_job(run_id).active, JOB_S, "the end of its job")
+    before = read_predictions(store, store.run(run_id))
+    assert find_mistakes(before)[0].image_id == planted.id
+
+    page.goto(f"{server.url}/mistakes?run={run_id}")
+    see_page(page, "mistakes")
+    choice = page.get_by_role("combobox", name="Look closer")
+    choice.focus()
+    choice.press("ArrowDown")
+    choice.press("Enter")
+    expect(page.locator(".thaw-large img")).to_have_attribute("src", f"/thaw/image/{planted.folder}/{planted.id}")
+    expect(page.locator(".tile")).to_have_count(5)
+    settle(page)
+    load_pictures(page)
+
+    press(page.get_by_role("button", name="Exclude it"))
+    expect(page.get_by_text("1 fix since this run saw the data set: 1 photo excluded.")).to_be_visible()
+    press(page.get_by_role("button", name="Undo"))
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    press(page.get_by_role("button", name="Move it there"))
+    expect(page.get_by_text("1 fix since this run saw the data set: 1 photo moved")).to_be_visible()
+    assert {image.id: image.label for image in store.images(dataset_id)}[planted.id] == "berry"
+
+    press(page.get_by_role("button", name="Retrain the head with these fixes"))
+    expect(page.get_by_text("Retrained: the head gets")).to_be_visible(timeout=JOB_MS)
+    retrained = store.runs()[0]
+    assert retrained.facts["retrained_from"] == run_id
+    after = read_predictions(store, retrained)
+    assert after.accuracy > before.accuracy
+    page.reload()
+    expect(page.get_by_text("Retrained: the head gets")).to_be_visible()
+
+
+def test_several_mistakes_are_excluded_in_the_grid(page: Page, server: Server) -> None:
+    store = Store(open_workspace(server.workspace))
+    run_id = add_many_classes(store, 9)
+    page.goto(f"{server.url}/mistakes?run={run_id}")
+    see_page(page, "mistakes")
+    page.get_by_text("Fix several at once").click()
+    tiles = page.locator(".tile")
+    expect(tiles).to_have_count(2)
+    tiles.first.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("x")
+    expect(page.get_by_text("2 fixes since this run saw the data set: 2 photos excluded.")).to_be_visible()
+    expect(tiles.first).to_contain_text("excluded since")
+    assert store.dataset(store.run(run_id).dataset_id).excluded == 2
