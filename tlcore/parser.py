@@ -53,7 +53,10 @@ def _describe_data(command: Command) -> None:
     importing.add_argument("--into", metavar="DATASET", help="add to this data set what is new")
     importing.add_argument("--holdout", action="store_true", help="with --into: keep for evaluation, never train on it")
     command("datasets", "List the data sets.")
-    checking = command("check", "Cross-validate: what would near-duplicates on both sides of a split claim, and which labels are likely wrong?")
+    checking = command(
+        "check",
+        "Cross-validate: what would near-duplicates on both sides of a split claim, and which labels are likely wrong?",
+    )
     checking.add_argument("dataset", metavar="DATASET")
     checking.add_argument("--backbone", help=f"default: {head.backbone}")
     checking.add_argument("--seed", type=int, help=f"default: {head.seed}")
