@@ -1,6 +1,7 @@
 """Thaw against Keras's own transfer-learning recipe: same backbone, same images, same split, one run.
 
-    python benchmarks/keras_recipe.py [--images 1020] [--epochs 20] [--layers 38] [--tune-epochs 2] [--seeds 1]
+    python benchmarks/keras_recipe.py [--images 1020] [--epochs 20] [--layers 38] [--tune-epochs 2] [--size 224]
+        [--seeds 1]
 
 The recipe is the one of Keras's guide: `image_dataset_from_directory`, a frozen base called with `training=False`,
 `fit`; then the top layers unfrozen, recompiled at 1e-5, `fit` again. Both run after one another in child processes of
@@ -27,10 +28,10 @@ from tlcore.run_split import read_split  # noqa: E402
 from tlcore.store import Store  # noqa: E402
 from tlcore.workspace import open_workspace  # noqa: E402
 
-BACKBONE, SIZE, BATCH = "efficientnet-lite0", 224, 32
+BACKBONE, BATCH = "efficientnet-lite0", 32
 
 
-def run_recipe(folder: Path, epochs: int, layers: int, tune_epochs: int, seed: int) -> dict:
+def run_recipe(folder: Path, epochs: int, layers: int, tune_epochs: int, size: int, seed: int) -> dict:
     """Train by the recipe; return seconds and accuracies. Runs in a process of its own (`--recipe`)."""
     import keras
 
@@ -43,13 +44,13 @@ def run_recipe(folder: Path, epochs: int, layers: int, tune_epochs: int, seed: i
     row = find_backbone(BACKBONE)
     training, validation = (
         keras.utils.image_dataset_from_directory(
-            folder / part, image_size=(SIZE, SIZE), batch_size=BATCH, shuffle=part == "train", seed=seed
+            folder / part, image_size=(size, size), batch_size=BATCH, shuffle=part == "train", seed=seed
         ).prefetch(2)
         for part in ("train", "validation")
     )
-    base = build_backbone(row, SIZE, fetch(row))
+    base = build_backbone(row, size, fetch(row))
     base.trainable = False
-    inputs = keras.Input((SIZE, SIZE, 3))
+    inputs = keras.Input((size, size, 3))
     outputs = keras.layers.GlobalAveragePooling2D()(base(normalise(row, inputs), training=False))
     outputs = keras.layers.Dropout(0.2)(outputs)
     outputs = keras.layers.Dense(len(list((folder / "train").iterdir())), activation="softmax")(outputs)
@@ -107,20 +108,21 @@ def copy_split(workspace: Path, run_id: str, target: Path) -> None:
             shutil.copy(source, folder / f"{image.id}{image.suffix}")
 
 
-def compare(photos: Path | None, images: int, epochs: int, layers: int, tune_epochs: int, seed: int) -> dict:
+def compare(photos: Path | None, images: int, epochs: int, layers: int, tune_epochs: int, size: int, seed: int) -> dict:
     """Run Thaw and then the recipe on the same images; return both and their ratios."""
     with tempfile.TemporaryDirectory() as scratch:
         folder, workspace = Path(scratch), Path(scratch) / "workspace"
         source = photos or write_photos(folder / "photos", images)
         dataset = thaw(workspace, "import", str(source))["dataset"]
-        common = ["--backbone", BACKBONE, "--image-size", str(SIZE), "--batch-size", str(BATCH)]
+        common = ["--backbone", BACKBONE, "--image-size", str(size), "--batch-size", str(BATCH)]
         common += ["--seed", str(seed)]
         head = thaw(workspace, "train", dataset, *common, "--epochs", str(epochs), "--patience", str(epochs))
         tuning = ["--layers", str(layers), "--epochs", str(tune_epochs + 1), "--patience", "100", "--insist"]
         tuned = thaw(workspace, "finetune", head["run"], *tuning)
         copy_split(workspace, head["run"], folder / "split")
         command = [sys.executable, __file__, "--recipe", str(folder / "split"), "--epochs", str(epochs)]
-        command += ["--layers", str(layers), "--tune-epochs", str(tune_epochs), "--seed", str(seed)]
+        command += ["--layers", str(layers), "--tune-epochs", str(tune_epochs)]
+        command += ["--size", str(size), "--seed", str(seed)]
         output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     recipe = json.loads(output.splitlines()[-1])
     tune_seconds = [epoch["seconds"] for epoch in tuned["epochs"] if epoch["phase"] == 2][1:]
@@ -146,12 +148,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--layers", type=int, default=38)
     parser.add_argument("--tune-epochs", type=int, default=2)
+    parser.add_argument("--size", type=int, default=224, help="pixels a side that the backbone sees")
     parser.add_argument("--seeds", type=int, default=1, help="how many splits and initial heads")
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--recipe", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    numbers = (arguments.epochs, arguments.layers, arguments.tune_epochs)
+    numbers = (arguments.epochs, arguments.layers, arguments.tune_epochs, arguments.size)
     if arguments.recipe:
         print(json.dumps(run_recipe(arguments.recipe, *numbers, arguments.seed)))
         return
