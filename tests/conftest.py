@@ -1,5 +1,6 @@
 """What many tests share: one workspace and one tiny data set in it, made by the real import."""
 
+import gc
 import os
 import tempfile
 import time
@@ -25,6 +26,13 @@ LONGEST = ("resume_campaign", "model", "run_commands", "worker", "depth_probe", 
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_objects_to_look_through():
+    """Leave what a module's networks left behind out of later garbage collections, which took longer and longer."""
+    yield
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -277,6 +277,8 @@ def test_the_open_tab_stays_open_when_its_number_changes(store):
     assert len(page.dataframe[0].value) == 2
 
 
+# Beside other tests it would measure them too; benchmarks/data_gate.py measures the same in a browser.
+@pytest.mark.slow
 def test_the_page_opens_quickly_on_a_large_data_set(store, monkeypatch):
     images = [
         Image(
@@ -295,22 +297,21 @@ def test_the_page_opens_quickly_on_a_large_data_set(store, monkeypatch):
         for n in range(LARGE)
     ]
     store.add_dataset(DATASET, "large", "folder", Arrival(images))
-    # Of the processor, which other tests may be using at the same time.
     drawn_at = []
     choose = partition.choose
 
     def note(*arguments) -> None:
-        drawn_at.append(time.process_time())
+        drawn_at.append(time.perf_counter())
         choose(*arguments)
 
     monkeypatch.setattr(partition, "choose", note)
-    started = time.process_time()
+    started = time.perf_counter()
     page = visit("data")
     # Nothing is cached yet: the numbers, the tabs and the pictures are there before all images are looked through.
     assert drawn_at[0] - started < OPENS_WITHIN_S
     assert drawn_html(page).count("/thaw/thumbnail/") == browse.CLASSES_A_PAGE * browse.PICTURES_A_CLASS
     assert "Health (" in " ".join(tab.label for tab in page.tabs)
-    started = time.process_time()
+    started = time.perf_counter()
     page = open_editor(page)
-    assert time.process_time() - started < OPENS_WITHIN_S
+    assert time.perf_counter() - started < OPENS_WITHIN_S
     assert len(tiles(page)) == browse.TILES_A_PAGE

@@ -84,7 +84,7 @@ def test_a_smashed_first_epoch_is_undone_and_tried_once_more_at_a_tenth(store, b
     assert ours == theirs
 
 
-@pytest.mark.parametrize("moment", ["before the record", "after the record"])
+@pytest.mark.parametrize("moment", ["before the record", pytest.param("after the record", marks=pytest.mark.slow)])
 def test_a_kill_about_the_retry_resumes_to_the_same_end(store, branch, retried, monkeypatch, moment):
     run_id, lower = branch(WILD), Incidents.lower_rate
     condemn(monkeypatch)

@@ -22,7 +22,9 @@ from tlcore.training import compile_model
 PRETRAINED = "efficientnet-lite0, pretrained"
 # Its 769 layers make what grows with their square slow.
 LONGEST = ("nasnet-mobile",)
-NETWORKS = [PRETRAINED, *each_backbone(later=LONGEST)]
+# Each takes ten seconds at all depths; what is peculiar to them, one tensor or several at a cut, is tested below.
+LONG = ("densenet121", "inception-v3", "xception")
+NETWORKS = [PRETRAINED, *each_backbone(later=(*LONGEST, *LONG))]
 # Not a plain chain of layers, where one tensor crosses everywhere.
 BRANCHING = [PRETRAINED, *each_backbone("vgg16")]
 SETTINGS = HeadSettings(dropout=0.0)

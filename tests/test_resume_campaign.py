@@ -167,6 +167,7 @@ def test_a_hundred_kills_leave_no_trace_in_the_weights(store, tiny_dataset, undi
     assert {"training, phase 1", "training, phase 2"} < stages.keys()
 
 
+@pytest.mark.slow
 def test_a_pause_within_an_epoch_loses_that_epoch_at_most(store, tiny_dataset, undisturbed, wait_for):
     stages = live(store, tiny_dataset, undisturbed, pause, 1, random.Random(2), wait_for)
     assert stages.total() >= 1

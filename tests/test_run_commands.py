@@ -104,6 +104,7 @@ def test_fine_tuning_tells_what_the_guards_found(small):
     json.dumps(small.tuned, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_a_probe_recommends_a_depth_and_leaves_the_run_as_it_was(small):
     run_id = small.plain["run"]
     before = state(small.store, run_id, "probe.json")
