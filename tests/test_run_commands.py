@@ -184,7 +184,7 @@ def test_a_run_whose_process_is_gone_is_at_rest(listed):
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(small):
     store, views = small.store, {"augmentation": RECIPE, "views": 2}
-    settings = HeadSettings(image_size=32, batch_size=8, validation_split=0.25, epochs=5, patience=100, **views)
+    settings = HeadSettings(image_size=32, batch_size=8, validation_split=0.25, epochs=40, patience=100, **views)
     run_id = jobs.add_head_job(store, small.dataset, settings)
 
     def stop_early(stage, done, total):
