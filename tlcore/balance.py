@@ -27,6 +27,14 @@ def class_weights(labels: Sequence[str], chosen: ClassWeights) -> dict[str, floa
     return {label: len(labels) / (len(counts) * count) for label, count in sorted(counts.items())}
 
 
+def number_weights(settings: HeadSettings, parts: Split) -> dict[int, float] | None:
+    """Return the class weights of a run by class number, as Keras takes them, or None where it weighs none."""
+    weights = weigh_classes(settings, parts)
+    if weights is None:
+        return None
+    return {number: weights[label] for number, label in enumerate(parts.labels)}
+
+
 def weigh_classes(settings: HeadSettings, parts: Split) -> dict[str, float] | None:
     """Return the class weights of a run, by its settings and the images that it learns from."""
     return class_weights([image.label for image in parts.training], settings.class_weights)

@@ -8,9 +8,9 @@ import numpy as np
 
 from tlcore import model as models
 from tlcore.advice import LARGEST_RATE_RATIO
-from tlcore.balance import weigh_classes
+from tlcore.balance import number_weights
 from tlcore.feeds import prepare_feed
-from tlcore.materials import Materials, gather
+from tlcore.materials import gather
 from tlcore.rate_curve import RateCurve, suggest, write_curve
 from tlcore.reporter import Reporter
 from tlcore.snapshots import load_arrays, name_variables, write_variables
@@ -53,7 +53,7 @@ def search_rate(reporter: Reporter, run_id: str, phase: int, layers: int, batch_
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     compile_model(model, settings.output, SMALLEST_RATE)
     rates = np.geomspace(SMALLEST_RATE, largest, BATCHES).tolist()
-    losses = try_rates(reporter, model, feed.training, rates, number_weights(materials))
+    losses = try_rates(reporter, model, feed.training, rates, number_weights(settings, materials.split))
     rates = rates[: len(losses)]
     write_curve(
         folder,
@@ -104,11 +104,3 @@ def try_rates(
         if mean > RUN_AWAY * least:
             break
     return losses
-
-
-def number_weights(materials: Materials) -> dict[int, float] | None:
-    """Return the class weights of a run by class number, or None where it weighs none."""
-    weights = weigh_classes(materials.settings, materials.split)
-    if weights is None:
-        return None
-    return {number: weights[label] for number, label in enumerate(materials.split.labels)}

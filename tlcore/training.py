@@ -10,7 +10,7 @@ import numpy as np
 from tlcore import model as models
 from tlcore.advice import better_phase, kept_epoch
 from tlcore.architectures import build_backbone
-from tlcore.balance import weigh_classes
+from tlcore.balance import number_weights
 from tlcore.devices import gains_from_half_precision
 from tlcore.drift import measure_drift
 from tlcore.epochs import EpochKeeper
@@ -224,7 +224,7 @@ def fit_batches(model: keras.Model, keeper: EpochKeeper, feed: Feed, materials: 
         initial_epoch=keeper.standing.epoch,
         epochs=keeper.last_epoch,
         callbacks=[keeper],
-        class_weight=_number_weights(materials),
+        class_weight=number_weights(materials.settings, materials.split),
         shuffle=False,
         verbose=0,
     )
@@ -239,7 +239,7 @@ def fit_at_once(model: keras.Model, head: keras.Model, keeper: EpochKeeper, feed
         keeper.on_epoch_begin(0)
         features, classes = feed.training.plain()
         groups = np.array(group_images(materials.split.training, materials.rules))
-        weights = _number_weights(materials)
+        weights = number_weights(materials.settings, materials.split)
         fitted = fit_svm(features[0], classes, groups, weights, materials.settings.seed, keeper.check_stop)
         head.set_weights([fitted.kernel, fitted.bias])
         training, validation = (
@@ -273,13 +273,6 @@ def record_drift(reporter: Reporter, materials: Materials) -> None:
     weights = fetch(materials.row, lambda done, total: None)
     drift = measure_drift(materials.backbone, build_backbone(materials.row, materials.image_size, weights))
     add_phase_facts(reporter, materials.run.id, "fine_tune", {"drift": drift})
-
-
-def _number_weights(materials: Materials) -> dict[int, float] | None:
-    weights = weigh_classes(materials.settings, materials.split)
-    if weights is None:
-        return None
-    return {number: weights[label] for number, label in enumerate(materials.split.labels)}
 
 
 def _required(value: Setting | None) -> Setting:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pages.ui.figures import FROZEN, TRAINING, UNFROZEN, VALIDATION
+from pages.ui.figures import FROZEN, TRAINING, UNFROZEN, VALIDATION, plain
 from pages.ui.names import in_figure
 from tlcore.calibration import Bin
 from tlcore.curves import Coverage, Curve
@@ -46,7 +46,7 @@ def class_intervals(classes: Sequence[ClassFigures]) -> go.Figure:
     rows = list(range(len(names)))
     figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(names) - 0.5, -0.5], fixedrange=True, showgrid=False)
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"})
-    return _plain(figure, max(LEAST_PX, 90 + ROW_PX * len(classes)), top=40)
+    return plain(figure, max(LEAST_PX, 90 + ROW_PX * len(classes)), top=40)
 
 
 def reliability(told: Sequence[Bin], mended: Sequence[Bin]) -> go.Figure:
@@ -132,11 +132,4 @@ def _square(figure: go.Figure, across: str, upwards: str) -> go.Figure:
     figure.update_xaxes(title_text=across, range=[-0.02, 1.02], tickformat=".0%")
     figure.update_yaxes(title_text=upwards, range=[-0.02, 1.03], tickformat=".0%")
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"})
-    return _plain(figure, SQUARE_PX, top=40)
-
-
-def _plain(figure: go.Figure, height: int, top: int) -> go.Figure:
-    figure.update_xaxes(automargin=True, title_standoff=8)
-    figure.update_yaxes(automargin=True, title_standoff=8)
-    # The colours of the page are put on in the browser, which knows them.
-    return figure.update_layout(template="none", height=height, margin={"l": 8, "r": 8, "t": top, "b": 8})
+    return plain(figure, SQUARE_PX, top=40)

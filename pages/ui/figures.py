@@ -58,7 +58,7 @@ def class_counts(classes: Mapping[str, int]) -> go.Figure:
         autorange="reversed",
     )
     figure.update_xaxes(title_text="images", rangemode="tozero")
-    return _plain(figure, height=90 + 26 * len(shown))
+    return plain(figure, height=90 + 26 * len(shown))
 
 
 def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
@@ -109,7 +109,7 @@ def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
     # Not a range of our own: one that grows would undo the zoom.
     figure.update_xaxes(autorangeoptions={"include": [0.5, LEAST_EPOCHS + 0.5]})
     figure.update_layout(hovermode="x unified", legend={"orientation": "h", "y": 1.1, "x": 0}, uirevision="curve")
-    return _plain(figure, height=460, top=48)
+    return plain(figure, height=460, top=48)
 
 
 def claims(naive: Mapping[str, float], grouped: Mapping[str, float]) -> go.Figure:
@@ -147,7 +147,7 @@ def claims(naive: Mapping[str, float], grouped: Mapping[str, float]) -> go.Figur
     )
     figure.update_xaxes(title_text="accuracy, with its 95% interval", tickformat=".0%", fixedrange=True, zeroline=False)
     figure.update_layout(showlegend=False)
-    return _plain(figure, height=190)
+    return plain(figure, height=190)
 
 
 def blocks(layers: Sequence[Mapping[str, Any]], top: int) -> go.Figure:
@@ -186,7 +186,7 @@ def blocks(layers: Sequence[Mapping[str, Any]], top: int) -> go.Figure:
     )
     figure.update_xaxes(range=[0, len(layers)], showgrid=False, title_text="layers from the output", fixedrange=True)
     figure.update_yaxes(visible=False, fixedrange=True, range=[0, 1 + TALL])
-    return _plain(figure, height=250, top=64)
+    return plain(figure, height=250, top=64)
 
 
 def confusion(labels: Sequence[str], matrix: np.ndarray, chosen: tuple[int, int] | None = None) -> go.Figure:
@@ -229,7 +229,7 @@ def confusion(labels: Sequence[str], matrix: np.ndarray, chosen: tuple[int, int]
     figure.update_xaxes(title_text="predicted class", range=ends, **still)
     figure.update_yaxes(title_text="true class", range=ends[::-1], **still)
     figure.update_layout(dragmode=False, showlegend=False)
-    return _plain(figure, height=side + 110)
+    return plain(figure, height=side + 110)
 
 
 def _numbers(matrix: np.ndarray, cells: np.ndarray, font: dict[str, str]) -> go.Scatter:
@@ -284,7 +284,8 @@ def _phase_two_starts(epochs: Sequence[Epoch]) -> list[int]:
     return firsts[:1] if any(epoch.phase == 1 for epoch in epochs) else []
 
 
-def _plain(figure: go.Figure, height: int, top: int = 8) -> go.Figure:
+def plain(figure: go.Figure, height: int, top: int = 8) -> go.Figure:
+    """Give a figure its height and margins in pixels, and no colours of its own for page and axes."""
     figure.update_xaxes(automargin=True, title_standoff=8)
     figure.update_yaxes(automargin=True, title_standoff=8)
     # The colours of the page are put on in the browser, which knows them.
