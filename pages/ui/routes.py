@@ -14,7 +14,7 @@ from starlette.routing import Route
 from pages.ui import upload
 from pages.ui.figure import LIBRARY
 from pages.ui.items import UploadRefused
-from tlcore import jobs
+from tlcore import early_copies, jobs
 from tlcore.errors import DatasetError
 from tlcore.records import Image, Role
 from tlcore.store import Store
@@ -26,6 +26,8 @@ FINISH_BYTES = 64 * 1024
 NAME_CHARACTERS = 200
 NAMELESS = "dropped photos"
 DAY_S = 24 * 3600
+# Fewer have arrived before a process that decodes them has started.
+EARLY_FROM_FILES = 400
 
 
 async def receive_files(request: Request) -> JSONResponse:
@@ -38,7 +40,10 @@ async def receive_files(request: Request) -> JSONResponse:
             async for piece in request.stream():
                 if piece:
                     await run_in_threadpool(unpacker.feed, piece)
-            return JSONResponse({"accepted": await run_in_threadpool(unpacker.finish)})
+            accepted = await run_in_threadpool(unpacker.finish)
+            if upload.MANIFESTS.count(folder) >= EARLY_FROM_FILES:
+                await run_in_threadpool(early_copies.start, folder)
+            return JSONResponse({"accepted": accepted})
     except ClientDisconnect:
         raise UploadRefused(400, "The browser ended the request before its last file.") from None
     except OSError as problem:
