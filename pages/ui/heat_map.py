@@ -20,7 +20,7 @@ from tlcore.store import Store
 from tlcore.workspace import Workspace
 
 TITLE = "Where it looks"
-STARTING = "Starting the predictor, about 6 s the first time"
+STARTING = "Starting the predictor, about 10 s the first time"
 LOOKING = "Looking at the picture"
 FROZEN, TRAINED = "By the layers that stayed frozen", "By the layers that were fine-tuned"
 STRENGTH = 60
