@@ -23,6 +23,7 @@ MISTAKE = "#e0403a"
 # From unsure to sure, by lightness as much as by hue.
 SURENESS = [[0, "#e8a33d"], [0.5, "#b0628a"], [1, "#3a5fb0"]]
 SIDE_WORDS = {"training": "training", "validation": "validation", "later": "newest photos", "holdout": "holdout"}
+# So many are drawn quickly enough without WebGL, which is slow where there is no graphics card, and save as true SVG.
 FEW_POINTS = 2000
 
 
@@ -31,14 +32,15 @@ def draw_map(points: MapPoints, rows: np.ndarray, colouring: str, revision: str)
 
     A mark that a person made stays while `revision` does, the zoom for as long as the figure is there.
     """
-    size = 7 if len(rows) <= FEW_POINTS else 4
+    few = len(rows) <= FEW_POINTS
+    size, kind = (7, go.Scatter) if few else (4, go.Scattergl)
     figure = go.Figure()
     for name, members, marker in _parts(points, rows, colouring):
-        figure.add_trace(_trace(points, members, name, {"size": size, "opacity": 0.8} | marker))
+        figure.add_trace(_trace(kind, points, members, name, {"size": size, "opacity": 0.8} | marker))
     wrong = rows[points.wrong[rows]]
     if len(wrong) and colouring != BY_ERROR:
         ring = {"symbol": "circle-open", "size": size + 6, "color": MISTAKE, "line": {"width": 1.5}}
-        figure.add_trace(_trace(points, wrong, "mistake", ring))
+        figure.add_trace(_trace(kind, points, wrong, "mistake", ring))
     figure.update_xaxes(visible=False, range=[-1.05, 1.05])
     figure.update_yaxes(visible=False, range=[-1.05, 1.05])
     figure.update_layout(
@@ -88,9 +90,11 @@ def _classes(points: MapPoints, rows: np.ndarray) -> Iterator[tuple[str, np.ndar
         yield in_figure(points.labels[number], 24), rows[points.true[rows] == number], marker
 
 
-def _trace(points: MapPoints, members: np.ndarray, name: str, marker: dict[str, Any]) -> go.Scattergl:
+def _trace(
+    kind: type[go.Scatter | go.Scattergl], points: MapPoints, members: np.ndarray, name: str, marker: dict[str, Any]
+) -> go.Scatter | go.Scattergl:
     places = points.places[members].round(3)
-    return go.Scattergl(
+    return kind(
         x=places[:, 0],
         y=places[:, 1],
         customdata=members.astype(np.int32),
