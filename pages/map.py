@@ -49,7 +49,7 @@ def draw_making(store: Store, run: Run) -> None:
         "Make the map",
         type="primary",
         icon=":material/scatter_plot:",
-        help="Half a minute for 10,000 photos. It goes on in the background, beside any training.",
+        help="Some minutes for 10,000 photos. It goes on in the background, beside any training.",
         on_click=start,
         args=(store, run),
     )

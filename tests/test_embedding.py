@@ -1,22 +1,14 @@
-"""The arrangement of a map: true to real digits, the forces against a sum over all pairs, and the way back to PCA."""
+"""The arrangement of a map: true to real digits, told and stopped on the way, and the way back to PCA."""
 
 import numpy as np
 import pytest
 from sklearn import decomposition
 from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness
+from sklearn.neighbors import NearestNeighbors
 
 from tlcore import embedding
-from tlcore.embedding import (
-    ARRANGING,
-    GATHERING,
-    SPREADING,
-    embed,
-    find_nearest,
-    reduce_dimensions,
-    repel_by_grid,
-    repel_by_pairs,
-)
+from tlcore.embedding import ARRANGING, embed, reduce_dimensions
 
 DIGITS = 600
 
@@ -42,15 +34,17 @@ def test_real_digits_keep_their_neighbours(digits, arranged):
     places, method, _ = arranged
     assert (places.shape, places.dtype, method) == ((DIGITS, 2), np.float32, "t-SNE")
     assert np.abs(places).max() == pytest.approx(1)
-    # scikit-learn's t-SNE has 0.985 on them, two principal components have 0.83.
+    # Two principal components have 0.83.
     assert trustworthiness(digits[0], places, n_neighbors=10) > 0.97
-    nearest = find_nearest(places, 1, quiet, quiet)[:, 0]
+    nearest = NearestNeighbors(n_neighbors=1).fit(places).kneighbors(return_distance=False)[:, 0]
     assert (digits[1][nearest] == digits[1]).mean() > 0.93
 
 
 def test_progress_is_told_step_by_step(arranged):
     steps = [(done, total) for stage, done, total in arranged[2] if stage == ARRANGING]
-    assert steps == [(done, GATHERING + SPREADING) for done in range(GATHERING + SPREADING)]
+    assert steps == sorted(steps)
+    assert len(steps) >= 10
+    assert steps[-1] == (100, 100)
 
 
 def test_the_same_features_give_the_same_map(digits):
@@ -68,27 +62,6 @@ def test_dimensions_are_reduced_to_principal_components(digits):
     expected = decomposition.PCA(5, svd_solver="full").fit_transform(unit)
     found = reduce_dimensions(digits[0], 5)
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-4)
-
-
-@pytest.mark.parametrize("spread", [1e-3, 5.0, 30.0])
-def test_the_grid_gives_the_force_of_all_pairs(spread):
-    places = (np.random.default_rng(1).normal(size=(400, 2)) * spread) @ (1, 1j)
-    apart = places[:, None] - places
-    q = 1 / (1 + np.abs(apart) ** 2)
-    exact = (q**2 * apart).sum(axis=1) / (q.sum() - len(places))
-    np.testing.assert_allclose(repel_by_pairs(places), exact, rtol=1e-6)
-    found = repel_by_grid(places.astype(np.complex64))
-    assert np.linalg.norm(found - exact) < 0.08 * np.linalg.norm(exact)
-
-
-def test_the_nearest_are_those_of_all_distances(digits, monkeypatch):
-    monkeypatch.setattr(embedding, "ROWS_AT_A_TIME", 64)
-    some = digits[0][:200]
-    distances = np.linalg.norm(some[:, None] - some, axis=2)
-    np.fill_diagonal(distances, np.inf)
-    found = find_nearest(some, 4, quiet, quiet)
-    chosen = np.sort(np.take_along_axis(distances, found, axis=1), axis=1)
-    np.testing.assert_allclose(chosen, np.sort(distances, axis=1)[:, :4], rtol=1e-3)
 
 
 @pytest.mark.parametrize(("number", "most"), [(60, 50), (5, 50), (1, 50)])
@@ -109,7 +82,7 @@ def test_a_stop_is_heard_in_the_middle(digits):
 
     def stop():
         calls.append(1)
-        if len(calls) == 20:
+        if len(calls) == 5:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
