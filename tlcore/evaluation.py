@@ -8,6 +8,7 @@ import numpy as np
 from tlcore.errors import RunError
 from tlcore.records import Image, Run
 from tlcore.run_split import read_split
+from tlcore.splits import Split
 from tlcore.store import Store
 from tlcore.workspace import LABELS_FILE
 
@@ -59,10 +60,13 @@ def predictions_file(phase: int, side: str) -> str:
     return f"predictions-{phase}.npz" if side == VALIDATION else f"predictions-{phase}-{side}.npz"
 
 
-def read_predictions(store: Store, run: Run, phase: int | None = None, side: str = VALIDATION) -> Predictions:
+def read_predictions(
+    store: Store, run: Run, phase: int | None = None, side: str = VALIDATION, parts: Split | None = None
+) -> Predictions:
     """Read what the model of a phase (the run's result unless said) says of a side of the split.
 
-    The images bear the labels that they had when the run began. Raises RunError while that phase has no model.
+    The images bear the labels that they had when the run began. `parts` is the run's split, for a caller that has read
+    it already. Raises RunError while that phase has no model.
     """
     chosen = phase or run.result_phase
     path = store.workspace.run(run.id) / predictions_file(chosen or 0, side)
@@ -73,7 +77,7 @@ def read_predictions(store: Store, run: Run, phase: int | None = None, side: str
         )
     with np.load(path, allow_pickle=False) as archive:
         ids, probabilities = archive["image_ids"].tolist(), archive["probabilities"]
-    parts = read_split(store, run)
+    parts = parts or read_split(store, run)
     if parts is None:
         raise RunError(
             f"Expected a run with a record of its split. Received: {run.id!r}, whose {path.parent} lacks it."

@@ -65,7 +65,8 @@ def read_split(store: Store, run: Run) -> Split | None:
     def recall(entry: str | tuple[str, str]) -> Image:
         # Runs of the first release recorded ids alone; no label could change before they ended.
         image_id, label = (entry, by_id[entry].imported_label) if isinstance(entry, str) else entry
-        return dataclasses.replace(by_id[image_id], label=label)
+        image = by_id[image_id]
+        return image if image.label == label else dataclasses.replace(image, label=label)
 
     recorded = json.loads(path.read_text())
     sides = {side: [recall(entry) for entry in recorded.get(side, [])] for side in SIDES}

@@ -29,6 +29,9 @@ STEPS = (
 # Pages that are no step of the way, with their icons.
 ASIDE = {
     Step("evaluation", "Evaluation", "See how good the model is, and how far to trust it."): "monitoring",
+    Step(
+        "map", "Map", "See all photos on one map, like beside like, and look at those that stand out."
+    ): "scatter_plot",
     Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
 }
 
