@@ -38,6 +38,7 @@ PAGES = ("data", "backbone", "head", "finetune", "mistakes", "evaluation", "comp
 LIMIT_S = 1.0
 RUNS, WRONG = 2, 5
 LAYERS = 120
+PATIENCE_MS = 240_000
 
 
 def add_run(store: Store, dataset_id: str, images: list[Image], judged: int, seed: int) -> str:
@@ -120,6 +121,7 @@ def measure_server(workspace: Workspace, scratch: Path, names: list[str]) -> Non
     try:
         with sync_playwright() as playwright, open_browser(playwright, scratch / "profile") as context:
             page = context.pages[0]
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(server.url)
             settle(page)
             print(f"  {'at the start':<11} {megabytes(server.process.memory_info().rss)}")
