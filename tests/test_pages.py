@@ -6,7 +6,7 @@ import pytest
 from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import figures
+from pages.ui import confusion_figure
 from tlcore import devices
 from tlcore.dataset_rows import Arrival
 from tlcore.importer import run_import
@@ -472,7 +472,7 @@ def test_filters_open_a_cell_and_the_diagonal_shows_what_is_right(store):
 
 
 def test_very_many_classes_are_told_as_pairs(store):
-    add_many_classes(store, figures.MOST_CLASSES + 1)
+    add_many_classes(store, confusion_figure.MOST_CLASSES + 1)
     page = visit("mistakes")
     table = page.dataframe[0].value.to_dict("records")
     assert table == [

@@ -9,7 +9,7 @@ from tlcore.comparison import Verdict, judge
 from tlcore.errors import RunError
 from tlcore.evaluation import Predictions, read_predictions
 from tlcore.records import Run
-from tlcore.run_split import SIDES, read_split
+from tlcore.run_split import read_seen
 from tlcore.settings import HeadSettings
 from tlcore.store import Store
 
@@ -31,14 +31,11 @@ def list_fixes(store: Store, run: Run) -> dict[str, str | None]:
     """
     if run.facts.get("dataset_version") == store.dataset(run.dataset_id).version:
         return {}
-    parts = read_split(store, run)
-    if parts is None:
-        return {}
-    seen = {image.id: image.label for side in SIDES for image in getattr(parts, side)}
+    seen = read_seen(store, run) or {}
     return {
-        image.id: None if image.excluded else image.label
-        for image in store.every_image(run.dataset_id)
-        if image.id in seen and (image.excluded or image.label != seen[image.id])
+        image_id: label
+        for image_id, label in store.standing(run.dataset_id).items()
+        if image_id in seen and label != seen[image_id]
     }
 
 
