@@ -215,7 +215,6 @@ def draw_run(store: Store, run: Run) -> None:
         f"right and **{wrong:,}** wrong."
     )
     judgement.draw_age(store.dataset(run.dataset_id), run)
-    fixing.draw_effect(store, run)
     fixes = fixing.fixes_since(store, run)
     fixing.draw_fixes(store, run, fixes)
     draw_confusion(run, predictions)

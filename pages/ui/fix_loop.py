@@ -6,13 +6,14 @@ import streamlit as st
 
 from pages.ui import fix_rounds, live, selection
 from pages.ui.names import sentence
+from tlcore import jobs
 from tlcore.errors import RunError
 from tlcore.fix_history import find_retraining, list_chain
 from tlcore.fixes import retrain
 from tlcore.records import Job, Run
 from tlcore.store import Store
 
-POLL_S = 0.4
+POLL_S = 0.3
 
 
 def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str | None]]) -> None:
@@ -34,8 +35,9 @@ def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str |
         start(store, newest)
         job = find_retraining(store, run)
     if job is not None and job.active:
-        draw_progress(store, job)
+        draw_progress(store, run, job)
     else:
+        fix_rounds.draw_effect(store, chain)
         draw_start(store, newest, changed, len(fixes), job)
     draw_newer(run, newest)
     fix_rounds.draw(store, chain)
@@ -69,17 +71,27 @@ def start(store: Store, newest: Run) -> None:
         st.toast(sentence(str(problem)), icon=":material/error:", duration="long")
 
 
-def draw_progress(store: Store, job: Job) -> None:
-    """Draw a retraining as it goes on; the page is drawn again with the new score once it has ended."""
+def draw_progress(store: Store, run: Run, job: Job) -> None:
+    """Draw a retraining as it goes on, and the new score once it has ended; after that the page is drawn again."""
+    told = False
 
-    def panel(present: Job) -> None:
+    @st.fragment(run_every=POLL_S)
+    def panel() -> None:
+        nonlocal told
+        jobs.reconcile(store)
+        present = store.job(job.id)
         if present.active:
+            st.markdown("**The head learns from your fixes.** Go on meanwhile: the new score appears here.")
             live.progress(present, "images")
             live.pause(store, present)
+        elif not told:
+            # At once, for the whole page takes longer where there are very many photos.
+            told = True
+            fix_rounds.draw_effect(store, list_chain(store, store.run(run.id)))
+        else:
+            st.rerun()
 
-    with st.container(border=True):
-        st.markdown("**The head learns from your fixes.** Go on meanwhile: the new score appears here.")
-        live.follow(store, job, panel, POLL_S)
+    panel()
 
 
 def draw_start(store: Store, newest: Run, changed: bool, fixes: int, job: Job | None) -> None:

@@ -26,6 +26,21 @@ def history(store: Store, chain: Sequence[Run]) -> History:
     return _history(store.workspace.root, heads, store.dataset(chain[0].dataset_id).version)
 
 
+def draw_effect(store: Store, chain: Sequence[Run]) -> None:
+    """Say what the newest round of a chain brought, if there is one."""
+    rounds = history(store, chain).rounds
+    if not rounds or rounds[-1].run.id != chain[-1].id:
+        return
+    latest, verdict = rounds[-1], rounds[-1].verdict
+    standing = "more than chance alone would do" if verdict.clear else "no more than chance may do"
+    st.markdown(
+        f"Retrained: the head gets **{amounts.percent(latest.after)}** right of "
+        f"{amounts.count(verdict.images[0], 'photo')} that judged both heads, by the classes that they have now; "
+        f"**{amounts.percent(latest.before)}** before. **{verdict.first_alone:,} fixed** and "
+        f"**{verdict.second_alone:,} broken**: {standing}."
+    )
+
+
 def draw(store: Store, chain: Sequence[Run]) -> None:
     """Draw every round so far, if there is any."""
     found = history(store, chain)

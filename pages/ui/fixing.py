@@ -7,10 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import amounts, browse, changes, curation, fix_loop, fix_rounds
+from pages.ui import amounts, browse, changes, curation, fix_loop
 from pages.ui.grid import Action, grid
 from pages.ui.pictures import Card
-from tlcore.fix_history import list_chain
 from tlcore.fixes import list_fixes
 from tlcore.records import Dataset, Run
 from tlcore.store import Store
@@ -44,22 +43,6 @@ def draw_fixes(store: Store, run: Run, fixes: Fixes) -> None:
         st.markdown(f"**{amounts.count(len(fixes), 'fix', 'fixes')}** since this run saw the data set: {told}.")
         changes.undo_bar(store, dataset)
     fix_loop.draw(store, run, partial(fixes_since, store))
-
-
-def draw_effect(store: Store, run: Run) -> None:
-    """Say what the fixes brought to the head that was retrained with them last, be it this run's or a later one's."""
-    chain = list_chain(store, run)
-    rounds = fix_rounds.history(store, chain).rounds
-    if not rounds or rounds[-1].run.id != chain[-1].id:
-        return
-    latest, verdict = rounds[-1], rounds[-1].verdict
-    standing = "more than chance alone would do" if verdict.clear else "no more than chance may do"
-    st.markdown(
-        f"Retrained: the head gets **{amounts.percent(latest.after)}** right of "
-        f"{amounts.count(verdict.images[0], 'photo')} that judged both heads, by the classes that they have now; "
-        f"**{amounts.percent(latest.before)}** before. **{verdict.first_alone:,} fixed** and "
-        f"**{verdict.second_alone:,} broken**: {standing}."
-    )
 
 
 def draw_several(store: Store, run: Run, cards: Sequence[Card], fixes: Fixes) -> None:

@@ -20,10 +20,10 @@ UNITS = (" (bytes)", " (rounds)")
 EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
-def follow(store: Store, job: Job, draw: Callable[[Job], None], every_s: float = POLL_S) -> None:
-    """Draw a job every `every_s` seconds while it is active, and run the whole page again when it has ended."""
+def follow(store: Store, job: Job, draw: Callable[[Job], None]) -> None:
+    """Draw a job once a second while it is active, and run the whole page again when it has ended."""
 
-    @st.fragment(run_every=every_s if job.active else None)
+    @st.fragment(run_every=POLL_S if job.active else None)
     def panel() -> None:
         jobs.reconcile(store)
         present = store.job(job.id)
