@@ -33,6 +33,7 @@ class PlainHead:
         self._second = [np.zeros_like(array) for array in self.weights]
         self._steps = 0
         self._kept = round((1 - dropout) * CHANCES)
+        self._scale = np.float32(CHANCES / self._kept)
         self._learning_rate = learning_rate
 
     @property
@@ -100,10 +101,8 @@ class PlainHead:
     def _drop(self, hidden: np.ndarray, chance: np.random.Generator) -> np.ndarray:
         """Zero a share of the numbers and enlarge the rest, so that the sum stays the same on average."""
         if self._kept == CHANCES:
-            self._scale = np.float32(1)
             return hidden
         drawn = np.frombuffer(chance.bytes(2 * hidden.size), np.uint16).reshape(hidden.shape)
-        self._scale = np.float32(CHANCES / self._kept)
         dropped = (drawn < self._kept).astype(np.float32)
         dropped *= hidden
         dropped *= self._scale
