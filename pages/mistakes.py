@@ -164,7 +164,6 @@ def draw_run(store: Store, run: Run) -> None:
     # In a place that stays: what a fix adds here must not move the stepper below, which would lose the focus.
     with st.container():
         judgement.draw_age(dataset, run)
-        fixing.draw_effect(store, run)
         fixing.draw_fixes(store, run, fixes)
     draw_confusion(run, predictions)
     listed = ask_list(run)

@@ -37,6 +37,8 @@ def unlike(holdout: Sequence[Image], images: Sequence[Image]) -> list[Image]:
 
     Those that a fingerprint tells are not let in; a backbone may find others, which would judge by what was learnt.
     """
+    if not holdout:
+        return []
     taken = {key for image in images for key in _keys(image)}
     return [image for image in holdout if taken.isdisjoint(_keys(image))]
 
@@ -53,6 +55,21 @@ def write_split(store: Store, run_id: str, parts: Split) -> None:
     write_atomically(folder / LABELS_FILE, json.dumps(parts.labels).encode())
     # The split last: once it is there, the labels are.
     write_atomically(folder / SPLIT_FILE, json.dumps(sides).encode())
+
+
+def read_sides(store: Store, run_id: str) -> dict[str, list[tuple[str, str]]] | None:
+    """Return the ids and labels of what a run saw, by side; None before that, or where no labels are on record.
+
+    Far quicker than `read_split`, which reads every image of the data set too.
+    """
+    path = store.workspace.run(run_id) / SPLIT_FILE
+    if not path.exists():
+        return None
+    recorded = json.loads(path.read_text())
+    # Runs of the first release recorded ids alone.
+    if any(isinstance(entry, str) for entries in recorded.values() for entry in entries[:1]):
+        return None
+    return {side: [(image_id, label) for image_id, label in entries] for side, entries in recorded.items()}
 
 
 def read_split(store: Store, run: Run) -> Split | None:

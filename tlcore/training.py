@@ -20,12 +20,13 @@ from tlcore.feeds import Feed, prepare_feed
 from tlcore.groups import group_images
 from tlcore.guards import smashed
 from tlcore.incidents import Incidents
-from tlcore.lineage import add_phase_facts, record_materials, record_times
+from tlcore.lineage import record_materials, record_times
 from tlcore.materials import Materials, gather
 from tlcore.memory import OUT_OF_MEMORY
 from tlcore.precision import FULL, HALF, use_half_precision
 from tlcore.records import Epoch
 from tlcore.reporter import Reporter, Stopped
+from tlcore.run_facts import add_phase_facts
 from tlcore.settings import FineTuneSettings
 from tlcore.snapshots import (
     load_arrays,

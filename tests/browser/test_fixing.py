@@ -1,5 +1,6 @@
 """The closed loop in the browser, by keyboard: find a wrong label, fix it, undo, retrain, and see the score move."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,12 +96,17 @@ def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server
 
     press(page.get_by_role("button", name="Retrain the head with these fixes"))
     expect(page.get_by_text("Retrained: the head gets")).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_text("What the fixes brought (1 round)")).to_be_visible()
+    assert f"run={run_id}" in page.url
     retrained = store.runs()[0]
     assert retrained.facts["retrained_from"] == run_id
     after = read_predictions(store, retrained)
     assert after.accuracy > before.accuracy
+    assert retrained.facts["warm_start"] == run_id
     page.reload()
     expect(page.get_by_text("Retrained: the head gets")).to_be_visible()
+    press(page.get_by_role("button", name="See the mistakes of the new head"))
+    expect(page).to_have_url(re.compile(retrained.id))
 
 
 def test_several_mistakes_are_excluded_in_the_grid(page: Page, server: Server) -> None:
