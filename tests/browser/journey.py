@@ -14,6 +14,7 @@ TITLES = {
     "finetune": "Fine-tune",
     "mistakes": "Mistakes",
     "evaluation": "Evaluation",
+    "try_it": "Try it",
     "compare": "Compare",
 }
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
