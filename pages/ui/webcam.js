@@ -70,6 +70,7 @@ class Webcam {
   async watch(turn) {
     const answered = [];
     this.tell("The model is being loaded…");
+    this.speak("The camera is on. The model is being loaded.");
     while (turn === this.turn) {
       const begun = performance.now();
       if (!document.hidden) {

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.browser.harness import Server, drop, open_browser, settle, wait_until
-from tests.browser.journey import open_page, save, see_page
+from tests.browser.journey import JOB_MS, open_page, save, see_page
 from tests.corpus import photo
 from tests.test_predictor_client import LABELS, add_trained_run
 from tlcore.dataset_rows import Arrival
@@ -20,7 +20,6 @@ from tlcore.workspace import open_workspace
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 DATASET = "data-0123456789ab"
 DROPZONE = '[data-testid="stFileUploaderDropzone"]'
-MODEL_STARTS_IN_MS = 60_000
 MEASURE_S = 3
 LEAST_FRAMES_A_SECOND = 2
 WATCH_CAMERA = """() => {
@@ -78,7 +77,7 @@ def frames(page: Page) -> int:
 
 def start_camera(page: Page) -> None:
     page.get_by_role("button", name="Start the camera").click()
-    expect(page.locator(".bars li")).to_have_count(len(LABELS), timeout=MODEL_STARTS_IN_MS)
+    expect(page.locator(".bars li")).to_have_count(len(LABELS), timeout=JOB_MS)
 
 
 def camera_is_off(page: Page) -> bool:
@@ -94,7 +93,7 @@ def test_dropped_pictures_get_answers_a_text_its_reason_and_all_a_csv(
     visit(page, server, run_id)
     drop(page, *sorted(tmp_path.glob("*.*")), zone=DROPZONE)
     counts = "3 pictures: 2 answered, 0 “I don't know”, 1 could not be read."
-    expect(page.get_by_text(counts)).to_be_visible(timeout=MODEL_STARTS_IN_MS)
+    expect(page.get_by_text(counts)).to_be_visible(timeout=JOB_MS)
     expect(page.get_by_test_id("stAlert")).to_contain_text("notes.txt")
     expect(page.locator(".thaw-plot")).to_have_count(2)
     settle(page)
