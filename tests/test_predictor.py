@@ -40,7 +40,7 @@ def test_it_answers_until_the_questions_end_and_clears_what_a_killed_one_left(tm
     os.utime(old, times=(time.time() - 2 * STALE_AFTER_S,) * 2)
     sent = io.BytesIO()
     for _ in range(2):
-        write_frame(sent, Frame({"run": "run-none"}, [jpeg(1)]))
+        write_frame(sent, Frame({"do": "classify", "run": "run-none"}, [jpeg(1)]))
     command = [sys.executable, "-m", "tlcore.predictor", "--workspace", str(tmp_path)]
     ended = subprocess.run(command, input=sent.getvalue(), capture_output=True, check=True)
     answers = io.BytesIO(ended.stdout)

@@ -14,7 +14,7 @@ import pytest
 from tests.corpus import jpeg, png_bomb
 from tlcore.backbones import find_backbone
 from tlcore.dataset_rows import Arrival
-from tlcore.errors import PredictorError, RunError, WeightsError
+from tlcore.errors import ImageRejected, PredictorError, RunError, SettingsError, WeightsError
 from tlcore.predictor_client import Predictor, predictor
 from tlcore.records import Image
 from tlcore.settings import HeadSettings
@@ -122,6 +122,23 @@ def test_errors_come_over_the_pipe_as_they_are(shared, store, run_id):
     with pytest.raises(WeightsError, match="removed since"):
         shared.classify(gone, [jpeg(1)])
     assert shared.classify(run_id, [jpeg(1)])[0].rejected is None
+
+
+def test_heat_maps_come_with_the_picture_and_the_class(shared, run_id, tmp_path):
+    said = shared.classify(run_id, [jpeg(3, 640, 480)])[0].probabilities
+    maps = shared.heat_maps(run_id, jpeg(3, 640, 480))
+    assert maps.class_number == said.argmax()
+    assert (maps.picture.shape, maps.picture.dtype) == ((480, 640, 3), np.uint8)
+    assert maps.frozen.values.max() == 1
+    assert (maps.frozen.layer, maps.trained) == ("head_activation", None)
+    (tmp_path / "same.jpg").write_bytes(jpeg(3, 640, 480))
+    other = shared.heat_maps(run_id, tmp_path / "same.jpg", (maps.class_number + 1) % 3)
+    np.testing.assert_array_equal(other.picture, maps.picture)
+    assert np.abs(other.frozen.values - maps.frozen.values).max() > 0.1
+    with pytest.raises(ImageRejected, match="web page"):
+        shared.heat_maps(run_id, b"<html>404</html>")
+    with pytest.raises(SettingsError, match="from 0 to 2"):
+        shared.heat_maps(run_id, jpeg(3), 3)
 
 
 def test_a_run_that_was_trained_on_is_loaded_anew(shared, store, other_id):

@@ -11,7 +11,7 @@ import numpy as np
 
 from tlcore import model as models
 from tlcore.architectures import build_backbone
-from tlcore.backbones import find_backbone
+from tlcore.backbones import Backbone, find_backbone
 from tlcore.decoder import Decoder
 from tlcore.errors import ImageRejected, RunError, WeightsError
 from tlcore.evaluation import read_labels
@@ -26,9 +26,12 @@ from tlcore.weights import fetch, fingerprint
 
 @dataclass(frozen=True)
 class Classifier:
-    """The assembled model: uint8 (n, image_size, image_size, 3) -> probabilities, and what its outputs mean."""
+    """The assembled model, uint8 (n, image_size, image_size, 3) -> probabilities; its parts and what it puts out."""
 
     model: keras.Model
+    row: Backbone
+    backbone: keras.Model
+    head: keras.Model
     labels: list[str]
     image_size: int
     output: str
@@ -61,7 +64,8 @@ def load_classifier(store: Store, run: Run) -> Classifier:
     head = models.build_head(models.row_channels(backbone), len(labels), settings)
     result = "tuned.npz" if run.result_phase == 2 else "head.npz"
     write_variables(name_variables(backbone, head), load_arrays(store.workspace.run(run.id) / result))
-    return Classifier(models.assemble(row, backbone, head, image_size), labels, image_size, settings.output)
+    assembled = models.assemble(row, backbone, head, image_size)
+    return Classifier(assembled, row, backbone, head, labels, image_size, settings.output)
 
 
 @dataclass(frozen=True)

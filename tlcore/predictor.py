@@ -14,23 +14,27 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from tlcore.backbones import find_backbone
 from tlcore.decoder import Decoder
 from tlcore.errors import ImageRejected, PredictorError, ThawError, WeightsError
 from tlcore.frames import Frame, read_frame, write_frame
-from tlcore.intake import read_pictures
+from tlcore.images import load_pixels
+from tlcore.intake import decode_pictures, read_pictures
 from tlcore.records import Run
+from tlcore.settings import FineTuneSettings
 from tlcore.store import Store
 from tlcore.weights import is_local
 from tlcore.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from tlcore.classifier import Classifier
+    from tlcore.gradcam import GradCam
 
 IDLE_S = 600.0
 KEPT_RUNS = 2
@@ -41,18 +45,35 @@ SCRATCH = "predictor-"
 STALE_AFTER_S = 3600
 
 
+class Loaded:
+    """A run's classifier and, once a heat map was asked for, what draws them."""
+
+    def __init__(self, store: Store, run: Run) -> None:
+        from tlcore.classifier import load_classifier
+
+        self.classifier = load_classifier(store, run)
+        self._tuned_layers = count_tuned_layers(run)
+
+    @cached_property
+    def grad_cam(self) -> "GradCam":
+        from tlcore.gradcam import GradCam
+
+        return GradCam(self.classifier, self._tuned_layers)
+
+
 class Service:
     """Answers questions about runs, one at a time; a run that went on since is loaded anew."""
 
     def __init__(self, store: Store, decoder: Decoder) -> None:
         self._store = store
         self._decoder = decoder
-        self._classifiers: OrderedDict[tuple[object, ...], Classifier] = OrderedDict()
+        self._loaded: OrderedDict[tuple[object, ...], Loaded] = OrderedDict()
+        self._answers = {"classify": self._classify, "heat_maps": self._draw_heat_maps}
 
     def answer(self, question: Frame) -> Frame:
         """Answer one question; an error that is meant for the person becomes an answer too."""
         try:
-            return self._classify(question)
+            return self._answers[question.header["do"]](question)
         except ThawError as problem:
             return Frame({"error": type(problem).__name__, "message": str(problem)})
         except OSError as problem:
@@ -61,8 +82,8 @@ class Service:
             return _refuse("the computer ran out of memory. Close other programs and try again")
 
     def _classify(self, question: Frame) -> Frame:
-        classifier = self._classifier(self._store.run(question.header["run"]))
-        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self._store.workspace.root / "staging") as scratch:
+        classifier = self._load(question).classifier
+        with self._scratch() as scratch:
             paths = _place(question, Path(scratch))
             seen = dict(read_pictures(self._decoder, Path(scratch), paths, classifier.image_size))
         outcomes = [seen[place] for place in range(len(paths))]
@@ -71,18 +92,42 @@ class Service:
         shares = classifier.predict(np.stack(pixels)).tobytes() if pixels else b""
         return Frame({"rejected": rejected, "classes": len(classifier.labels)}, [shares])
 
-    def _classifier(self, run: Run) -> "Classifier":
-        """Return the run's classifier from memory or from disk; never by way of the internet."""
-        key = (run.id, run.result_phase, *_stamps(self._store.workspace.run(run.id)))
-        if key not in self._classifiers:
-            _require_weights(run)
-            from tlcore.classifier import load_classifier
+    def _draw_heat_maps(self, question: Frame) -> Frame:
+        loaded = self._load(question)
+        with self._scratch() as scratch:
+            for _, copy in decode_pictures(self._decoder, Path(scratch), _place(question, Path(scratch))):
+                if isinstance(copy, ImageRejected):
+                    raise copy
+                pixels = load_pixels(copy, loaded.classifier.image_size)
+                with Image.open(copy, formats=("PNG", "JPEG")) as image:
+                    picture = np.asarray(image.convert("RGB"))
+        number, *maps = loaded.grad_cam.draw(pixels, question.header["class"])
+        arrays = [picture, *(each.values for each in maps if each)]
+        described = [{"layer": each.layer, "block": each.block} if each else None for each in maps]
+        header = {"class": number, "shapes": [array.shape for array in arrays], "maps": described}
+        return Frame(header, [array.tobytes() for array in arrays])
 
-            while len(self._classifiers) >= KEPT_RUNS:
-                self._classifiers.popitem(last=False)
-            self._classifiers[key] = load_classifier(self._store, run)
-        self._classifiers.move_to_end(key)
-        return self._classifiers[key]
+    def _scratch(self) -> "tempfile.TemporaryDirectory[str]":
+        return tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self._store.workspace.root / "staging")
+
+    def _load(self, question: Frame) -> Loaded:
+        """Return the run's classifier from memory or from disk; never by way of the internet."""
+        run = self._store.run(question.header["run"])
+        key = (run.id, run.result_phase, *_stamps(self._store.workspace.run(run.id)))
+        if key not in self._loaded:
+            _require_weights(run)
+            while len(self._loaded) >= KEPT_RUNS:
+                self._loaded.popitem(last=False)
+            self._loaded[key] = Loaded(self._store, run)
+        self._loaded.move_to_end(key)
+        return self._loaded[key]
+
+
+def count_tuned_layers(run: Run) -> int:
+    """Return how many layers of the backbone, from its top, were unfrozen for the model that is the run's result."""
+    if run.result_phase != 2 or run.fine_tune is None:
+        return 0
+    return FineTuneSettings.from_json(run.fine_tune).layers or 0
 
 
 def serve(store: Store, questions: IO[bytes], answers: IO[bytes], idle_s: float) -> None:

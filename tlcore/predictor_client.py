@@ -20,6 +20,7 @@ from tlcore import errors
 from tlcore.decoder import LIMIT_S
 from tlcore.errors import PredictorError, ThawError
 from tlcore.frames import Frame, read_frame, write_frame
+from tlcore.heatmaps import HeatMap, HeatMaps
 from tlcore.predictor import IDLE_S
 from tlcore.workspace import Workspace
 
@@ -71,17 +72,27 @@ class Predictor:
         return [
             answer
             for each in _slices(pictures)
-            for answer in _read_answers(self._ask(Frame({"run": run_id}, each), len(each)))
+            for answer in _read_answers(self._ask(Frame({"do": "classify", "run": run_id}, each), len(each)))
         ]
 
     def classify_files(self, run_id: str, paths: Sequence[Path]) -> list[Answer]:
         """Classify picture files of this machine, in the order given; a path that cannot be read is rejected."""
-        absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 (links are the decoder's to judge)
+        absolute = [_absolute(path) for path in paths]
         return [
             answer
             for each in _slices(absolute)
-            for answer in _read_answers(self._ask(Frame({"run": run_id, "paths": each}), len(each)))
+            for answer in _read_answers(self._ask(Frame({"do": "classify", "run": run_id, "paths": each}), len(each)))
         ]
+
+    def heat_maps(self, run_id: str, picture: bytes | Path, class_number: int | None = None) -> HeatMaps:
+        """Draw where the evidence for a class (None: the likeliest one) lies in one picture.
+
+        Raises ImageRejected for a picture that cannot be read and SettingsError for a class that there is not.
+        """
+        asked = {"do": "heat_maps", "run": run_id, "class": class_number}
+        if isinstance(picture, bytes):
+            return _read_maps(self._ask(Frame(asked, [picture]), 1))
+        return _read_maps(self._ask(Frame(asked | {"paths": [_absolute(picture)]}), 1))
 
     def close(self) -> None:
         """End the process now, in the middle of an answer if need be; a later question starts it again."""
@@ -199,6 +210,19 @@ def _checked(answer: Frame) -> Frame:
 def _read_answers(answer: Frame) -> list[Answer]:
     shares = iter(np.frombuffer(answer.parts[0], dtype=np.float32).reshape(-1, answer.header["classes"]))
     return [Answer(None if reason else next(shares), reason) for reason in answer.header["rejected"]]
+
+
+def _read_maps(answer: Frame) -> HeatMaps:
+    picture, *shapes = answer.header["shapes"]
+    content, *parts = answer.parts
+    drawn = (np.frombuffer(part, np.float32).reshape(shape) for part, shape in zip(parts, shapes, strict=True))
+    frozen, trained = (HeatMap(next(drawn), **each) if each else None for each in answer.header["maps"])
+    return HeatMaps(np.frombuffer(content, np.uint8).reshape(picture), answer.header["class"], frozen, trained)
+
+
+def _absolute(path: Path) -> str:
+    # Links are the decoder's to judge, so they are not followed here.
+    return os.path.abspath(path)  # noqa: PTH100
 
 
 def _slices(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
