@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, answer_figure, browse, curation, pictures
+from pages.ui import amounts, answer_figure, browse, curation, heat_map, pictures
 from pages.ui.answer_figure import PHASES
 from pages.ui.figure import figure
 from pages.ui.fixing import Fixes, tell_fix
@@ -46,6 +46,7 @@ def draw(store: Store, run: Run, side: str, predictions: Predictions, card: Card
             draw_facts(card)
             draw_fix(store, run, card, fixes)
         draw_answers(store, run, side, predictions, card)
+        heat_map.draw(store, run, predictions.labels, card)
         draw_neighbours(store, run, card, fixes)
 
 
