@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui import amounts, answer_figure, selection, steps, tries
+from pages.ui import amounts, answer_figure, heat_map, selection, steps, tries
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, literal, sentence, visible
 from pages.ui.preview import make_preview
@@ -70,7 +70,7 @@ def ask_stills(run: Run) -> list[Picture]:
     return kept
 
 
-def draw_results(run: Run, labels: list[str], tried: list[Tried]) -> None:
+def draw_results(store: Store, run: Run, labels: list[str], tried: list[Tried]) -> None:
     """Draw how many pictures were answered, the reasons of the others, each picture with its answer, and the table."""
     read = [each for each in tried if each.verdict.shares is not None]
     unknown = sum(not each.verdict.known for each in read)
@@ -83,7 +83,7 @@ def draw_results(run: Run, labels: list[str], tried: list[Tried]) -> None:
     pages = max(1, math.ceil(len(read) / SHOWN_A_PAGE))
     page = st.pagination(pages, key=f"tried {run.id} {len(read)}") if pages > 1 else 1
     for each in read[(page - 1) * SHOWN_A_PAGE : page * SHOWN_A_PAGE]:
-        draw_tried(run, labels, each)
+        draw_tried(store, run, labels, each)
     draw_table(run, labels, tried)
 
 
@@ -97,8 +97,8 @@ def draw_reasons(rejected: list[Tried]) -> None:
     st.warning("\n".join([told, "", *lines[:MOST_REASONS], *more]), icon=":material/image_not_supported:")
 
 
-def draw_tried(run: Run, labels: list[str], tried: Tried) -> None:
-    """Draw one picture with its answer and its likeliest classes."""
+def draw_tried(store: Store, run: Run, labels: list[str], tried: Tried) -> None:
+    """Draw one picture with its answer, its likeliest classes and, if it is the one looked at closely, its heat map."""
     picture, verdict = tried.picture, tried.verdict
     first, *others = verdict.likeliest(labels)
     assert verdict.shares is not None
@@ -119,6 +119,26 @@ def draw_tried(run: Run, labels: list[str], tried: Tried) -> None:
                 name=f"{run.id}-{visible(picture.name).rpartition('/')[2]}",
                 alt="; ".join(f"{visible(each.label)} {amounts.percent(each.share)}" for each in (first, *others)),
             )
+        chosen = tries.closest() == picture.id
+        st.button(
+            "Hide the heat map" if chosen else heat_map.TITLE,
+            icon=":material/visibility_off:" if chosen else ":material/visibility:",
+            on_click=tries.look_closer,
+            args=(None if chosen else picture.id,),
+            key=f"look {picture.id}",
+        )
+        if chosen:
+            draw_heat_map(store, run, labels, tried)
+
+
+def draw_heat_map(store: Store, run: Run, labels: list[str], tried: Tried) -> None:
+    """Draw where in a picture the model sees what speaks for one of its likeliest classes."""
+    picture = tried.picture
+    likeliest = {each.label: each.number for each in tried.verdict.likeliest(labels)}
+    label = st.selectbox("What speaks for", list(likeliest), format_func=visible, key=f"speaks {run.id} {picture.id}")
+    maps = heat_map.ask(store.workspace, run, picture.content, likeliest[label])
+    if maps is not None:
+        heat_map.draw_maps(maps, run, label, f"{visible(picture.name).rpartition('/')[2]}-heat-map")
 
 
 def draw_table(run: Run, labels: list[str], tried: list[Tried]) -> None:
@@ -156,7 +176,7 @@ def draw_run(store: Store, run: Run) -> None:
     draw_model(store, run, labels)
     pictures = [*ask_files(), *ask_stills(run)]
     if pictures:
-        draw_results(run, labels, tries.try_pictures(store, run, pictures))
+        draw_results(store, run, labels, tries.try_pictures(store, run, pictures))
 
 
 steps.heading("try_it")

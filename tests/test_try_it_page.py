@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import tries
+from pages.ui import heat_map, tries
 from pages.ui.answer_figure import LIKELIEST
 from pages.ui.items import UploadRefused
 from pages.ui.names import csv
@@ -25,7 +25,7 @@ from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, address
 from pages.ui.verdict import UNKNOWN, judge
 from pages.ui.webcam import read_still
 from tests.corpus import jpeg, photo
-from tests.test_pages import BOLD, words
+from tests.test_pages import BOLD, drawn_html, words
 from tests.test_predictor_client import LABELS, add_trained_run
 from tlcore.calibration import temper
 from tlcore.dataset_rows import Arrival
@@ -133,6 +133,26 @@ def test_below_the_kept_threshold_it_does_not_know(store, run_id, doubt):
     assert [each["share"] for each in told["likeliest"]] == pytest.approx(sorted(tempered, reverse=True), abs=1e-6)
 
 
+def test_one_picture_at_a_time_is_looked_at_closely(store, run_id):
+    page = show(visit(run_id), uploads(2))
+    looks = [button for button in page.button if button.label == heat_map.TITLE]
+    assert len(looks) == 2
+    assert "data:image/jpeg" not in drawn_html(page)
+    looks[1].click().run()
+    assert not page.exception
+    (answer,) = predictor(store.workspace).classify(run_id, [jpeg(1)])
+    choice = next(box for box in page.selectbox if box.label == "What speaks for")
+    assert choice.options == [LABELS[number] for number in np.argsort(-answer.probabilities)]
+    assert f"**{choice.value}**" in words(page)
+    assert drawn_html(page).count("data:image/jpeg") == 1
+    choice.select_index(2).run()
+    assert f"for **{choice.options[2]}**" in words(page)
+    next(button for button in page.button if button.label == heat_map.TITLE).click().run()
+    assert drawn_html(page).count("data:image/jpeg") == 1
+    next(button for button in page.button if button.label == "Hide the heat map").click().run()
+    assert "data:image/jpeg" not in drawn_html(page)
+
+
 def test_names_of_files_are_literal(store, run_id):
     page = show(visit(run_id), [(f"{BOLD}.jpg", jpeg(1), "image/jpeg"), (f"{BOLD}.txt", b"text", "text/plain")])
     for element in (*page.markdown, *page.caption, *page.warning):
@@ -181,7 +201,7 @@ def test_a_still_after_those_that_were_forgotten_has_an_answer_of_its_own():
     page = AppTest.from_string(
         """
 import streamlit as st
-from pages.ui import tries
+from pages.ui import heat_map, tries
 tries.keep_still(b"one")
 tries.keep_still(b"two")
 first = tries.stills()

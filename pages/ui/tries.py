@@ -14,7 +14,7 @@ from tlcore.predictor_client import Answer, predictor
 from tlcore.records import Run
 from tlcore.store import Store
 
-STILLS = "stills"
+STILLS, CLOSEST = "stills", "picture looked at closely"
 BATCH = 16
 COLUMNS = ("file", "answer", *(f"{word}_{n}" for n in range(1, LIKELIEST + 1) for word in ("class", "share")), "reason")
 FIRST = " · the model is loaded first, which may take some seconds"
@@ -52,6 +52,16 @@ def forget_stills() -> None:
 def stills() -> list[Picture]:
     """Return the stills that are kept, the oldest first."""
     return st.session_state.get(STILLS, [])
+
+
+def look_closer(picture_id: str | None) -> None:
+    """Choose the one picture that is looked at closely; None for none."""
+    st.session_state[CLOSEST] = picture_id
+
+
+def closest() -> str | None:
+    """Return the id of the picture that is looked at closely, if there is one."""
+    return st.session_state.get(CLOSEST)
 
 
 def try_pictures(store: Store, run: Run, pictures: Sequence[Picture]) -> list[Tried]:
