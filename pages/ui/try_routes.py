@@ -32,7 +32,10 @@ def address(run_id: str) -> str:
 
 
 async def answer_frame(request: Request) -> JSONResponse:
-    """Classify one frame: {"likeliest": [{"number", "label", "share"}, ...], "known": whether it is sure enough}."""
+    """Classify one frame: {"likeliest": [{"number", "label", "share"}, ...], "known": whether it is sure enough}.
+
+    A frame that could not be read is {"unread": the reason}: the next one may be well again.
+    """
     if not hmac.compare_digest(read_token(request).encode(), TOKEN.encode()):
         raise UploadRefused(403, "This page is not known here. Reload it, then start the camera again.")
     run_id = request.path_params["run_id"]
@@ -67,7 +70,7 @@ def _classify(run_id: str, frame: bytes) -> dict[str, object]:
         raise UploadRefused(409, str(problem)) from problem
     verdict = judge(answer, read_decision(run))
     if verdict.shares is None:
-        raise UploadRefused(415, f"The frame could not be read: {verdict.reason}.")
+        return {"unread": verdict.reason}
     likeliest = verdict.likeliest(read_labels(store, run))
     return {
         "likeliest": [{"number": each.number, "label": visible(each.label), "share": each.share} for each in likeliest],

@@ -73,14 +73,15 @@ class Webcam {
     this.speak("The camera is on. The model is being loaded.");
     while (turn === this.turn) {
       const begun = performance.now();
-      if (!document.hidden) {
+      if (!document.hidden && this.video.videoWidth) {
         const { url, token, side } = this.data;
         const said = await this.ask(url, token, await this.frame(side));
         if (turn !== this.turn) return;
         // Another run has other classes.
         if (url !== this.asked) this.bars.clear();
         this.asked = url;
-        this.draw(said);
+        if (said.unread) this.tell(`A frame could not be read: ${said.unread}`);
+        else this.draw(said);
         answered.push(performance.now());
         if (answered.length > RATE_OVER) answered.shift();
         this.count(answered);
