@@ -215,6 +215,8 @@ def main() -> None:
     # A run in training has the GPU to itself: its memory comes back only when a process ends.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     serve(Store(open_workspace(arguments.workspace)), questions, answers, arguments.idle_s)
+    # All is put away; TensorFlow would take its time to take itself apart.
+    os._exit(0)
 
 
 if __name__ == "__main__":

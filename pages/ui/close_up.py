@@ -46,8 +46,11 @@ def draw(store: Store, run: Run, side: str, predictions: Predictions, card: Card
             draw_facts(card)
             draw_fix(store, run, card, fixes)
         draw_answers(store, run, side, predictions, card)
-        heat_map.draw(store, run, predictions.labels, card)
+        above = st.container()
         draw_neighbours(store, run, card, fixes)
+        # Drawn last, since the predictor may have to start first.
+        with above:
+            heat_map.draw(store, run, predictions.labels, card)
 
 
 def draw_facts(card: Card) -> None:

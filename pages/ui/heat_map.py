@@ -20,26 +20,26 @@ from tlcore.store import Store
 from tlcore.workspace import Workspace
 
 TITLE = "Where it looks"
-STARTING = "Starting the predictor, about 6 s the first time"
+STARTING = "Starting the predictor, about 10 s the first time"
 LOOKING = "Looking at the picture"
 FROZEN, TRAINED = "By the layers that stayed frozen", "By the layers that were fine-tuned"
-STRENGTH = 70
+STRENGTH = 60
 # Dark to light in even steps, so that it can be read without seeing its hues (Inferno, by van der Walt and Smith).
 COLOURS = np.array([plotly.colors.hex_to_rgb(each) for each in plotly.colors.sequential.Inferno])
 
 
 def overlay(picture: np.ndarray, values: np.ndarray, strength: float) -> Image.Image:
-    """Lay a heat map over a picture, uint8 (height, width, 3); it covers the stronger places more, at most `strength`.
+    """Lay a heat map over a picture, uint8 (height, width, 3): dark where it is cold and bright where it is hot.
 
-    `values` is float32 (rows, columns) and `strength` a share, both in 0..1.
+    `values` is float32 (rows, columns) and `strength`, the share that is the map's, a number; both in 0..1. All places
+    are covered alike, so that the map can be told from the picture's own colours by its brightness.
     """
     height, width = picture.shape[:2]
-    stretched = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
-    heat = np.asarray(stretched)
+    stretched = Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
+    heat = np.clip(np.asarray(stretched), 0, 1)
     steps = np.linspace(0, 1, len(COLOURS))
     colours = np.stack([np.interp(heat, steps, COLOURS[:, channel]) for channel in range(3)], axis=-1)
-    share = (strength * np.sqrt(heat))[..., None]
-    return Image.fromarray(np.round(picture * (1 - share) + colours * share).astype(np.uint8))
+    return Image.fromarray(np.round(picture * (1 - strength) + colours * strength).astype(np.uint8))
 
 
 def draw(store: Store, run: Run, labels: list[str], card: Card) -> None:
@@ -122,8 +122,8 @@ def _explain(chosen: HeatMap, label: str) -> str:
         return f"Nothing in the picture speaks for {emphasised(label)}, as these layers see it."
     return (
         f"The bright places speak most for {emphasised(label)}. The map is coarse, {rows} by {columns} places stretched"
-        f" over the picture, and shows where the model looks, not why. (Grad-CAM at {visible(chosen.block)}, layer "
-        f"{emphasised(chosen.layer)}.)"
+        f" over the picture, and shows where the model looks, not why. (Grad-CAM on layer "
+        f"{emphasised(chosen.layer)}, {visible(chosen.block)} of the backbone.)"
     )
 
 
