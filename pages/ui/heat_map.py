@@ -69,8 +69,11 @@ def ask_class(card: Card) -> str:
     )
 
 
-def ask(workspace: Workspace, run: Run, picture: Path, class_number: int) -> HeatMaps | None:
-    """Ask the predictor for a picture's heat maps; say so while it starts, and what went wrong where it did."""
+def ask(workspace: Workspace, run: Run, picture: Path | bytes, class_number: int) -> HeatMaps | None:
+    """Ask the predictor for the heat maps of a picture, a file of this machine or the contents of one.
+
+    Say so while it starts, and what went wrong where it did.
+    """
     waiting = LOOKING if predictor(workspace).running else STARTING
     try:
         with st.spinner(waiting, show_time=True):
@@ -148,6 +151,6 @@ def _encode(image: Image.Image, encoding: str, **options: int) -> bytes:
 
 # Moving the slider draws anew what was asked once. A megabyte each.
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _heat_maps(root: Path, run_id: str, model: str, picture: Path, class_number: int) -> HeatMaps:
+def _heat_maps(root: Path, run_id: str, model: str, picture: Path | bytes, class_number: int) -> HeatMaps:
     """Return what the predictor does, held by all that it depends on; `model` tells the run's results apart."""
     return predictor(Workspace(root)).heat_maps(run_id, picture, class_number)

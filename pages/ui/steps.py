@@ -32,6 +32,7 @@ ASIDE = {
     Step(
         "map", "Map", "See all photos on one map, like beside like, and look at those that stand out."
     ): "scatter_plot",
+    Step("try_it", "Try it", "See what the model says of pictures that it has never met."): "photo_camera",
     Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
 }
 

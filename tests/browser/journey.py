@@ -15,6 +15,7 @@ TITLES = {
     "mistakes": "Mistakes",
     "evaluation": "Evaluation",
     "map": "Map",
+    "try_it": "Try it",
     "compare": "Compare",
 }
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
