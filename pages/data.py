@@ -114,15 +114,21 @@ def draw_tabs(store: Store, dataset: Dataset) -> None:
         f"Set aside ({dataset.set_aside:,})": draw_set_aside,
         "History": changes.draw,
     }
-    key = f"tabs of {dataset.id}"
-    kept = st.session_state.get(key)
-    if kept not in tabs:
-        # A number in a label has changed, which is no reason to turn to another tab.
-        st.session_state[key] = next((label for label in tabs if kept and _topic(label) == _topic(kept)), "Pictures")
-    for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key=key), tabs.values(), strict=True):
+    keep_tab(f"tabs of {dataset.id}", list(tabs))
+    for tab, draw in zip(
+        st.tabs(list(tabs), on_change="rerun", key=f"tabs of {dataset.id}"), tabs.values(), strict=True
+    ):
         if tab.open:
             with tab:
                 draw(store, dataset)
+
+
+def keep_tab(key: str, labels: list[str]) -> None:
+    """Stay on the tab that is open when a number in any of the labels has changed, which makes new tabs of them."""
+    before, kept = st.session_state.get(f"{key} before"), st.session_state.get(key)
+    if labels != before:
+        st.session_state[f"{key} before"] = labels
+        st.session_state[key] = next((label for label in labels if kept and _topic(label) == _topic(kept)), "Pictures")
 
 
 def draw_counts(_: Store, dataset: Dataset) -> None:

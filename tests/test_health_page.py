@@ -164,21 +164,23 @@ def test_pictures_that_a_check_doubts_are_told_with_the_class_they_seem_to_be(st
     assert titles(page) == ["3 images are perhaps in the wrong class"]
     (grid,) = grids(page)
     assert [(tile["id"], tile["caption"]) for tile in grid["tiles"]] == [(each, "rose, perhaps tulip") for each in ids]
+    assert [action["name"] for action in grid["actions"]] == ["agree", "exclude", "move", "ignore"]
     move = next(action for action in grid["actions"] if action["name"] == "move")
     assert [choice["value"] for choice in move["choices"]] == ["tulip", "rose"]
 
 
 def test_a_doubted_picture_is_told_of_no_more_once_moved_excluded_or_ignored_and_again_after_undo(store):
     add(store)
-    moved, excluded, ignored = doubt(store, 0, 2, 4)
+    agreed, moved, excluded, ignored = doubt(store, 6, 0, 2, 4)
     open_tab("Health (1)")
     dataset, check = store.dataset(DATASET), store.latest_check(DATASET)
     for left, (action, chosen, choice) in enumerate(
-        (("move", moved, "tulip"), ("exclude", excluded, None), ("ignore", ignored, None))
+        (("agree", agreed, None), ("move", moved, "tulip"), ("exclude", excluded, None), ("ignore", ignored, None))
     ):
         (finding,) = findings.examine(store.images(DATASET), 224, edits.ignored(store, DATASET), check)
-        assert len(finding.images) == 3 - left
+        assert len(finding.images) == 4 - left
         findings.act(store, dataset, finding, action, [chosen], choice)
+    assert {each.label for each in store.images(DATASET) if each.id in (agreed, moved)} == {"tulip"}
     assert "Nothing stands out" in words(open_tab("Health (0)"))
     edits.undo(store, DATASET)
     assert titles(open_tab("Health (1)")) == ["1 image is perhaps in the wrong class"]

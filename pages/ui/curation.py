@@ -1,7 +1,7 @@
 """What a person does with chosen pictures: their tiles in the grid, and the changes that its actions stand for."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 
@@ -49,6 +49,15 @@ def move(store: Store, dataset: Dataset, ids: Iterable[str], label: str) -> None
         lambda: edits.move_images(store, dataset.id, ids, label),
         lambda done: f"{amounts.count(done, 'image')} moved to {literal(label)}",
     )
+
+
+def agree(store: Store, dataset: Dataset, suggested: Mapping[str, str], ids: Iterable[str]) -> None:
+    """Give images the classes that are suggested for them, by id, and say so."""
+    by_class: defaultdict[str, list[str]] = defaultdict(list)
+    for image_id in ids:
+        by_class[suggested[image_id]].append(image_id)
+    for label, members in by_class.items():
+        move(store, dataset, members, label)
 
 
 def change(make: Callable[[], int], tell: Callable[[int], str]) -> None:

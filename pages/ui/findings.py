@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui import amounts, contents, curation, figures, partition, pictures, selection
 from pages.ui.figure import figure
-from pages.ui.grid import grid
+from pages.ui.grid import Action, grid
 from pages.ui.names import emphasised, literal, sentence
 from tlcore import edits
 from tlcore.balance import UNBALANCED, imbalance
@@ -20,6 +20,7 @@ from tlcore.workspace import Workspace
 
 PICTURES_A_PAGE = 100
 PICTURES_A_CLASS = 12
+AGREE = Action("agree", "As suggested", "s")
 ICONS: dict[Kind, str] = {
     "conflict": "call_split",
     "mislabelled": "label_off",
@@ -136,7 +137,12 @@ def draw_pictures(store: Store, dataset: Dataset, finding: Finding) -> None:
     grid(
         _key(f"grid {page}", dataset, finding),
         [curation.tile(image, caption(finding, image), numbers.get(image.id, "")) for image in shown],
-        [curation.EXCLUDE, curation.move_to(dataset, finding.suggestions.values()), curation.IGNORE],
+        [
+            *([AGREE] if finding.suggestions else []),
+            curation.EXCLUDE,
+            curation.move_to(dataset, finding.suggestions.values()),
+            curation.IGNORE,
+        ],
         finding.title,
         partial(act, store, dataset, finding),
     )
@@ -144,7 +150,9 @@ def draw_pictures(store: Store, dataset: Dataset, finding: Finding) -> None:
 
 def act(store: Store, dataset: Dataset, finding: Finding, action: str, ids: list[str], choice: str | None) -> None:
     """Do what the grid's action asks for."""
-    if action == "exclude":
+    if action == AGREE.name:
+        curation.agree(store, dataset, finding.suggestions, ids)
+    elif action == "exclude":
         curation.exclude(store, dataset, ids)
     elif action == "move" and choice is not None:
         curation.move(store, dataset, ids, choice)

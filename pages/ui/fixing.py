@@ -1,6 +1,5 @@
 """From a mistake to its fix on the Mistakes page: several at once, what was fixed, and the head that learns anew."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -76,12 +75,8 @@ def act(
     """Do to the chosen pictures what the grid asks for; `predicted` is what the model says of each."""
     if action != AGREE.name:
         browse.act(store, dataset, action, ids, choice)
-        return
-    by_class: defaultdict[str, list[str]] = defaultdict(list)
-    for image_id in ids:
-        by_class[predicted[image_id]].append(image_id)
-    for label, members in by_class.items():
-        curation.move(store, dataset, members, label)
+    else:
+        curation.agree(store, dataset, predicted, ids)
 
 
 # Every image of the data set is read for it, which takes a second where there are very many.
