@@ -5,16 +5,19 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections import Counter
 from typing import Any
 
-from tlcore.anatomy import describe_layers
+from tlcore.anatomy import describe_layers, summarise_depth
 from tlcore.balance import weigh_classes
 from tlcore.epochs import EpochKeeper
+from tlcore.evaluation import accuracies
 from tlcore.feeds import Feed
 from tlcore.files import write_atomically
 from tlcore.materials import Materials
 from tlcore.reporter import Reporter
 from tlcore.run_split import SIDES, write_split
+from tlcore.settings import FineTuneSettings
 from tlcore.workspace import LAYERS_FILE
 
 VERSIONED = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
@@ -34,12 +37,14 @@ def record_materials(reporter: Reporter, materials: Materials) -> None:
         materials.run.id,
         {
             "image_size": materials.image_size,
+            "weights_file": materials.row.weights_file,
             "weights_sha256": materials.weights_sha256,
             "dataset_version": materials.dataset_version,
             "dataset_sha256": hashlib.sha256("\n".join(contents).encode()).hexdigest(),
             "training_images": len(parts.training),
             "validation_images": len(parts.validation),
             "extra_images": {name: len(images) for name, images in parts.extra.items()},
+            "class_counts": {side: Counter(image.label for image in getattr(parts, side)) for side in SIDES},
             "class_weights": weigh_classes(materials.settings, parts),
             "versions": {name: importlib.metadata.version(name) for name in VERSIONED}
             | {"python": platform.python_version()},
@@ -67,6 +72,20 @@ def record_times(
         "images_per_second": trained / training_s if training_s else None,
     }
     add_phase_facts(reporter, run_id, phase, facts)
+
+
+def record_outcome(reporter: Reporter, materials: Materials, phase: int) -> None:
+    """Write down the accuracy of a phase's model on every evaluation set, and which layers were frozen for it."""
+    store, run = reporter.store, reporter.store.run(materials.run.id)
+    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text())
+    top = FineTuneSettings.from_json(run.fine_tune).layers if phase == 2 and run.fine_tune else 0
+    facts: dict[str, Any] = {
+        "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run, phase).items()},
+        "frozen_layers": len(layers) - (top or 0),
+    }
+    if top:
+        facts["unfrozen_from_layer"] = summarise_depth(layers, top).first_unfrozen
+    add_phase_facts(reporter, run.id, "head" if phase == 1 else "fine_tune", facts)
 
 
 def add_phase_facts(reporter: Reporter, run_id: str, phase: str, facts: dict[str, Any]) -> None:

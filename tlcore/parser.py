@@ -36,6 +36,7 @@ def build_parser() -> Parser:
     _describe_trials(command)
     _describe_runs(command)
     _describe_backbones(command)
+    _describe_lineage(command)
     return parser
 
 
@@ -151,3 +152,11 @@ def _describe_backbones(command: Command) -> None:
     weights.add_argument("file", metavar="FILE")
     speed = command("speed", "Measure the milliseconds an image takes through backbones on this machine.")
     speed.add_argument("backbones", metavar="BACKBONE", nargs="*", help="default: those whose weights are here")
+
+
+def _describe_lineage(command: Command) -> None:
+    history = command("history", "List every run with its lineage: weights, layers, rates, data, accuracies, versions.")
+    history.add_argument("--csv", action="store_true", help="print a CSV table")
+    events = command("tensorboard", "Write the epochs of a run as TensorBoard event files.")
+    events.add_argument("run", metavar="RUN")
+    events.add_argument("--to", metavar="FOLDER", required=True, help="for `tensorboard --logdir FOLDER`")

@@ -20,7 +20,7 @@ from tlcore.feeds import Feed, prepare_feed
 from tlcore.groups import group_images
 from tlcore.guards import smashed
 from tlcore.incidents import Incidents
-from tlcore.lineage import add_phase_facts, record_materials, record_times
+from tlcore.lineage import add_phase_facts, record_materials, record_outcome, record_times
 from tlcore.materials import Materials, gather
 from tlcore.memory import OUT_OF_MEMORY
 from tlcore.precision import FULL, HALF, use_half_precision
@@ -85,6 +85,7 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     keeper.restore_best()
     save_arrays(folder / "head.npz", read_variables(trainable(named)))
     save_predictions(reporter, materials, model, feed, phase=1)
+    record_outcome(reporter, materials, phase=1)
     checks = examine_head(reporter.store.workspace, materials, settings.batch_size)
     add_phase_facts(reporter, run_id, "head", {"checks": checks})
     record_times(reporter, run_id, "head", feed, keeper, seconds, started)
@@ -155,6 +156,7 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     keeper.restore_best()
     save_arrays(folder / "tuned.npz", read_variables(trainable(named)))
     save_predictions(reporter, materials, model, feed, phase=2)
+    record_outcome(reporter, materials, phase=2)
     record_times(reporter, run_id, "fine_tune", feed, keeper, seconds, started)
     reporter.store.add_facts(run_id, {"cut": dataclasses.asdict(cut)})
     run, epochs = reporter.store.run(run_id), reporter.store.epochs(run_id)

@@ -4,6 +4,7 @@ import argparse
 import os
 
 from tlcore.errors import RunError
+from tlcore.mlflow_mirror import mirror_run
 from tlcore.reporter import Progress, reporting
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
@@ -28,6 +29,7 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
 
             with spread_over_gpus():
                 {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
+        mirror_run(reporter, run_id)
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ STEPS = (
 ASIDE = {
     Step("evaluation", "Evaluation", "See how good the model is, and how far to trust it."): "monitoring",
     Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
+    Step("history", "History", "Every run with what it was made of, to find again and to take along."): "history",
 }
 
 

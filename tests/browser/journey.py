@@ -15,6 +15,7 @@ TITLES = {
     "mistakes": "Mistakes",
     "evaluation": "Evaluation",
     "compare": "Compare",
+    "history": "History",
 }
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"
