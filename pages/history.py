@@ -42,16 +42,16 @@ def choose(rows: Sequence[Experiment]) -> list[Experiment]:
             "Data set",
             [ANY, *datasets],
             format_func=lambda each: "All data sets" if each == ANY else visible(datasets[each]),
-            width=220,
+            width=344,
         )
         backbone = st.selectbox(
             "Backbone",
             [ANY, *backbones],
             format_func=lambda each: "All backbones" if each == ANY else visible(backbone_title(each)),
-            width=220,
+            width=344,
         )
-        phase = st.selectbox("Phase", list(PHASES), format_func=lambda each: PHASES[each], width=220)
-        order = st.selectbox("Order", list(ORDERS), format_func=lambda each: ORDERS[each], width=220)
+        phase = st.selectbox("Phase", list(PHASES), format_func=lambda each: PHASES[each], width=344)
+        order = st.selectbox("Order", list(ORDERS), format_func=lambda each: ORDERS[each], width=344)
     text = st.text_input("Search", placeholder="a class, a hash, a run's id, a version …").strip().casefold()
     wanted = [
         row
@@ -85,13 +85,13 @@ def describe(row: Experiment) -> dict[str, Any]:
     return {
         "Started": amounts.moment(datetime.fromisoformat(row.created_at).timestamp()),
         "Data set": visible(row.dataset_name),
-        "Version": row.dataset_version,
-        "Classes": len(classes) or None,
-        "Photos to learn from": sum(counts.get("training", {}).values()) or None,
-        "Backbone": visible(backbone_title(row.base_architecture)),
         "Validation": _share(row.final_accuracy_validation),
         "Newest photos": _share(row.final_accuracy_later),
         "Holdout": _share(row.final_accuracy_holdout),
+        "Backbone": visible(backbone_title(row.base_architecture)),
+        "Version": row.dataset_version,
+        "Classes": len(classes) or None,
+        "Photos to learn from": sum(counts.get("training", {}).values()) or None,
         "Layers frozen": row.frozen_layers_count,
         "Layers unfrozen": row.unfrozen_layers_count,
         "Unfrozen from": visible(row.unfrozen_from_layer or NONE),
@@ -130,7 +130,8 @@ def draw_table(rows: Sequence[Experiment]) -> list[Experiment]:
         help="With hashes, counts of each class and package versions.",
         on_click="ignore",
     )
-    return [rows[place] for place in sorted(ticked)]
+    # A single run needs no tick.
+    return [rows[place] for place in sorted(ticked)] or list(rows if len(rows) == 1 else ())
 
 
 def draw_chosen(store: Store, chosen: Sequence[Experiment]) -> None:

@@ -1,14 +1,18 @@
 """The History page: found by its filters, in the order asked for, compared, drawn and taken along."""
 
+import io
 import json
+import zipfile
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import keepsakes
 from pages.ui.history_figure import trainable_share
 from tests.test_pages import BOLD, DATASET, TAG, add_dataset, add_run, visit, words
 from tests.test_pages import store as store
 from tlcore.dataset_rows import Arrival
+from tlcore.model_card import read_intended_use
 from tlcore.records import Epoch
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
@@ -114,7 +118,24 @@ def test_several_ticked_runs_lead_to_the_comparison_and_one_to_what_can_be_taken
     assert link.proto.label == "Compare these 2 runs"
     assert link.proto.query_string == f"compare={runs['tuned']}%2C{runs['head']}"
     page = tick(page, 2)
-    assert f"Take along `{runs['head']}`" in words(page)
+    assert f"**Take along** `{runs['head']}`" in words(page)
+
+
+def test_the_intended_use_is_written_on_the_page_and_kept_with_the_run(store, runs):
+    page = tick(visit("history"), 2)
+    assert "is to be written" in words(page)
+    labels = [button.proto.label for button in page.get("download_button")]
+    assert labels[1:] == ["Model card (HTML)", "Model card (Markdown, zip)", "Epochs for TensorBoard"]
+    page.text_area[0].input("Sorting photos.")
+    next(button for button in page.button if button.label == "Keep the intended use").click().run()
+    assert not page.exception
+    assert read_intended_use(store.run(runs["head"])) == "Sorting photos."
+
+
+def test_what_is_taken_along_is_a_whole_zip():
+    with zipfile.ZipFile(io.BytesIO(keepsakes.pack({"a/b.txt": b"1", "c": b"2"}))) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == {"a/b.txt": b"1", "c": b"2"}
 
 
 def test_the_page_says_where_runs_are_sent(store, runs, monkeypatch):

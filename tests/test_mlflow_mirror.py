@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -96,7 +97,8 @@ def server(tmp_path):
             assert time.monotonic() < deadline, (tmp_path / "server.log").read_text()
             time.sleep(0.5)
     yield f"http://127.0.0.1:{port}"
-    os.killpg(process.pid, 15)
+    # Its workers do not always follow a gentle signal to their parent.
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait(30)
 
 

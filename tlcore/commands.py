@@ -127,4 +127,5 @@ COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "speed": backbone_commands.run_speed,
     "history": lineage_commands.run_history,
     "tensorboard": lineage_commands.run_tensorboard,
+    "card": lineage_commands.run_card,
 }

@@ -1,4 +1,4 @@
-"""What the commands about what runs leave behind do: history, TensorBoard; from parsed arguments to one answer."""
+"""What the commands about what runs leave behind do: the history, TensorBoard's files, the model card."""
 
 import argparse
 import csv
@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tlcore.answers import Answer
-from tlcore.errors import SettingsError
+from tlcore.errors import RunError, SettingsError
 from tlcore.event_files import write_events
 from tlcore.experiments import COLUMNS, flatten
+from tlcore.model_card import write_model_card
 from tlcore.store import Store
 
 
@@ -29,4 +30,16 @@ def run_history(store: Store, arguments: argparse.Namespace) -> Answer:
 def run_tensorboard(store: Store, arguments: argparse.Namespace) -> Answer:
     """Write the epochs of a run as TensorBoard event files."""
     paths = write_events(store, arguments.run, Path(arguments.to).expanduser())
+    return {"run": arguments.run, "files": [str(path) for path in paths]}
+
+
+def run_card(store: Store, arguments: argparse.Namespace) -> Answer:
+    """Write the model card of a run."""
+    folder = Path(arguments.to).expanduser()
+    try:
+        paths = write_model_card(store, store.run(arguments.run), folder, not arguments.no_pictures)
+    except OSError as problem:
+        raise RunError(
+            f"Expected a folder that can be written. Received: {str(folder)!r} ({problem}). Choose another."
+        ) from problem
     return {"run": arguments.run, "files": [str(path) for path in paths]}

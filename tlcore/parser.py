@@ -160,3 +160,7 @@ def _describe_lineage(command: Command) -> None:
     events = command("tensorboard", "Write the epochs of a run as TensorBoard event files.")
     events.add_argument("run", metavar="RUN")
     events.add_argument("--to", metavar="FOLDER", required=True, help="for `tensorboard --logdir FOLDER`")
+    card = command("card", "Write the model card of a run, in Markdown and HTML.")
+    card.add_argument("run", metavar="RUN")
+    card.add_argument("--to", metavar="FOLDER", required=True, help="the folder to write it to")
+    card.add_argument("--no-pictures", action="store_true", help="leave the photos of the worst mistakes out")
