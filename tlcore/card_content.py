@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import PurePath
 from typing import Any
-from urllib.parse import urlsplit
 
 from tlcore import __version__
 from tlcore.backbones import BACKBONES
@@ -18,6 +16,7 @@ from tlcore.evaluation import EVALUATION_SIDES, VALIDATION, Predictions, predict
 from tlcore.evidence import kept_epoch
 from tlcore.experiments import Experiment
 from tlcore.metrics import Interval, measure_accuracy, measure_classes
+from tlcore.project_rows import bare_source
 from tlcore.records import Dataset, Image, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
@@ -101,7 +100,7 @@ def _data(store: Store, run: Run, row: Experiment, dataset: Dataset) -> list[Blo
     images = store.images(dataset.id)
     facts = {
         "Data set": dataset.name,
-        "Source": _source(dataset.source),
+        "Source": bare_source(dataset.source),
         "Version": row.dataset_version,
         "SHA-256 of what the run saw": row.dataset_sha256,
         "Split": f"{head.validation_split:.0%} of each class for validation, seed {head.seed}; near-duplicates are "
@@ -209,11 +208,6 @@ def _licence(backbone: str) -> str:
     if row.bundled_package:
         return BUNDLED_LICENCE
     return f"that of the publisher; Keras names the source of each: {row.accuracy_url}"
-
-
-def _source(source: str) -> str:
-    """Return where photos came from; of a path on someone's machine only the last name."""
-    return source if urlsplit(source).scheme in ("http", "https") else PurePath(source.replace("\\", "/")).name
 
 
 def _pairs(facts: Mapping[str, Any]) -> list[list[str]]:

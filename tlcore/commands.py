@@ -128,4 +128,5 @@ COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "history": lineage_commands.run_history,
     "tensorboard": lineage_commands.run_tensorboard,
     "card": lineage_commands.run_card,
+    "project": lineage_commands.run_project,
 }

@@ -124,7 +124,12 @@ SELECT
     json_extract(facts, '$.versions') AS package_versions,
     json_extract(facts, '$.device') AS device,
     strftime('%Y-%m-%dT%H:%M:%fZ', runs.created_at, 'unixepoch') AS created_at
-FROM runs JOIN datasets ON datasets.id = dataset_id;
+FROM (
+    -- A figure that is no number is written in a way that SQLite does not read.
+    SELECT id, dataset_id, backbone, head, fine_tune, created_at, result_phase,
+        CASE WHEN json_valid(facts) THEN facts ELSE '{}' END AS facts
+    FROM runs
+) AS runs JOIN datasets ON datasets.id = dataset_id;
 """,
 )
 

@@ -55,7 +55,17 @@ SEARCH_DIED = (
     "The search ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run "
     "is as it was; start the search again."
 )
-DEATHS = {"import": IMPORT_DIED, "check": CHECK_DIED, "probe": PROBE_DIED, "rate_search": SEARCH_DIED}
+SAVE_DIED = (
+    "Saving ended without finishing: it was killed, or the computer ran out of memory or was switched off. No half of "
+    "a project was kept; save it again."
+)
+DEATHS = {
+    "import": IMPORT_DIED,
+    "check": CHECK_DIED,
+    "probe": PROBE_DIED,
+    "rate_search": SEARCH_DIED,
+    "save": SAVE_DIED,
+}
 
 
 def start_import(store: Store, request: dict[str, Any]) -> str:

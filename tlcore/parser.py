@@ -164,3 +164,7 @@ def _describe_lineage(command: Command) -> None:
     card.add_argument("run", metavar="RUN")
     card.add_argument("--to", metavar="FOLDER", required=True, help="the folder to write it to")
     card.add_argument("--no-pictures", action="store_true", help="leave the photos of the worst mistakes out")
+    project = command("project", "Save a data set with its runs as one zip, or open such a zip and go on with it here.")
+    project.add_argument("action", metavar="ACTION", choices=("save", "open"), help="save or open")
+    project.add_argument("subject", metavar="RUN_OR_DATASET_OR_ZIP", help="to save: an id; to open: the zip")
+    project.add_argument("--to", metavar="FILE.zip", help="where to save it")
