@@ -134,3 +134,11 @@ def test_a_flat_row_has_parts_as_json(store):
     (row,) = map(flatten, store.experiments())
     assert json.loads(row["class_counts"]) == COUNTS
     assert list(row) == list(COLUMNS)
+
+
+def test_a_figure_that_is_no_number_hides_no_other_run(store):
+    add_run(store, {"loss": float("nan")})
+    whole = add_run(store, FACTS)
+    rows = {row.model_id: row.device for row in store.experiments()}
+    assert rows.pop(whole) == "CPU"
+    assert list(rows.values()) == [None]

@@ -5,17 +5,22 @@ import json
 import zipfile
 
 import pytest
+from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import keepsakes
 from pages.ui.history_figure import trainable_share
+from pages.ui.projects import latest_save
 from tests.test_pages import BOLD, DATASET, TAG, add_dataset, add_run, visit, words
 from tests.test_pages import store as store
+from tlcore.copies import content_of
 from tlcore.dataset_rows import Arrival
 from tlcore.model_card import read_intended_use
+from tlcore.project import save_project
 from tlcore.records import Epoch
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
+from tlcore.workspace import open_workspace
 
 
 @pytest.fixture
@@ -145,3 +150,48 @@ def test_the_page_says_where_runs_are_sent(store, runs, monkeypatch):
     assert "`http://127.0.0.1:5000`" in said
     assert "no photos" in said
     assert "s3cret" not in said
+
+
+def test_a_project_is_saved_with_its_size_told_before_and_offered_afterwards(store, runs, wait_for):
+    for image in store.images(DATASET):
+        thumbnail = store.workspace.thumbnail(DATASET, image.id)
+        thumbnail.parent.mkdir(parents=True, exist_ok=True)
+        Picture.new("RGB", (8, 8)).save(thumbnail)
+    page = tick(visit("history"), 2)
+    (button,) = (button for button in page.button if button.label.startswith("Save as a project ("))
+    page = button.click().run()
+    job = latest_save(store, runs["head"])
+    wait_for(lambda: not store.job(job.id).active, 60, "the end of the saving")
+    assert store.job(job.id).status == "finished", store.job(job.id).error
+    page.run()
+    assert f"{runs['head']}.zip" in words(page)
+    assert "Download the project" in [each.proto.label for each in page.get("download_button")]
+
+
+def test_a_project_is_opened_on_the_data_page_and_nothing_else_is_taken_for_one(store, tmp_path, wait_for):
+    other = Store(open_workspace(tmp_path / "other"))
+    add_dataset(other)
+    for image in other.images(DATASET):
+        thumbnail = other.workspace.thumbnail(DATASET, image.id)
+        thumbnail.parent.mkdir(parents=True, exist_ok=True)
+        Picture.new("RGB", (8, 8)).save(thumbnail)
+    # The pictures of `add_dataset` are not what their rows say.
+    with other._transaction() as connection:
+        for image in other.images(DATASET):
+            with Picture.open(other.workspace.image(DATASET, image.id, image.suffix)) as picture:
+                connection.execute("UPDATE images SET content = ? WHERE id = ?", (content_of(picture), image.id))
+    save_project(other, DATASET, tmp_path / "a.zip")
+    (tmp_path / "b.zip").write_bytes(b"PK")
+
+    def open_path(name: str) -> AppTest:
+        page = visit("data")
+        field = next(field for field in page.text_input if field.label.startswith("Project"))
+        field.input(str(tmp_path / name))
+        return next(button for button in page.button if button.label == "Open a project").click().run()
+
+    assert "Expected a project that Thaw has saved" in open_path("b.zip").error[0].value.replace("\\", "")
+    assert not open_path("a.zip").exception
+    (job,) = store.jobs("import")
+    wait_for(lambda: not store.job(job.id).active, 60, "the end of the opening")
+    assert store.job(job.id).status == "finished", store.job(job.id).error
+    assert store.dataset(DATASET).name == "**photos**"

@@ -16,6 +16,7 @@ from tlcore.datasets import DATASET_PREFIX, OPENING, discard_runs, hold_folders,
 from tlcore.errors import RunError
 from tlcore.project import DATASET_FILE, MANIFEST_FILE, MARK_FILE, RUN_FILE, Contents
 from tlcore.project_checks import refuse
+from tlcore.project_facts import check_facts
 from tlcore.project_files import required, unpack_project
 from tlcore.project_rows import OF_DATASET, PRIVATE_FACTS
 from tlcore.project_runs import take_run
@@ -89,6 +90,7 @@ def _read(files: Mapping[str, Path]) -> tuple[dict[str, Any], list[dict[str, Any
         checks.check_rows("runs", [found["run"]])
         checks.check_rows("epochs", found["epochs"])
         checks.check_settings(found["run"])
+        check_facts(found["run"], found["epochs"])
         for fact in PRIVATE_FACTS:
             found["run"]["facts"].pop(fact, None)
         runs.append(found)

@@ -1,4 +1,4 @@
-"""What a person can take along of one run: its model card, and its epochs for TensorBoard."""
+"""What a person can take along of one run: its model card, a project that goes on elsewhere, its epochs."""
 
 import io
 import zipfile
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from pages.ui import projects
 from pages.ui.names import sentence
 from tlcore.event_files import SERIES, encode_events, name_events
 from tlcore.mlflow_mirror import FACT
@@ -26,6 +27,9 @@ def draw(store: Store, run: Run) -> None:
         st.markdown(f"**Take along** `{run.id}`")
         if run.result_phase:
             draw_card(store, run)
+            st.divider()
+            projects.draw(store, run)
+            st.divider()
         draw_events(store, run)
         told = run.facts.get(FACT)
         if told:
