@@ -12,6 +12,7 @@ from tlcore import edits, importer
 from tlcore.commands import COMMANDS
 from tlcore.errors import DatasetError, RunError, SettingsError
 from tlcore.evaluation import read_predictions
+from tlcore.label_errors import read_doubts
 from tlcore.mlflow_mirror import FACT
 from tlcore.parser import build_parser
 from tlcore.project import choose_contents, is_project, measure_project, save_project
@@ -37,6 +38,10 @@ def saved(tmp_path_factory):
     ask(store, "import", write_classes(folder / "photos", CLASSES), "--name", "Flowers")
     (dataset,) = store.datasets()
     edits.exclude_images(store, dataset.id, [store.images(dataset.id, "rose")[-1].id])
+    figures = {"accuracies": [0.8, 1.0], "mean": 0.9, "low": 0.8, "high": 1.0, "folds": 5}
+    doubt = {"image": store.images(dataset.id)[0].id, "given": "rose", "suggested": "<b>tulip", "margin": 0.5}
+    measured = {"naive": figures, "grouped": figures, "images": 19, "groups": 0, "label_errors": [doubt]}
+    store.add_check(dataset.id, "efficientnet-lite0", 2, measured)
     run_id = make_run(store, dataset.id)
     archive = folder / "project.zip"
     contents = save_project(store, run_id, archive)
@@ -135,9 +140,10 @@ def test_opened_twice_it_is_there_twice_with_the_same_answers(saved, elsewhere):
     assert (one.probabilities == other.probabilities).all()
     assert [image.name for image in one.images] == [image.name for image in other.images]
     assert not {image.id for image in one.images} & {image.id for image in other.images}
-    # A fact that names an image names the new one.
-    first = elsewhere.run(run_id).facts["seen"]
-    assert first in {image.id for image in elsewhere.every_image(second.dataset_id)}
+    # What names an image names the new one.
+    (doubt,) = read_doubts(elsewhere.latest_check(second.dataset_id))
+    named = {elsewhere.run(run_id).facts["seen"], doubt.image}
+    assert named <= {image.id for image in elsewhere.every_image(second.dataset_id)}
     (edit,) = [edit for edit in elsewhere.edits(second.dataset_id) if edit.kind == "exclude"]
     elsewhere.undo_edit(second.dataset_id, edit.number)
     assert (elsewhere.dataset(second.dataset_id).excluded, elsewhere.dataset(saved.dataset).excluded) == (0, 1)
@@ -239,8 +245,10 @@ def test_an_opened_run_goes_on_as_on_the_machine_that_made_it(elsewhere, tmp_pat
     store = Store(open_workspace(tmp_path / "workspace"))
     dataset = ask(store, "import", write_classes(tmp_path / "photos", {"rose": 10, "tulip": 10}))["dataset"]
     run_id = ask(store, "train", dataset, "--image-size", 32, "--epochs", 3, "--batch-size", 8)["run"]
+    ask(store, "check", dataset)
     ask(store, "project", "save", run_id, "--to", tmp_path / "a.zip")
     ask(elsewhere, "project", "open", tmp_path / "a.zip")
+    assert elsewhere.latest_check(dataset) == store.latest_check(dataset)
     pictures = sorted((tmp_path / "photos").rglob("*.jpg")) or sorted((tmp_path / "photos").rglob("*.png"))
     asked = ["predict", run_id, *pictures[:4]]
     assert ask(store, *asked) == ask(elsewhere, *asked)

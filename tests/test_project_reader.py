@@ -70,6 +70,7 @@ def run_row(**columns):
     return as_json(lambda value: value["run"].update(columns))
 
 
+EPOCH = {"epoch": 1, "phase": 1, "seconds": 1} | dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), 0.5)
 HOSTILE = {
     "newer": ("thaw-project.json", as_json(lambda value: value.update(schema=99)), "format 99"),
     "other mark": ("thaw-project.json", as_json(lambda value: value.update(format="x")), "no word that Thaw"),
@@ -104,6 +105,23 @@ HOSTILE = {
     "odd phase": ("run.json", run_row(facts={"head": 7}), "head of another kind"),
     "odd decision": ("run.json", run_row(facts={"decision": {"evil": 1}}), "facts of a run that cannot be read"),
     "odd threshold": ("run.json", run_row(facts={"decision": {"phase": 1, "threshold": 7}}), "are not known here"),
+    "odd check": (
+        "dataset.json",
+        as_json(lambda value: value["checks"][0]["facts"].update(naive="x")),
+        "without its figures",
+    ),
+    "odd doubt": (
+        "dataset.json",
+        as_json(lambda value: value["checks"][0]["facts"].update(label_errors=[{"evil": 1}])),
+        "cannot be read",
+    ),
+    "a row twice": (
+        "dataset.json",
+        as_json(lambda value: value["images"].append(value["images"][0])),
+        "two rows of one id",
+    ),
+    "an epoch twice": ("run.json", as_json(lambda value: value.update(epochs=[EPOCH, EPOCH])), "two rows of one epoch"),
+    "another's place": ("run.json", run_row(id="run-0123456789ab"), "another place than its own"),
     "pickle": ("head.npz", pickled, "hold objects"),
     "packed arrays": ("head.npz", squeezed, "packed arrays"),
     "boastful array": ("head.npz", boastful, "not as large as it says"),

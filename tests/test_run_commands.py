@@ -53,7 +53,10 @@ def small(tmp_path_factory):
     plain = ask(store, "train", dataset, *SMALL, "--epochs", 2, "--learning-rate", HEAD_RATE)
     tuned = ask(store, "finetune", plain["run"], "--layers", 9, "--epochs", 1, "--batch-size", 8, "--insist")
     views = ("--augmentation", RECIPE, "--views", 2, "--exact")
-    augmented = ask(store, "train", dataset, *SMALL, "--epochs", 2, *views)
+    with pytest.MonkeyPatch.context() as patch:
+        # Nothing listens there, and MLflow's client may not even be installed.
+        patch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cret@127.0.0.1:1")
+        augmented = ask(store, "train", dataset, *SMALL, "--epochs", 2, *views)
     return types.SimpleNamespace(store=store, dataset=dataset, plain=plain, tuned=tuned, augmented=augmented)
 
 
@@ -314,3 +317,12 @@ def test_the_history_is_a_table_of_commas_on_request(small):
     assert len(lines) == 1 + len(small.store.runs())
     with pytest.raises(SettingsError, match="one of --csv and --json"):
         ask(small.store, "history", "--csv", "--json")
+
+
+def test_an_mlflow_server_that_cannot_be_told_costs_the_run_a_note_and_nothing_else(small):
+    told = small.store.run(small.augmented["run"]).facts["mlflow"]
+    assert told["sent"] is False
+    assert told["server"] == "http://127.0.0.1:1"
+    assert "is complete without" in told["words"]
+    assert small.store.latest_job(small.augmented["run"]).status == "finished"
+    assert "mlflow" not in small.store.run(small.plain["run"]).facts

@@ -12,7 +12,6 @@ from typing import Any
 from tlcore import __version__
 from tlcore.errors import DatasetError, RunError
 from tlcore.files import replacing
-from tlcore.records import Image
 from tlcore.space import require_space
 from tlcore.store import Store
 from tlcore.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
@@ -151,8 +150,8 @@ def _files(store: Store, contents: Contents) -> Iterator[tuple[str, Path]]:
     """Yield the files of a project that lie in the workspace, by their names in the zip."""
     workspace = store.workspace
     for image in store.every_image(contents.dataset_id):
-        yield image_name(image), workspace.image(image.folder, image.id, image.suffix)
-        yield thumbnail_name(image), workspace.thumbnail(image.folder, image.id)
+        yield image_name(image.id, image.suffix), workspace.image(image.folder, image.id, image.suffix)
+        yield thumbnail_name(image.id), workspace.thumbnail(image.folder, image.id)
     for run_id in contents.run_ids:
         folder = workspace.run(run_id)
         kept = {path.name for path in folder.iterdir() if RUN_FILES.fullmatch(path.name)}
@@ -160,14 +159,14 @@ def _files(store: Store, contents: Contents) -> Iterator[tuple[str, Path]]:
             yield f"runs/{run_id}/{name}", folder / name
 
 
-def image_name(image: Image) -> str:
+def image_name(image_id: str, suffix: str) -> str:
     """Name the copy of an image in a project."""
-    return f"images/{image.id}{image.suffix}"
+    return f"images/{image_id}{suffix}"
 
 
-def thumbnail_name(image: Image) -> str:
+def thumbnail_name(image_id: str) -> str:
     """Name the thumbnail of an image in a project."""
-    return f"thumbnails/{image.id}.jpg"
+    return f"thumbnails/{image_id}.jpg"
 
 
 def _busy(store: Store, run_id: str) -> bool:

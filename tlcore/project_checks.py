@@ -53,12 +53,14 @@ def read_json(path: Path, name: str) -> Any:
         raise refuse(f"a damaged {name} ({problem})") from problem
 
 
-def _text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
+    """Say whether a value is text that a database takes, of a length that is no attack."""
     # Half characters pass through JSON and stop at a database.
     return isinstance(value, str) and len(value) <= MOST_TEXT and not re.search("[\ud800-\udfff]", value)
 
 
-def _number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Say whether a value is a number that a database takes."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
 
 
@@ -75,7 +77,7 @@ def _object(value: Any) -> bool:
 
 
 def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_text, value))
+    return isinstance(value, list) and all(map(is_text, value))
 
 
 def _matches(pattern: re.Pattern[str]) -> Check:
@@ -90,10 +92,10 @@ def _or_none(check: Check) -> Check:
     return lambda value: value is None or check(value)
 
 
-_MAYBE_NUMBER, _MAYBE_TEXT = _or_none(_number), _or_none(_text)
+_MAYBE_NUMBER, _MAYBE_TEXT = _or_none(is_number), _or_none(is_text)
 # By column name where it means the same in every table, else by table.
 CHECKS: Mapping[str, Check] = {
-    "created_at": _number,
+    "created_at": is_number,
     "undone_at": _MAYBE_NUMBER,
     "notes": _texts,
     "detail": _object,
@@ -111,7 +113,7 @@ CHECKS: Mapping[str, Check] = {
     "phase": _one_of(1, 2),
     **dict.fromkeys(("width", "height", "ignored", "known", "version", "number", "edit", "epoch"), _count),
     **dict.fromkeys(("taken_at", "brightness", "contrast", "sharpness"), _MAYBE_NUMBER),
-    **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "seconds"), _number),
+    **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "seconds"), is_number),
 }
 EDIT_KINDS = _one_of(*get_args(EditKind))
 
@@ -125,7 +127,7 @@ def check_rows(table: str, rows: Any) -> None:
         if not isinstance(row, dict) or set(row) != columns:
             raise refuse(f"a row of {table} that lacks a column or has one too many")
         for name, value in row.items():
-            check = EDIT_KINDS if (table, name) == ("edits", "kind") else CHECKS.get(name, _text)
+            check = EDIT_KINDS if (table, name) == ("edits", "kind") else CHECKS.get(name, is_text)
             if not check(value):
                 raise refuse(f"{str(value)[:60]!r} as {name} in {table}")
 

@@ -6,19 +6,13 @@ from typing import Any
 from tlcore.decision import FACT, Decision
 from tlcore.errors import ThawError
 from tlcore.evidence import judge_run
-from tlcore.project_checks import LARGEST_NUMBER, refuse
-from tlcore.records import Epoch, Run
+from tlcore.label_errors import read_doubts
+from tlcore.project_checks import is_number, is_text, refuse
+from tlcore.records import Check, Epoch, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 PHASES = ("head", "fine_tune")
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
+FIGURES = ("mean", "low", "high", "folds")
 
 
 def _mapping(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -27,19 +21,19 @@ def _mapping(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 # Facts that are not named here pass: releases to come may know more.
 KNOWN: Mapping[str, Callable[[Any], bool]] = {
-    "class_counts": _mapping(_mapping(_number)),
-    "extra_images": _mapping(_number),
-    "versions": _mapping(_text),
-    "intended_use": _text,
-    **dict.fromkeys(("device", "weights_file", "weights_sha256", "dataset_sha256"), _text),
-    **dict.fromkeys(("image_size", "dataset_version", "training_images", "validation_images"), _number),
+    "class_counts": _mapping(_mapping(is_number)),
+    "extra_images": _mapping(is_number),
+    "versions": _mapping(is_text),
+    "intended_use": is_text,
+    **dict.fromkeys(("device", "weights_file", "weights_sha256", "dataset_sha256"), is_text),
+    **dict.fromkeys(("image_size", "dataset_version", "training_images", "validation_images"), is_number),
 }
 KNOWN_OF_PHASE: Mapping[str, Callable[[Any], bool]] = {
-    "accuracies": _mapping(_number),
-    "seconds": _mapping(_number),
-    "best_epoch": _number,
-    "frozen_layers": _number,
-    "unfrozen_from_layer": _text,
+    "accuracies": _mapping(is_number),
+    "seconds": _mapping(is_number),
+    "best_epoch": is_number,
+    "frozen_layers": is_number,
+    "unfrozen_from_layer": is_text,
 }
 
 
@@ -65,6 +59,22 @@ def check_facts(row: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> 
         raise refuse("facts of a run that cannot be read") from problem
     except ThawError as problem:
         raise refuse(f"facts of a run that are not known here ({problem})") from problem
+
+
+def check_measures(row: Mapping[str, Any]) -> None:
+    """Refuse the check of a data set whose figures are of other kinds than Thaw writes; `row` is its row."""
+    facts = row["facts"]
+    estimates = [facts.get(name) for name in ("naive", "grouped")]
+    counts = [facts.get(name) for name in ("images", "groups")]
+    fits = all(isinstance(each, dict) and all(is_number(each.get(name)) for name in FIGURES) for each in estimates)
+    if not fits or not all(map(is_number, counts)):
+        raise refuse("a check of the data without its figures")
+    try:
+        doubts = read_doubts(Check(**row))
+    except (TypeError, AttributeError) as problem:
+        raise refuse("a check of the data that cannot be read") from problem
+    if not all(is_text(each.image) and is_text(each.given) for each in doubts):
+        raise refuse("a check of the data that cannot be read")
 
 
 def _check(facts: Mapping[str, Any], known: Mapping[str, Callable[[Any], bool]]) -> None:

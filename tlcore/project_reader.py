@@ -4,7 +4,7 @@ import json
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from tlcore import project_checks as checks
 from tlcore.database import new_id
 from tlcore.datasets import DATASET_PREFIX, OPENING, discard_runs, hold_folders, make_durable, sweep
 from tlcore.errors import RunError
-from tlcore.project import DATASET_FILE, MANIFEST_FILE, MARK_FILE, RUN_FILE, Contents
+from tlcore.project import DATASET_FILE, MANIFEST_FILE, MARK_FILE, RUN_FILE, Contents, image_name, thumbnail_name
 from tlcore.project_checks import refuse
-from tlcore.project_facts import check_facts
+from tlcore.project_facts import check_facts, check_measures
 from tlcore.project_files import required, unpack_project
 from tlcore.project_rows import OF_DATASET, PRIVATE_FACTS
 from tlcore.project_runs import take_run
@@ -89,6 +89,9 @@ def _read(files: Mapping[str, Path]) -> tuple[dict[str, Any], list[dict[str, Any
             raise refuse(f"an incomplete {name[:80]!r}")
         checks.check_rows("runs", [found["run"]])
         checks.check_rows("epochs", found["epochs"])
+        _require_different(found["epochs"], "epoch")
+        if name != f"runs/{found['run']['id']}/{RUN_FILE}":
+            raise refuse(f"a run that lies in another place than its own ({name[:80]!r})")
         checks.check_settings(found["run"])
         check_facts(found["run"], found["epochs"])
         for fact in PRIVATE_FACTS:
@@ -101,20 +104,28 @@ def _check_dataset(
     dumped: Mapping[str, Any], files: Mapping[str, Path], progress: Progress, check_stop: Callable[[], None]
 ) -> None:
     images, numbers = dumped["images"], {edit["number"] for edit in dumped["edits"]}
-    if len({image["id"] for image in images}) < len(images) or len(numbers) < len(dumped["edits"]):
-        raise refuse("two rows of one id")
+    for table, columns in (("images", ["id"]), ("edits", ["number"]), ("marks", ["field", "subject"])):
+        _require_different(dumped[table], *columns)
+    for check in dumped["checks"]:
+        check_measures(check)
     if any(change["edit"] not in numbers for change in dumped["changes"]):
         raise refuse("a change that belongs to no edit")
     for number, image in enumerate(images, 1):
-        for name, content in ((_image_name(image), image["content"]), (_thumbnail_name(image), None)):
+        copy, thumbnail = _names(image)
+        for name, content in ((copy, image["content"]), (thumbnail, None)):
             checks.check_image(required(files, name), name, content)
         progress("checking images", number, len(images))
         check_stop()
 
 
+def _require_different(rows: Sequence[Mapping[str, Any]], *columns: str) -> None:
+    if len({tuple(row[name] for name in columns) for row in rows}) < len(rows):
+        raise refuse(f"two rows of one {' and '.join(columns)}")
+
+
 def _check_nothing_else(dumped: Mapping[str, Any], runs: list[dict[str, Any]], files: Mapping[str, Path]) -> None:
     known = {MARK_FILE, MANIFEST_FILE, DATASET_FILE}
-    known |= {name(image) for image in dumped["images"] for name in (_image_name, _thumbnail_name)}
+    known |= {name for image in dumped["images"] for name in _names(image)}
     ids = Counter(each["run"]["id"] for each in runs)
     for name in files:
         found = _RUN_PATH.fullmatch(name)
@@ -155,9 +166,9 @@ def _replace(text: str, ids: Mapping[str, str]) -> str:
 def _place_images(dumped: Mapping[str, Any], ids: Mapping[str, str], files: Mapping[str, Path], folder: Path) -> None:
     old = {new: before for before, new in ids.items()}
     for image in dumped["images"]:
-        before = image | {"id": old[image["id"]]}
-        files[_image_name(before)].rename(folder / _image_name(image))
-        files[_thumbnail_name(before)].rename(folder / _thumbnail_name(image))
+        before = _names(image | {"id": old[image["id"]]})
+        for source, target in zip(before, _names(image), strict=True):
+            files[source].rename(folder / target)
 
 
 def _place_runs(store: Store, unpacked: Path, ids: Mapping[str, str], run_ids: tuple[str, ...]) -> None:
@@ -190,9 +201,6 @@ def _rename_images(folder: Path, ids: Mapping[str, str]) -> None:
         np.savez(path, allow_pickle=False, image_ids=renamed, probabilities=probabilities)
 
 
-def _image_name(image: Mapping[str, Any]) -> str:
-    return f"images/{image['id']}{image['suffix']}"
-
-
-def _thumbnail_name(image: Mapping[str, Any]) -> str:
-    return f"thumbnails/{image['id']}.jpg"
+def _names(image: Mapping[str, Any]) -> tuple[str, str]:
+    """Name an image's copy and thumbnail, in the zip as below the folder of a data set."""
+    return image_name(image["id"], image["suffix"]), thumbnail_name(image["id"])
