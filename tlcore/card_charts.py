@@ -8,7 +8,7 @@ from tlcore.evaluation import Predictions
 from tlcore.line_chart import Series, draw_lines
 from tlcore.records import Epoch
 
-HEADROOM = 1.05
+HEADROOM = 1.15
 
 
 def draw_phases(epochs: Sequence[Epoch]) -> list[Chart]:
