@@ -72,8 +72,10 @@ def unpack(
                 yield _unpack_file(opened, files.popleft(), folder / str(number), budget, largest)
                 progress("unpacking the zip", number + 1, total)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, UnicodeDecodeError, ValueError) as problem:
+        # Of a file whose two names differ, Python shows both in raw bytes.
+        reason = "a file has two names" if str(problem).endswith("differ.") else str(problem)
         raise DatasetError(
-            f"Expected a whole, honest zip. Received: {archive.name!r}, which is cut off or damaged ({problem}). "
+            f"Expected a whole, honest zip. Received: {archive.name!r}, which is cut off or damaged ({reason}). "
             "Copy or pack it again."
         ) from problem
     except NotImplementedError as problem:
