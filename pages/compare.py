@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import amounts, judgement, selection, steps
+from pages.ui import amounts, judged, judgement, selection, steps, turnover_panel
 from pages.ui.comparison_figure import Line, validation_curves
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, sentence, visible
@@ -14,7 +14,7 @@ from tlcore.advice import kept_epoch
 from tlcore.backbones import BACKBONES
 from tlcore.comparison import MOST_RUNS, Entry
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION, accuracies, read_predictions
+from tlcore.evaluation import VALIDATION
 from tlcore.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
@@ -27,7 +27,7 @@ DIFFERS, SAME, NONE = "≠ differs", "same", "–"
 
 def list_runs(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[dict[str, Any]]:
     """Describe each run as one row of the list, with a column for every set of photos that judges any of them."""
-    measured = [judged(store, run) for run in runs]
+    measured = [judge(store, run) for run in runs]
     sides = dict.fromkeys(side for each in measured for side in each)
     accuracy = [{side: share(each.get(side)) for side in sides} for each in measured]
     return [
@@ -55,13 +55,13 @@ def describe(run: Run, names: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def judged(store: Store, run: Run) -> dict[str, float | None]:
+def judge(store: Store, run: Run) -> dict[str, float | None]:
     """Return a run's accuracy on every set of photos, by its title; on validation it is on record with the epochs."""
     best = kept_epoch(run, store.epochs(run.id), run.result_phase) if run.result_phase else None
     measured: dict[str, float | None] = {judgement.TITLES[VALIDATION]: best.val_accuracy if best else None}
     if run.result_phase and any(run.facts.get("extra_images", {}).values()):
-        extra = accuracies(store, run)
-        measured |= {judgement.TITLES[side]: figures[0] for side, figures in extra.items() if side != VALIDATION}
+        extra = judged.accuracies(store, run)
+        measured |= {judgement.TITLES[side]: found.value for side, found in extra.items() if side != VALIDATION}
     return measured
 
 
@@ -108,7 +108,7 @@ def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Entr
     entries = []
     for letter, run in zip(comparison.LETTERS, runs, strict=False):
         try:
-            predictions = read_predictions(store, run) if run.result_phase else None
+            predictions = judged.predictions(store, run) if run.result_phase else None
         except RunError:
             predictions = None
         entries.append(Entry(letter, run, names.get(run.dataset_id, run.dataset_id), predictions))
@@ -228,6 +228,7 @@ def draw(store: Store) -> None:
         st.info(f"These are the first {MOST_RUNS} of {len(chosen)} ticked runs.", icon=":material/checklist:")
     entries = enter(store, chosen[:MOST_RUNS], names)
     draw_summary(entries)
+    turnover_panel.draw(entries)
     draw_curves(store, entries)
     draw_settings(entries)
 

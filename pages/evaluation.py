@@ -3,15 +3,24 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, evaluation_figures, judgement, selection, steps
+from pages.ui import (
+    amounts,
+    confusion_panel,
+    evaluation_figures,
+    judged,
+    judgement,
+    selection,
+    sets_panel,
+    steps,
+)
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, visible
 from tlcore.calibration import calibration_error, fit_temperature, list_bins, temper
 from tlcore.curves import measure_coverage, precision_recall, roc
 from tlcore.decision import Decision, keep_decision, read_decision
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION, Predictions, read_predictions
-from tlcore.metrics import FEW_IMAGES, ClassFigures, Interval, measure_accuracy, measure_classes
+from tlcore.evaluation import VALIDATION, Predictions
+from tlcore.metrics import FEW_IMAGES, ClassFigures, Interval, measure_classes
 from tlcore.records import Run
 from tlcore.store import Store
 
@@ -21,9 +30,9 @@ COLUMNS = ("class", "images", "found", "found_low", "found_high", "right", "righ
 NOTHING = "–"
 
 
-def draw_accuracy(store: Store, run: Run, predictions: Predictions, side: str) -> None:
+def draw_accuracy(store: Store, run: Run, side: str) -> None:
     """Say how many images the model gets right, between which bounds, and how the other sets compare."""
-    accuracy = measure_accuracy(predictions)
+    accuracy = judged.accuracy(store, run, side=side)
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
     st.markdown(
         f"On {emphasised(store.dataset(run.dataset_id).name)} the {words} gets "
@@ -34,7 +43,6 @@ def draw_accuracy(store: Store, run: Run, predictions: Predictions, side: str) -
         f"With other photos of the same kind it might as well have been {amounts.percent(accuracy.low)} to "
         f"{amounts.percent(accuracy.high)} (95% interval, bootstrap over groups of near-duplicates)."
     )
-    judgement.draw_accuracies(store, run, run.result_phase or 1)
     judgement.draw_age(store.dataset(run.dataset_id), run)
 
 
@@ -171,14 +179,19 @@ def draw_curves(run: Run, predictions: Predictions) -> None:
 
 def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
+    if confusion_panel.is_wanted():
+        st.switch_page(steps.page("mistakes"))
     selection.run_picker(store, run)
     side = judgement.ask_side(store, run)
-    predictions = read_predictions(store, run, side=side)
-    validation = predictions if side == VALIDATION else read_predictions(store, run)
+    predictions = judged.predictions(store, run, side=side)
+    validation = predictions if side == VALIDATION else judged.predictions(store, run)
     temperature = fit_temperature(validation.probabilities, validation.true)
     mended = temper(predictions.probabilities, temperature)
-    draw_accuracy(store, run, predictions, side)
+    draw_accuracy(store, run, side)
+    sets_panel.draw(store, run)
     draw_classes(run, predictions)
+    st.subheader("What is taken for what", anchor=False)
+    confusion_panel.draw(run, predictions, confusion_panel.want_cell(run, side))
     draw_calibration(run, predictions, mended, temperature)
     draw_threshold(store, run, predictions, mended, temperature)
     draw_curves(run, predictions)

@@ -1,109 +1,68 @@
 """The Mistakes page: the images that the model gets wrong, surest errors first, what is taken for what, and fixes."""
 
-import dataclasses
-import math
-from collections.abc import Callable
-
-import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, close_up, figures, fixing, judgement, live, pictures, selection, steps
-from pages.ui.figure import figure
+from pages.ui import (
+    amounts,
+    close_up,
+    confusion_panel,
+    doubts,
+    fixing,
+    judged,
+    judgement,
+    live,
+    selection,
+    steps,
+    walk,
+)
+from pages.ui.listing import Listing
 from pages.ui.names import csv, emphasised, visible
-from pages.ui.pairs import most_confused
 from pages.ui.pictures import Card
+from tlcore import ranking
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION, Predictions, confusion, find_mistakes, read_predictions
+from tlcore.evaluation import VALIDATION, Predictions
 from tlcore.gallery import Card as GalleryCard
 from tlcore.gallery import draw_gallery
 from tlcore.records import Job, Run
 from tlcore.store import Store
 
-CARDS_A_PAGE = 12
 MOST_IN_GALLERY = 200
-MOST_PAIRS = 50
 ANY = "any class"
+WORST, UNCERTAIN, DOUBTED = LISTS = ("Worst mistakes first", "Most uncertain", "Likely label errors")
+ABOUT = {
+    WORST: "Largest gap first: p(predicted) minus p(true), the confidence gap.",
+    UNCERTAIN: "Right and wrong ones alike, by how little lies between the two likeliest classes (the margin), the "
+    "least first. Photos like these teach the most, so it pays to check their classes and to add more of their kind.",
+}
 NOUNS = {VALIDATION: "validation image", "later": "later image", "holdout": "holdout image"}
 COLUMNS = ("image", "true", "predicted", "confidence", "true_confidence", "confidence_gap")
 
 
-def list_cards(predictions: Predictions, true: str | None, predicted: str | None) -> list[Card]:
-    """List what the filters leave: mistakes, or where both filters name one class the images it gets right."""
+def list_rows(predictions: Predictions, listed: str, true: str | None, predicted: str | None) -> list[int]:
+    """List what the filters leave; where both filters name one class, the images of it that the model gets right."""
+    if listed == UNCERTAIN:
+        return ranking.list_uncertain(predictions, true, predicted)
     if true is not None and true == predicted:
-        return _right(predictions, true)
-    by_id = {image.id: image for image in predictions.images}
-    return [
-        Card(by_id[each.image_id], each.true, each.predicted, each.confidence, each.true_confidence)
-        for each in find_mistakes(predictions)
-        if true in (None, each.true) and predicted in (None, each.predicted)
-    ]
+        return ranking.list_right(predictions, true)
+    return ranking.list_worst(predictions, true, predicted)
+
+
+def ask_list(run: Run) -> str:
+    """Draw the choice of what is listed and in which order."""
+    return st.segmented_control("List", LISTS, default=WORST, required=True, key=_keys(run)["list"])
 
 
 def draw_confusion(run: Run, predictions: Predictions) -> None:
-    """Draw what is taken for what: the whole matrix, or of very many classes the commonest mistakes."""
-    keys = f"true of {run.id}", f"predicted of {run.id}"
+    """Draw what is taken for what; a click sets both filters."""
+    keys = _keys(run)
 
-    def open_cell(predicted: int, true: int) -> None:
-        for key, number in zip(keys, (true, predicted), strict=True):
-            st.session_state[key] = predictions.labels[number]
+    def open_cell(true: str, predicted: str) -> None:
+        st.session_state[keys["true"]], st.session_state[keys["predicted"]] = true, predicted
+        if true != predicted or st.session_state.get(keys["list"]) == DOUBTED:
+            st.session_state[keys["list"]] = WORST
 
-    if len(predictions.labels) > figures.MOST_CLASSES:
-        draw_pairs(run, predictions.labels, confusion(predictions), open_cell)
-    else:
-        draw_matrix(run, predictions, confusion(predictions), keys, open_cell)
-
-
-def draw_pairs(run: Run, labels: list[str], matrix: np.ndarray, open_cell: Callable[[int, int], None]) -> None:
-    """Draw the commonest mistakes as a table; choosing a row sets both filters to it."""
-    pairs = most_confused(matrix, MOST_PAIRS)
-    key = f"pairs of {run.id}"
-
-    def chosen() -> None:
-        for row in st.session_state[key].selection.rows:
-            open_cell(pairs[row].predicted, pairs[row].true)
-
-    if not pairs:
-        return
-    st.subheader("Confused most often", anchor=False)
-    st.dataframe(
-        [
-            {
-                "true class": visible(labels[pair.true]),
-                "taken for": visible(labels[pair.predicted]),
-                "images": pair.images,
-            }
-            for pair in pairs
-        ],
-        hide_index=True,
-        key=key,
-        on_select=chosen,
-        selection_mode="single-row",
-        alt="Pairs of classes that the model confuses most often, with the number of images",
-    )
-    st.caption(
-        f"The {amounts.count(len(pairs), 'commonest mistake')} among {len(labels):,} classes, too many for a matrix. "
-        "Choose a row to see its images below."
-    )
-
-
-def draw_matrix(
-    run: Run,
-    predictions: Predictions,
-    matrix: np.ndarray,
-    keys: tuple[str, str],
-    open_cell: Callable[[int, int], None],
-) -> None:
-    """Draw the confusion matrix; a click on a cell sets both filters, kept under `keys`, to it."""
-    true, predicted = (predictions.labels.index(label) if label else None for label in map(st.session_state.get, keys))
-    chosen = (true, predicted) if true is not None and predicted is not None else None
-    figure(
-        figures.confusion(predictions.labels, matrix, chosen),
-        key=f"confusion {run.id}",
-        name=f"{run.id}-confusion",
-        alt="Confusion matrix: rows are true classes, columns predicted classes",
-        on_click=open_cell,
-    )
-    st.caption("Click a cell to see its images below. The diagonal holds those that the model gets right.")
+    shown = st.session_state.get(keys["true"]), st.session_state.get(keys["predicted"])
+    confusion_panel.draw(run, predictions, open_cell, shown)
 
 
 def ask_filters(run: Run, labels: list[str]) -> tuple[str | None, str | None]:
@@ -113,30 +72,18 @@ def ask_filters(run: Run, labels: list[str]) -> tuple[str | None, str | None]:
         "True class",
         [None, *labels],
         format_func=lambda each: ANY if each is None else visible(each),
-        key=f"true of {run.id}",
+        key=_keys(run)["true"],
     )
     predicted = right.selectbox(
         "Predicted class",
         [None, *labels],
         format_func=lambda each: ANY if each is None else visible(each),
-        key=f"predicted of {run.id}",
+        key=_keys(run)["predicted"],
     )
     return true, predicted
 
 
-def draw_cards(run: Run, cards: list[Card], fixes: fixing.Fixes) -> Card | None:
-    """Draw the cards, twelve a page, and return the one that is to be looked at more closely."""
-    pages = max(1, math.ceil(len(cards) / CARDS_A_PAGE))
-    page = st.pagination(pages, key=f"cards of {run.id} {len(cards)}") if pages > 1 else 1
-    shown = [
-        dataclasses.replace(card, note=fixing.tell_fix(fixes, card.image.id))
-        for card in cards[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]
-    ]
-    pictures.cards(shown)
-    return close_up.pick(shown, f"close-up of {run.id} {len(cards)} {page}")
-
-
-def draw_downloads(store: Store, run: Run, cards: list[Card]) -> None:
+def draw_downloads(store: Store, run: Run, cards: Listing) -> None:
     """Draw the downloads of what is shown: a picture with the labels burned in, and a table."""
     with st.container(horizontal=True):
         st.download_button(
@@ -149,7 +96,7 @@ def draw_downloads(store: Store, run: Run, cards: list[Card]) -> None:
         )
         st.download_button(
             "Table as CSV",
-            csv([_row(card) for card in cards], COLUMNS),
+            lambda: csv([_row(card) for card in cards], COLUMNS),
             file_name=f"{run.id}-mistakes.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -159,21 +106,8 @@ def draw_downloads(store: Store, run: Run, cards: list[Card]) -> None:
         st.caption(f"The PNG holds the first {MOST_IN_GALLERY} of {len(cards):,}; the CSV holds all.")
 
 
-def _right(predictions: Predictions, label: str) -> list[Card]:
-    number = predictions.labels.index(label)
-    rows = np.flatnonzero((predictions.true == number) & (predictions.predicted == number))
-    shares = predictions.probabilities[:, number]
-    doubtful_first = sorted(rows, key=lambda row: shares[row])
-    return [
-        Card(
-            predictions.images[row],
-            label,
-            label,
-            float(shares[row]),
-            float(shares[row]),
-        )
-        for row in doubtful_first
-    ]
+def _keys(run: Run) -> dict[str, str]:
+    return {name: f"{name} of {run.id}" for name in ("list", "true", "predicted")}
 
 
 def _row(card: Card) -> dict[str, object]:
@@ -202,34 +136,49 @@ def _gallery(store: Store, run: Run, cards: list[Card]) -> bytes:
     )
 
 
+def arrive(run: Run) -> None:
+    """Choose what was clicked in the confusion matrix of another page, before anything here asks for it."""
+    wanted = confusion_panel.take_wanted(run)
+    if wanted:
+        keys = _keys(run)
+        st.session_state[judgement.side_key(run)] = wanted["side"]
+        st.session_state[keys["list"]] = WORST
+        st.session_state[keys["true"]], st.session_state[keys["predicted"]] = wanted["true"], wanted["predicted"]
+
+
 def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
     selection.run_picker(store, run)
+    arrive(run)
     side = judgement.ask_side(store, run)
-    predictions = read_predictions(store, run, side=side)
+    predictions = judged.predictions(store, run, side=side)
     wrong = int((predictions.true != predictions.predicted).sum())
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    dataset = store.dataset(run.dataset_id)
     st.markdown(
-        f"On {emphasised(store.dataset(run.dataset_id).name)} the {words} gets "
+        f"On {emphasised(dataset.name)} the {words} gets "
         f"**{amounts.percent(predictions.accuracy)}** of {amounts.count(len(predictions.images), NOUNS[side])} "
         f"right and **{wrong:,}** wrong."
     )
-    judgement.draw_age(store.dataset(run.dataset_id), run)
-    fixing.draw_effect(store, run)
     fixes = fixing.fixes_since(store, run)
-    fixing.draw_fixes(store, run, fixes)
+    # In a place that stays: what a fix adds here must not move the stepper below, which would lose the focus.
+    with st.container():
+        judgement.draw_age(dataset, run)
+        fixing.draw_fixes(store, run, fixes)
     draw_confusion(run, predictions)
+    listed = ask_list(run)
+    if listed == DOUBTED:
+        doubts.draw(store, dataset)
+        return
     true, predicted = ask_filters(run, predictions.labels)
-    cards = list_cards(predictions, true, predicted)
-    right = true is not None and true == predicted
-    st.subheader("These it gets right" if right else "Worst mistakes first", anchor=False)
+    cards = Listing(predictions, list_rows(predictions, listed, true, predicted))
+    right = listed == WORST and true is not None and true == predicted
+    st.subheader("These it gets right" if right else listed, anchor=False)
     if not cards:
         st.info("No image here. Choose other classes." if wrong else f"Not one mistake on the {NOUNS[side]}s.")
         return
-    st.caption(
-        "The least sure first." if right else "Largest gap first: p(predicted) minus p(true), the confidence gap."
-    )
-    picked = draw_cards(run, cards, fixes)
+    st.caption("The least sure first." if right else ABOUT[listed])
+    picked = walk.draw(store, run, cards, fixes, f"{run.id} {side} {listed} {true} {predicted}")
     if picked:
         close_up.draw(store, run, side, predictions, picked, fixes)
     fixing.draw_several(store, run, cards, fixes)

@@ -165,3 +165,16 @@ def alive(pid):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@posix
+def test_a_child_that_has_nothing_to_do_is_not_ended_by_the_alarm_of_its_last_picture(tmp_path):
+    asked = {"path": str(tmp_path / "absent.jpg"), "target": "", "thumbnail": "", "limit_s": 20}
+    program = "import signal; from tlcore import decoder; decoder.serve(); print(signal.alarm(0))"
+    child = subprocess.run(
+        [sys.executable, "-c", program], input=json.dumps(asked) + "\n", capture_output=True, text=True, check=True
+    )
+    ready, answer, seconds_left = child.stdout.splitlines()
+    assert json.loads(ready) == {"ready": True}
+    assert "rejected" in json.loads(answer)
+    assert seconds_left == "0"

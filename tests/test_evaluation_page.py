@@ -36,7 +36,7 @@ def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(st
 def test_every_figure_is_drawn(store):
     add_run(store, add_dataset(store))
     drawn = figures(visit("evaluation"))
-    assert [len(each["data"]) for each in drawn] == [2, 3, 2, 2, 2]
+    assert [len(each["data"]) for each in drawn] == [2, 3, 3, 2, 2, 2]
     intervals = drawn[0]["data"][0]
     assert intervals["x"] == [0.8, 0.9]
     assert all(each > 0 for each in intervals["error_x"]["array"])
@@ -66,7 +66,16 @@ def test_a_threshold_that_nothing_reaches_is_no_error(store):
 def test_other_sets_of_photos_are_evaluated_too(store):
     judged_run(store)
     page = visit("evaluation")
-    assert "photos from other days: **60.0%** of 40, 33.8 points lower." in words(page)
+    said = words(page)
+    assert (
+        "On the holdout, photos from other days, it gets **60.0%** of 40 right, **33.8 points less** than on "
+        "validation (8.6 to 50.1): expect that in the field."
+    ) in said
+    assert "taken after all the others, it gets **95.0%** of 20 right: 1.2 points more than on validation" in said
+    assert "no difference that chance could not explain" in said
+    sets = next(each for each in figures(page) if each["layout"]["yaxis"]["ticktext"][0] == "all classes")
+    assert [trace["name"] for trace in sets["data"]] == ["validation photos", "newest photos", "holdout photos"]
+    assert [trace["x"][0] for trace in sets["data"]] == [0.9375, 0.95, 0.6]
     page.get("button_group")[0].set_value("holdout").run()
     assert "gets **60.0%** of 40 photos right (holdout photos)" in words(page)
 

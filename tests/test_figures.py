@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 
 from pages.ui import figures
@@ -66,52 +64,6 @@ def test_every_layer_has_one_bar_at_every_depth():
         places = [place for bars in figure.data[:3] for place in bars.x]
         assert sorted(places) == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
         assert {shape.x0 for shape in figure.layout.shapes} == {top}
-
-
-def test_confusion_shows_shares_of_the_true_class_and_says_counts():
-    heat = figures.confusion(["<i>a</i>", "b"], np.array([[3, 1], [0, 2]])).data[0]
-    assert np.allclose(np.asarray(heat.z), [[0.75, 0.25], [0, 1]])
-    assert np.asarray(heat.customdata).tolist() == [[3, 1], [0, 2]]
-
-
-def test_confusion_names_the_classes_on_hover_from_the_ticks():
-    figure = figures.confusion(["<i>a</i>", "b"], np.array([[3, 1], [0, 2]]))
-    for axis in (figure.layout.xaxis, figure.layout.yaxis):
-        assert list(axis.ticktext) == ["&lt;i&gt;a&lt;/i&gt;", "b"]
-    assert {"%{x}", "%{y}", "%{customdata:,}"} <= set(re.findall(r"%{.*?}", figure.data[0].hovertemplate))
-    many = [f"class {number} of a name that is long" for number in range(figures.MOST_TICKS + 1)]
-    axis = figures.confusion(many, np.eye(len(many), dtype=int)).layout.xaxis
-    assert (list(axis.ticktext), axis.showticklabels) == (many, False)
-
-
-def test_confusion_of_the_most_classes_stays_light():
-    labels = [f"class {number:03d} with quite a long name" for number in range(figures.MOST_CLASSES)]
-    matrix = np.random.default_rng(0).integers(0, 300, (len(labels), len(labels)))
-    assert len(figures.confusion(labels, matrix).to_json()) < 500_000
-
-
-def test_confusion_frames_the_chosen_cell():
-    (frame,) = figures.confusion(["a", "b"], np.array([[3, 1], [0, 2]]), chosen=(0, 1)).layout.shapes
-    assert (frame.x0, frame.x1, frame.y0, frame.y1) == (0.5, 1.5, -0.5, 0.5)
-    assert not figures.confusion(["a", "b"], np.array([[3, 1], [0, 2]])).layout.shapes
-
-
-def test_confusion_writes_each_count_in_an_ink_that_its_cell_bears():
-    _, pale, dark = figures.confusion(["a", "b"], np.array([[7, 5], [0, 9]])).data
-    assert (list(pale.text), list(pale.x), list(pale.y)) == (["7", "5"], [0, 1], [0, 0])
-    assert (list(dark.text), list(dark.x), list(dark.y)) == (["9"], [1], [1])
-    assert dark.textfont.color == figures.INK_ON_DARK_CELL
-    assert pale.textfont.color is None
-
-
-def test_confusion_of_many_classes_leaves_the_numbers_out():
-    labels = [str(number) for number in range(figures.MOST_COUNTS + 1)]
-    assert len(figures.confusion(labels, np.eye(len(labels), dtype=int)).data) == 1
-
-
-def test_confusion_of_a_class_without_validation_images_divides_by_nothing():
-    figure = figures.confusion(["a", "b"], np.array([[0, 0], [0, 1]]))
-    assert np.isfinite(np.asarray(figure.data[0].z)).all()
 
 
 def test_claims_show_both_accuracies_with_their_intervals():

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import figures
+from pages.ui import confusion_figure
 from tlcore import devices
 from tlcore.dataset_rows import Arrival
 from tlcore.importer import run_import
@@ -16,7 +16,7 @@ from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("data", "backbone", "head", "finetune", "mistakes", "evaluation", "compare", "history")
+PAGES = ("data", "backbone", "head", "finetune", "mistakes", "evaluation", "map", "try_it", "compare", "history")
 TAG, BOLD = "<img src=x onerror=alert(1)>", "**bold** $x$ :smile:"
 DATASET = "data-0123456789ab"
 CLASS_SIZE = 10
@@ -472,7 +472,7 @@ def test_filters_open_a_cell_and_the_diagonal_shows_what_is_right(store):
 
 
 def test_very_many_classes_are_told_as_pairs(store):
-    add_many_classes(store, figures.MOST_CLASSES + 1)
+    add_many_classes(store, confusion_figure.MOST_CLASSES + 1)
     page = visit("mistakes")
     table = page.dataframe[0].value.to_dict("records")
     assert table == [

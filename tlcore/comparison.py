@@ -135,6 +135,19 @@ def judge(first: Predictions, second: Predictions, comparisons: int = 1) -> Verd
     return Verdict(points, margin, images, True, first_alone, second_alone)
 
 
+def bound_difference(first: tuple[int, int], second: tuple[int, int], level: float = LEVEL) -> tuple[float, float]:
+    """Return between which bounds the first share less the second lies, each as (count, of), but for chance `level`.
+
+    Agresti and Caffo, The American Statistician 54, 2000: one success and one failure more in each, so that a model
+    without a mistake is not taken for a perfect one.
+    """
+    shares = [(count + 1) / (of + 2) for count, of in (first, second)]
+    sizes = [of + 2 for _, of in (first, second)]
+    variance = sum(share * (1 - share) / size for share, size in zip(shares, sizes, strict=True))
+    middle, half = shares[0] - shares[1], NormalDist().inv_cdf(1 - level / 2) * math.sqrt(variance)
+    return middle - half, middle + half
+
+
 def least_clear_lead(disagreed: int, level: float = LEVEL) -> int | None:
     """Return by how many of `disagreed` images a model must lead for the two-sided sign test to reach `level`."""
     tail, clear = 0.0, None
@@ -238,13 +251,9 @@ def _labels(predictions: Predictions) -> dict[str, str]:
 
 
 def _independent_margin(first: Predictions, second: Predictions, level: float) -> float:
-    variance = 0.0
-    for each in (first, second):
-        # One success and one failure more, so that a model without a mistake is not taken for a perfect one.
-        count = len(each.images) + 2
-        share = (float((each.true == each.predicted).sum()) + 1) / count
-        variance += share * (1 - share) / count
-    return NormalDist().inv_cdf(1 - level / 2) * math.sqrt(variance)
+    one, other = ((int((each.true == each.predicted).sum()), len(each.images)) for each in (first, second))
+    low, high = bound_difference(one, other, level)
+    return (high - low) / 2
 
 
 def _log_choose(count: int, chosen: int) -> float:

@@ -89,8 +89,10 @@ SELECT
     ) AS frozen_layers_count,
     json_extract(facts, '$.fine_tune.unfrozen_from_layer') AS unfrozen_from_layer,
     coalesce(json_extract(fine_tune, '$.layers'), 0) AS unfrozen_layers_count,
-    json_extract(head, '$.learning_rate') AS learning_rate_phase1,
-    -- The rate really used: that of the last retry, where the guard lowered it.
+    -- The rates really used: a head that begins with an earlier one's weights learns at a part of what was asked.
+    coalesce(json_extract(facts, '$.warm_learning_rate'), json_extract(head, '$.learning_rate'))
+        AS learning_rate_phase1,
+    -- That of the last retry, where the guard lowered it.
     coalesce(
         json_extract(facts, '$.fine_tune.retries[#-1].next_rate'), json_extract(fine_tune, '$.learning_rate')
     ) AS learning_rate_phase2,

@@ -144,6 +144,18 @@ class DatasetRows(Database):
             for row in self._rows(f"SELECT {SELECTED} FROM images WHERE dataset_id = ? ORDER BY rowid", dataset_id)
         ]
 
+    def images_by_id(self, ids: Sequence[str]) -> dict[str, Image]:
+        """Return the images of these ids by id, however they stand; unknown ids are left out."""
+        rows = self._rows(
+            f"SELECT {SELECTED} FROM images WHERE id IN (SELECT value FROM json_each(?))", json.dumps(ids)
+        )
+        return {row["id"]: _image(row) for row in rows}
+
+    def standing(self, dataset_id: str) -> dict[str, str | None]:
+        """Return by id the class that each image of a data set has now, or None for one that is excluded."""
+        rows = self._rows("SELECT id, label, excluded FROM images WHERE dataset_id = ?", dataset_id)
+        return {row["id"]: None if row["excluded"] else row["label"] for row in rows}
+
     def set_aside(self, dataset_id: str) -> list[SetAside]:
         """Return the files that were not accepted, each with its reason."""
         rows = self._rows("SELECT name, reason FROM set_aside WHERE dataset_id = ? ORDER BY name", dataset_id)

@@ -67,7 +67,7 @@ def configure_device() -> str:
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_op_determinism()
-    return f"GPU: {_gpu_name(gpus[0])}" if gpus else f"CPU: {_processor_name()}"
+    return f"GPU: {_gpu_name(gpus[0])}" if gpus else f"CPU: {processor_name()}"
 
 
 def spread_over_gpus() -> AbstractContextManager[object]:
@@ -108,7 +108,7 @@ def probe() -> DeviceReport:
     if gpus:
         return DeviceReport("GPU", _gpu_name(gpus[0]), "", "", tf.__version__, time.time())
     reason, remedy = explain_no_gpu(platform.system(), _has_nvidia_gpu(), tf.test.is_built_with_cuda())
-    return DeviceReport("CPU", _processor_name(), reason, remedy, tf.__version__, time.time())
+    return DeviceReport("CPU", processor_name(), reason, remedy, tf.__version__, time.time())
 
 
 def explain_no_gpu(system: str, nvidia_gpu: bool, built_with_cuda: bool) -> tuple[str, str]:
@@ -138,6 +138,16 @@ def explain_no_gpu(system: str, nvidia_gpu: bool, built_with_cuda: bool) -> tupl
         "There is an NVIDIA GPU, but TensorFlow could not load the CUDA libraries.",
         "Run: pip install 'tensorflow[and-cuda]' and start Thaw again; the driver must be 525 or newer.",
     )
+
+
+def processor_name() -> str:
+    """Return what the processor of this machine is called."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def start_probe(workspace: Workspace) -> None:
@@ -176,15 +186,6 @@ def _gpu_name(gpu: object) -> str:
     return str(tf.config.experimental.get_device_details(gpu).get("device_name", "NVIDIA GPU"))
 
 
-def _processor_name() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def _has_nvidia_gpu() -> bool:
     program = shutil.which("nvidia-smi")
     if program is None:
@@ -203,7 +204,7 @@ def main() -> None:
     except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
         report = DeviceReport(
             "unknown",
-            _processor_name(),
+            processor_name(),
             f"TensorFlow could not be asked: {problem}",
             "Run `python -c 'import tensorflow'` in the same environment; what it prints says what is missing.",
             "",

@@ -11,7 +11,8 @@ import keras
 from tlcore.errors import RunError
 from tlcore.records import Epoch
 from tlcore.reporter import Reporter
-from tlcore.snapshots import Arrays, Standing, Variables, load_snapshot, read_variables, save_snapshot, write_variables
+from tlcore.snapshots import Arrays, Variables, load_snapshot, read_variables, save_snapshot, write_variables
+from tlcore.standing import Standing
 
 STOP_CHECK_EVERY_S = 0.5
 
@@ -36,7 +37,7 @@ class EpochKeeper(keras.callbacks.Callback):
         epoch that it condemns ends the training and is neither recorded nor saved; `smashed` tells of it, and
         `smashed_accuracy` what it measured."""
         super().__init__()
-        self._nothing_trained = Standing(epoch=first_epoch - 1, best_epoch=0, best_val_loss=float("inf"), waited=0)
+        self._nothing_trained = Standing(first_epoch - 1)
         self.standing = self._nothing_trained
         self.best: Arrays = {}
         self.smashed = False
@@ -66,7 +67,7 @@ class EpochKeeper(keras.callbacks.Callback):
     @property
     def over(self) -> bool:
         """Say whether there is nothing left to train: all epochs done, or patience at its end."""
-        return self.standing.epoch >= self.last_epoch or self.standing.waited >= self._patience
+        return self.standing.over(self.last_epoch, self._patience)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._tell(self.standing.epoch)
@@ -98,15 +99,9 @@ class EpochKeeper(keras.callbacks.Callback):
             # The training ran away and no later epoch can bring it back; nor can SQLite or JSON hold such a number.
             self.model.stop_training = True
             return
-        improved = values["val_loss"] < self.standing.best_val_loss
-        if improved:
+        self.standing = self.standing.after(number, values["val_loss"])
+        if self.standing.best_epoch == number:
             self.best = read_variables(self._trained)
-        self.standing = Standing(
-            epoch=number,
-            best_epoch=number if improved else self.standing.best_epoch,
-            best_val_loss=min(values["val_loss"], self.standing.best_val_loss),
-            waited=0 if improved else self.standing.waited + 1,
-        )
         self.epochs_trained += 1
         # The row first: a kill before the snapshot means that this epoch is trained and recorded again.
         self._reporter.store.add_epoch(self._run_id, Epoch(number, self._phase, seconds=seconds, **values))

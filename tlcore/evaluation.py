@@ -1,15 +1,15 @@
 """What a trained model got wrong on the validation images, from the predictions that the worker left; NumPy only."""
 
-import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from tlcore.errors import RunError
 from tlcore.records import Image, Run
-from tlcore.run_split import read_split
+from tlcore.run_split import read_labels, read_side
+from tlcore.splits import Split
 from tlcore.store import Store
-from tlcore.workspace import LABELS_FILE
 
 VALIDATION = "validation"
 EVALUATION_SIDES = (VALIDATION, "later", "holdout")
@@ -37,13 +37,13 @@ class Predictions:
     labels: list[str]
     probabilities: np.ndarray
 
-    @property
+    @cached_property
     def true(self) -> np.ndarray:
         """Return the class numbers that the folders say, int (n,)."""
         numbers = {label: number for number, label in enumerate(self.labels)}
         return np.array([numbers[image.label] for image in self.images], dtype=np.int64)
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """Return the class numbers that the model says, int (n,)."""
         return self.probabilities.argmax(axis=1)
@@ -59,10 +59,13 @@ def predictions_file(phase: int, side: str) -> str:
     return f"predictions-{phase}.npz" if side == VALIDATION else f"predictions-{phase}-{side}.npz"
 
 
-def read_predictions(store: Store, run: Run, phase: int | None = None, side: str = VALIDATION) -> Predictions:
+def read_predictions(
+    store: Store, run: Run, phase: int | None = None, side: str = VALIDATION, parts: Split | None = None
+) -> Predictions:
     """Read what the model of a phase (the run's result unless said) says of a side of the split.
 
-    The images bear the labels that they had when the run began. Raises RunError while that phase has no model.
+    The images bear the labels that they had when the run began. `parts` is the run's split, for a caller that has read
+    it already. Raises RunError while that phase has no model.
     """
     chosen = phase or run.result_phase
     path = store.workspace.run(run.id) / predictions_file(chosen or 0, side)
@@ -73,13 +76,13 @@ def read_predictions(store: Store, run: Run, phase: int | None = None, side: str
         )
     with np.load(path, allow_pickle=False) as archive:
         ids, probabilities = archive["image_ids"].tolist(), archive["probabilities"]
-    parts = read_split(store, run)
-    if parts is None:
+    seen: list[Image] | None = getattr(parts, side) if parts else read_side(store, run, side)
+    if seen is None:
         raise RunError(
             f"Expected a run with a record of its split. Received: {run.id!r}, whose {path.parent} lacks it."
         )
-    by_id = {image.id: image for image in getattr(parts, side)}
-    return Predictions([by_id[id] for id in ids], parts.labels, probabilities)
+    by_id = {image.id: image for image in seen}
+    return Predictions([by_id[id] for id in ids], read_labels(store, run), probabilities)
 
 
 def accuracies(store: Store, run: Run, phase: int | None = None) -> dict[str, tuple[float, int]]:
@@ -88,11 +91,6 @@ def accuracies(store: Store, run: Run, phase: int | None = None) -> dict[str, tu
     sides = [side for side in EVALUATION_SIDES if (folder / predictions_file(chosen, side)).exists()]
     read = {side: read_predictions(store, run, chosen, side) for side in sides}
     return {side: (predictions.accuracy, len(predictions.images)) for side, predictions in read.items()}
-
-
-def read_labels(store: Store, run: Run) -> list[str]:
-    """Return the run's class names in the order of the model's outputs."""
-    return json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text())
 
 
 def find_mistakes(predictions: Predictions) -> list[Mistake]:

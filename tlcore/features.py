@@ -16,7 +16,7 @@ from tlcore.images import load_pixels
 from tlcore.inference import Forward, freeze
 from tlcore.loading import LoadedBackbone
 from tlcore.memory import OUT_OF_MEMORY, halve
-from tlcore.recipes import find_recipe
+from tlcore.recipes import find_recipe, view_key
 from tlcore.records import Image
 from tlcore.reporter import Progress
 from tlcore.workspace import Workspace
@@ -59,15 +59,13 @@ def forward_to(loaded: LoadedBackbone, cut: models.Cut) -> Forward:
 
 
 def list_views(images: Sequence[Image], workspace: Workspace, count: int, augmentation: str, seed: int) -> list[View]:
-    """List `count` views of each image, image by image. The plain view's key is the image's content alone, so that
-    every augmentation and every data set that holds the same picture shares it; any other's names its recipe too."""
-    spelt = find_recipe(augmentation).spell()
+    """List `count` views of each image, image by image."""
     return [
         View(
             image,
             workspace.image(image.folder, image.id, image.suffix),
             number,
-            image.content if number == 0 else f"{image.content}:{spelt}:{seed}:{number}",
+            view_key(image.content, number, augmentation, seed),
         )
         for image in images
         for number in range(count)

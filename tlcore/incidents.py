@@ -3,9 +3,9 @@
 from typing import Any
 
 from tlcore.guards import RATE_CUT
-from tlcore.lineage import add_phase_facts
 from tlcore.memory import halve
 from tlcore.reporter import Reporter
+from tlcore.run_facts import add_phase_facts
 
 
 class Incidents:

@@ -3,11 +3,7 @@
 import dataclasses
 import json
 import shutil
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,16 +14,18 @@ from tlcore.backbones import find_backbone
 from tlcore.database import new_id
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.probe_record import PROBE_FILE, ProbeSettings
+from tlcore.processes import spawn
 from tlcore.records import Job, JobKind, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
-from tlcore.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
+from tlcore.workspace import LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE
 
 IMPORTER = "tlcore.importer"
 CHECKER = "tlcore.checker"
 WORKER = "tlcore.worker"
 PROBER = "tlcore.prober"
-HEAD_FILES = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, "head.npz", "predictions-1*.npz", PROBE_FILE, "rates-*.json")
+RECORDS = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, PROBE_FILE, MAP_FILE)
+HEAD_FILES = (*RECORDS, "head.npz", "predictions-1*.npz", "rates-*.json")
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
 SVM_IMAGES = 1000
@@ -59,12 +57,17 @@ SAVE_DIED = (
     "Saving ended without finishing: it was killed, or the computer ran out of memory or was switched off. No half of "
     "a project was kept; save it again."
 )
+MAP_DIED = (
+    "The map ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run is "
+    "as it was; make the map again."
+)
 DEATHS = {
     "import": IMPORT_DIED,
     "check": CHECK_DIED,
     "probe": PROBE_DIED,
     "rate_search": SEARCH_DIED,
     "save": SAVE_DIED,
+    "map": MAP_DIED,
 }
 
 
@@ -175,7 +178,7 @@ def add_probe_job(store: Store, run_id: str, settings: ProbeSettings) -> str:
     Raises RunError while the run has no head, or while a probe of it goes on. One with the settings of an earlier
     goes on with the depths that are missing.
     """
-    return _add_trial(store, "probe", run_id, dataclasses.asdict(settings))
+    return add_trial(store, "probe", run_id, dataclasses.asdict(settings))
 
 
 def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettings | None = None) -> str:
@@ -189,7 +192,7 @@ def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettin
     chosen = suit(store, run, head, settings or FineTuneSettings())
     batch_size = chosen.batch_size if phase == 2 else head.batch_size
     asked = {"phase": phase, "layers": chosen.layers if phase == 2 else 0, "batch_size": batch_size}
-    return _add_trial(store, "rate_search", run_id, asked)
+    return add_trial(store, "rate_search", run_id, asked)
 
 
 def start_probe(store: Store, run_id: str, settings: ProbeSettings | None = None) -> str:
@@ -204,6 +207,17 @@ def start_rate_search(store: Store, run_id: str, phase: int, settings: FineTuneS
     job_id = add_rate_job(store, run_id, phase, settings)
     launch(store, job_id, PROBER, job_id)
     return job_id
+
+
+def add_trial(store: Store, kind: JobKind, run_id: str, settings: dict[str, Any]) -> str:
+    """Record what is about to be made of a run without changing it; return the job's id (see `add_probe_job`)."""
+    run = store.run(run_id)
+    _require_head(run)
+    reconcile(store)
+    latest = latest_trial(store, kind, run_id)
+    if latest and latest.active:
+        raise RunError(f"Expected a run on which nothing is tried yet. Received: {run_id!r}. Wait or stop it first.")
+    return store.add_job(kind, {"run": run_id, "backbone": run.backbone, "settings": settings}, run.dataset_id)
 
 
 def latest_trial(store: Store, kind: JobKind, run_id: str) -> Job | None:
@@ -247,17 +261,8 @@ def launch(store: Store, job_id: str, module: str, subject: str) -> None:
     """Start `python -m module SUBJECT` in its own session, so that it outlives the server that started it."""
     root = store.workspace.root
     with store.workspace.job_log(job_id).open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, subject, "--workspace", str(root)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=Path(__file__).parents[1],
-        )
-    store.note_pid(job_id, process.pid)
-    # An unreaped child still answers as alive, so someone must wait for it.
-    threading.Thread(target=process.wait, daemon=True).start()
+        pid = spawn(module, [subject, "--workspace", str(root)], log)
+    store.note_pid(job_id, pid)
 
 
 def reconcile(store: Store) -> None:
@@ -284,16 +289,6 @@ def _alive(store: Store, job: Job) -> bool:
             return False
     except Timeout:
         return True
-
-
-def _add_trial(store: Store, kind: JobKind, run_id: str, settings: dict[str, Any]) -> str:
-    run = store.run(run_id)
-    _require_head(run)
-    reconcile(store)
-    latest = latest_trial(store, kind, run_id)
-    if latest and latest.active:
-        raise RunError(f"Expected a run on which nothing is tried yet. Received: {run_id!r}. Wait or stop it first.")
-    return store.add_job(kind, {"run": run_id, "backbone": run.backbone, "settings": settings}, run.dataset_id)
 
 
 def _require_head(run: Run) -> None:

@@ -12,7 +12,6 @@ FEW_IMAGES = 30
 """Below this a class's figures say little: with 30 images a recall of 90% may as well be 74% or 97%."""
 Z_95 = 1.959964
 DRAWS = 2000
-_CHUNK = 100
 
 
 @dataclass(frozen=True)
@@ -59,17 +58,16 @@ def measure_accuracy(predictions: Predictions, seed: int = 0) -> Interval:
     would make the interval too narrow. Where every answer is right or wrong no draw differs, so Wilson's interval over
     the groups takes its place.
     """
-    right, sizes = _sum_by_group(predictions)
-    images, value = int(sizes.sum()), float(right.sum() / sizes.sum())
+    kinds, times = _count_kinds(predictions)
+    right, sizes, groups = kinds[:, 0], kinds[:, 1], int(times.sum())
+    images, value = int(times @ sizes), float((times @ right) / (times @ sizes))
     if value in (0.0, 1.0):
-        bounds = wilson(round(value * len(sizes)), len(sizes))
+        bounds = wilson(round(value * groups), groups)
         assert bounds is not None
         return Interval(value, bounds.low, bounds.high, images)
-    chance, drawn = np.random.default_rng(seed), []
-    for _ in range(DRAWS // _CHUNK):
-        times = chance.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=_CHUNK)
-        drawn.append((times @ right) / (times @ sizes))
-    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
+    # Groups of one kind are all the same to the draw, so it is how often each kind comes that is drawn.
+    drawn = np.random.default_rng(seed).multinomial(groups, times / groups, size=DRAWS)
+    low, high = np.percentile((drawn @ right) / (drawn @ sizes), [2.5, 97.5])
     return Interval(value, float(low), float(high), images)
 
 
@@ -89,16 +87,16 @@ def measure_classes(predictions: Predictions) -> list[ClassFigures]:
     return figures
 
 
-def _sum_by_group(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each group of near-duplicates how many of its images the model got right, and how many it has."""
+def _count_kinds(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Return the kinds of groups of near-duplicates, int (kinds, 2): how many of its images the model got right and how
+    many it has. Return beside it how many groups there are of each kind, int (kinds,)."""
     right = predictions.true == predictions.predicted
-    rows: defaultdict[str, list[int]] = defaultdict(list)
-    for row, image in enumerate(predictions.images):
-        rows[_group_of(image)].append(row)
-    return (
-        np.array([right[members].sum() for members in rows.values()], dtype=np.float64),
-        np.array([len(members) for members in rows.values()], dtype=np.float64),
-    )
+    sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for image, each in zip(predictions.images, right.tolist(), strict=True):
+        group = sums[_group_of(image)]
+        group[0] += each
+        group[1] += 1
+    return np.unique(np.array(list(sums.values())), axis=0, return_counts=True)
 
 
 def _group_of(image: Image) -> str:

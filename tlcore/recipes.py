@@ -79,6 +79,12 @@ def find_recipe(augmentation: str) -> Recipe:
     return Recipe(**chosen)  # type: ignore[arg-type]
 
 
+def view_key(content: str, number: int, augmentation: str, seed: int) -> str:
+    """Name view `number` of an image in the caches. The plain view's key is the image's content alone, so that every
+    augmentation and every data set that holds the same picture shares it; any other's names its recipe too."""
+    return content if number == 0 else f"{content}:{find_recipe(augmentation).spell()}:{seed}:{number}"
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)

@@ -1,13 +1,17 @@
 """The rows of runs and their epochs."""
 
+import dataclasses
 import json
 import sqlite3
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from tlcore.database import Database, new_id
 from tlcore.errors import RunError
 from tlcore.records import Epoch, Run
+
+EPOCH_COLUMNS = tuple(column.name for column in dataclasses.fields(Epoch))
 
 
 class RunRows(Database):
@@ -72,17 +76,15 @@ class RunRows(Database):
 
     def add_epoch(self, run_id: str, epoch: Epoch) -> None:
         """Record a finished epoch; an epoch that is trained again after a resume replaces the earlier one."""
-        self._write(
-            "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            run_id,
-            epoch.epoch,
-            epoch.phase,
-            epoch.loss,
-            epoch.accuracy,
-            epoch.val_loss,
-            epoch.val_accuracy,
-            epoch.seconds,
-        )
+        self.add_epochs(run_id, [epoch])
+
+    def add_epochs(self, run_id: str, epochs: Sequence[Epoch]) -> None:
+        """Record finished epochs in one transaction, each as `add_epoch` does."""
+        with self._transaction() as connection:
+            connection.executemany(
+                f"INSERT OR REPLACE INTO epochs (run_id, {', '.join(EPOCH_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(run_id, *(getattr(epoch, column) for column in EPOCH_COLUMNS)) for epoch in epochs],
+            )
 
     def epochs(self, run_id: str) -> list[Epoch]:
         """Return the finished epochs of a run in order; phase 2 continues phase 1's numbering."""

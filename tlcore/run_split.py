@@ -37,6 +37,8 @@ def unlike(holdout: Sequence[Image], images: Sequence[Image]) -> list[Image]:
 
     Those that a fingerprint tells are not let in; a backbone may find others, which would judge by what was learnt.
     """
+    if not holdout:
+        return []
     taken = {key for image in images for key in _keys(image)}
     return [image for image in holdout if taken.isdisjoint(_keys(image))]
 
@@ -55,18 +57,66 @@ def write_split(store: Store, run_id: str, parts: Split) -> None:
     write_atomically(folder / SPLIT_FILE, json.dumps(sides).encode())
 
 
-def read_split(store: Store, run: Run) -> Split | None:
-    """Return what a run saw, with the labels of that time, or None before that; phase 2 must not see another."""
-    path = store.workspace.run(run.id) / SPLIT_FILE
+def read_sides(store: Store, run_id: str) -> dict[str, list[tuple[str, str]]] | None:
+    """Return the ids and labels of what a run saw, by side; None before that, or where no labels are on record.
+
+    Far quicker than `read_split`, which reads every image of the data set too.
+    """
+    path = store.workspace.run(run_id) / SPLIT_FILE
     if not path.exists():
         return None
-    by_id = {image.id: image for image in store.every_image(run.dataset_id)}
+    recorded = json.loads(path.read_text())
+    # Runs of the first release recorded ids alone.
+    if any(isinstance(entry, str) for entries in recorded.values() for entry in entries[:1]):
+        return None
+    return {side: [(image_id, label) for image_id, label in entries] for side, entries in recorded.items()}
 
-    def recall(entry: str | tuple[str, str]) -> Image:
+
+def read_split(store: Store, run: Run) -> Split | None:
+    """Return what a run saw, with the labels of that time, or None before that; phase 2 must not see another."""
+    recorded = _recorded(store, run)
+    if recorded is None:
+        return None
+    sides = {side: recall(store, recorded.get(side, [])) for side in SIDES}
+    return Split(labels=read_labels(store, run), **sides)
+
+
+def read_side(store: Store, run: Run, side: str) -> list[Image] | None:
+    """Return one side of what a run saw, as `read_split` does: of a large data set that is far less to read."""
+    recorded = _recorded(store, run)
+    return None if recorded is None else recall(store, recorded.get(side, []))
+
+
+def read_seen(store: Store, run: Run) -> dict[str, str] | None:
+    """Return the label that each image of a run had when it began, by id, or None before there is a record."""
+    recorded = _recorded(store, run)
+    if recorded is None:
+        return None
+    entries = [entry for side in SIDES for entry in recorded.get(side, [])]
+    bare = [entry for entry in entries if isinstance(entry, str)]
+    return {image.id: image.label for image in recall(store, bare)} | dict(
+        entry for entry in entries if not isinstance(entry, str)
+    )
+
+
+def read_labels(store: Store, run: Run) -> list[str]:
+    """Return the run's class names in the order of the model's outputs."""
+    return json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text())
+
+
+def recall(store: Store, entries: Sequence[str | tuple[str, str]]) -> list[Image]:
+    """Return the images of a record's entries, with the labels that are recorded there."""
+    by_id = store.images_by_id([entry if isinstance(entry, str) else entry[0] for entry in entries])
+
+    def labelled(entry: str | tuple[str, str]) -> Image:
         # Runs of the first release recorded ids alone; no label could change before they ended.
         image_id, label = (entry, by_id[entry].imported_label) if isinstance(entry, str) else entry
-        return dataclasses.replace(by_id[image_id], label=label)
+        image = by_id[image_id]
+        return image if image.label == label else dataclasses.replace(image, label=label)
 
-    recorded = json.loads(path.read_text())
-    sides = {side: [recall(entry) for entry in recorded.get(side, [])] for side in SIDES}
-    return Split(labels=json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text()), **sides)
+    return [labelled(entry) for entry in entries]
+
+
+def _recorded(store: Store, run: Run) -> dict[str, list[str | tuple[str, str]]] | None:
+    path = store.workspace.run(run.id) / SPLIT_FILE
+    return json.loads(path.read_text()) if path.exists() else None

@@ -1,44 +1,19 @@
-"""Weights on disk as plain arrays: the result of a phase, and the snapshot from which a phase resumes."""
+"""Weights of a Keras model as plain arrays: by name, and the snapshot from which a phase resumes."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from tlcore.arrays import Arrays, load_arrays, save_arrays
 from tlcore.errors import RunError
-from tlcore.files import replacing
+from tlcore.standing import Standing
 
-Arrays = dict[str, np.ndarray]
 Variables = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a phase stands after an epoch: the epoch's number, the best so far and its validation loss, and for how
-    many epochs there has been no better one."""
-
-    epoch: int
-    best_epoch: int
-    best_val_loss: float
-    waited: int
-
-
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays to `path` (.npz, no pickle) in one durable step."""
-    with replacing(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
-
-
-def load_arrays(path: Path) -> Arrays:
-    """Read named arrays; raise RunError if the file is missing."""
-    if not path.exists():
-        raise RunError(f"Expected the weights that a finished phase leaves. Received: no file {path}. Train it first.")
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
 
 
 def name_variables(backbone: keras.Model, head: keras.Model) -> Variables:

@@ -20,12 +20,13 @@ from tlcore.feeds import Feed, prepare_feed
 from tlcore.groups import group_images
 from tlcore.guards import smashed
 from tlcore.incidents import Incidents
-from tlcore.lineage import add_phase_facts, record_materials, record_outcome, record_times
+from tlcore.lineage import record_materials, record_times
 from tlcore.materials import Materials, gather
 from tlcore.memory import OUT_OF_MEMORY
 from tlcore.precision import FULL, HALF, use_half_precision
 from tlcore.records import Epoch
 from tlcore.reporter import Reporter, Stopped
+from tlcore.run_facts import add_phase_facts, record_outcome
 from tlcore.settings import FineTuneSettings
 from tlcore.snapshots import (
     load_arrays,
@@ -85,7 +86,7 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     keeper.restore_best()
     save_arrays(folder / "head.npz", read_variables(trainable(named)))
     save_predictions(reporter, materials, model, feed, phase=1)
-    record_outcome(reporter, materials, phase=1)
+    record_outcome(reporter, run_id, phase=1)
     checks = examine_head(reporter.store.workspace, materials, settings.batch_size)
     add_phase_facts(reporter, run_id, "head", {"checks": checks})
     record_times(reporter, run_id, "head", feed, keeper, seconds, started)
@@ -156,7 +157,7 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     keeper.restore_best()
     save_arrays(folder / "tuned.npz", read_variables(trainable(named)))
     save_predictions(reporter, materials, model, feed, phase=2)
-    record_outcome(reporter, materials, phase=2)
+    record_outcome(reporter, run_id, phase=2)
     record_times(reporter, run_id, "fine_tune", feed, keeper, seconds, started)
     reporter.store.add_facts(run_id, {"cut": dataclasses.asdict(cut)})
     run, epochs = reporter.store.run(run_id), reporter.store.epochs(run_id)
@@ -252,9 +253,8 @@ def fit_at_once(model: keras.Model, head: keras.Model, keeper: EpochKeeper, feed
 
 
 def probabilities(model: keras.Model, inputs: Any, output: str) -> np.ndarray:
-    """Run `model` and return float32 (n, classes) whatever its output; a sigmoid's p becomes (1 - p, p)."""
-    predicted = np.asarray(model.predict(inputs, verbose=0), dtype=np.float32)
-    return np.hstack([1 - predicted, predicted]) if output == "sigmoid" else predicted
+    """Run `model` and return float32 (n, classes) whatever its output (see `tlcore.model.share_out`)."""
+    return models.share_out(np.asarray(model.predict(inputs, verbose=0), dtype=np.float32), output)
 
 
 def save_predictions(reporter: Reporter, materials: Materials, model: keras.Model, feed: Feed, phase: int) -> None:

@@ -5,7 +5,7 @@ import os
 
 from tlcore.errors import RunError
 from tlcore.mlflow_mirror import mirror_run
-from tlcore.reporter import Progress, reporting
+from tlcore.reporter import Progress, Reporter, reporting
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -23,6 +23,9 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
         from tlcore.devices import configure_device, hold_device, spread_over_gpus
 
         with hold_device(reporter):
+            if job.kind == "head" and learn_from_fixes(reporter, run_id):
+                mirror_run(reporter, run_id)
+                return
             reporter.progress("starting TensorFlow", 0, 0)
             store.add_facts(run_id, {"device": configure_device()})
             from tlcore.training import fine_tune, train_head
@@ -30,6 +33,23 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
             with spread_over_gpus():
                 {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
         mirror_run(reporter, run_id)
+
+
+def learn_from_fixes(reporter: Reporter, run_id: str) -> bool:
+    """Do the job of a run that was retrained, without TensorFlow; return False where it has to be trained as others."""
+    from tlcore.retraining import prepare, retrain_head
+    from tlcore.sides import inherit
+
+    run = reporter.store.run(run_id)
+    if run.facts.get("retrained_from") is None:
+        return False
+    reporter.progress("reading the features", 0, 0)
+    parts = inherit(reporter.store, run)
+    plan = None if parts is None else prepare(reporter.store, reporter.store.run(run_id), parts)
+    if plan is None:
+        return False
+    retrain_head(reporter, plan)
+    return True
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import platformdirs
 ENVIRONMENT_VARIABLE = "TLCORE_WORKSPACE"
 
 # What a run's folder holds besides its weights and predictions.
-LABELS_FILE, SPLIT_FILE, LAYERS_FILE = "labels.json", "split.json", "layers.json"
+LABELS_FILE, SPLIT_FILE, LAYERS_FILE, MAP_FILE = "labels.json", "split.json", "layers.json", "map.npz"
 
 
 @dataclass(frozen=True)

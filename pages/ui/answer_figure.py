@@ -19,10 +19,12 @@ def list_likeliest(shares: np.ndarray) -> list[int]:
     return [int(number) for number in np.argsort(-shares, kind="stable")[:LIKELIEST]]
 
 
-def likeliest_classes(labels: list[str], said: Mapping[int, np.ndarray], phase: int, true: str) -> go.Figure:
+def likeliest_classes(
+    labels: list[str], said: Mapping[int, np.ndarray], phase: int, true: str | None = None
+) -> go.Figure:
     """Draw the shares (0..1) of the likeliest classes as bars, one colour for each phase of `said`.
 
-    Which classes are drawn is for `phase` to say; `true` is marked.
+    Which classes are drawn is for `phase` to say; `true`, where it is known, is marked.
     """
     shown = list_likeliest(said[phase])
     figure = go.Figure()

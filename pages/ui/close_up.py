@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, answer_figure, browse, curation, pictures
+from pages.ui import amounts, answer_figure, browse, curation, heat_map, judged, pictures
 from pages.ui.answer_figure import PHASES
 from pages.ui.figure import figure
 from pages.ui.fixing import Fixes, tell_fix
@@ -15,7 +15,7 @@ from pages.ui.grid import grid
 from pages.ui.names import emphasised, literal, sentence, visible
 from pages.ui.pictures import Card
 from tlcore.errors import RunError
-from tlcore.evaluation import Predictions, read_predictions
+from tlcore.evaluation import Predictions
 from tlcore.neighbours import Neighbour, find_neighbours
 from tlcore.records import Image, Run
 from tlcore.store import Store
@@ -46,7 +46,11 @@ def draw(store: Store, run: Run, side: str, predictions: Predictions, card: Card
             draw_facts(card)
             draw_fix(store, run, card, fixes)
         draw_answers(store, run, side, predictions, card)
+        above = st.container()
         draw_neighbours(store, run, card, fixes)
+        # Drawn last, since the predictor may have to start first.
+        with above:
+            heat_map.draw(store, run, predictions.labels, card)
 
 
 def draw_facts(card: Card) -> None:
@@ -99,7 +103,7 @@ def draw_answers(store: Store, run: Run, side: str, predictions: Predictions, ca
     phase = run.result_phase or 1
     said = {phase: _shares(predictions, card)}
     try:
-        said[3 - phase] = _shares(read_predictions(store, run, 3 - phase, side), card)
+        said[3 - phase] = _shares(judged.predictions(store, run, 3 - phase, side), card)
     except RunError:
         # The run has one phase alone.
         words = f"Likeliest classes, by the {PHASES[phase]}"

@@ -9,13 +9,14 @@ from tlcore.workspace import Workspace
 
 FOLDER = Path(__file__).parent
 KEY = "upload ticket"
-# A component takes one script, so those of the zone are joined.
+# A component takes one script and one style sheet, so those of the zone are joined.
 SCRIPTS = ("entries", "upload", "drop_zone")
+STYLES = ("button", "drop_zone")
 
 _component = st.components.v2.component(
     "thaw_drop_zone",
     html=(FOLDER / "drop_zone.html").read_text(encoding="utf-8"),
-    css=(FOLDER / "drop_zone.css").read_text(encoding="utf-8"),
+    css="\n".join((FOLDER / f"{part}.css").read_text(encoding="utf-8") for part in STYLES),
     js="\n".join((FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPTS),
 )
 

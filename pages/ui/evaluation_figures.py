@@ -1,34 +1,56 @@
 """Draws the figures of an evaluation: classes with intervals, reliability, coverage, ROC, precision and recall."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from pages.ui.figures import FROZEN, TRAINING, UNFROZEN, VALIDATION, plain
+from pages.ui.figures import BATCH_NORM, FROZEN, TRAINING, UNFROZEN, VALIDATION, plain
 from pages.ui.names import in_figure
 from tlcore.calibration import Bin
 from tlcore.curves import Coverage, Curve
 from tlcore.metrics import ClassFigures, Interval
 
 ROW_PX, LEAST_PX, SQUARE_PX = 30, 160, 340
-# How far the two marks of a class stand from its line, so that neither hides the other.
+# How far two marks of a row stand from its line, so that neither hides the other.
 ASIDE = 0.16
+MARKS = ((VALIDATION, "circle"), (UNFROZEN, "diamond"), (BATCH_NORM, "square"))
+
+
+@dataclass(frozen=True)
+class Group:
+    """One mark in every row of a figure: what it stands for, and its share in each row, None for a share of nothing."""
+
+    name: str
+    shares: list[Interval | None]
 
 
 def class_intervals(classes: Sequence[ClassFigures]) -> go.Figure:
     """Draw the share found and the share right of each class, with 95% intervals, from the top down."""
+    groups = [
+        Group("found (recall)", [each.recall for each in classes]),
+        Group("right when named (precision)", [each.precision for each in classes]),
+    ]
+    return _intervals([each.label for each in classes], groups)
+
+
+def set_intervals(rows: Sequence[str], groups: Sequence[Group]) -> go.Figure:
+    """Draw the shares of several sets of photos side by side, row by row, with 95% intervals, from the top down."""
+    return _intervals(rows, groups)
+
+
+def _intervals(rows: Sequence[str], groups: Sequence[Group]) -> go.Figure:
     figure = go.Figure()
-    names = [in_figure(each.label) for each in classes]
-    for name, colour, symbol, shift, shares in (
-        ("found (recall)", VALIDATION, "circle", -ASIDE, [each.recall for each in classes]),
-        ("right when named (precision)", UNFROZEN, "diamond", ASIDE, [each.precision for each in classes]),
-    ):
-        known = [(row, share) for row, share in enumerate(shares) if share]
+    names = [in_figure(row) for row in rows]
+    middle = (len(groups) - 1) / 2
+    for place, group in enumerate(groups):
+        colour, symbol = MARKS[place]
+        known = [(row, share) for row, share in enumerate(group.shares) if share]
         figure.add_trace(
             go.Scatter(
                 x=[share.value for _, share in known],
-                y=[row + shift for row, _ in known],
-                name=name,
+                y=[row + 2 * ASIDE * (place - middle) for row, _ in known],
+                name=group.name,
                 mode="markers",
                 marker={"color": colour, "size": 10, "symbol": symbol},
                 error_x={
@@ -43,10 +65,11 @@ def class_intervals(classes: Sequence[ClassFigures]) -> go.Figure:
             )
         )
     figure.update_xaxes(range=[None, 1.02], tickformat=".0%", fixedrange=True)
-    rows = list(range(len(names)))
-    figure.update_yaxes(tickvals=rows, ticktext=names, range=[len(names) - 0.5, -0.5], fixedrange=True, showgrid=False)
+    ticks = {"tickvals": list(range(len(names))), "ticktext": names}
+    figure.update_yaxes(**ticks, range=[len(names) - 0.5, -0.5], fixedrange=True, showgrid=False)
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"})
-    return plain(figure, max(LEAST_PX, 90 + ROW_PX * len(classes)), top=40)
+    row_px = ROW_PX + 10 * max(0, len(groups) - 2)
+    return plain(figure, max(LEAST_PX, 90 + row_px * len(names)), top=40)
 
 
 def reliability(told: Sequence[Bin], mended: Sequence[Bin]) -> go.Figure:

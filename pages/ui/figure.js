@@ -4,9 +4,11 @@ const PIXELS_A_POINT = 2;
 const WAIT_FOR_DRAG_MS = 200;
 const AXIS = /^[xy]axis\d*$/;
 const ZOOM_BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
+const SELECT_BUTTONS = [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 
 const figures = new WeakMap();
 let library;
+let webGl;
 
 export default function (component) {
   let figure = figures.get(component.parentElement);
@@ -15,6 +17,7 @@ export default function (component) {
     figures.set(component.parentElement, figure);
   }
   figure.clicked = (point) => component.setTriggerValue("clicked", point);
+  figure.selected = (numbers) => component.setTriggerValue("selected", numbers);
   figure.show(component.data);
   return () => figure.leave();
 }
@@ -31,6 +34,11 @@ function loaded(url) {
     document.head.append(script);
   });
   return library;
+}
+
+function hasWebGl() {
+  webGl ??= Boolean(document.createElement("canvas").getContext("webgl"));
+  return webGl;
 }
 
 class Figure {
@@ -71,12 +79,31 @@ class Figure {
       return;
     }
     const { data, layout } = JSON.parse(this.data.drawing);
-    const bar = this.data.zoom ? { modeBarButtons: ZOOM_BUTTONS } : { displayModeBar: false };
-    this.plotly.react(this.plot, data, this.dressed(layout), { displaylogo: false, ...bar });
-    if (!this.listens) {
-      this.listens = true;
-      this.plot.on("plotly_click", ({ points: [point] }) => this.clicked([point.x, point.y]));
+    for (const trace of data) {
+      if (trace.type === "scattergl" && !hasWebGl()) trace.type = "scatter";
     }
+    this.plotly.react(this.plot, data, this.dressed(layout), { displaylogo: false, ...this.bar() });
+    if (!this.listens) this.listen();
+  }
+
+  bar() {
+    // The buttons for a lasso must be there for those who have no mouse to hold over the figure.
+    if (this.data.select) return { modeBarButtons: SELECT_BUTTONS, displayModeBar: true };
+    return this.data.zoom ? { modeBarButtons: ZOOM_BUTTONS } : { displayModeBar: false };
+  }
+
+  listen() {
+    this.listens = true;
+    this.plot.on("plotly_click", ({ points: [point] }) => {
+      if (this.data.select) this.selected([point.customdata]);
+      else this.clicked([point.x, point.y]);
+    });
+    this.plot.on("plotly_deselect", () => {
+      if (this.data.select) this.selected([]);
+    });
+    this.plot.on("plotly_selected", (marked) => {
+      if (this.data.select && marked?.points.length) this.selected(marked.points.map((point) => point.customdata));
+    });
   }
 
   fit() {

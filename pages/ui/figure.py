@@ -32,11 +32,15 @@ def figure(
     alt: str,
     zoom: bool = False,
     on_click: Callable[[int, int], None] | None = None,
+    on_select: Callable[[list[int]], None] | None = None,
 ) -> None:
     """Draw a figure with links that save it as PNG and SVG.
 
     `name` is the saved file's without its ending, `alt` says what is seen to those who cannot see it, and `on_click`
-    is called with the x and y of a cell or point that is clicked.
+    is called with the x and y of a cell or point that is clicked. With `on_select` points can be marked by lasso, by
+    box or by a click; it is called with their `customdata`, which are numbers, or with none once the mark is taken
+    away. Traces of "scattergl" are drawn without
+    WebGL where a browser has none.
     """
 
     def clicked() -> None:
@@ -44,5 +48,15 @@ def figure(
         if on_click and point:
             on_click(*point)
 
+    def selected() -> None:
+        numbers = st.session_state[key].selected
+        if on_select and numbers is not None:
+            on_select([int(number) for number in numbers])
+
     data: dict[str, Any] = {"drawing": drawing.to_json(), "library": LIBRARY_URL, "name": name, "alt": alt}
-    _component(key=key, data=data | {"zoom": zoom}, on_clicked_change=clicked)
+    _component(
+        key=key,
+        data=data | {"zoom": zoom, "select": on_select is not None},
+        on_clicked_change=clicked,
+        on_selected_change=selected,
+    )

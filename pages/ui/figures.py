@@ -1,10 +1,9 @@
-"""Draws the figures: classes, learning curve, claims of accuracy, blocks of a backbone, confusion matrix."""
+"""Draws the figures: classes, learning curve, claims of accuracy, blocks of a backbone."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -20,21 +19,8 @@ BATCH_NORM = "#8f78c8"
 BLOCK_EDGE = "rgba(128,128,128,0.5)"
 TALL, LOW = 0.8, 0.35
 BOUNDARY = "#d9772b"
-INK_ON_DARK_CELL = "#ffffff"
-DARK_SHARE = 0.7
-# The step at DARK_SHARE keeps every number readable: ink of the theme on pale cells, white on dark ones.
-CELL_COLOURS = [
-    [0, "rgba(23,105,122,0.04)"],
-    [DARK_SHARE, "rgba(23,105,122,0.5)"],
-    [DARK_SHARE, "rgba(23,105,122,0.85)"],
-    [1, "rgba(23,105,122,1)"],
-]
 MOST_BARS = 40
 LEAST_EPOCHS = 10
-MOST_COUNTS = 20
-MOST_TICKS = 40
-# Beyond this a cell is smaller than two pixels, and the figure says nothing.
-MOST_CLASSES = 200
 
 
 def class_counts(classes: Mapping[str, int]) -> go.Figure:
@@ -187,62 +173,6 @@ def blocks(layers: Sequence[Mapping[str, Any]], top: int) -> go.Figure:
     figure.update_xaxes(range=[0, len(layers)], showgrid=False, title_text="layers from the output", fixedrange=True)
     figure.update_yaxes(visible=False, fixedrange=True, range=[0, 1 + TALL])
     return plain(figure, height=250, top=64)
-
-
-def confusion(labels: Sequence[str], matrix: np.ndarray, chosen: tuple[int, int] | None = None) -> go.Figure:
-    """Draw how often each true class (row) was taken for each class (column); colour is the share of the row.
-
-    `matrix` is int (n, n), of at most `MOST_CLASSES` classes to be of use. The cell `chosen`, (true, predicted) as
-    numbers into `labels`, gets a frame.
-    """
-    numbers = list(range(len(labels)))
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    side = max(300, min(620, 34 * len(labels)))
-    figure = go.Figure(
-        go.Heatmap(
-            z=share.astype(np.float32),
-            x=numbers,
-            y=numbers,
-            zmin=0,
-            zmax=1,
-            colorscale=CELL_COLOURS,
-            showscale=False,
-            # The names come from the ticks: words for every cell would weigh megabytes.
-            customdata=matrix,
-            hovertemplate="true %{y}<br>predicted %{x}<br>images: %{customdata:,}<extra></extra>",
-            xgap=1,
-            ygap=1,
-        )
-    )
-    if len(labels) <= MOST_COUNTS:
-        figure.add_trace(_numbers(matrix, (matrix > 0) & (share <= DARK_SHARE), {}))
-        figure.add_trace(_numbers(matrix, share > DARK_SHARE, {"color": INK_ON_DARK_CELL}))
-    if chosen:
-        true, predicted = chosen
-        corners = {"x0": predicted - 0.5, "x1": predicted + 0.5, "y0": true - 0.5, "y1": true + 0.5}
-        figure.add_shape(type="rect", line={"color": UNFROZEN, "width": 3}, **corners)
-    shown = len(labels) <= MOST_TICKS
-    names = [in_figure(label, 20) if shown else in_figure(label) for label in labels]
-    ticks: dict[str, Any] = {"tickvals": numbers, "ticktext": names, "showticklabels": shown}
-    ends = [-0.5, len(labels) - 0.5]
-    still = {"fixedrange": True, "showgrid": False, "zeroline": False} | ticks
-    figure.update_xaxes(title_text="predicted class", range=ends, **still)
-    figure.update_yaxes(title_text="true class", range=ends[::-1], **still)
-    figure.update_layout(dragmode=False, showlegend=False)
-    return plain(figure, height=side + 110)
-
-
-def _numbers(matrix: np.ndarray, cells: np.ndarray, font: dict[str, str]) -> go.Scatter:
-    """Draw the counts of some cells in the ink that they bear; no font means the ink of the page."""
-    rows, columns = np.nonzero(cells)
-    return go.Scatter(
-        x=columns,
-        y=rows,
-        mode="text",
-        text=[f"{number:,}" for number in matrix[cells]],
-        textfont=font,
-        hoverinfo="skip",
-    )
 
 
 def _layer_bars(

@@ -56,6 +56,11 @@ def draw(store: Store, dataset: Dataset) -> None:
                 draw_finding(store, dataset, finding)
 
 
+def mislabelled(store: Store, dataset: Dataset) -> Finding | None:
+    """Return the finding on pictures that are perhaps in the wrong class, or None where there is none."""
+    return next((found for found in _findings(store, dataset) if found.kind == "mislabelled"), None)
+
+
 def draw_verdict(dataset: Dataset, found: Sequence[Finding]) -> None:
     """Say in plain words how the data set stands."""
     if found:

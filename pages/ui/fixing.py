@@ -7,10 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import amounts, browse, changes, curation, selection
+from pages.ui import amounts, browse, changes, curation, fix_loop
 from pages.ui.grid import Action, grid
 from pages.ui.pictures import Card
-from tlcore.fixes import Effect, list_fixes, measure_effect, retrain
+from tlcore.fixes import list_fixes
 from tlcore.records import Dataset, Run
 from tlcore.store import Store
 from tlcore.workspace import Workspace
@@ -36,41 +36,13 @@ def tell_fix(fixes: Fixes, image_id: str) -> str:
 def draw_fixes(store: Store, run: Run, fixes: Fixes) -> None:
     """Say how much was fixed since a run saw its data set, with the undo and the way to learn from it."""
     dataset = store.dataset(run.dataset_id)
-    if run.facts.get("dataset_version", dataset.version) == dataset.version and not fixes:
-        return
     if fixes:
         excluded = sum(label is None for label in fixes.values())
         parts = {"moved to another class": len(fixes) - excluded, "excluded": excluded}
         told = " and ".join(f"{amounts.count(number, 'photo')} {what}" for what, number in parts.items() if number)
         st.markdown(f"**{amounts.count(len(fixes), 'fix', 'fixes')}** since this run saw the data set: {told}.")
         changes.undo_bar(store, dataset)
-    label = "Retrain the head with these fixes" if fixes else "Retrain the head on the data as they are now"
-    if st.button(
-        label,
-        type="primary" if fixes else "secondary",
-        icon=":material/refresh:",
-        help="With the settings of this run.",
-    ):
-        selection.choose("run", retrain(store, run.id))
-        st.rerun()
-
-
-def draw_effect(store: Store, run: Run) -> None:
-    """Say what the fixes brought, for a head that was retrained with them."""
-    job = store.latest_job(run.id)
-    if "retrained_from" not in run.facts or job is None:
-        return
-    effect = _effect(store.workspace.root, run.id, job.id)
-    if effect is None:
-        return
-    verdict = effect.verdict
-    standing = "more than chance alone would do" if verdict.clear else "no more than chance may do"
-    st.markdown(
-        f"Retrained: the head gets **{amounts.percent(effect.after)}** of its validation photos right, "
-        f"{amounts.percent(effect.before)} before. Of {amounts.count(verdict.images[0], 'photo')} that judged both, by "
-        f"the classes that they have now, **{verdict.first_alone:,} fixed** and **{verdict.second_alone:,} broken**: "
-        f"{standing}."
-    )
+    fix_loop.draw(store, run, partial(fixes_since, store))
 
 
 def draw_several(store: Store, run: Run, cards: Sequence[Card], fixes: Fixes) -> None:
@@ -117,10 +89,3 @@ def act(
 def _fixes(root: Path, run_id: str, version: int) -> Fixes:
     store = Store(Workspace(root))
     return list_fixes(store, store.run(run_id))
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _effect(root: Path, run_id: str, job_id: str) -> Effect | None:
-    """Return what `measure_effect` does; a head that was resumed has another job."""
-    store = Store(Workspace(root))
-    return measure_effect(store, store.run(run_id))

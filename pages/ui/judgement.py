@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from pages.ui import amounts
-from tlcore.evaluation import VALIDATION, accuracies
+from pages.ui import amounts, judged
+from tlcore.evaluation import VALIDATION
+from tlcore.metrics import Interval
 from tlcore.records import Dataset, Run
+from tlcore.shift import compare_shares
 from tlcore.store import Store
 
 TITLES = {
@@ -22,24 +24,29 @@ NOTABLE = 0.02
 
 def draw_accuracies(store: Store, run: Run, phase: int) -> None:
     """Draw the accuracy on every evaluation set, where a run has more than validation."""
-    measured = accuracies(store, run, phase)
-    if len(measured) < 2:
+    if len(judged.sides(store, run, phase)) < 2:
         return
-    st.markdown(" ".join(_tell(side, *figures, measured[VALIDATION][0]) for side, figures in measured.items()))
+    measured = judged.accuracies(store, run, phase)
+    st.markdown(" ".join(_tell(side, found, measured[VALIDATION]) for side, found in measured.items()))
+
+
+def side_key(run: Run) -> str:
+    """Return the session's key of the set of photos that is chosen to judge a run."""
+    return f"judged on {run.id}"
 
 
 def ask_side(store: Store, run: Run) -> str:
     """Draw the choice of the photos that judge the model, where a run has several sets; return its name."""
-    measured = accuracies(store, run)
-    if len(measured) < 2:
+    if len(judged.sides(store, run)) < 2:
         return VALIDATION
+    measured = judged.accuracies(store, run)
     return st.pills(
         "Judged on",
         list(measured),
         default=VALIDATION,
         required=True,
-        format_func=lambda side: f"{TITLES[side]}: {amounts.percent(measured[side][0])}",
-        key=f"judged on {run.id}",
+        format_func=lambda side: f"{TITLES[side]}: {amounts.percent(measured[side].value)}",
+        key=side_key(run),
     )
 
 
@@ -53,13 +60,20 @@ def draw_age(dataset: Dataset, run: Run) -> None:
         )
 
 
-def _tell(side: str, accuracy: float, number: int, on_validation: float) -> str:
+def count_right(accuracy: Interval) -> tuple[int, int]:
+    """Return how many images an accuracy counts as right, and of how many."""
+    return round(accuracy.value * accuracy.of), accuracy.of
+
+
+def _tell(side: str, accuracy: Interval, on_validation: Interval) -> str:
     """Say how the model does on one set, and how that compares with validation."""
-    words = f"{ON_PHOTOS[side]}: **{amounts.percent(accuracy)}** of {number:,}"
+    words = f"{ON_PHOTOS[side]}: **{amounts.percent(accuracy.value)}** of {accuracy.of:,}"
+    words = f"{words[:1].upper()}{words[1:]}"
     if side == VALIDATION:
-        return f"{words[:1].upper()}{words[1:]}."
-    points = 100 * (accuracy - on_validation)
-    if abs(points) < 100 * NOTABLE:
-        return f"{words[:1].upper()}{words[1:]}, much the same."
-    direction = "lower" if points < 0 else "higher"
-    return f"{words[:1].upper()}{words[1:]}, {abs(points):.1f} points {direction}."
+        return f"{words}."
+    shift = compare_shares(count_right(on_validation), count_right(accuracy))
+    if abs(shift.points) < 100 * NOTABLE:
+        return f"{words}, much the same."
+    direction = "lower" if shift.points < 0 else "higher"
+    chance = "" if shift.clear else ", which chance could do"
+    return f"{words}, {abs(shift.points):.1f} points {direction}{chance}."

@@ -19,6 +19,9 @@ WORD_SEPARATORS = re.compile(r"[ _&'-]")
 
 def visible(name: str) -> str:
     """Return `name` with control, direction-changing and unpaired characters written out, as in "\\u202e"."""
+    # Nearly every name, of which a page may show thousands.
+    if name.isascii() and name.isprintable():
+        return name
     return "".join(_escape(letter) if _misleads(letter) else letter for letter in name)
 
 

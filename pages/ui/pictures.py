@@ -25,6 +25,10 @@ STYLE = """<style>
 </style>"""
 
 
+Row = tuple[str, str, float]
+"""A fact of a card: a word, the class that it is about, and a share in 0..1."""
+
+
 @dataclass(frozen=True)
 class Card:
     """An image that judged a run and what the model said of it; confidences in 0..1, `note` what was done since."""
@@ -49,7 +53,12 @@ def strip(images: Iterable[Image]) -> None:
 
 def cards(shown: Sequence[Card]) -> None:
     """Draw one card for each image: the picture, its true class, the predicted one, and both confidences."""
-    st.html(f'{STYLE}<div class="thaw-cards">{"".join(_card(card) for card in shown)}</div>')
+    gallery([(card.image, _rows(card), card.note) for card in shown])
+
+
+def gallery(shown: Iterable[tuple[Image, Sequence[Row], str]]) -> None:
+    """Draw a card for each image: the picture, its rows of facts, its name and a note."""
+    st.html(f'{STYLE}<div class="thaw-cards">{"".join(_card(*each) for each in shown)}</div>')
 
 
 def large(image: Image) -> None:
@@ -59,13 +68,16 @@ def large(image: Image) -> None:
     )
 
 
-def _card(card: Card) -> str:
-    rows = (("true", card.true, card.true_confidence), ("predicted", card.predicted, card.confidence))
+def _rows(card: Card) -> list[Row]:
+    return [("true", card.true, card.true_confidence), ("predicted", card.predicted, card.confidence)]
+
+
+def _card(image: Image, rows: Sequence[Row], note: str) -> str:
     facts = "".join(
         f'<dt>{word}</dt><dd>{in_html(name)}</dd><dd class="share">{share:.0%}</dd>' for word, name, share in rows
     )
-    below = f"{card.image.name} · {card.note}" if card.note else card.image.name
+    below = f"{image.name} · {note}" if note else image.name
     return (
-        f'<figure class="thaw-card"><img loading="lazy" src="{picture_url("image", card.image)}" '
-        f'alt="{in_html(card.image.name)}"><dl>{facts}</dl><figcaption>{in_html(below)}</figcaption></figure>'
+        f'<figure class="thaw-card"><img loading="lazy" src="{picture_url("image", image)}" '
+        f'alt="{in_html(image.name)}"><dl>{facts}</dl><figcaption>{in_html(below)}</figcaption></figure>'
     )

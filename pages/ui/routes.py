@@ -4,7 +4,6 @@ import json
 import re
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -14,18 +13,21 @@ from starlette.routing import Route
 from pages.ui import upload
 from pages.ui.figure import LIBRARY
 from pages.ui.items import UploadRefused
-from tlcore import jobs
+from pages.ui.sender import read_token
+from pages.ui.try_routes import FRAMES
+from tlcore import early_copies, jobs
 from tlcore.errors import DatasetError
 from tlcore.records import Image, Role
 from tlcore.store import Store
 from tlcore.workspace import Workspace, open_workspace
 
-TOKEN_HEADER = "x-thaw-token"
 GENERATED_ID = re.compile(r"[a-z]+-[0-9a-f]{12}")
 FINISH_BYTES = 64 * 1024
 NAME_CHARACTERS = 200
 NAMELESS = "dropped photos"
 DAY_S = 24 * 3600
+# Fewer have arrived before a process that decodes them has started.
+EARLY_FROM_FILES = 400
 
 
 async def receive_files(request: Request) -> JSONResponse:
@@ -38,7 +40,10 @@ async def receive_files(request: Request) -> JSONResponse:
             async for piece in request.stream():
                 if piece:
                     await run_in_threadpool(unpacker.feed, piece)
-            return JSONResponse({"accepted": await run_in_threadpool(unpacker.finish)})
+            accepted = await run_in_threadpool(unpacker.finish)
+            if upload.MANIFESTS.count(folder) >= EARLY_FROM_FILES:
+                await run_in_threadpool(early_copies.start, folder)
+            return JSONResponse({"accepted": accepted})
     except ClientDisconnect:
         raise UploadRefused(400, "The browser ended the request before its last file.") from None
     except OSError as problem:
@@ -50,7 +55,7 @@ async def finish_upload(request: Request) -> JSONResponse:
 
     A browser that did not hear the answer asks again, and gets the same one.
     """
-    upload_id, token = request.path_params["upload_id"], _token(request)
+    upload_id, token = request.path_params["upload_id"], read_token(request)
     job_id = upload.recorded_import(upload_id, token)
     if job_id is None:
         folder = _authorised(request)
@@ -96,15 +101,7 @@ def picture_url(kind: str, image: Image) -> str:
 
 
 def _authorised(request: Request) -> Path:
-    return upload.authorised(_workspace(), request.path_params["upload_id"], _token(request))
-
-
-def _token(request: Request) -> str:
-    """Return the token that a request of Thaw's own page brings; refuse those of other pages."""
-    origin = request.headers.get("origin")
-    if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
-        raise UploadRefused(403, "Photos are taken only from Thaw's own page. Open it at the server's address.")
-    return request.headers.get(TOKEN_HEADER, "")
+    return upload.authorised(_workspace(), request.path_params["upload_id"], read_token(request))
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -152,4 +149,5 @@ ROUTES = [
     Route("/thaw/upload/{upload_id}/finish", finish_upload, methods=["POST"]),
     Route("/thaw/plotly.js", send_plotly, methods=["GET"]),
     Route("/thaw/{kind}/{folder}/{image_id}", send_picture, methods=["GET"]),
+    FRAMES,
 ]

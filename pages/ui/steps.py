@@ -29,6 +29,10 @@ STEPS = (
 # Pages that are no step of the way, with their icons.
 ASIDE = {
     Step("evaluation", "Evaluation", "See how good the model is, and how far to trust it."): "monitoring",
+    Step(
+        "map", "Map", "See all photos on one map, like beside like, and look at those that stand out."
+    ): "scatter_plot",
+    Step("try_it", "Try it", "See what the model says of pictures that it has never met."): "photo_camera",
     Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
     Step("history", "History", "Every run with what it was made of, to find again and to take along."): "history",
 }

@@ -103,10 +103,10 @@ class Watch:
 
 
 @contextmanager
-def open_browser(playwright: Playwright, profile: Path) -> Iterator[BrowserContext]:
-    """Open Chromium with a new profile folder, at desktop size."""
+def open_browser(playwright: Playwright, profile: Path, *flags: str) -> Iterator[BrowserContext]:
+    """Open Chromium with a new profile folder, at desktop size, with more command-line flags where needed."""
     context = playwright.chromium.launch_persistent_context(
-        profile, executable_path=CHROMIUM, args=list(QUIET), viewport=DESKTOP, accept_downloads=True
+        profile, executable_path=CHROMIUM, args=[*QUIET, *flags], viewport=DESKTOP, accept_downloads=True
     )
     try:
         yield context
@@ -124,11 +124,11 @@ def wait_until(condition: Callable[[], object], limit_s: float, what: str) -> fl
     return time.monotonic() - started
 
 
-def drop(page: Page, *paths: Path) -> None:
-    """Drop folders or files on the drop zone, as the desktop's file manager would."""
-    zone = page.locator(".zone")
-    zone.scroll_into_view_if_needed()
-    box = zone.bounding_box()
+def drop(page: Page, *paths: Path, zone: str = ".zone") -> None:
+    """Drop folders or files on the drop zone, or another one, as the desktop's file manager would."""
+    target = page.locator(zone)
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
     assert box
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     session = page.context.new_cdp_session(page)

@@ -14,6 +14,8 @@ TITLES = {
     "finetune": "Fine-tune",
     "mistakes": "Mistakes",
     "evaluation": "Evaluation",
+    "map": "Map",
+    "try_it": "Try it",
     "compare": "Compare",
     "history": "History",
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
-from pages.ui import figures
+from pages.ui import confusion_figure
 from tests.browser.harness import Server, settle
 from tests.browser.journey import hover_cell, see_page
 from tests.test_pages import add_many_classes
@@ -25,7 +25,7 @@ def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> It
     started.stop()
 
 
-@pytest.mark.parametrize("classes", [12, figures.MOST_TICKS + 20])
+@pytest.mark.parametrize("classes", [12, confusion_figure.MOST_TICKS + 20])
 def test_hover_names_the_classes_and_the_count(page: Page, server: Server, classes: int) -> None:
     run_id = add_many_classes(Store(open_workspace(server.workspace)), classes)
     page.goto(f"{server.url}/mistakes?run={run_id}")
@@ -38,7 +38,7 @@ def test_hover_names_the_classes_and_the_count(page: Page, server: Server, class
 
 
 def test_a_row_of_the_pairs_filters_the_gallery(page: Page, server: Server) -> None:
-    run_id = add_many_classes(Store(open_workspace(server.workspace)), figures.MOST_CLASSES + 1)
+    run_id = add_many_classes(Store(open_workspace(server.workspace)), confusion_figure.MOST_CLASSES + 1)
     page.goto(f"{server.url}/mistakes?run={run_id}")
     see_page(page, "mistakes")
     cards = page.locator(".thaw-card")

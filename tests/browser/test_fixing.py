@@ -1,5 +1,6 @@
 """The closed loop in the browser, by keyboard: find a wrong label, fix it, undo, retrain, and see the score move."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,20 +87,26 @@ def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server
 
     press(page.get_by_role("button", name="Exclude it"))
     expect(page.get_by_text("1 fix since this run saw the data set: 1 photo excluded.")).to_be_visible()
-    press(page.get_by_role("button", name="Undo"))
-    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    undo = page.get_by_test_id("stButton").get_by_role("button", name="Undo")
+    press(undo)
+    expect(undo).to_have_count(0)
     press(page.get_by_role("button", name="Move it there"))
     expect(page.get_by_text("1 fix since this run saw the data set: 1 photo moved")).to_be_visible()
     assert {image.id: image.label for image in store.images(dataset_id)}[planted.id] == "berry"
 
     press(page.get_by_role("button", name="Retrain the head with these fixes"))
     expect(page.get_by_text("Retrained: the head gets")).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_text("What the fixes brought (1 round)")).to_be_visible()
+    assert f"run={run_id}" in page.url
     retrained = store.runs()[0]
     assert retrained.facts["retrained_from"] == run_id
     after = read_predictions(store, retrained)
     assert after.accuracy > before.accuracy
+    assert retrained.facts["warm_start"] == run_id
     page.reload()
     expect(page.get_by_text("Retrained: the head gets")).to_be_visible()
+    press(page.get_by_role("button", name="See the mistakes of the new head"))
+    expect(page).to_have_url(re.compile(retrained.id))
 
 
 def test_several_mistakes_are_excluded_in_the_grid(page: Page, server: Server) -> None:

@@ -1,0 +1,166 @@
+"""How fast every page opens on a large data set, and what the server holds: target under 1 s and under 300 MB.
+
+    python benchmarks/page_opening.py [script] [server] [--rows 32000] [--judged 6400] [--page NAME ...]
+
+`script` times the script of each page by Streamlit's own test harness: first with nothing held in memory, then again.
+`server` opens the pages in Chromium, one after the other, and prints the server's memory after each. The images are
+rows that share one thumbnail; two runs have judged `judged` of them and are wrong on every fifth. Of the script both
+the time that passed and the time of a CPU are told, since a machine busy with other things makes every page wait.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.data_gate import announce, fill, megabytes  # noqa: E402
+from tests.browser.harness import CHROMIUM, Server, open_browser, settle  # noqa: E402
+from tlcore.evaluation import VALIDATION, predictions_file  # noqa: E402
+from tlcore.records import Epoch, Image  # noqa: E402
+from tlcore.run_split import write_split  # noqa: E402
+from tlcore.settings import HeadSettings  # noqa: E402
+from tlcore.splits import Split  # noqa: E402
+from tlcore.store import Store  # noqa: E402
+from tlcore.workspace import ENVIRONMENT_VARIABLE, Workspace, open_workspace  # noqa: E402
+
+PAGES = ("data", "backbone", "head", "finetune", "mistakes", "evaluation", "compare")
+LIMIT_S = 1.0
+RUNS, WRONG = 2, 5
+LAYERS = 120
+PATIENCE_MS = 240_000
+
+
+def add_run(store: Store, dataset_id: str, images: list[Image], judged: int, seed: int) -> str:
+    """Record a run that has judged the first images and is wrong on a fifth of them; return its id."""
+    labels = sorted({image.label for image in images})
+    settings = HeadSettings()
+    run_id = store.add_run(dataset_id, settings.backbone, settings.to_json())
+    store.update_job(store.add_job("head", {}, dataset_id, run_id), status="finished")
+    for number in range(1, 9):
+        store.add_epoch(run_id, Epoch(number, 1, 1 / number, 0.8, 1 / number, 0.8, 0.5))
+    store.set_result(run_id, 1)
+    version = store.dataset(dataset_id).version
+    facts = {"seconds_per_image": 0.01, "image_size": 224, "head": {"best_epoch": 8}, "dataset_version": version}
+    store.add_facts(run_id, facts)
+    folder = store.workspace.run(run_id)
+    folder.mkdir(parents=True)
+    write_split(store, run_id, Split(labels=labels, training=images[judged:], validation=images[:judged]))
+    block = {"kind": "Conv2D", "parameters": 10, "flops": 10, "activation_bytes": 4, "trainable_parameters": 10}
+    layers = [
+        block | {"name": f"layer_{n}", "block": f"block {n // 8}", "batch_norm": n % 2 == 1} for n in range(LAYERS)
+    ]
+    (folder / "layers.json").write_text(json.dumps(layers))
+    np.savez(folder / "head.npz", **{"head/0": np.zeros((4, len(labels))), "head/1": np.zeros(len(labels))})
+    chance = np.random.default_rng(seed)
+    said = np.array([labels.index(image.label) for image in images[:judged]])
+    said[seed::WRONG] = (said[seed::WRONG] + 1) % len(labels)
+    scores = chance.normal(size=(judged, len(labels)))
+    scores[np.arange(judged), said] += scores.max(axis=1) - scores[np.arange(judged), said] + chance.random(judged) * 3
+    shares = np.exp(scores)
+    np.savez(
+        folder / predictions_file(1, VALIDATION),
+        image_ids=np.array([image.id for image in images[:judged]]),
+        probabilities=(shares / shares.sum(axis=1, keepdims=True)).astype(np.float32),
+    )
+    return run_id
+
+
+def open_script(name: str, held: bool) -> tuple[float, float]:
+    """Run the script of a page as a new visitor's; return the seconds and the CPU seconds, and fail where it failed.
+
+    The first page is run before, and not timed, since another can only be switched to; where nothing is to be `held`
+    in memory, what it has read is forgotten again.
+    """
+    page = AppTest.from_file(str(ROOT / "pages" / "ui" / "navigation.py"), default_timeout=60)
+    page.run()
+    if not held:
+        st.cache_resource.clear()
+        st.cache_data.clear()
+    if name != PAGES[0]:
+        page.switch_page(f"../{name}.py")
+    started, cpu = time.perf_counter(), time.process_time()
+    page.run()
+    if page.exception:
+        raise SystemExit(f"Expected a page that opens. Received on {name!r}: {page.exception[0].message}")
+    return time.perf_counter() - started, time.process_time() - cpu
+
+
+def measure_scripts(names: list[str]) -> None:
+    """Print the time of each page's script, with nothing held in memory and then with all that it holds."""
+    logging.disable(logging.WARNING)
+    open_script(names[0], held=False)
+    for name in names:
+        (first, cpu), (again, cpu_again) = open_script(name, held=False), open_script(name, held=True)
+        print(
+            f"  {name:<11} {first:.2f} s at first ({cpu:.2f} s of a CPU), {again:.2f} s again ({cpu_again:.2f} s)"
+            f"{'' if cpu < LIMIT_S else '  over the limit'}",
+            flush=True,
+        )
+
+
+def measure_server(workspace: Workspace, scratch: Path, names: list[str]) -> None:
+    """Open the pages in Chromium, one after the other; print when each is shown and complete, and the memory."""
+    if CHROMIUM is None:
+        print("  not measured: there is no Chromium here")
+        return
+    from playwright.sync_api import sync_playwright
+
+    server = Server(workspace.root)
+    server.start()
+    try:
+        with sync_playwright() as playwright, open_browser(playwright, scratch / "profile") as context:
+            page = context.pages[0]
+            page.set_default_timeout(PATIENCE_MS)
+            page.goto(server.url)
+            settle(page)
+            print(f"  {'at the start':<11} {megabytes(server.process.memory_info().rss)}")
+            for name in names:
+                started = time.monotonic()
+                page.goto(f"{server.url}/{'' if name == PAGES[0] else name}")
+                settle(page)
+                waited = time.monotonic() - started
+                held = megabytes(server.process.memory_info().rss)
+                print(f"  {name:<11} complete after {waited:.2f} s, the server holds {held}", flush=True)
+    finally:
+        server.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help="script, server (default: both)")
+    parser.add_argument("--rows", type=int, default=32_000, help="images in the data set")
+    parser.add_argument("--judged", type=int, default=6_400, help="images that judge each run")
+    parser.add_argument("--page", nargs="+", default=list(PAGES), choices=PAGES, help="which pages (default: all)")
+    arguments = parser.parse_args()
+    parts = arguments.parts or ["script", "server"]
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        workspace = open_workspace(scratch / "workspace")
+        os.environ[ENVIRONMENT_VARIABLE] = str(workspace.root)
+        store = Store(workspace)
+        dataset_id = fill(workspace, "many photos", arguments.rows)
+        images = store.images(dataset_id)
+        np.random.default_rng(0).shuffle(images)
+        for seed in range(RUNS):
+            add_run(store, dataset_id, images, arguments.judged, seed)
+        if "script" in parts:
+            announce(f"The pages' scripts, {arguments.rows:,} images, {arguments.judged:,} judged")
+            measure_scripts(arguments.page)
+        if "server" in parts:
+            announce("In Chromium, by address")
+            measure_server(workspace, scratch, arguments.page)
+
+
+if __name__ == "__main__":
+    main()

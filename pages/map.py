@@ -1,0 +1,191 @@
+"""The Map page: a run's images on a plane, like beside like; those that are marked are shown below, to be fixed."""
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import amounts, browse, curation, fixing, live, map_figure, map_points, pictures, selection, steps, trials
+from pages.ui.figure import figure
+from pages.ui.fixing import Fixes
+from pages.ui.grid import grid
+from pages.ui.map_points import MapPoints
+from pages.ui.names import emphasised, literal, visible
+from tlcore import jobs
+from tlcore.embedding import MOST_ARRANGED, TSNE
+from tlcore.errors import RunError
+from tlcore.projection import start_projection
+from tlcore.records import Run
+from tlcore.store import Store
+
+Group = tuple[str, str]
+"""What the gallery shows: ("marked", ""), ("mistakes", "") or ("class", LABEL)."""
+
+MARKED, MISTAKES = ("marked", ""), ("mistakes", "")
+STOPPED = "Nothing of this map was kept, and the run is as it was."
+WHAT_IT_IS = (
+    "Thaw can lay all photos of this run out on a map: photos that the frozen backbone finds alike lie side by side. A "
+    "photo among those of another class is often in the wrong one."
+)
+HOW = {
+    TSNE: "Arranged by t-SNE from the features of the backbone. Neighbours are truly alike; how far clusters lie from "
+    "each other, and how large they are, says little.",
+    "PCA": "Placed by the first two principal components (PCA) of the features. They show the coarse order alone: "
+    "photos that lie together may still differ. "
+    f"Up to {MOST_ARRANGED:,} photos Thaw arranges them by t-SNE, which tells more.",
+}
+
+
+def draw_making(store: Store, run: Run) -> None:
+    """Draw how the making of the map stands, or the button that starts it."""
+    job = jobs.latest_trial(store, "map", run.id)
+    st.markdown(WHAT_IT_IS)
+    if job and job.active:
+        live.follow(store, job, lambda present: trials.progress(store, present))
+        return
+    if job:
+        trials.ending(job, STOPPED)
+    st.button(
+        "Make the map",
+        type="primary",
+        icon=":material/scatter_plot:",
+        help="Some minutes for 10,000 photos. It goes on in the background, beside any training.",
+        on_click=start,
+        args=(store, run),
+    )
+
+
+def start(store: Store, run: Run) -> None:
+    """Start making the map, unless that goes on already."""
+    try:
+        start_projection(store, run.id)
+    except RunError:
+        # Another tab was quicker: this one follows what goes on.
+        return
+
+
+def draw_map(store: Store, run: Run, points: MapPoints, rows: np.ndarray) -> None:
+    """Draw the map; what is marked on it is kept for the gallery."""
+    colouring = st.pills(
+        "Colour by",
+        map_figure.COLOURINGS,
+        default=map_figure.BY_CLASS,
+        required=True,
+        key=f"colour of {run.id}",
+    )
+
+    def marked(numbers: list[int]) -> None:
+        known = (number for number in dict.fromkeys(numbers) if 0 <= number < len(points.images))
+        st.session_state[_marked_key(run)] = [points.images[number].id for number in known]
+        st.session_state[_group_key(run)] = MARKED
+
+    wrong = int(points.wrong[rows].sum())
+    revision = f"{colouring} {len(rows)} {store.dataset(run.dataset_id).version}"
+    figure(
+        map_figure.draw_map(points, rows, colouring, revision),
+        key=f"map {run.id}",
+        name=f"{run.id}-map",
+        alt=(
+            f"Map of {amounts.count(len(rows), 'photo')} of {amounts.count(len(points.labels), 'class', 'classes')}, "
+            f"like beside like, coloured by {colouring}; {amounts.count(wrong, 'mistake')}. "
+            "The choice below the map shows the same photos without it."
+        ),
+        on_select=marked,
+    )
+    st.caption(
+        f"{HOW[points.method]} Draw around points, or tap one, to see their photos below; a double click takes the "
+        "mark away."
+    )
+
+
+def choose_rows(run: Run, points: MapPoints, rows: np.ndarray) -> np.ndarray:
+    """Draw the choice of what the gallery shows and return its rows: what is marked, the mistakes, or a class."""
+    counts = np.bincount(points.true[rows], minlength=len(points.labels))
+    wrong = rows[points.wrong[rows]]
+    marked = set(st.session_state.get(_marked_key(run), []))
+    chosen = np.array([row for row in rows if points.images[row].id in marked], dtype=np.int64)
+    groups: dict[Group, str] = {
+        MARKED: f"What I mark on the map ({len(chosen):,})",
+        MISTAKES: f"Every mistake ({len(wrong):,})",
+    }
+    groups |= {("class", label): f"{visible(label)} ({counts[n]:,})" for n, label in enumerate(points.labels)}
+    group = st.selectbox("Photos below", list(groups), format_func=groups.__getitem__, key=_group_key(run))
+    if group == MARKED:
+        return chosen
+    return wrong if group == MISTAKES else rows[points.true[rows] == points.labels.index(group[1])]
+
+
+def draw_gallery(store: Store, run: Run, points: MapPoints, chosen: np.ndarray, fixes: Fixes) -> None:
+    """Draw the chosen images in a grid in which they can be looked at and fixed; one alone is drawn large."""
+    if not len(chosen):
+        st.caption("Nothing is chosen yet. Draw around some points of the map, or choose mistakes or a class above.")
+        return
+    if len(chosen) == 1:
+        draw_one(points, int(chosen[0]))
+    dataset = store.dataset(run.dataset_id)
+    page = browse.pick_page(f"map page of {run.id}", -(-len(chosen) // browse.TILES_A_PAGE))
+    shown = chosen[(page - 1) * browse.TILES_A_PAGE : page * browse.TILES_A_PAGE]
+    grid(
+        f"map grid of {run.id}",
+        [
+            curation.tile(points.images[row], tell(points, row), fixing.tell_fix(fixes, points.images[row].id))
+            for row in shown
+        ],
+        [curation.EXCLUDE, curation.move_to(dataset, filter(None, map(points.predicted_label, shown)))],
+        "Photos chosen on the map, to fix",
+        partial(browse.act, store, dataset),
+    )
+
+
+def draw_one(points: MapPoints, row: int) -> None:
+    """Draw one picture large, with what it is and what the model says of it."""
+    image, predicted = points.images[row], points.predicted_label(row)
+    with st.container(border=True):
+        left, right = st.columns(2)
+        with left:
+            pictures.large(image)
+        with right:
+            said = "" if predicted is None else f"  \nPredicted: {emphasised(predicted)}"
+            sure = "" if predicted is None else f" ({amounts.percent(float(points.confidence[row]))})"
+            st.markdown(f"Class: {emphasised(image.label)}{said}{sure}")
+            st.caption(f"From {literal(image.name)}")
+
+
+def tell(points: MapPoints, row: int) -> str:
+    """Say the class of one image, and what it is taken for if that is another."""
+    label, predicted = points.images[row].label, points.predicted_label(row)
+    return label if predicted in (None, label) else f"{label} → {predicted}"
+
+
+def draw_run(store: Store, run: Run) -> None:
+    """Draw the whole page for a run that has a model."""
+    selection.run_picker(store, run)
+    points = map_points.read_points(store, run)
+    if points is None:
+        draw_making(store, run)
+        return
+    fixes = fixing.fixes_since(store, run)
+    rows = map_points.present_rows(points, fixes)
+    draw_map(store, run, points, rows)
+    draw_gallery(store, run, points, choose_rows(run, points, rows), fixes)
+    fixing.draw_fixes(store, run, fixes)
+    steps.onward("mistakes", "See the mistakes one by one")
+
+
+def _marked_key(run: Run) -> str:
+    return f"marked on the map of {run.id}"
+
+
+def _group_key(run: Run) -> str:
+    return f"photos below the map of {run.id}"
+
+
+steps.heading("map")
+kept = selection.store()
+present_run = selection.run(kept)
+if present_run is None:
+    steps.missing("head", "The map is made from what a trained head has seen.", "First teach the head (phase 1)")
+elif present_run.result_phase is None:
+    steps.missing("head", "This run has no model yet.", "Go to step 3: teach the head")
+else:
+    draw_run(kept, present_run)

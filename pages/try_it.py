@@ -1,0 +1,190 @@
+"""The Try it page: pictures from anywhere, or the webcam, and what the model says of them."""
+
+import math
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.ui import amounts, answer_figure, heat_map, selection, steps, tries
+from pages.ui.figure import figure
+from pages.ui.names import csv, emphasised, literal, sentence, visible
+from pages.ui.preview import make_preview
+from pages.ui.tries import Picture, Tried
+from pages.ui.verdict import UNKNOWN
+from pages.ui.webcam import webcam
+from tlcore.decision import read_decision
+from tlcore.evaluation import read_labels
+from tlcore.images import MAX_FILE_BYTES
+from tlcore.records import Run
+from tlcore.store import Store
+
+SHOWN_A_PAGE = 6
+MOST_REASONS = 20
+FILES, FOLDER = "Pictures", "A folder"
+MEBIBYTE = 1024**2
+
+
+def draw_model(store: Store, run: Run, labels: Sequence[str]) -> None:
+    """Say which model is tried, and when it says that it does not know."""
+    words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    st.markdown(
+        f"The {words} of {emphasised(store.dataset(run.dataset_id).name)} tells "
+        f"{amounts.count(len(labels), 'class', 'classes')} apart, whatever it is shown."
+    )
+    decision = read_decision(run)
+    if decision:
+        st.caption(
+            f"It says “{UNKNOWN}” where it is less than {decision.threshold:.0%} sure (kept with this run, temperature "
+            f"{decision.temperature:.2f})."
+        )
+    else:
+        st.caption(f"It always answers, for no threshold of “{UNKNOWN}” is kept with this run.")
+        st.page_link(
+            steps.page("evaluation"),
+            label="Choose a threshold on the Evaluation page",
+            icon=":material/tune:",
+            query_params=selection.as_query(),
+        )
+
+
+def ask_files() -> list[Picture]:
+    """Draw the place to drop files on; return those that are there."""
+    kind = st.segmented_control("Choose", [FILES, FOLDER], default=FILES, required=True, key="kind of upload")
+    files = st.file_uploader(
+        "A folder of pictures" if kind == FOLDER else "Drop pictures or a folder here, or choose pictures",
+        accept_multiple_files="directory" if kind == FOLDER else True,
+        max_upload_size=MAX_FILE_BYTES // MEBIBYTE + 1,
+        key=f"upload of {kind}",
+    )
+    st.caption("They stay in this machine's memory for as long as this page is open, and go into no data set.")
+    return [Picture(file.file_id, file.name, file.getvalue()) for file in files]
+
+
+def ask_stills(run: Run) -> list[Picture]:
+    """Draw the webcam; return the stills that it has handed over."""
+    st.subheader("Webcam", anchor=False)
+    webcam(run.id, int(run.facts["image_size"]), tries.keep_still)
+    kept = tries.stills()
+    if kept:
+        st.button("Forget the stills", icon=":material/delete:", on_click=tries.forget_stills)
+    return kept
+
+
+def draw_results(store: Store, run: Run, labels: list[str], tried: list[Tried]) -> None:
+    """Draw how many pictures were answered, the reasons of the others, each picture with its answer, and the table."""
+    read = [each for each in tried if each.verdict.shares is not None]
+    unknown = sum(not each.verdict.known for each in read)
+    st.subheader("What it says", anchor=False)
+    st.markdown(
+        f"**{amounts.count(len(tried), 'picture')}**: {len(read) - unknown:,} answered, {unknown:,} “{UNKNOWN}”, "
+        f"{len(tried) - len(read):,} could not be read."
+    )
+    draw_reasons([each for each in tried if each.verdict.shares is None])
+    pages = max(1, math.ceil(len(read) / SHOWN_A_PAGE))
+    page = st.pagination(pages, key=f"tried {run.id} {len(read)}") if pages > 1 else 1
+    for each in read[(page - 1) * SHOWN_A_PAGE : page * SHOWN_A_PAGE]:
+        draw_tried(store, run, labels, each)
+    draw_table(run, labels, tried)
+
+
+def draw_reasons(rejected: list[Tried]) -> None:
+    """Say which files are no pictures, and why."""
+    if not rejected:
+        return
+    lines = [f"- {literal(each.picture.name)}: {sentence(each.verdict.reason or '')}" for each in rejected]
+    more = [f"- and {len(lines) - MOST_REASONS:,} more, in the table"] if len(lines) > MOST_REASONS else []
+    told = f"{amounts.count(len(lines), 'file')} could not be read:"
+    st.warning("\n".join([told, "", *lines[:MOST_REASONS], *more]), icon=":material/image_not_supported:")
+
+
+def draw_tried(store: Store, run: Run, labels: list[str], tried: Tried) -> None:
+    """Draw one picture with its answer, its likeliest classes and, if it is the one looked at closely, its heat map."""
+    picture, verdict = tried.picture, tried.verdict
+    first, *others = verdict.likeliest(labels)
+    assert verdict.shares is not None
+    with st.container(border=True):
+        left, right = st.columns([1, 2])
+        small = make_preview(picture.id, picture.content)
+        if small:
+            left.image(small, width="stretch")
+        else:
+            left.caption("Too large to be shown here.")
+        left.caption(literal(picture.name))
+        with right:
+            sure = f"{emphasised(first.label)} ({amounts.percent(first.share)})"
+            st.markdown(sure if verdict.known else f"**{UNKNOWN}**. Likeliest: {sure}")
+            figure(
+                answer_figure.likeliest_classes(labels, {run.result_phase or 1: verdict.shares}, run.result_phase or 1),
+                key=f"tried {run.id} {picture.id}",
+                name=f"{run.id}-{visible(picture.name).rpartition('/')[2]}",
+                alt="; ".join(f"{visible(each.label)} {amounts.percent(each.share)}" for each in (first, *others)),
+            )
+        chosen = tries.closest() == picture.id
+        st.button(
+            "Hide the heat map" if chosen else heat_map.TITLE,
+            icon=":material/visibility_off:" if chosen else ":material/visibility:",
+            on_click=tries.look_closer,
+            args=(None if chosen else picture.id,),
+            key=f"look {picture.id}",
+        )
+        if chosen:
+            draw_heat_map(store, run, labels, tried)
+
+
+def draw_heat_map(store: Store, run: Run, labels: list[str], tried: Tried) -> None:
+    """Draw where in a picture the model sees what speaks for one of its likeliest classes."""
+    picture = tried.picture
+    likeliest = {each.label: each.number for each in tried.verdict.likeliest(labels)}
+    label = st.selectbox("What speaks for", list(likeliest), format_func=visible, key=f"speaks {run.id} {picture.id}")
+    maps = heat_map.ask(store.workspace, run, picture.content, likeliest[label])
+    if maps is not None:
+        heat_map.draw_maps(maps, run, label, f"{visible(picture.name).rpartition('/')[2]}-heat-map")
+
+
+def draw_table(run: Run, labels: list[str], tried: list[Tried]) -> None:
+    """Draw the answers as a table and its download."""
+    rows = [tries.as_row(each, labels) for each in tried]
+    with st.expander("As a table"):
+        st.dataframe(
+            [
+                {
+                    "file": visible(str(row["file"])),
+                    "answer": visible(str(row["answer"])),
+                    "likeliest": visible(str(row["class_1"])),
+                    "sure": amounts.percent(float(str(row["share_1"]))) if row["class_1"] else "",
+                    "could not be read": row["reason"],
+                }
+                for row in rows
+            ],
+            hide_index=True,
+            alt="What the model says of each picture",
+        )
+    st.download_button(
+        "Answers as CSV",
+        csv(rows, tries.COLUMNS),
+        file_name=f"{run.id}-answers.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def draw_run(store: Store, run: Run) -> None:
+    """Draw the whole page for a run that has a model."""
+    selection.run_picker(store, run)
+    labels = read_labels(store, run)
+    draw_model(store, run, labels)
+    pictures = [*ask_files(), *ask_stills(run)]
+    if pictures:
+        draw_results(store, run, labels, tries.try_pictures(store, run, pictures))
+
+
+steps.heading("try_it")
+kept_store = selection.store()
+present_run = selection.run(kept_store)
+if present_run is None:
+    steps.missing("head", "There is no trained model to try yet.", "First teach the head (phase 1)")
+elif present_run.result_phase is None:
+    steps.missing("head", "This run has no model yet.", "Go to step 3: teach the head")
+else:
+    draw_run(kept_store, present_run)

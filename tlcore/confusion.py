@@ -1,0 +1,39 @@
+"""The order of classes in which those that a model confuses with one another stand together; NumPy only."""
+
+import numpy as np
+
+
+def order_by_similarity(matrix: np.ndarray) -> list[int]:
+    """Return the class numbers, those that are confused with one another side by side: int (n, n) counts.
+
+    The likeness of two classes is the mean of the shares of either that are taken for the other. Classes, then groups,
+    are joined by average linkage, the likest first (Sokal and Michener 1958); at each join both are turned so that the
+    likest ends meet (Gruvaeus and Wainer 1972). What is never confused keeps the order of its numbers, and so does what
+    is equally alike: the same matrix always gives the same order. Some milliseconds for 200 classes, where SciPy's
+    clustering takes most of a second to import alone.
+    """
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    alike = (shares + shares.T) / 2
+    np.fill_diagonal(alike, 0)
+    groups = {number: [number] for number in range(len(matrix))}
+    # -1 keeps a group from joining itself, and what has been joined from being found.
+    between = alike.copy()
+    np.fill_diagonal(between, -1)
+    while len(groups) > 1:
+        one, other = sorted(int(each) for each in np.unravel_index(between.argmax(), between.shape))
+        if between[one, other] <= 0:
+            break
+        sizes = len(groups[one]), len(groups[other])
+        joined = (between[one] * sizes[0] + between[other] * sizes[1]) / sum(sizes)
+        groups[one] = _join(groups[one], groups.pop(other), alike)
+        joined[[one, *(number for number in range(len(matrix)) if number not in groups)]] = -1
+        between[one], between[:, one] = joined, joined
+        between[other], between[:, other] = -1, -1
+    return [number for members in groups.values() for number in members]
+
+
+def _join(first: list[int], second: list[int], alike: np.ndarray) -> list[int]:
+    """Put two rows of classes end to end, the likest ends together; the first of equally good ways."""
+    ways = [(one, other) for one in (first, first[::-1]) for other in (second, second[::-1])]
+    one, other = max(ways, key=lambda way: alike[way[0][-1], way[1][0]])
+    return one + other

@@ -1,0 +1,85 @@
+"""The map of a run's images: places on a plane by the features of phase 1, made once and kept with the run."""
+
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlcore import jobs
+from tlcore.embedding import embed
+from tlcore.errors import RunError
+from tlcore.files import replacing
+from tlcore.neighbours import read_features
+from tlcore.records import Run
+from tlcore.reporter import Reporter
+from tlcore.run_split import SIDES, read_split
+from tlcore.store import Store
+from tlcore.workspace import MAP_FILE
+
+MAPPER = "tlcore.mapper"
+# Goes up whenever the same features would give another map.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Where the images of a run lie: `places` float32 (n, 2) within -1..1, a row an image of `image_ids`.
+
+    `method` is "t-SNE", which keeps neighbours together and means little by far distances, or "PCA".
+    """
+
+    image_ids: list[str]
+    places: np.ndarray
+    method: str
+
+
+def start_projection(store: Store, run_id: str) -> str:
+    """Start making the map of a run in a process of its own, which wants no device; return the job's id.
+
+    Raises RunError while the run has no head, or while its map is being made.
+    """
+    job_id = jobs.add_trial(store, "map", run_id, {})
+    jobs.launch(store, job_id, MAPPER, job_id)
+    return job_id
+
+
+def make_projection(reporter: Reporter, run_id: str) -> None:
+    """Place the images of a run by their cached features and keep the result with the run, in one durable step.
+
+    Nothing is done where the map is there. Raises RunError where the run's features are gone.
+    """
+    store = reporter.store
+    run = store.run(run_id)
+    if read_projection(store, run):
+        return
+    features, parts = read_features(store, run), read_split(store, run)
+    if features is None or parts is None:
+        raise RunError(
+            f"Expected the cached features of a trained head. Received: {run_id!r}, whose features are not on this "
+            "disk any more. Train its head again, which computes them anew."
+        )
+    images = [image for side in SIDES for image in getattr(parts, side) if image.content in features.rows]
+    rows = [features.rows[image.content] for image in images]
+    places, method = embed(features.tensor[rows], reporter.progress, reporter.check_stop)
+    # The last moment to be stopped at.
+    reporter.check_stop()
+    ids = np.array([image.id for image in images])
+    with replacing(store.workspace.run(run_id) / MAP_FILE) as temporary:
+        np.savez(temporary, image_ids=ids, places=places, method=method, key=_key(run), allow_pickle=False)
+
+
+def read_projection(store: Store, run: Run) -> Projection | None:
+    """Return the map of a run, or None before it has been made of the features that the run has now."""
+    try:
+        with np.load(store.workspace.run(run.id) / MAP_FILE, allow_pickle=False) as archive:
+            if str(archive["key"]) != _key(run):
+                return None
+            return Projection(archive["image_ids"].tolist(), archive["places"], str(archive["method"]))
+    except (FileNotFoundError, zipfile.BadZipFile):
+        return None
+
+
+def _key(run: Run) -> str:
+    """Return what a map depends on besides the run's images, which never change: the features and this program."""
+    fact = run.facts.get("feature_cache") or {}
+    return f"{VERSION} {fact.get('folder')}"
