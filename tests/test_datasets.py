@@ -100,9 +100,9 @@ def test_a_sweep_removes_a_killed_import_and_spares_a_living_one(store, tmp_path
     code = f"""
 import time
 from pathlib import Path
-from tlcore.datasets import _folders
+from tlcore.datasets import hold_folders
 from tlcore.workspace import open_workspace
-with _folders(open_workspace({str(store.workspace.root)!r}), "data-living") as (folder, unpacked):
+with hold_folders(open_workspace({str(store.workspace.root)!r}), "data-living") as (folder, unpacked):
     unpacked.mkdir()
     print("ready", flush=True)
     time.sleep(60)

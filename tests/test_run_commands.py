@@ -53,7 +53,10 @@ def small(tmp_path_factory):
     plain = ask(store, "train", dataset, *SMALL, "--epochs", 2, "--learning-rate", HEAD_RATE)
     tuned = ask(store, "finetune", plain["run"], "--layers", 9, "--epochs", 1, "--batch-size", 8, "--insist")
     views = ("--augmentation", RECIPE, "--views", 2, "--exact")
-    augmented = ask(store, "train", dataset, *SMALL, "--epochs", 2, *views)
+    with pytest.MonkeyPatch.context() as patch:
+        # Nothing listens there, and MLflow's client may not even be installed.
+        patch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cret@127.0.0.1:1")
+        augmented = ask(store, "train", dataset, *SMALL, "--epochs", 2, *views)
     return types.SimpleNamespace(store=store, dataset=dataset, plain=plain, tuned=tuned, augmented=augmented)
 
 
@@ -291,3 +294,35 @@ def test_frozen_layers_are_those_below_the_top(listed):
     listed.set_fine_tune(run_id, FineTuneSettings(layers=33).to_json())
     answer = describe_training(listed, listed.run(run_id), "head")
     assert (answer["frozen_layers"], answer["seconds"], answer["epochs"]) == (142, {"total": 1.0}, [])
+
+
+def test_the_history_tells_what_a_real_run_was_made_of(small):
+    rows = {row["model_id"]: row for row in ask(small.store, "history")}
+    row, layers = rows[small.tuned["run"]], small.tuned["frozen_layers"]
+    assert (row["frozen_layers_count"], row["unfrozen_layers_count"]) == (layers, 9)
+    described = json.loads((small.store.workspace.run(row["model_id"]) / "layers.json").read_text())
+    assert row["unfrozen_from_layer"] == described[-9]["name"]
+    assert row["class_counts"]["training"] == {"rose": 6, "tulip": 6}
+    assert row["class_counts"]["validation"] == {"rose": 2, "tulip": 2}
+    assert row["final_accuracy_validation"] == pytest.approx(small.tuned["accuracies"]["validation"])
+    assert row["pretrained_weights"].startswith("efficientnet")
+    assert (row["fine_tuning_start_epoch"], row["epochs"]) == (3, 3)
+    assert rows[small.augmented["run"]]["unfrozen_from_layer"] is None
+    assert rows[small.augmented["run"]]["frozen_layers_count"] == layers + 9
+
+
+def test_the_history_is_a_table_of_commas_on_request(small):
+    lines = ask(small.store, "history", "--csv").splitlines()
+    assert lines[0].startswith("model_id,base_architecture,pretrained_weights")
+    assert len(lines) == 1 + len(small.store.runs())
+    with pytest.raises(SettingsError, match="one of --csv and --json"):
+        ask(small.store, "history", "--csv", "--json")
+
+
+def test_an_mlflow_server_that_cannot_be_told_costs_the_run_a_note_and_nothing_else(small):
+    told = small.store.run(small.augmented["run"]).facts["mlflow"]
+    assert told["sent"] is False
+    assert told["server"] == "http://127.0.0.1:1"
+    assert "is complete without" in told["words"]
+    assert small.store.latest_job(small.augmented["run"]).status == "finished"
+    assert "mlflow" not in small.store.run(small.plain["run"]).facts

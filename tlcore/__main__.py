@@ -14,9 +14,12 @@ from tlcore.workspace import open_workspace
 
 
 def show(answer: Any, as_json: bool) -> None:
-    """Print an answer: one JSON value, or lines for a person to read."""
+    """Print an answer: one JSON value, or text as it is, or lines for a person to read."""
     if as_json:
         print(json.dumps(answer))
+        return
+    if isinstance(answer, str):
+        print(answer, end="")
         return
     for item in answer if isinstance(answer, list) else [answer]:
         for name, value in item.items():

@@ -4,7 +4,8 @@ import os
 import sys
 from typing import Any
 
-Answer = dict[str, Any] | list[dict[str, Any]]
+# Text is printed as it is.
+Answer = dict[str, Any] | list[dict[str, Any]] | str
 
 
 def tell(stage: str, done: int, total: int) -> None:

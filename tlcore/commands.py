@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tlcore import backbone_commands, checker, edits, importer, jobs, run_commands
+from tlcore import backbone_commands, checker, edits, importer, jobs, lineage_commands, run_commands
 from tlcore.answers import Answer, quieten_tensorflow, tell
 from tlcore.backbones import BACKBONES
 from tlcore.errors import RunError, SettingsError
@@ -125,4 +125,8 @@ COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "backbones": backbone_commands.run_backbones,
     "weights": backbone_commands.run_weights,
     "speed": backbone_commands.run_speed,
+    "history": lineage_commands.run_history,
+    "tensorboard": lineage_commands.run_tensorboard,
+    "card": lineage_commands.run_card,
+    "project": lineage_commands.run_project,
 }

@@ -28,6 +28,8 @@ from tlcore.zips import Progress
 NO_CLASS = "it is not inside a class folder: put it in a folder named after its class"
 DATASET_PREFIX = "data"
 STOP_EVERY_S = 0.5
+# In the staging folder of a project that is being opened: a file by the name of each run that is put in place.
+OPENING = "opening"
 
 
 def ingest(
@@ -51,7 +53,7 @@ def ingest(
     sweep(store)
     folder_id = new_id(DATASET_PREFIX)
     check = _at_most_every(STOP_EVERY_S, check_stop)
-    with _alone(store, into, progress, check), _folders(store.workspace, folder_id) as (folder, unpacked):
+    with _alone(store, into, progress, check), hold_folders(store.workspace, folder_id) as (folder, unpacked):
         progress("finding files", 0, 0)
         found = collect(source, unpacked, progress, check)
         if into is not None:
@@ -73,7 +75,7 @@ def ingest(
         notes += found.notes + _empty_class_notes(images, labels, admission)
         arrival = Arrival(images, set_aside, found.ignored, admission.known, notes, regrouped, job_id)
         shutil.rmtree(unpacked, ignore_errors=True)
-        _make_durable()
+        make_durable()
         if into is None:
             store.add_dataset(folder_id, name, source.origin, arrival)
         else:
@@ -92,9 +94,17 @@ def sweep(store: Store) -> None:
                 # Asked under the lock: a moment ago the import may have been alive, and have ended well.
                 if not store.has_copies(dataset_id):
                     shutil.rmtree(workspace.dataset(dataset_id), ignore_errors=True)
+                discard_runs(store, dataset_id)
                 shutil.rmtree(workspace.staging(dataset_id), ignore_errors=True)
         except Timeout:
             continue
+
+
+def discard_runs(store: Store, dataset_id: str) -> None:
+    """Remove the folders of runs that the opening of a project put in place and has not recorded."""
+    begun = {path.name for path in (store.workspace.staging(dataset_id) / OPENING).glob("run-*")}
+    for run_id in begun - {run.id for run in store.runs()}:
+        shutil.rmtree(store.workspace.run(run_id), ignore_errors=True)
 
 
 @contextmanager
@@ -122,7 +132,7 @@ def _alone(store: Store, dataset_id: str | None, progress: Progress, check_stop:
 
 
 @contextmanager
-def _folders(workspace: Workspace, dataset_id: str) -> Iterator[tuple[Path, Path]]:
+def hold_folders(workspace: Workspace, dataset_id: str) -> Iterator[tuple[Path, Path]]:
     """Hold a data set's lock and its folders: its own, gone if the body fails, and one for unpacking, always gone."""
     folder, unpacked = workspace.dataset(dataset_id), workspace.staging(dataset_id)
     with FileLock(workspace.job_lock(dataset_id)):
@@ -231,7 +241,7 @@ def _copy_bytes(entry: Entry) -> int:
     return min(250_000, 20_000 + 2 * entry.size)
 
 
-def _make_durable() -> None:
+def make_durable() -> None:
     """Flush the copies before the rows that name them: one flush for all is far quicker than one for each."""
     if hasattr(os, "sync"):
         os.sync()

@@ -9,6 +9,8 @@ from tlcore.datasets import ingest
 from tlcore.downloads import download
 from tlcore.errors import DatasetError
 from tlcore.names import storable
+from tlcore.project import is_project
+from tlcore.project_reader import open_project
 from tlcore.records import Role
 from tlcore.reporter import Progress, Reporter, reporting
 from tlcore.roots import require_allowed
@@ -26,7 +28,8 @@ def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
 
     The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "flowers", "path", "name"}, with
     "dataset" the id of a data set to add to, "role" "main" or "holdout", and "roots" the folders under which every
-    path must lie; without "roots" any path may be read.
+    path must lie; without "roots" any path may be read. A zip that is a saved project, on its own or as all that was
+    uploaded, is opened as one.
     """
     with reporting(store, job_id, echo) as reporter:
         request = store.job(job_id).request
@@ -115,11 +118,21 @@ def _import_path(store: Store, reporter: Reporter, request: dict[str, Any]) -> s
         roots = [Path(root) for root in request["roots"]]
         # Asked again although the page did: since then a link may have been put there.
         opened = require_allowed(path, roots)
+    if kind == "zip" and is_project(opened):
+        return _open(store, reporter, opened)
     return _ingest(store, reporter, Source(kind, opened, storable(str(path)), roots), request, name)
+
+
+def _open(store: Store, reporter: Reporter, archive: Path) -> str:
+    """Open a saved project as a data set of its own, whatever its photos were to be added to."""
+    return open_project(store, archive, reporter.progress, reporter.check_stop, reporter.job_id).dataset_id
 
 
 def _import_upload(store: Store, reporter: Reporter, path: Path, request: dict[str, Any], name: str) -> str:
     try:
+        uploaded = list((path / "files").glob("*"))
+        if len(uploaded) == 1 and is_project(uploaded[0]):
+            return _open(store, reporter, uploaded[0])
         return _ingest(store, reporter, Source("staged", path, "an upload in the browser"), request, name)
     finally:
         # An upload is removed either way, but a path from outside the staging area is never touched.

@@ -64,9 +64,9 @@ class JobRows(Database):
         return [_job(row) for row in self._rows(query)]
 
     def queue(self) -> list[Job]:
-        """Return the unfinished jobs that want the device (all but imports and maps), in the order of their turns."""
+        """Return the unfinished jobs that want the device (no import, map or save), in the order of their turns."""
         query = (
-            "SELECT * FROM jobs WHERE status IN ('starting', 'running') AND kind NOT IN ('import', 'map') "
+            "SELECT * FROM jobs WHERE status IN ('starting', 'running') AND kind NOT IN ('import', 'map', 'save') "
             "ORDER BY priority DESC, created_at, rowid"
         )
         return [_job(row) for row in self._rows(query)]

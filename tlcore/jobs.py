@@ -53,6 +53,10 @@ SEARCH_DIED = (
     "The search ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run "
     "is as it was; start the search again."
 )
+SAVE_DIED = (
+    "Saving ended without finishing: it was killed, or the computer ran out of memory or was switched off. No half of "
+    "a project was kept; save it again."
+)
 MAP_DIED = (
     "The map ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run is "
     "as it was; make the map again."
@@ -62,6 +66,7 @@ DEATHS = {
     "check": CHECK_DIED,
     "probe": PROBE_DIED,
     "rate_search": SEARCH_DIED,
+    "save": SAVE_DIED,
     "map": MAP_DIED,
 }
 

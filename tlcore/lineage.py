@@ -26,6 +26,7 @@ def record_materials(reporter: Reporter, materials: Materials) -> None:
         materials.run.id,
         {
             "image_size": materials.image_size,
+            "weights_file": materials.row.weights_file,
             "weights_sha256": materials.weights_sha256,
             "dataset_version": materials.dataset_version,
             **describe_split(materials.settings, parts),

@@ -36,6 +36,7 @@ def build_parser() -> Parser:
     _describe_trials(command)
     _describe_runs(command)
     _describe_backbones(command)
+    _describe_lineage(command)
     return parser
 
 
@@ -151,3 +152,19 @@ def _describe_backbones(command: Command) -> None:
     weights.add_argument("file", metavar="FILE")
     speed = command("speed", "Measure the milliseconds an image takes through backbones on this machine.")
     speed.add_argument("backbones", metavar="BACKBONE", nargs="*", help="default: those whose weights are here")
+
+
+def _describe_lineage(command: Command) -> None:
+    history = command("history", "List every run with its lineage: weights, layers, rates, data, accuracies, versions.")
+    history.add_argument("--csv", action="store_true", help="print a CSV table")
+    events = command("tensorboard", "Write the epochs of a run as TensorBoard event files.")
+    events.add_argument("run", metavar="RUN")
+    events.add_argument("--to", metavar="FOLDER", required=True, help="for `tensorboard --logdir FOLDER`")
+    card = command("card", "Write the model card of a run, in Markdown and HTML.")
+    card.add_argument("run", metavar="RUN")
+    card.add_argument("--to", metavar="FOLDER", required=True, help="the folder to write it to")
+    card.add_argument("--no-pictures", action="store_true", help="leave the photos of the worst mistakes out")
+    project = command("project", "Save a data set with its runs as one zip, or open such a zip and go on with it here.")
+    project.add_argument("action", metavar="ACTION", choices=("save", "open"), help="save or open")
+    project.add_argument("subject", metavar="RUN_OR_DATASET_OR_ZIP", help="to save: an id; to open: the zip")
+    project.add_argument("--to", metavar="FILE.zip", help="where to save it")

@@ -18,7 +18,7 @@ from tlcore.plain_keeper import PlainKeeper
 from tlcore.recipes import view_key
 from tlcore.records import Image, Run
 from tlcore.reporter import Reporter, Stopped
-from tlcore.run_facts import add_phase_facts, describe_split, read_versions
+from tlcore.run_facts import add_phase_facts, describe_split, read_versions, record_outcome
 from tlcore.settings import HeadSettings
 from tlcore.splits import Split
 from tlcore.store import Store
@@ -29,7 +29,7 @@ LARGEST_BYTES = 2_000_000_000
 # planted in a wrong class and then fixed, three seeds ended at a validation loss of 1.40 to 1.46 with it, 1.35 to 1.36
 # with 0.3 of it, and 1.40 to 1.44 from a new head; a tenth took up to 30 epochs.
 WARM_RATE = 0.3
-INHERITED = ("image_size", "weights_sha256", "feature_cache", "seconds_per_image")
+INHERITED = ("image_size", "weights_file", "weights_sha256", "feature_cache", "seconds_per_image")
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,7 @@ def retrain_head(reporter: Reporter, plan: Retraining) -> None:
         save_arrays(folder / predictions_file(1, side), said)
     spent = {"features": 0.0, "training": training_s, "total": time.perf_counter() - started}
     _record(reporter, plan, keeper.standing.best_epoch, trained, spent)
+    record_outcome(reporter, run_id, phase=1)
     store.set_result(run_id, 1)
     if stopped:
         raise Stopped

@@ -2,14 +2,19 @@
 
 import hashlib
 import importlib.metadata
+import json
 import platform
+from collections import Counter
 from typing import Any
 
+from tlcore.anatomy import summarise_depth
 from tlcore.balance import weigh_classes
+from tlcore.evaluation import accuracies
 from tlcore.reporter import Reporter
 from tlcore.run_split import SIDES
-from tlcore.settings import HeadSettings
+from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits import Split
+from tlcore.workspace import LAYERS_FILE
 
 VERSIONED = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
@@ -23,6 +28,7 @@ def describe_split(settings: HeadSettings, parts: Split) -> dict[str, Any]:
         "training_images": len(parts.training),
         "validation_images": len(parts.validation),
         "extra_images": {name: len(images) for name, images in parts.extra.items()},
+        "class_counts": {side: Counter(image.label for image in getattr(parts, side)) for side in SIDES},
         "class_weights": weigh_classes(settings, parts),
     }
 
@@ -30,6 +36,20 @@ def describe_split(settings: HeadSettings, parts: Split) -> dict[str, Any]:
 def read_versions() -> dict[str, str]:
     """Return the versions of what a run's result depends on; reads what is installed and imports none of it."""
     return {name: importlib.metadata.version(name) for name in VERSIONED} | {"python": platform.python_version()}
+
+
+def record_outcome(reporter: Reporter, run_id: str, phase: int) -> None:
+    """Write down the accuracy of a phase's model on every evaluation set, and which layers were frozen for it."""
+    store, run = reporter.store, reporter.store.run(run_id)
+    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text())
+    top = FineTuneSettings.from_json(run.fine_tune).layers if phase == 2 and run.fine_tune else 0
+    facts: dict[str, Any] = {
+        "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run, phase).items()},
+        "frozen_layers": len(layers) - (top or 0),
+    }
+    if top:
+        facts["unfrozen_from_layer"] = summarise_depth(layers, top).first_unfrozen
+    add_phase_facts(reporter, run.id, "head" if phase == 1 else "fine_tune", facts)
 
 
 def add_phase_facts(reporter: Reporter, run_id: str, phase: str, facts: dict[str, Any]) -> None:

@@ -49,7 +49,8 @@ class RunRows(Database):
         with self._transaction() as connection:
             connection.execute(
                 "INSERT INTO runs SELECT ?, dataset_id, backbone, head, NULL, ?, 1, "
-                "json_set(json_remove(facts, '$.fine_tune', '$.cut'), '$.branched_from', id) FROM runs WHERE id = ?",
+                "json_set(json_remove(facts, '$.fine_tune', '$.cut', '$.mlflow'), '$.branched_from', id) "
+                "FROM runs WHERE id = ?",
                 (branched, time.time(), run_id),
             )
             connection.execute(

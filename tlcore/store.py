@@ -6,9 +6,11 @@ The database is the truth. Pages read it, add jobs and mark dead ones; how a job
 from tlcore.check_rows import CheckRows
 from tlcore.dataset_rows import DatasetRows
 from tlcore.edit_rows import EditRows
+from tlcore.experiments import ExperimentRows
 from tlcore.job_rows import JobRows
+from tlcore.project_rows import ProjectRows
 from tlcore.run_rows import RunRows
 
 
-class Store(DatasetRows, EditRows, CheckRows, RunRows, JobRows):
+class Store(DatasetRows, EditRows, CheckRows, RunRows, JobRows, ExperimentRows, ProjectRows):
     """Reads and writes everything. Cheap to make; safe from any thread or process."""

@@ -26,7 +26,7 @@ from tlcore.memory import OUT_OF_MEMORY
 from tlcore.precision import FULL, HALF, use_half_precision
 from tlcore.records import Epoch
 from tlcore.reporter import Reporter, Stopped
-from tlcore.run_facts import add_phase_facts
+from tlcore.run_facts import add_phase_facts, record_outcome
 from tlcore.settings import FineTuneSettings
 from tlcore.snapshots import (
     load_arrays,
@@ -86,6 +86,7 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     keeper.restore_best()
     save_arrays(folder / "head.npz", read_variables(trainable(named)))
     save_predictions(reporter, materials, model, feed, phase=1)
+    record_outcome(reporter, run_id, phase=1)
     checks = examine_head(reporter.store.workspace, materials, settings.batch_size)
     add_phase_facts(reporter, run_id, "head", {"checks": checks})
     record_times(reporter, run_id, "head", feed, keeper, seconds, started)
@@ -156,6 +157,7 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     keeper.restore_best()
     save_arrays(folder / "tuned.npz", read_variables(trainable(named)))
     save_predictions(reporter, materials, model, feed, phase=2)
+    record_outcome(reporter, run_id, phase=2)
     record_times(reporter, run_id, "fine_tune", feed, keeper, seconds, started)
     reporter.store.add_facts(run_id, {"cut": dataclasses.asdict(cut)})
     run, epochs = reporter.store.run(run_id), reporter.store.epochs(run_id)

@@ -4,6 +4,7 @@ import argparse
 import os
 
 from tlcore.errors import RunError
+from tlcore.mlflow_mirror import mirror_run
 from tlcore.reporter import Progress, Reporter, reporting
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
@@ -23,6 +24,7 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
 
         with hold_device(reporter):
             if job.kind == "head" and learn_from_fixes(reporter, run_id):
+                mirror_run(reporter, run_id)
                 return
             reporter.progress("starting TensorFlow", 0, 0)
             store.add_facts(run_id, {"device": configure_device()})
@@ -30,6 +32,7 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
 
             with spread_over_gpus():
                 {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
+        mirror_run(reporter, run_id)
 
 
 def learn_from_fixes(reporter: Reporter, run_id: str) -> bool:

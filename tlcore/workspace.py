@@ -51,6 +51,9 @@ class Workspace:
     def run(self, run_id: str) -> Path:
         return self.root / "runs" / run_id
 
+    def project(self, subject: str) -> Path:
+        return self.root / "projects" / f"{subject}.zip"
+
 
 def open_workspace(root: str | Path | None = None) -> Workspace:
     """Return the workspace at `root`, else at $TLCORE_WORKSPACE, else in the user's data folder; create it."""

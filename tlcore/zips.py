@@ -45,8 +45,14 @@ class Unpacked:
     reason: str = ""
 
 
-def unpack(archive: Path, folder: Path, progress: Progress, check_stop: Callable[[], None]) -> Iterator[Unpacked]:
-    """Yield the files of a zip one by one, each written to `folder` under a number.
+def unpack(
+    archive: Path,
+    folder: Path,
+    progress: Progress,
+    check_stop: Callable[[], None],
+    largest: int = MAX_FILE_BYTES,
+) -> Iterator[Unpacked]:
+    """Yield the files of a zip one by one, each written to `folder` under a number; one over `largest` is set aside.
 
     Bytes are counted as they come out. Raises DatasetError, which refuses the whole zip, if it is cut, encrypted,
     nested, overlapping, wrong about its sizes, packed more than `MAX_RATIO` to 1, or beyond the caps on entries and
@@ -59,15 +65,17 @@ def unpack(archive: Path, folder: Path, progress: Progress, check_stop: Callable
             files = _take_entries(opened)
             _check_entries(files, opened.start_dir)
             total = len(files)
-            require_space(folder, sum(min(info.file_size, MAX_FILE_BYTES) for info in files))
+            require_space(folder, sum(min(info.file_size, largest) for info in files))
             budget = Budget(archive.stat().st_size, "zip")
             for number in range(total):
                 check_stop()
-                yield _unpack_file(opened, files.popleft(), folder / str(number), budget)
+                yield _unpack_file(opened, files.popleft(), folder / str(number), budget, largest)
                 progress("unpacking the zip", number + 1, total)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, UnicodeDecodeError, ValueError) as problem:
+        # Of a file whose two names differ, Python shows both in raw bytes.
+        reason = "a file has two names" if str(problem).endswith("differ.") else str(problem)
         raise DatasetError(
-            f"Expected a whole, honest zip. Received: {archive.name!r}, which is cut off or damaged ({problem}). "
+            f"Expected a whole, honest zip. Received: {archive.name!r}, which is cut off or damaged ({reason}). "
             "Copy or pack it again."
         ) from problem
     except NotImplementedError as problem:
@@ -101,9 +109,9 @@ def refuse(received: str, advice: str, kind: str = "zip") -> DatasetError:
     return DatasetError(f"Expected a plain {kind} of photos. Received: one with {received}. {advice}.")
 
 
-def too_large(name: str, size: int) -> Unpacked:
-    """Set aside a file that is over the limit of one image."""
-    reason = f"the file has {size / 1e6:,.0f} MB; the limit is {MAX_FILE_BYTES / 1e6:,.0f} MB"
+def too_large(name: str, size: int, largest: int = MAX_FILE_BYTES) -> Unpacked:
+    """Set aside a file that is over the limit of one file."""
+    reason = f"the file has {size / 1e6:,.0f} MB; the limit is {largest / 1e6:,.0f} MB"
     return Unpacked(name, None, size, reason)
 
 
@@ -176,7 +184,7 @@ def _check_entries(files: deque[zipfile.ZipInfo], directory_start: int) -> None:
         raise refuse("entries that overlap (a zip bomb)", "Pack the folder again")
 
 
-def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, budget: Budget) -> Unpacked:
+def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, budget: Budget, largest: int) -> Unpacked:
     name = _name(info)
     if stat.S_ISLNK(info.external_attr >> 16):
         return Unpacked(name, None, 0, LINK)
@@ -185,13 +193,13 @@ def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, bud
         while chunk := packed.read(_CHUNK_BYTES):
             size += len(chunk)
             budget.spend(len(chunk), size, info.compress_size)
-            if size <= MAX_FILE_BYTES:
+            if size <= largest:
                 plain.write(chunk)
     if size != info.file_size:
         raise zipfile.BadZipFile("a file's size is not what the zip says")
-    if size > MAX_FILE_BYTES:
+    if size > largest:
         path.unlink()
-        return too_large(name, size)
+        return too_large(name, size, largest)
     return Unpacked(name, path, size)
 
 

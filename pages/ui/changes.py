@@ -100,7 +100,8 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
 def announce(store: Store, job: Job) -> None:
     """Say what an addition that has just ended has brought."""
     dataset_id = job.request.get("dataset")
-    if dataset_id is None:
+    # A project that was dropped became a data set of its own.
+    if dataset_id is None or dataset_id != job.dataset_id:
         return
     latest = next(iter(store.edits(dataset_id)), None)
     if latest and latest.kind == "add" and latest.created_at >= job.created_at:

@@ -11,6 +11,7 @@ from pages.ui.names import emphasised, literal, sentence
 from pages.ui.paths import read_path
 from tlcore import jobs
 from tlcore.errors import DatasetError
+from tlcore.project import is_project
 from tlcore.records import Dataset
 from tlcore.roots import allowed_roots
 from tlcore.samples import FLOWERS
@@ -39,8 +40,10 @@ def draw(store: Store, shown: Dataset | None) -> None:
     uploaded = drop_zone(store.workspace, target.request, target.title)
     if uploaded:
         follow_import(uploaded)
-    with st.expander("Other ways: a path on this machine, or a sample", icon=":material/folder_open:"):
+    with st.expander("Other ways: a path on this machine, a project, or a sample", icon=":material/folder_open:"):
         draw_path(store, target)
+        st.divider()
+        draw_project(store)
         st.divider()
         draw_samples(store, target)
 
@@ -83,6 +86,32 @@ def draw_path(store: Store, target: Target) -> None:
         f"Thaw reads below {allowed} only. To allow another folder, start it with "
         "`streamlit run app.py -- --root FOLDER`."
     )
+
+
+def draw_project(store: Store) -> None:
+    """Draw the field for a project that was saved, on this or another machine."""
+    st.markdown(
+        "A project that was saved on the History page comes back with its photos, labels, runs and weights. Drop its "
+        "zip above, or name it here; all of it is checked first, and nothing in it is ever run."
+    )
+    with st.form("project form", border=False):
+        text = st.text_input("Project (.zip) on this machine", placeholder="/home/me/run-project.zip")
+        if st.form_submit_button("Open a project", icon=":material/folder_zip:"):
+            open_project(store, text)
+
+
+def open_project(store: Store, text: str) -> None:
+    """Start opening the project whose path was typed, or say beside the field what is wrong with it."""
+    try:
+        path = read_path(text)
+        if not is_project(path):
+            raise DatasetError(
+                f"Expected a project that Thaw has saved. Received: {str(path)!r}. Photos are imported above."
+            )
+    except DatasetError as problem:
+        st.error(sentence(str(problem)), icon=":material/error:")
+        return
+    begin(store, {"kind": "zip", "path": str(path), "name": "", "roots": [str(root) for root in allowed_roots()]})
 
 
 def draw_samples(store: Store, target: Target) -> None:

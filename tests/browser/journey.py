@@ -17,6 +17,7 @@ TITLES = {
     "map": "Map",
     "try_it": "Try it",
     "compare": "Compare",
+    "history": "History",
 }
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"

@@ -1,0 +1,217 @@
+"""The History page: every run with what it was made of, to filter, sort, compare, and take along."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import amounts, history_figure, keepsakes, selection, steps
+from pages.ui.figure import figure
+from pages.ui.names import csv, literal, visible
+from tlcore.backbones import BACKBONES
+from tlcore.comparison import MOST_RUNS
+from tlcore.experiments import COLUMNS, Experiment, flatten
+from tlcore.mlflow_mirror import VARIABLE, tracking_server
+from tlcore.store import Store
+
+ANY = "any"
+PHASES = {ANY: "All runs", "head": "Head only (phase 1)", "fine_tune": "Fine-tuned (phase 2)"}
+NEWEST, VALIDATION, HOLDOUT, UNFROZEN = "newest", "validation", "holdout", "unfrozen"
+ORDERS = {
+    NEWEST: "Newest first",
+    VALIDATION: "Best on validation first",
+    HOLDOUT: "Best on the holdout first",
+    UNFROZEN: "Most layers unfrozen first",
+}
+AXES = {history_figure.TIME: "over time", history_figure.SHARE: "by layers unfrozen"}
+NONE = "–"
+
+
+def backbone_title(name: str) -> str:
+    """Return what a backbone is called."""
+    return BACKBONES[name].title if name in BACKBONES else name
+
+
+def choose(rows: Sequence[Experiment]) -> list[Experiment]:
+    """Draw the filters and the order; return the runs that pass, in that order."""
+    datasets = {row.dataset_id: row.dataset_name for row in rows}
+    backbones = sorted({row.base_architecture for row in rows})
+    with st.container(horizontal=True):
+        dataset = st.selectbox(
+            "Data set",
+            [ANY, *datasets],
+            format_func=lambda each: "All data sets" if each == ANY else visible(datasets[each]),
+            width=344,
+        )
+        backbone = st.selectbox(
+            "Backbone",
+            [ANY, *backbones],
+            format_func=lambda each: "All backbones" if each == ANY else visible(backbone_title(each)),
+            width=344,
+        )
+        phase = st.selectbox("Phase", list(PHASES), format_func=lambda each: PHASES[each], width=344)
+        order = st.selectbox("Order", list(ORDERS), format_func=lambda each: ORDERS[each], width=344)
+    text = st.text_input("Search", placeholder="a class, a hash, a run's id, a version …").strip().casefold()
+    wanted = [
+        row
+        for row in rows
+        if dataset in (ANY, row.dataset_id)
+        and backbone in (ANY, row.base_architecture)
+        and phase in (ANY, "fine_tune" if row.fine_tuning_start_epoch else "head")
+        and text in " ".join(str(value) for value in flatten(row).values()).casefold()
+    ]
+    return arrange(wanted, order)
+
+
+def arrange(rows: Sequence[Experiment], order: str) -> list[Experiment]:
+    """Return runs in an order; those that lack its figure come last."""
+    if order == UNFROZEN:
+        return sorted(rows, key=lambda row: -row.unfrozen_layers_count)
+    if order == NEWEST:
+        return list(rows)
+
+    def key(row: Experiment) -> float:
+        accuracy = getattr(row, f"final_accuracy_{order}")
+        return 1.0 if accuracy is None else -accuracy
+
+    return sorted(rows, key=key)
+
+
+def describe(row: Experiment) -> dict[str, Any]:
+    """Return a run as one row of the table, with plain titles."""
+    counts = row.class_counts or {}
+    classes = {label for side in counts.values() for label, number in side.items() if number}
+    return {
+        "Started": amounts.moment(datetime.fromisoformat(row.created_at).timestamp()),
+        "Data set": visible(row.dataset_name),
+        "Validation": _share(row.final_accuracy_validation),
+        "Newest photos": _share(row.final_accuracy_later),
+        "Holdout": _share(row.final_accuracy_holdout),
+        "Backbone": visible(backbone_title(row.base_architecture)),
+        "Version": row.dataset_version,
+        "Classes": len(classes) or None,
+        "Photos to learn from": sum(counts.get("training", {}).values()) or None,
+        "Layers frozen": row.frozen_layers_count,
+        "Layers unfrozen": row.unfrozen_layers_count,
+        "Unfrozen from": visible(row.unfrozen_from_layer or NONE),
+        "Rate, phase 1": _rate(row.learning_rate_phase1),
+        "Rate, phase 2": _rate(row.learning_rate_phase2),
+        "Epochs": row.epochs,
+        "Phase 2 from epoch": row.fine_tuning_start_epoch,
+        "Pixels": row.image_size,
+        "Augmentation": visible(row.augmentation or NONE),
+        "Seed": row.split_seed,
+        "Device": visible(row.device or NONE),
+        "Pretrained weights": visible(row.pretrained_weights or NONE),
+        "Run": row.model_id,
+    }
+
+
+def draw_table(rows: Sequence[Experiment]) -> list[Experiment]:
+    """Draw the table with a box to tick at each run, and its download; return the runs that are ticked."""
+    shown = {column: value for row in map(describe, rows) for column, value in row.items() if value not in (None, NONE)}
+    ticked = st.dataframe(
+        [{column: value for column, value in describe(row).items() if column in shown} for row in rows],
+        hide_index=True,
+        # Rows are ticked by number: another list of runs is another table.
+        key=f"history of {hash(tuple(row.model_id for row in rows))}",
+        on_select="rerun",
+        selection_mode="multi-row",
+        placeholder=NONE,
+        alt="Runs with their data, layers, rates and accuracies, with a box to tick at each",
+    ).selection.rows
+    st.download_button(
+        "Table as CSV",
+        csv([flatten(row) for row in rows], COLUMNS),
+        file_name="history.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        help="With hashes, counts of each class and package versions.",
+        on_click="ignore",
+    )
+    # A single run needs no tick.
+    return [rows[place] for place in sorted(ticked)] or list(rows if len(rows) == 1 else ())
+
+
+def draw_chosen(store: Store, chosen: Sequence[Experiment]) -> None:
+    """Draw what can be done with the runs that are ticked."""
+    if not chosen:
+        st.caption("Tick one run to take it along, or several to compare them. On the keyboard: arrows, Shift + Space.")
+    elif len(chosen) == 1:
+        keepsakes.draw(store, store.run(chosen[0].model_id))
+    else:
+        with st.container(border=True, width="content"):
+            st.page_link(
+                steps.page("compare"),
+                label=f"Compare these {min(len(chosen), MOST_RUNS)} runs",
+                icon=":material/compare_arrows:",
+                query_params={"compare": ",".join(row.model_id for row in chosen[:MOST_RUNS])},
+            )
+        if len(chosen) > MOST_RUNS:
+            st.caption(f"The first {MOST_RUNS} of {len(chosen)}: more lines than that cannot be told apart.")
+
+
+def draw_figure(rows: Sequence[Experiment]) -> None:
+    """Draw the accuracies of the runs on show."""
+    measured = [row for row in rows if row.final_accuracy_validation is not None]
+    if len(measured) < 2:
+        return
+    st.subheader("Accuracy", anchor=False)
+    against = st.segmented_control(
+        "Accuracy",
+        list(AXES),
+        default=history_figure.TIME,
+        required=True,
+        format_func=lambda each: AXES[each],
+        label_visibility="collapsed",
+    )
+    titles = {row.base_architecture: backbone_title(row.base_architecture) for row in measured}
+    best = max(row.final_accuracy_validation or 0.0 for row in measured)
+    figure(
+        history_figure.accuracies(measured, against, titles),
+        key=f"history {against}",
+        name="history",
+        zoom=True,
+        alt=f"Accuracy of {len(measured)} runs {AXES[against]}; the best on validation has {amounts.percent(best)}",
+    )
+    if len({row.dataset_id for row in measured}) > 1:
+        st.caption("Runs of different data sets are judged on different photos: choose one data set to compare them.")
+
+
+def draw_mirror() -> None:
+    """Say where runs are sent, where the person has asked for that."""
+    server = tracking_server()
+    if server:
+        st.info(
+            f"{VARIABLE} is set, so each finished phase is also sent to the MLflow server {literal(server)}: settings, "
+            "hashes, counts, accuracies and the data set's name; no photos, and no names of files or classes.",
+            icon=":material/cloud_upload:",
+        )
+
+
+def draw(store: Store) -> None:
+    """Draw the whole page."""
+    rows = store.experiments()
+    if not rows:
+        steps.missing("head", "There is no run yet.", "First teach the head (phase 1)")
+    draw_mirror()
+    wanted = choose(rows)
+    if not wanted:
+        st.info("No run is like that. Choose less narrowly.", icon=":material/search_off:")
+        return
+    st.caption(f"{len(wanted):,} of {amounts.count(len(rows), 'run')}")
+    draw_chosen(store, draw_table(wanted))
+    draw_figure(wanted)
+
+
+def _share(accuracy: float | None) -> str:
+    return NONE if accuracy is None else amounts.percent(accuracy)
+
+
+def _rate(rate: float | None) -> str:
+    return NONE if rate is None else f"{rate:g}"
+
+
+steps.heading("history")
+draw(selection.store())
