@@ -16,7 +16,7 @@ from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("data", "backbone", "head", "finetune", "mistakes", "evaluation", "compare")
+PAGES = ("data", "backbone", "head", "finetune", "mistakes", "evaluation", "compare", "export")
 TAG, BOLD = "<img src=x onerror=alert(1)>", "**bold** $x$ :smile:"
 DATASET = "data-0123456789ab"
 CLASS_SIZE = 10

@@ -13,13 +13,11 @@ from tlcore.evaluation import EVALUATION_SIDES, Predictions, predictions_file, r
 from tlcore.groups import group_images
 from tlcore.images import load_pixels
 from tlcore.probe_trial import choose_images
-from tlcore.proof import Reference
+from tlcore.proof import MOST_JUDGED, Reference
 from tlcore.records import Image, Run
 from tlcore.run_split import read_split
 from tlcore.store import Store
 
-MOST_JUDGED = 2000
-"""Of one set: with as many a disagreement of 0.5% is told from 0.9%, and the proof stays a matter of minutes."""
 CALIBRATION_IMAGES = 200
 SEED = 0
 

@@ -39,7 +39,7 @@ _ROWS = (
     ),
     Format(
         "saved-model",
-        "TensorFlow SavedModel",
+        "SavedModel",
         "saved_model",
         "tensorflow",
         "tensorflow",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.formats import FORMATS
-from tlcore.runtimes import LOADERS, Predict, describe_runtime
+from tlcore.runtimes import LOADERS, Predict, describe_runtime, limit_threads
 
 BATCH = 32
 TIMED_S, LEAST_TIMES, MOST_TIMES = 1.5, 3, 30
@@ -59,6 +59,7 @@ def main() -> None:
     arguments = parser.parse_args()
     runtime = FORMATS[arguments.format].runtime
     pixels = np.load(arguments.pixels, mmap_mode="r", allow_pickle=False)
+    limit_threads(arguments.threads)
     predict = LOADERS[runtime](arguments.path, arguments.threads)
     if arguments.answers is None:
         print_line(json.dumps(measure(predict, pixels) | {"runtime": describe_runtime(runtime)}))

@@ -16,7 +16,7 @@ from tlcore.formats import Format
 from tlcore.proof import Answers, Reference, compare, find_fault, judge
 from tlcore.reporter import Reporter
 
-SCORING, TIMING = "converting and proving", "measuring the speed (formats)"
+SCORING, TIMING = "converting and proving", "measuring the speed"
 WORKERS = 2
 NEVER_CONVERTED = ("keras", "saved-model")
 

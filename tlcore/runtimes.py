@@ -2,9 +2,9 @@
 TensorFlow."""
 
 import importlib.metadata
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ Predict = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 def load_keras(path: Path, threads: int) -> Predict:
     """Load a .keras file in safe mode, which admits no code from the file."""
-    _limit_tensorflow(threads)
     import keras
 
     model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -23,7 +22,8 @@ def load_keras(path: Path, threads: int) -> Predict:
 
 def load_saved_model(path: Path, threads: int) -> Predict:
     """Load a SavedModel's signature with TensorFlow's own loader."""
-    tf = _limit_tensorflow(threads)
+    import tensorflow as tf
+
     loaded = tf.saved_model.load(str(path))
     serve = loaded.signatures["serving_default"]
 
@@ -55,6 +55,7 @@ def load_onnx(path: Path, threads: int) -> Predict:
     return lambda batch: dict(zip(names, session.run(names, {"image": batch}), strict=True))
 
 
+# TensorFlow is told the number of threads before it is imported, by `limit_threads`.
 LOADERS: dict[str, Callable[[Path, int], Predict]] = {
     "keras": load_keras,
     "tensorflow": load_saved_model,
@@ -63,13 +64,11 @@ LOADERS: dict[str, Callable[[Path, int], Predict]] = {
 }
 
 
+def limit_threads(threads: int) -> None:
+    """Have TensorFlow, once it is imported, compute with so many threads at most."""
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+
+
 def describe_runtime(runtime: str) -> str:
     """Return the runtime's name and version."""
     return f"{runtime} {importlib.metadata.version(runtime)}"
-
-
-def _limit_tensorflow(threads: int) -> Any:
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    return tf

@@ -15,7 +15,8 @@ POLL_S = 1.0
 IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
 TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goes on from there."
 CHECK_STOPPED = "What had been computed is kept for the next time."
-STOPPED = {"import": IMPORT_STOPPED, "check": CHECK_STOPPED}
+EXPORT_STOPPED = "Nothing of this export was kept; an earlier one is as it was."
+STOPPED = {"import": IMPORT_STOPPED, "check": CHECK_STOPPED, "export": EXPORT_STOPPED}
 UNITS = (" (bytes)", " (rounds)")
 EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 

@@ -30,6 +30,7 @@ STEPS = (
 ASIDE = {
     Step("evaluation", "Evaluation", "See how good the model is, and how far to trust it."): "monitoring",
     Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
+    Step("export", "Export", "Take the model with you, in files that were proven to answer as it does."): "output",
 }
 
 
