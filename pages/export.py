@@ -74,9 +74,10 @@ def draw_run(store: Store, run: Run) -> None:
         return
     if job:
         live.ending(job)
+    stale = exports.explain_stale(store, run, made) if made else None
     if made:
-        exported.draw(made, exports.explain_stale(store, run, made))
-    with st.expander("Export again") if made else st.container():
+        exported.draw(made, stale)
+    with st.expander("Export again", expanded=stale is not None) if made else st.container():
         chosen = ask_formats(run)
         st.button(
             "Export and prove",

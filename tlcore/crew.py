@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import IO, TypeVar
 
 LOOK_AGAIN_S = 0.3
 LONGEST_REASON = 300
@@ -33,11 +33,10 @@ class Crew:
     def __enter__(self) -> "Crew":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None):
-        with self._lock:
-            self._over = True
-            for process in self._alive:
-                process.kill()
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
 
     def side_by_side(self, tasks: Sequence[Callable[[], Result]], workers: int) -> list[Result]:
         """Do the tasks, `workers` at a time, and return their results in order."""
@@ -49,7 +48,7 @@ class Crew:
             except BaseException:
                 # Before the pool is left, which waits for its threads, and these for their processes.
                 pool.shutdown(wait=False, cancel_futures=True)
-                self.__exit__(None, None, None)
+                self._end()
                 raise
             return [each.result() for each in pending]
 
@@ -68,7 +67,13 @@ class Crew:
             self._alive.discard(process)
         return _explain(process.returncode, errors.read_text(errors="replace"))
 
-    def _start(self, module: str, arguments: Sequence[str], log) -> subprocess.Popen[str]:
+    def _end(self) -> None:
+        with self._lock:
+            self._over = True
+            for process in self._alive:
+                process.kill()
+
+    def _start(self, module: str, arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[str]:
         with self._lock:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],

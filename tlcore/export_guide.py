@@ -59,6 +59,7 @@ _CALLS = {
         'result = dict(zip(names, session.run(names, {{"image": image}})))',
     ),
 }
+_CARD = "what the model was taught, how good it is, and its limits"
 _README = """\
 An image classifier, exported by Thaw
 =====================================
@@ -83,8 +84,7 @@ The files
 {files}
   {labels}  the class names, in the order of the probabilities
   {record}  all of this for programs, and what was measured of each file
-  {card}  what the model was taught, how good it is, and its limits
-  {sums}  check them all with: sha256sum -c {sums}
+{card}  {sums}  check them all with: sha256sum -c {sums}
 
 {programs}"""
 
@@ -109,7 +109,7 @@ def write_guide(folder: Path, export: Export) -> None:
         cap=LONGER_SIDE_PX,
         files="\n".join(lines) + "\n",
         record=RECORD_FILE,
-        card=CARD_FILES[0],
+        card=f"  {CARD_FILES[0]}  {_CARD}\n" if (folder / CARD_FILES[0]).exists() else "",
         sums=SUMS_FILE,
         programs="\n\n".join(programs),
     )
