@@ -28,14 +28,14 @@ from tlcore.reporter import Reporter
 from tlcore.settings import HeadSettings
 from tlcore.worker import work
 
-THRESHOLD = 0.5
+TEMPERATURE, THRESHOLD = 1.3, 0.5
 
 
 @pytest.fixture(scope="module")
 def run_id(store, tiny_dataset):
     run_id = jobs.add_head_job(store, tiny_dataset, HeadSettings(image_size=64, epochs=6, validation_split=0.4))
     work(store, run_id)
-    keep_decision(store, run_id, Decision(1, 1.3, THRESHOLD))
+    keep_decision(store, run_id, Decision(1, TEMPERATURE, THRESHOLD))
     return run_id
 
 
@@ -63,7 +63,7 @@ def test_every_format_is_proven(store, run_id, answer, made):
         assert each.proof.batch_ms > 0
         assert FORMATS[each.name].runtime in each.proof.runtime
     assert made.reference == "the stored predictions of the run"
-    assert (made.temperature, made.threshold, made.phase) == (1.3, THRESHOLD, 1)
+    assert (made.temperature, made.threshold, made.phase) == (TEMPERATURE, THRESHOLD, 1)
 
 
 def test_the_folder_is_whole_and_nothing_else_is_left(store, run_id, made):
@@ -88,9 +88,8 @@ def test_the_signature_is_told_as_tensorflow_tells_it(store, run_id, made, capsy
     from tensorflow.python.tools import saved_model_cli
 
     folder = export_folder(store.workspace, run_id) / "saved_model"
-    asked = ["show", "--dir", str(folder), "--tag_set", "serve", "--signature_def", "serving_default"]
-    arguments = saved_model_cli.create_parser().parse_args(asked)
-    arguments.func(arguments)
+    # What `saved_model_cli show --dir saved_model --tag_set serve --signature_def serving_default` calls.
+    saved_model_cli._show_inputs_outputs(str(folder), "serve", "serving_default")
     assert show_signature(made.signature) in capsys.readouterr().out
 
 
@@ -109,7 +108,7 @@ def test_the_program_that_is_shown_prints_what_the_dashboard_says(store, run_id,
     assert "tlcore" not in modules.split()
     assert ("tensorflow" in modules.split()) is (name in ("keras", "saved-model"))
     (told,) = predict_files(load_classifier(store, store.run(run_id)), [tmp_path / "photo.jpg"])
-    expected = temper(told.probabilities[None], 1.3)[0]
+    expected = temper(told.probabilities[None], TEMPERATURE)[0]
     found = {label: float(p) for label, p in zip(made.labels, _numbers(probabilities), strict=True)}
     assert list(found.values()) == pytest.approx(expected, abs=0.01)
     assert said == (made.labels[expected.argmax()] if expected.max() >= THRESHOLD else "I don't know")
@@ -133,11 +132,11 @@ def test_a_file_is_proven_by_its_own_runtime_alone(store, run_id, made, tmp_path
 
 def test_another_threshold_or_model_makes_an_export_stale(store, run_id, made):
     assert exports.explain_stale(store, store.run(run_id), made) is None
-    keep_decision(store, run_id, Decision(1, 1.3, 0.9))
-    assert "(90% instead of 50%)" in (exports.explain_stale(store, store.run(run_id), made) or "")
+    keep_decision(store, run_id, Decision(1, TEMPERATURE, 0.9))
+    assert "(90% instead of" in (exports.explain_stale(store, store.run(run_id), made) or "")
     keep_decision(store, run_id, Decision(1, 1.5, THRESHOLD))
     assert "temperature" in (exports.explain_stale(store, store.run(run_id), made) or "")
-    keep_decision(store, run_id, Decision(1, 1.3, THRESHOLD))
+    keep_decision(store, run_id, Decision(1, TEMPERATURE, THRESHOLD))
     head = store.workspace.run(run_id) / "head.npz"
     kept = head.read_bytes()
     np.savez(head, **{name: array + 1 for name, array in np.load(head).items()})
