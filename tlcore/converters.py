@@ -18,7 +18,7 @@ from tlcore.inference import freeze_graph
 SIGNATURE = "serving_default"
 ONNX_OPSET = 17
 # Left in float in an int8 file: in 256 steps every probability would be a step, and the answer another's.
-FLOAT_OPERATIONS = ["SOFTMAX", "TOPK_V2"]
+FLOAT_OPERATIONS = ["SOFTMAX", "TOPK_V2", "GREATER_EQUAL"]
 
 
 def write_keras(model: keras.Model, path: Path) -> None:
