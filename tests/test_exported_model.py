@@ -25,8 +25,8 @@ from tlcore.settings import HeadSettings
 LABELS = ["ant", "bée", "cat"]
 IMAGES = 40
 LEAST_AGREEMENT = 0.5
-# LiteRT 2.3.0 does not run it: "failed to create XNNPACK runtime". An export refuses it with that reason.
-CANNOT_RUN = {"vgg16": "litert-int8"}
+# What the runtimes at the pinned versions do not open, and why. An export refuses these files with that reason.
+CANNOT_RUN = {"vgg16": ("litert-int8", "XNNPACK"), "convnext-tiny": ("onnx", "StatefulPartitionedCall")}
 # Those of which no other test of the export is quick enough to run every time.
 QUICK = ("mobilenet-v3-small",)
 
@@ -83,8 +83,9 @@ def test_every_format_answers_as_the_model(name, tmp_path, record_property):
     assert not unknown.all()
     assert set(CONVERTERS) | {"keras", "saved-model"} == set(FORMATS)
     for row in FORMATS.values():
-        if row.name == CANNOT_RUN.get(name):
-            with pytest.raises(RuntimeError, match="XNNPACK"):
+        unopened, words = CANNOT_RUN.get(name, ("", ""))
+        if row.name == unopened:
+            with pytest.raises(Exception, match=words):
                 ask(row, tmp_path, batch)
             continue
         answers = ask(row, tmp_path, batch)
