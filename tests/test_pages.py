@@ -16,7 +16,19 @@ from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("data", "backbone", "head", "finetune", "mistakes", "evaluation", "map", "try_it", "compare", "history")
+PAGES = (
+    "data",
+    "backbone",
+    "head",
+    "finetune",
+    "mistakes",
+    "evaluation",
+    "map",
+    "try_it",
+    "compare",
+    "history",
+    "export",
+)
 TAG, BOLD = "<img src=x onerror=alert(1)>", "**bold** $x$ :smile:"
 DATASET = "data-0123456789ab"
 CLASS_SIZE = 10

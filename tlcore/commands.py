@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tlcore import backbone_commands, checker, edits, importer, jobs, lineage_commands, run_commands
+from tlcore import backbone_commands, checker, edits, export_commands, importer, jobs, lineage_commands, run_commands
 from tlcore.answers import Answer, quieten_tensorflow, tell
 from tlcore.backbones import BACKBONES
 from tlcore.errors import RunError, SettingsError
@@ -120,6 +120,7 @@ COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "queue": run_commands.run_queue,
     "mistakes": run_commands.run_mistakes,
     "predict": run_predict,
+    "export": export_commands.run_export,
     "runs": run_commands.run_runs,
     "compare": run_commands.run_compare,
     "backbones": backbone_commands.run_backbones,

@@ -61,6 +61,10 @@ MAP_DIED = (
     "The map ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run is "
     "as it was; make the map again."
 )
+EXPORT_DIED = (
+    "The export ended without finishing: it was killed, or the computer ran out of memory or disk or was switched off. "
+    "No half-made export was kept; start it again."
+)
 DEATHS = {
     "import": IMPORT_DIED,
     "check": CHECK_DIED,
@@ -68,6 +72,7 @@ DEATHS = {
     "rate_search": SEARCH_DIED,
     "save": SAVE_DIED,
     "map": MAP_DIED,
+    "export": EXPORT_DIED,
 }
 
 
@@ -210,13 +215,18 @@ def start_rate_search(store: Store, run_id: str, phase: int, settings: FineTuneS
 
 
 def add_trial(store: Store, kind: JobKind, run_id: str, settings: dict[str, Any]) -> str:
-    """Record what is about to be made of a run without changing it; return the job's id (see `add_probe_job`)."""
+    """Record what is about to be tried or made of a run and leaves it as it is; return the job's id.
+
+    Raises RunError while the run has no head, or while a job of this kind works on it.
+    """
     run = store.run(run_id)
     _require_head(run)
     reconcile(store)
     latest = latest_trial(store, kind, run_id)
     if latest and latest.active:
-        raise RunError(f"Expected a run on which nothing is tried yet. Received: {run_id!r}. Wait or stop it first.")
+        raise RunError(
+            f"Expected a run on which no other job of this kind works. Received: {run_id!r}. Wait or stop it first."
+        )
     return store.add_job(kind, {"run": run_id, "backbone": run.backbone, "settings": settings}, run.dataset_id)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from tlcore.errors import SettingsError
+from tlcore.formats import FORMATS
 from tlcore.probe_record import ProbeSettings
 from tlcore.recipes import PRESETS
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, FineTuneSettings, HeadSettings
@@ -140,6 +141,10 @@ def _describe_runs(command: Command) -> None:
     predict = command("predict", "Classify pictures with a run's result.")
     predict.add_argument("run", metavar="RUN")
     predict.add_argument("images", metavar="IMAGE", nargs="+")
+    exporting = command("export", "Write a run's result in formats for other programs, each proven to answer alike.")
+    exporting.add_argument("run", metavar="RUN")
+    exporting.add_argument("--formats", nargs="+", metavar="FORMAT", help=f"of {', '.join(FORMATS)} (default: all)")
+    exporting.add_argument("--to", metavar="FILE.zip", help="write what was proven to this zip, too")
     command("runs", "List the runs, newest first.")
     comparing = command("compare", "Compare runs: their settings, and which one is better beyond chance.")
     comparing.add_argument("runs", metavar="RUN", nargs="+")

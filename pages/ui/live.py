@@ -16,7 +16,8 @@ IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as the
 TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goes on from there."
 CHECK_STOPPED = "What had been computed is kept for the next time."
 SAVE_STOPPED = "No half of a project was kept."
-STOPPED = {"import": IMPORT_STOPPED, "check": CHECK_STOPPED, "save": SAVE_STOPPED}
+EXPORT_STOPPED = "Nothing of this export was kept; an earlier one is as it was."
+STOPPED = {"import": IMPORT_STOPPED, "check": CHECK_STOPPED, "save": SAVE_STOPPED, "export": EXPORT_STOPPED}
 UNITS = (" (bytes)", " (rounds)")
 EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pages.ui import upload
+from pages.ui.export_route import EXPORT_ROUTE
 from pages.ui.figure import LIBRARY
 from pages.ui.items import UploadRefused
 from pages.ui.sender import read_token
@@ -148,6 +149,7 @@ ROUTES = [
     Route("/thaw/upload/{upload_id}", receive_files, methods=["POST"]),
     Route("/thaw/upload/{upload_id}/finish", finish_upload, methods=["POST"]),
     Route("/thaw/plotly.js", send_plotly, methods=["GET"]),
+    EXPORT_ROUTE,
     Route("/thaw/{kind}/{folder}/{image_id}", send_picture, methods=["GET"]),
     FRAMES,
 ]

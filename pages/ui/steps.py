@@ -35,6 +35,7 @@ ASIDE = {
     Step("try_it", "Try it", "See what the model says of pictures that it has never met."): "photo_camera",
     Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
     Step("history", "History", "Every run with what it was made of, to find again and to take along."): "history",
+    Step("export", "Export", "Take the model with you, in files that were proven to answer as it does."): "output",
 }
 
 

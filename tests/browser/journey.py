@@ -18,6 +18,7 @@ TITLES = {
     "try_it": "Try it",
     "compare": "Compare",
     "history": "History",
+    "export": "Export",
 }
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"

@@ -1,0 +1,102 @@
+"""The Export page: the model as files for phones, servers and programs, each proven before it can be downloaded."""
+
+import streamlit as st
+
+from pages.ui import amounts, exported, live, selection, steps
+from pages.ui.names import emphasised
+from tlcore import exports, jobs
+from tlcore.decision import read_decision
+from tlcore.errors import RunError
+from tlcore.evaluation import VALIDATION, accuracies
+from tlcore.formats import FORMATS
+from tlcore.proof import MOST_JUDGED
+from tlcore.proving import TIMING
+from tlcore.records import Job, Run
+from tlcore.store import Store
+
+
+def draw_model(store: Store, run: Run) -> None:
+    """Say which model is exported, how good it is, and what is put inside it."""
+    accuracy, images = accuracies(store, run)[VALIDATION]
+    words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    st.markdown(
+        f"The {words} of {emphasised(store.dataset(run.dataset_id).name)}, right on "
+        f"**{amounts.percent(accuracy)}** of {amounts.count(images, 'validation photo')}. Every file takes plain "
+        "pixels: scaling is inside."
+    )
+    kept = read_decision(run)
+    if kept is None:
+        st.caption(
+            "Neither a temperature nor a threshold has been kept for this model, so that it always answers. The "
+            "Evaluation page has both."
+        )
+        steps.onward("evaluation", "Choose when it should say “I don't know”")
+    else:
+        st.caption(
+            f"Inside too: the temperature {kept.temperature:.2f}, and “I don't know” below {kept.threshold:.0%}, as "
+            "kept on the Evaluation page."
+        )
+
+
+def ask_formats(run: Run) -> list[str]:
+    """Draw the choice of formats, all at first; return the names of those chosen."""
+    st.subheader("For what?", anchor=False)
+    return [
+        row.name
+        for row in FORMATS.values()
+        if st.checkbox(f"**{row.title}** – {row.use}", value=True, key=f"format {row.name} {run.id}")
+    ]
+
+
+def start(store: Store, run: Run, chosen: list[str]) -> None:
+    """Start the export, unless one goes on already."""
+    try:
+        exports.start_export(store, run.id, chosen)
+    except RunError:
+        # Another tab was quicker: this one follows what goes on.
+        return
+
+
+def draw_progress(store: Store, job: Job) -> None:
+    """Draw how an export stands, with Stop."""
+    live.progress(job, "formats" if job.stage == TIMING else "images")
+    live.stop(store, job, "Stop")
+    st.caption("It goes on if you close this page.")
+
+
+def draw_run(store: Store, run: Run) -> None:
+    """Draw the whole page for a run that has a model."""
+    selection.run_picker(store, run)
+    draw_model(store, run)
+    job, made = jobs.latest_trial(store, "export", run.id), exports.latest_export(store, run.id)
+    if job and job.active:
+        live.follow(store, job, lambda present: draw_progress(store, present))
+        return
+    if job:
+        live.ending(job)
+    stale = exports.explain_stale(store, run, made) if made else None
+    if made:
+        exported.draw(made, stale)
+    with st.expander("Export again", expanded=stale is not None) if made else st.container():
+        chosen = ask_formats(run)
+        st.button(
+            "Export and prove",
+            type="primary",
+            icon=":material/output:",
+            disabled=not chosen,
+            on_click=start,
+            args=(store, run, chosen),
+            help="Every file is opened by a fresh program of its own and must answer as this model does, on "
+            f"at most {MOST_JUDGED:,} photos of each set. It takes a minute or two.",
+        )
+
+
+steps.heading("export")
+kept_store = selection.store()
+present_run = selection.run(kept_store)
+if present_run is None:
+    steps.missing("head", "There is no trained model to export yet.", "First teach the head (phase 1)")
+elif present_run.result_phase is None:
+    steps.missing("head", "This run has no model yet.", "Go to step 3: teach the head")
+else:
+    draw_run(kept_store, present_run)

@@ -1,0 +1,46 @@
+"""Processes run for a job: their lines are heard, their ends explained, and none outlives the job."""
+
+import time
+
+import pytest
+
+from tlcore.crew import Crew
+from tlcore.reporter import Stopped
+
+# The standard library's own module that runs a statement given to it.
+MODULE = "timeit"
+
+
+def once(statement: str) -> list[str]:
+    return ["-n", "1", "-r", "1", statement]
+
+
+def test_what_a_process_prints_is_heard(tmp_path):
+    heard: list[str] = []
+    with Crew(tmp_path, lambda: None) as crew:
+        assert crew.run(MODULE, once("print('32')"), heard.append) is None
+    assert heard[0] == "32"
+
+
+def test_a_failure_is_told_by_its_last_line_and_a_crash_by_its_signal(tmp_path):
+    with Crew(tmp_path, lambda: None) as crew:
+        assert "no such operation" in (crew.run(MODULE, once("raise SystemExit('no such operation')"), print) or "")
+        assert "SIGABRT" in (crew.run(MODULE, once("import os; os.abort()"), print) or "")
+        assert "status 3" in (crew.run(MODULE, once("import os; os._exit(3)"), print) or "")
+
+
+def test_tasks_go_side_by_side_and_a_stop_ends_them(tmp_path):
+    looks = 0
+
+    def watch() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 3:
+            raise Stopped
+
+    started = time.monotonic()
+    with Crew(tmp_path, watch) as crew, pytest.raises(Stopped):
+        crew.side_by_side([lambda: crew.run(MODULE, once("import time; time.sleep(60)"), print)] * 3, 2)
+    assert time.monotonic() - started < 20
+    with Crew(tmp_path, lambda: None) as crew:
+        assert crew.side_by_side([lambda: 1, lambda: 2, lambda: 3], 2) == [1, 2, 3]
