@@ -62,7 +62,7 @@ def run_check(store: Store, arguments: argparse.Namespace) -> Answer:
 def run_predict(store: Store, arguments: argparse.Namespace) -> Answer:
     """Classify pictures with a run's result."""
     quieten_tensorflow()
-    from tlcore.predictor import load_classifier, predict_files
+    from tlcore.classifier import load_classifier, predict_files
 
     classifier = load_classifier(store, store.run(arguments.run))
     answers: list[dict[str, Any]] = []

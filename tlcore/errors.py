@@ -35,3 +35,7 @@ class GuardError(ThawError):
 
 class RunError(ThawError):
     """A run is unknown, busy, failed or not far enough for what was asked."""
+
+
+class PredictorError(ThawError):
+    """The process that answers for new pictures could not start, died or did not answer in time."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from tlcore.anatomy import describe_layers
 from tlcore.backbones import Backbone
@@ -68,6 +69,11 @@ def assemble(row: Backbone, backbone: keras.Model, head: keras.Model, image_size
     features = backbone(normalise(row, pixels), training=False)
     pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
     return keras.Model(pixels, head(pooled), name="classifier")
+
+
+def share_out(predicted: np.ndarray, output: str) -> np.ndarray:
+    """Return the head's float32 output as (n, classes); a sigmoid's p becomes (1 - p, p)."""
+    return np.hstack([1 - predicted, predicted]) if output == "sigmoid" else predicted
 
 
 def freeze_below_top(backbone: keras.Model, top: int) -> None:

@@ -1,85 +1,176 @@
-"""A finished run's classifier, put together again to answer for new pictures."""
+"""The process that answers for new pictures: `python -m tlcore.predictor --workspace DIR`, asked over its pipes.
 
+It keeps the classifiers of the last runs in memory, so that only the first question about a run is slow. The other side
+is `tlcore.predictor_client`.
+"""
+
+import argparse
+import os
+import queue
+import shutil
+import sys
 import tempfile
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
-import keras
 import numpy as np
 
-from tlcore import model as models
-from tlcore.architectures import build_backbone
 from tlcore.backbones import find_backbone
-from tlcore.decoder import DecodeJob, Decoder
-from tlcore.errors import ImageRejected, RunError, WeightsError
-from tlcore.evaluation import read_labels
-from tlcore.images import load_pixels
+from tlcore.decoder import Decoder
+from tlcore.errors import ImageRejected, PredictorError, ThawError, WeightsError
+from tlcore.frames import Frame, read_frame, write_frame
+from tlcore.intake import read_pictures
 from tlcore.records import Run
-from tlcore.settings import HeadSettings
-from tlcore.snapshots import load_arrays, name_variables, write_variables
 from tlcore.store import Store
-from tlcore.training import probabilities
-from tlcore.weights import fetch, fingerprint
+from tlcore.weights import is_local
+from tlcore.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from tlcore.classifier import Classifier
+
+IDLE_S = 600.0
+KEPT_RUNS = 2
+DECODERS = 2
+# What the phases leave; a file that is newer than the classifier in memory makes another model.
+RESULTS = ("head.npz", "tuned.npz")
+SCRATCH = "predictor-"
+STALE_AFTER_S = 3600
 
 
-@dataclass(frozen=True)
-class Classifier:
-    """The assembled model: uint8 (n, image_size, image_size, 3) -> probabilities, and what its outputs mean."""
+class Service:
+    """Answers questions about runs, one at a time; a run that went on since is loaded anew."""
 
-    model: keras.Model
-    labels: list[str]
-    image_size: int
-    output: str
+    def __init__(self, store: Store, decoder: Decoder) -> None:
+        self._store = store
+        self._decoder = decoder
+        self._classifiers: OrderedDict[tuple[object, ...], Classifier] = OrderedDict()
 
-    def predict(self, pixels: np.ndarray) -> np.ndarray:
-        """Return float32 (n, classes) for uint8 (n, image_size, image_size, 3)."""
-        return probabilities(self.model, pixels, self.output)
+    def answer(self, question: Frame) -> Frame:
+        """Answer one question; an error that is meant for the person becomes an answer too."""
+        try:
+            return self._classify(question)
+        except ThawError as problem:
+            return Frame({"error": type(problem).__name__, "message": str(problem)})
+        except OSError as problem:
+            return _refuse(f"a file could not be read or written: {problem}. Free some space on the disk and try again")
+        except MemoryError:
+            return _refuse("the computer ran out of memory. Close other programs and try again")
+
+    def _classify(self, question: Frame) -> Frame:
+        classifier = self._classifier(self._store.run(question.header["run"]))
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self._store.workspace.root / "staging") as scratch:
+            paths = _place(question, Path(scratch))
+            seen = dict(read_pictures(self._decoder, Path(scratch), paths, classifier.image_size))
+        outcomes = [seen[place] for place in range(len(paths))]
+        rejected = [str(outcome) if isinstance(outcome, ImageRejected) else None for outcome in outcomes]
+        pixels = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
+        shares = classifier.predict(np.stack(pixels)).tobytes() if pixels else b""
+        return Frame({"rejected": rejected, "classes": len(classifier.labels)}, [shares])
+
+    def _classifier(self, run: Run) -> "Classifier":
+        """Return the run's classifier from memory or from disk; never by way of the internet."""
+        key = (run.id, run.result_phase, *_stamps(self._store.workspace.run(run.id)))
+        if key not in self._classifiers:
+            _require_weights(run)
+            from tlcore.classifier import load_classifier
+
+            while len(self._classifiers) >= KEPT_RUNS:
+                self._classifiers.popitem(last=False)
+            self._classifiers[key] = load_classifier(self._store, run)
+        self._classifiers.move_to_end(key)
+        return self._classifiers[key]
 
 
-def load_classifier(store: Store, run: Run) -> Classifier:
-    """Assemble the model that is the result of `run`; raise RunError if it has none.
+def serve(store: Store, questions: IO[bytes], answers: IO[bytes], idle_s: float) -> None:
+    """Answer until the questions end, since whoever asked is gone, or none has come for `idle_s` seconds."""
+    arrived: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(questions, arrived), daemon=True).start()
+    _sweep(store.workspace.root / "staging")
+    with Decoder(min(DECODERS, os.cpu_count() or 1)) as decoder:
+        service = Service(store, decoder)
+        while True:
+            try:
+                question = arrived.get(timeout=idle_s)
+            except queue.Empty:
+                return
+            if question is None:
+                return
+            try:
+                write_frame(answers, service.answer(question))
+            except BrokenPipeError:
+                return
 
-    Raises WeightsError if the backbone's weights on this machine are not those the run was trained with.
-    """
-    if run.result_phase is None:
-        raise RunError(f"Expected a run whose training has ended. Received: {run.id!r}, which has no model yet.")
-    row, settings = find_backbone(run.backbone), HeadSettings.from_json(run.head)
-    labels, image_size = read_labels(store, run), int(run.facts["image_size"])
-    weights = fetch(row)
-    if fingerprint(weights) != run.facts["weights_sha256"]:
+
+def _listen(questions: IO[bytes], arrived: "queue.SimpleQueue[Frame | None]") -> None:
+    while True:
+        question = read_frame(questions)
+        arrived.put(question)
+        if question is None:
+            return
+
+
+def _place(question: Frame, scratch: Path) -> Sequence[Path]:
+    """Return the paths of the pictures in question; those that came as bytes are written to `scratch`."""
+    if "paths" in question.header:
+        return [Path(path) for path in question.header["paths"]]
+    paths = [scratch / f"{place}.sent" for place in range(len(question.parts))]
+    for path, content in zip(paths, question.parts, strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+def _stamps(folder: Path) -> list[int]:
+    return [path.stat().st_mtime_ns if path.exists() else 0 for path in map(folder.joinpath, RESULTS)]
+
+
+def _require_weights(run: Run) -> None:
+    row = find_backbone(run.backbone)
+    if row.weights_url is not None and not is_local(row):
         raise WeightsError(
-            f"Expected the weights with which run {run.id!r} was trained. Received: another file, {weights}. "
-            "Restore that file, or train a new run."
+            f"Expected the pretrained weights of {row.title} on this machine. Received: none; they were removed since "
+            "the run was trained. Download them again on the Backbone page."
         )
-    backbone = build_backbone(row, image_size, weights)
-    head = models.build_head(models.row_channels(backbone), len(labels), settings)
-    result = "tuned.npz" if run.result_phase == 2 else "head.npz"
-    write_variables(name_variables(backbone, head), load_arrays(store.workspace.run(run.id) / result))
-    return Classifier(models.assemble(row, backbone, head, image_size), labels, image_size, settings.output)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the classifier says of one picture: probabilities float32 (classes,), or why it could not be read."""
-
-    path: Path
-    probabilities: np.ndarray | None
-    rejected: str | None
+def _refuse(reason: str) -> Frame:
+    return Frame({"error": PredictorError.__name__, "message": f"No answer for these pictures: {reason}."})
 
 
-def predict_files(classifier: Classifier, paths: Sequence[Path]) -> list[Answer]:
-    """Decode pictures exactly as an import does and classify them, in the order given."""
-    answers: dict[Path, Answer] = {}
-    with tempfile.TemporaryDirectory() as scratch, Decoder() as decoder:
-        jobs = [
-            DecodeJob(path, Path(scratch) / f"{number}", Path(scratch) / f"{number}-thumbnail.jpg")
-            for number, path in enumerate(dict.fromkeys(paths))
-        ]
-        for job, outcome in decoder.map(jobs):
-            if isinstance(outcome, ImageRejected):
-                answers[job.path] = Answer(job.path, None, str(outcome))
-                continue
-            pixels = load_pixels(job.target.with_name(job.target.name + outcome.suffix), classifier.image_size)
-            answers[job.path] = Answer(job.path, classifier.predict(pixels[None])[0], None)
-    return [answers[path] for path in paths]
+def _sweep(staging: Path) -> None:
+    """Remove what processes that were killed left behind; an answer takes far less than an hour."""
+    for folder in staging.glob(f"{SCRATCH}*"):
+        if time.time() - folder.stat().st_mtime > STALE_AFTER_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Take standard input and output for the frames alone; whatever TensorFlow prints goes to standard error."""
+    questions, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    sys.stdout = sys.stderr
+    # Without a buffer, or the thread that still waits for a question would be in the way of the process's end.
+    return os.fdopen(questions, "rb", buffering=0), os.fdopen(answers, "wb")
+
+
+def main() -> None:
+    """Answer questions about the runs of one workspace until the asker is gone or silent."""
+    parser = argparse.ArgumentParser(description="Answer for new pictures over standard input and output.")
+    parser.add_argument("--workspace")
+    parser.add_argument("--idle-s", type=float, default=IDLE_S)
+    arguments = parser.parse_args()
+    questions, answers = _claim_pipes()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # A run in training has the GPU to itself: its memory comes back only when a process ends.
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    serve(Store(open_workspace(arguments.workspace)), questions, answers, arguments.idle_s)
+
+
+if __name__ == "__main__":
+    main()

@@ -250,9 +250,8 @@ def fit_at_once(model: keras.Model, head: keras.Model, keeper: EpochKeeper, feed
 
 
 def probabilities(model: keras.Model, inputs: Any, output: str) -> np.ndarray:
-    """Run `model` and return float32 (n, classes) whatever its output; a sigmoid's p becomes (1 - p, p)."""
-    predicted = np.asarray(model.predict(inputs, verbose=0), dtype=np.float32)
-    return np.hstack([1 - predicted, predicted]) if output == "sigmoid" else predicted
+    """Run `model` and return float32 (n, classes) whatever its output (see `tlcore.model.share_out`)."""
+    return models.share_out(np.asarray(model.predict(inputs, verbose=0), dtype=np.float32), output)
 
 
 def save_predictions(reporter: Reporter, materials: Materials, model: keras.Model, feed: Feed, phase: int) -> None:

@@ -1,0 +1,85 @@
+"""A finished run's classifier, put together again to answer for new pictures."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tlcore import model as models
+from tlcore.architectures import build_backbone
+from tlcore.backbones import find_backbone
+from tlcore.decoder import Decoder
+from tlcore.errors import ImageRejected, RunError, WeightsError
+from tlcore.evaluation import read_labels
+from tlcore.inference import Forward, freeze
+from tlcore.intake import read_pictures
+from tlcore.records import Run
+from tlcore.settings import HeadSettings
+from tlcore.snapshots import load_arrays, name_variables, write_variables
+from tlcore.store import Store
+from tlcore.weights import fetch, fingerprint
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The assembled model: uint8 (n, image_size, image_size, 3) -> probabilities, and what its outputs mean."""
+
+    model: keras.Model
+    labels: list[str]
+    image_size: int
+    output: str
+
+    def predict(self, pixels: np.ndarray) -> np.ndarray:
+        """Return float32 (n, classes) for uint8 (n, image_size, image_size, 3), all of them in one batch."""
+        return models.share_out(self._forward(pixels)[0], self.output)
+
+    @cached_property
+    def _forward(self) -> Forward:
+        return freeze(self.model)
+
+
+def load_classifier(store: Store, run: Run) -> Classifier:
+    """Assemble the model that is the result of `run`; raise RunError if it has none.
+
+    Raises WeightsError if the backbone's weights on this machine are not those the run was trained with.
+    """
+    if run.result_phase is None:
+        raise RunError(f"Expected a run whose training has ended. Received: {run.id!r}, which has no model yet.")
+    row, settings = find_backbone(run.backbone), HeadSettings.from_json(run.head)
+    labels, image_size = read_labels(store, run), int(run.facts["image_size"])
+    weights = fetch(row)
+    if fingerprint(weights) != run.facts["weights_sha256"]:
+        raise WeightsError(
+            f"Expected the weights with which run {run.id!r} was trained. Received: another file, {weights}. "
+            "Restore that file, or train a new run."
+        )
+    backbone = build_backbone(row, image_size, weights)
+    head = models.build_head(models.row_channels(backbone), len(labels), settings)
+    result = "tuned.npz" if run.result_phase == 2 else "head.npz"
+    write_variables(name_variables(backbone, head), load_arrays(store.workspace.run(run.id) / result))
+    return Classifier(models.assemble(row, backbone, head, image_size), labels, image_size, settings.output)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the classifier says of one picture: probabilities float32 (classes,), or why it could not be read."""
+
+    path: Path
+    probabilities: np.ndarray | None
+    rejected: str | None
+
+
+def predict_files(classifier: Classifier, paths: Sequence[Path]) -> list[Answer]:
+    """Decode pictures exactly as an import does and classify them, in the order given."""
+    unique = list(dict.fromkeys(paths))
+    answers: dict[Path, Answer] = {}
+    with tempfile.TemporaryDirectory() as scratch, Decoder() as decoder:
+        for place, pixels in read_pictures(decoder, Path(scratch), unique, classifier.image_size):
+            rejected = str(pixels) if isinstance(pixels, ImageRejected) else None
+            shares = None if isinstance(pixels, ImageRejected) else classifier.predict(pixels[None])[0]
+            answers[unique[place]] = Answer(unique[place], shares, rejected)
+    return [answers[path] for path in paths]
