@@ -261,7 +261,11 @@ def serve() -> None:
         if hasattr(signal, "alarm"):
             # Ends a child that hangs after its parent was killed; a living parent is quicker.
             signal.alarm(int(request["limit_s"]) + 10)
-        _answer(_handle(request))
+        reply = _handle(request)
+        if hasattr(signal, "alarm"):
+            # A child that waits for its next picture is none that hangs.
+            signal.alarm(0)
+        _answer(reply)
 
 
 def _handle(request: dict[str, Any]) -> dict[str, Any]:

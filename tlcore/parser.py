@@ -36,6 +36,7 @@ def build_parser() -> Parser:
     _describe_trials(command)
     _describe_runs(command)
     _describe_backbones(command)
+    _describe_service(command)
     return parser
 
 
@@ -151,3 +152,14 @@ def _describe_backbones(command: Command) -> None:
     weights.add_argument("file", metavar="FILE")
     speed = command("speed", "Measure the milliseconds an image takes through backbones on this machine.")
     speed.add_argument("backbones", metavar="BACKBONE", nargs="*", help="default: those whose weights are here")
+
+
+def _describe_service(command: Command) -> None:
+    serving = command("serve", "Answer for new pictures over HTTP, with a run's result or an export of it.")
+    serving.add_argument("source", metavar="RUN_OR_EXPORT", help="a run, or the folder or .zip of an export")
+    serving.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine only)")
+    serving.add_argument("--port", type=int, default=8600, help="default: 8600; 0 takes a free one")
+    serving.add_argument("--name", default="thaw", help="what the model is called in addresses (default: thaw)")
+    serving.add_argument(
+        "--tensorflow-serving", metavar="FOLDER", help="serve nothing; write the folder that TensorFlow Serving needs"
+    )

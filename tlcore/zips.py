@@ -45,8 +45,10 @@ class Unpacked:
     reason: str = ""
 
 
-def unpack(archive: Path, folder: Path, progress: Progress, check_stop: Callable[[], None]) -> Iterator[Unpacked]:
-    """Yield the files of a zip one by one, each written to `folder` under a number.
+def unpack(
+    archive: Path, folder: Path, progress: Progress, check_stop: Callable[[], None], largest: int = MAX_FILE_BYTES
+) -> Iterator[Unpacked]:
+    """Yield the files of a zip one by one, each written to `folder` under a number; one over `largest` bytes is not.
 
     Bytes are counted as they come out. Raises DatasetError, which refuses the whole zip, if it is cut, encrypted,
     nested, overlapping, wrong about its sizes, packed more than `MAX_RATIO` to 1, or beyond the caps on entries and
@@ -59,11 +61,11 @@ def unpack(archive: Path, folder: Path, progress: Progress, check_stop: Callable
             files = _take_entries(opened)
             _check_entries(files, opened.start_dir)
             total = len(files)
-            require_space(folder, sum(min(info.file_size, MAX_FILE_BYTES) for info in files))
+            require_space(folder, sum(min(info.file_size, largest) for info in files))
             budget = Budget(archive.stat().st_size, "zip")
             for number in range(total):
                 check_stop()
-                yield _unpack_file(opened, files.popleft(), folder / str(number), budget)
+                yield _unpack_file(opened, files.popleft(), folder / str(number), budget, largest)
                 progress("unpacking the zip", number + 1, total)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, UnicodeDecodeError, ValueError) as problem:
         raise DatasetError(
@@ -176,7 +178,7 @@ def _check_entries(files: deque[zipfile.ZipInfo], directory_start: int) -> None:
         raise refuse("entries that overlap (a zip bomb)", "Pack the folder again")
 
 
-def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, budget: Budget) -> Unpacked:
+def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, budget: Budget, largest: int) -> Unpacked:
     name = _name(info)
     if stat.S_ISLNK(info.external_attr >> 16):
         return Unpacked(name, None, 0, LINK)
@@ -185,11 +187,11 @@ def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, bud
         while chunk := packed.read(_CHUNK_BYTES):
             size += len(chunk)
             budget.spend(len(chunk), size, info.compress_size)
-            if size <= MAX_FILE_BYTES:
+            if size <= largest:
                 plain.write(chunk)
     if size != info.file_size:
         raise zipfile.BadZipFile("a file's size is not what the zip says")
-    if size > MAX_FILE_BYTES:
+    if size > largest:
         path.unlink()
         return too_large(name, size)
     return Unpacked(name, path, size)
