@@ -139,7 +139,7 @@ def test_a_run_without_a_head_is_not_probed(store, tiny_dataset):
 
 def test_a_second_probe_of_a_run_waits_for_the_first(store, head_run):
     job_id = jobs.add_probe_job(store, head_run, SETTINGS)
-    with pytest.raises(RunError, match="nothing is tried yet"):
+    with pytest.raises(RunError, match="no other job of this kind works"):
         jobs.add_probe_job(store, head_run, SETTINGS)
     store.fail_job(job_id, "given up by the test")
     assert jobs.latest_trial(store, "probe", head_run).id == job_id

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 BINS = 10
-LEAST_PROBABILITY = 1e-12
+# Above the least that float32 holds: an exported model divides its logits, and no floor of its own may tell in that.
+LEAST_PROBABILITY = 1e-37
 COLDEST, HOTTEST = 0.05, 20.0
 _STEPS = 60
 

@@ -183,9 +183,10 @@ def find_changed(folder: Path, export: Export) -> list[str]:
 
 def handed_on(folder: Path, export: Export) -> Iterator[str]:
     """Yield every file of an export that a download holds: what was offered, and what lies beside it."""
-    entries = [each.file for each in export.offered]
-    beside = [path.name for path in sorted(folder.iterdir()) if path.is_file() and path.name not in entries]
-    for name in (*entries, *beside):
+    models = {each.file for each in export.formats}
+    offered = [each.file for each in export.offered]
+    beside = [path.name for path in sorted(folder.iterdir()) if path.is_file() and path.name not in models]
+    for name in (*offered, *beside):
         yield from list_files(folder, name)
 
 

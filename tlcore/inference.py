@@ -1,6 +1,7 @@
 """A model with its variables frozen into constants: the fastest way to run it forward."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,13 +17,19 @@ def freeze(model: keras.Model) -> Forward:
     Constants let TensorFlow fold BatchNormalization into the convolutions: 1.35 times faster on a CPU than
     `tf.function` over variables. Later changes to the model's weights are not seen.
     """
-    (specification,) = model.inputs
-    signature = tf.TensorSpec(specification.shape, specification.dtype)
-    concrete = tf.function(lambda batch: model(batch, training=False)).get_concrete_function(signature)
-    frozen = convert_variables_to_constants_v2(concrete)
+    frozen = freeze_graph(model)
 
     def forward(batch: np.ndarray) -> list[np.ndarray]:
         outputs = frozen(tf.constant(batch))
         return [output.numpy() for output in outputs]
 
     return forward
+
+
+def freeze_graph(model: keras.Model) -> Any:
+    """Return a model's graph of constants as TensorFlow's concrete function, with its outputs in the order of `tf.nest`
+    (by key, where they have one)."""
+    (specification,) = model.inputs
+    signature = tf.TensorSpec(specification.shape, specification.dtype)
+    concrete = tf.function(lambda batch: model(batch, training=False)).get_concrete_function(signature)
+    return convert_variables_to_constants_v2(concrete)

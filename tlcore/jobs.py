@@ -55,7 +55,17 @@ SEARCH_DIED = (
     "The search ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run "
     "is as it was; start the search again."
 )
-DEATHS = {"import": IMPORT_DIED, "check": CHECK_DIED, "probe": PROBE_DIED, "rate_search": SEARCH_DIED}
+EXPORT_DIED = (
+    "The export ended without finishing: it was killed, or the computer ran out of memory or disk or was switched off. "
+    "No half-made export was kept; start it again."
+)
+DEATHS = {
+    "import": IMPORT_DIED,
+    "check": CHECK_DIED,
+    "probe": PROBE_DIED,
+    "rate_search": SEARCH_DIED,
+    "export": EXPORT_DIED,
+}
 
 
 def start_import(store: Store, request: dict[str, Any]) -> str:
@@ -165,7 +175,7 @@ def add_probe_job(store: Store, run_id: str, settings: ProbeSettings) -> str:
     Raises RunError while the run has no head, or while a probe of it goes on. One with the settings of an earlier
     goes on with the depths that are missing.
     """
-    return _add_trial(store, "probe", run_id, dataclasses.asdict(settings))
+    return add_trial(store, "probe", run_id, dataclasses.asdict(settings))
 
 
 def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettings | None = None) -> str:
@@ -179,7 +189,23 @@ def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettin
     chosen = suit(store, run, head, settings or FineTuneSettings())
     batch_size = chosen.batch_size if phase == 2 else head.batch_size
     asked = {"phase": phase, "layers": chosen.layers if phase == 2 else 0, "batch_size": batch_size}
-    return _add_trial(store, "rate_search", run_id, asked)
+    return add_trial(store, "rate_search", run_id, asked)
+
+
+def add_trial(store: Store, kind: JobKind, run_id: str, settings: dict[str, Any]) -> str:
+    """Record what is tried or made of a run and leaves it as it is; return the job's id.
+
+    Raises RunError while the run has no head, or while a job of this kind works on it.
+    """
+    run = store.run(run_id)
+    _require_head(run)
+    reconcile(store)
+    latest = latest_trial(store, kind, run_id)
+    if latest and latest.active:
+        raise RunError(
+            f"Expected a run on which no other job of this kind works. Received: {run_id!r}. Wait or stop it first."
+        )
+    return store.add_job(kind, {"run": run_id, "backbone": run.backbone, "settings": settings}, run.dataset_id)
 
 
 def start_probe(store: Store, run_id: str, settings: ProbeSettings | None = None) -> str:
@@ -274,16 +300,6 @@ def _alive(store: Store, job: Job) -> bool:
             return False
     except Timeout:
         return True
-
-
-def _add_trial(store: Store, kind: JobKind, run_id: str, settings: dict[str, Any]) -> str:
-    run = store.run(run_id)
-    _require_head(run)
-    reconcile(store)
-    latest = latest_trial(store, kind, run_id)
-    if latest and latest.active:
-        raise RunError(f"Expected a run on which nothing is tried yet. Received: {run_id!r}. Wait or stop it first.")
-    return store.add_job(kind, {"run": run_id, "backbone": run.backbone, "settings": settings}, run.dataset_id)
 
 
 def _require_head(run: Run) -> None:

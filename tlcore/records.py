@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search"]
+JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search", "export"]
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout"]
 EditKind = Literal["add", "rename", "merge", "delete", "move", "exclude", "restore", "ignore", "group"]

@@ -17,6 +17,7 @@ WORK = {
     "check": "a check of the data",
     "probe": "a trial of depths",
     "rate_search": "a search for a learning rate",
+    "export": "an export",
 }
 
 

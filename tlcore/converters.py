@@ -1,0 +1,147 @@
+"""Writes a model in each format; as a process, `python -m tlcore.converters FORMAT SOURCE TARGET`, one of them.
+
+A converter that crashes takes its own process with it and no more.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tlcore.export_record import Signature, Tensor
+from tlcore.inference import freeze_graph
+
+SIGNATURE = "serving_default"
+ONNX_OPSET = 17
+# Left in float in an int8 file: in 256 steps every probability would be a step, and the answer another's.
+FLOAT_OPERATIONS = ["SOFTMAX", "TOPK_V2"]
+
+
+def write_keras(model: keras.Model, path: Path) -> None:
+    """Write Keras's own file."""
+    model.save(path)
+
+
+def write_saved_models(model: keras.Model, labels: Sequence[str], served: Path | None, bare: Path) -> None:
+    """Write a SavedModel of constants with the signature `serving_default`; `served`, if wanted, has `class_names` too.
+
+    `class_names` is text (n, classes), the same for every image, since TensorFlow Serving's REST interface wants every
+    output to begin with the number of images. The converters start from `bare`, which does without text.
+    """
+    frozen = freeze_graph(model)
+    (image,) = model.inputs
+    specification = tf.TensorSpec(image.shape, image.dtype, name=image.name)
+    keys = sorted(model.output)
+
+    def answer(batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(zip(keys, frozen(batch), strict=True))
+
+    def answer_by_name(batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        names = tf.constant([list(labels)], tf.string)
+        return answer(batch) | {"class_names": tf.tile(names, [tf.shape(batch)[0], 1])}
+
+    for path, function in ((bare, answer), (served, answer_by_name)):
+        if path:
+            module = tf.Module()
+            module.serve = tf.function(function, input_signature=[specification])
+            tf.saved_model.save(module, str(path), signatures={SIGNATURE: module.serve})
+
+
+def read_signature(path: Path) -> Signature:
+    """Return the signature of a SavedModel as its file has it."""
+    from tensorflow.python.tools import saved_model_utils
+
+    graph = saved_model_utils.get_meta_graph_def(str(path), tf.saved_model.SERVING)
+    found = graph.signature_def[SIGNATURE]
+    return Signature(_tensors(found.inputs), _tensors(found.outputs))
+
+
+def convert_litert(source: Path, target: Path, calibration: np.ndarray | None) -> None:
+    """Write LiteRT in float32 from a SavedModel."""
+    target.write_bytes(_litert_converter(source).convert())
+
+
+def convert_litert_float16(source: Path, target: Path, calibration: np.ndarray | None) -> None:
+    """Write LiteRT with its weights in float16."""
+    converter = _litert_converter(source)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    target.write_bytes(converter.convert())
+
+
+def convert_litert_int8(source: Path, target: Path, calibration: np.ndarray | None) -> None:
+    """Write LiteRT in int8, its ranges taken from the pixels `calibration`, uint8 (n, side, side, 3).
+
+    The image stays uint8 and the probabilities float32. What follows the last layer of weights is left in float.
+    """
+    assert calibration is not None
+
+    def samples() -> Iterator[dict[str, np.ndarray]]:
+        for pixels in calibration:
+            yield {"image": pixels[None]}
+
+    converter = _litert_converter(source)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = samples
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=FLOAT_OPERATIONS)
+    # The way to leave chosen operations in float that TensorFlow documents ("selective quantization").
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=samples, debug_options=options
+    )
+    target.write_bytes(debugger.get_nondebug_quantized_model())
+
+
+def convert_onnx(source: Path, target: Path, calibration: np.ndarray | None) -> None:
+    """Write ONNX from a SavedModel, with inputs and outputs of the same names."""
+    import tf2onnx
+
+    loaded = tf.saved_model.load(str(source))
+    signature = loaded.signatures[SIGNATURE]
+    specifications = [signature.structured_input_signature[1]["image"]]
+
+    @tf.function(input_signature=specifications)
+    def answer(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {name: tf.identity(tensor, name=name) for name, tensor in signature(image=image).items()}
+
+    tf2onnx.convert.from_function(answer, input_signature=specifications, opset=ONNX_OPSET, output_path=str(target))
+
+
+CONVERTERS: dict[str, Callable[[Path, Path, np.ndarray | None], None]] = {
+    "litert": convert_litert,
+    "litert-float16": convert_litert_float16,
+    "litert-int8": convert_litert_int8,
+    "onnx": convert_onnx,
+}
+
+
+def _litert_converter(source: Path) -> Any:
+    return tf.lite.TFLiteConverter.from_saved_model(str(source), signature_keys=[SIGNATURE])
+
+
+def _tensors(found: Any) -> list[Tensor]:
+    return [
+        Tensor(key, [int(size.size) for size in each.tensor_shape.dim], tf.dtypes.as_dtype(each.dtype).name, each.name)
+        for key, each in sorted(found.items())
+    ]
+
+
+def main() -> None:
+    """Convert a SavedModel to one format."""
+    parser = argparse.ArgumentParser(prog="tlcore.converters", description="Convert a SavedModel.")
+    parser.add_argument("format", choices=CONVERTERS)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--calibration", type=Path, help="uint8 (n, side, side, 3) as .npy")
+    arguments = parser.parse_args()
+    calibration = None
+    if arguments.calibration:
+        calibration = np.load(arguments.calibration, mmap_mode="r", allow_pickle=False)
+    CONVERTERS[arguments.format](arguments.source, arguments.target, calibration)
+
+
+if __name__ == "__main__":
+    main()

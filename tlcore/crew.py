@@ -1,0 +1,94 @@
+"""Runs small processes for a job, some side by side, and ends them all where the job is stopped."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+LOOK_AGAIN_S = 0.3
+LONGEST_REASON = 300
+
+Result = TypeVar("Result")
+
+
+class Crew:
+    """The processes of one job, in a `with`: on leaving, none is left.
+
+    `watch` is called every 0.3 s from the job's own thread; it tells progress, and raises to end the work.
+    """
+
+    def __init__(self, folder: Path, watch: Callable[[], None]) -> None:
+        self._folder = folder
+        self._watch = watch
+        self._lock = threading.Lock()
+        self._alive: set[subprocess.Popen[str]] = set()
+        self._over = False
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None):
+        with self._lock:
+            self._over = True
+            for process in self._alive:
+                process.kill()
+
+    def side_by_side(self, tasks: Sequence[Callable[[], Result]], workers: int) -> list[Result]:
+        """Do the tasks, `workers` at a time, and return their results in order."""
+        with ThreadPoolExecutor(workers) as pool:
+            pending = [pool.submit(task) for task in tasks]
+            try:
+                while wait(pending, timeout=LOOK_AGAIN_S).not_done:
+                    self._watch()
+            except BaseException:
+                # Before the pool is left, which waits for its threads, and these for their processes.
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.__exit__(None, None, None)
+                raise
+            return [each.result() for each in pending]
+
+    def run(self, module: str, arguments: Sequence[str], hear: Callable[[str], None]) -> str | None:
+        """Run `python -m module ARGUMENTS` to its end; return why it failed, or None.
+
+        `hear` gets every line that it prints. May be called from a task of `side_by_side`.
+        """
+        errors = self._folder / f"{module}-{threading.get_ident()}-{time.monotonic_ns()}.log"
+        with errors.open("w") as log, self._start(module, arguments, log) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                hear(line.strip())
+            process.wait()
+        with self._lock:
+            self._alive.discard(process)
+        return _explain(process.returncode, errors.read_text(errors="replace"))
+
+    def _start(self, module: str, arguments: Sequence[str], log) -> subprocess.Popen[str]:
+        with self._lock:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                errors="replace",
+                cwd=Path(__file__).parents[1],
+            )
+            self._alive.add(process)
+            if self._over:
+                process.kill()
+        return process
+
+
+def _explain(status: int, errors: str) -> str | None:
+    if status == 0:
+        return None
+    if status < 0:
+        return f"its process crashed ({signal.Signals(-status).name})"
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    return lines[-1][:LONGEST_REASON] if lines else f"its process ended with status {status}"
