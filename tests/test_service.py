@@ -106,6 +106,7 @@ def test_it_tells_how_it_is_and_what_it_can_do(service, run_id):
     assert "script" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "<li>berry</li>" in page.text
+    assert f"{service.url}/predict" in page.text
 
 
 def test_the_description_names_every_route_and_every_status_that_it_gives(service):

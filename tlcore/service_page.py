@@ -18,8 +18,8 @@ li { overflow-wrap: anywhere; }
 """
 
 
-def write_page(name: str, engine: Engine) -> str:
-    """Return the page as HTML."""
+def write_page(name: str, engine: Engine, address: str) -> str:
+    """Return the page as HTML; `address` is how the service was reached."""
     unsure = (
         f"<p>Below a probability of {engine.threshold:.0%} it says “I don't know” (<code>label</code> is null).</p>"
         if engine.threshold
@@ -47,7 +47,7 @@ def write_page(name: str, engine: Engine) -> str:
 </form>
 <h2>From a program</h2>
 <pre>curl --data-binary @photo.jpg -H "content-type: image/jpeg" \\
-  http://HOST:PORT/predict</pre>
+  {escape(address)}predict</pre>
 <p>Also in the shape of TensorFlow Serving: <code>POST /v1/models/{escape(name)}:predict</code>.
 <a href="/openapi.json">All routes</a>, <a href="/health">health</a>, <a href="/metrics">metrics</a>.</p>
 <h2>{len(engine.labels)} classes</h2>

@@ -97,7 +97,7 @@ async def tell_api(request: Request) -> Response:
 
 async def show_page(request: Request) -> Response:
     """Show a page for people: try a picture, and how a program asks."""
-    page = write_page(service_of(request).name, service_of(request).engine)
+    page = write_page(service_of(request).name, service_of(request).engine, str(request.base_url))
     return HTMLResponse(page, headers=PAGE_HEADERS)
 
 
