@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
+from tlcore.classifier import Classifier
 from tlcore.decision import Decision
 from tlcore.export_record import UNKNOWN
-from tlcore.predictor import Classifier
 
 
 def build_exported(classifier: Classifier, decision: Decision) -> keras.Model:

@@ -62,10 +62,10 @@ def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
 
 def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: str) -> Export:
     """Export a run's result; return the record. On the way out there is the whole export, or the earlier one."""
+    from tlcore.classifier import load_classifier
     from tlcore.converters import read_signature, write_keras, write_saved_models
     from tlcore.export_images import choose_calibration, read_judged, refer, write_pixels
     from tlcore.exported_model import build_exported
-    from tlcore.predictor import load_classifier
     from tlcore.proving import Bench, prove
 
     started, store = time.perf_counter(), reporter.store
