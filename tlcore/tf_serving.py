@@ -19,6 +19,7 @@ from tlcore.service_engine import SIGNATURE, Engine
 
 VERSION = "1"
 INPUT = "image"
+_SPARE_MARKS = 20
 
 Picture = np.ndarray | bytes
 
@@ -37,6 +38,7 @@ def read_question(body: bytes | bytearray, image_size: int, most: int) -> Questi
     Raises Refused (400) for what is no such request, for another shape than (n, image_size, image_size, 3), for values
     that are no whole numbers from 0 to 255, for no picture and for more than `most`.
     """
+    _check_marks(body, image_size, most)
     asked = _read_object(body)
     signature = asked.get("signature_name", SIGNATURE)
     if signature != SIGNATURE:
@@ -89,6 +91,17 @@ def describe_signature(name: str, engine: Engine) -> dict[str, Any]:
 def _describe_tensor(kind: str, *sizes: int) -> dict[str, Any]:
     dimensions = [{"size": str(size), "name": ""} for size in sizes]
     return {"dtype": kind, "tensor_shape": {"dim": dimensions, "unknown_rank": False}}
+
+
+def _check_marks(body: bytes | bytearray, image_size: int, most: int) -> None:
+    """Refuse what holds more lists, objects or values than any question, before it is unpacked: two bytes of JSON can
+    take thirty times as much."""
+    pixels = image_size * image_size
+    for mark, a_picture in ((b"[", pixels + image_size + 2), (b"{", 2), (b",", 3 * pixels + image_size + 2)):
+        count = body.count(mark)
+        if count > most * a_picture + _SPARE_MARKS:
+            wanted = f"at most {most} pictures of {image_size} x {image_size} pixels"
+            raise _bad(wanted, f"a body with {count:,} of {mark.decode()!r}", "Send them in several requests.")
 
 
 def _read_object(body: bytes | bytearray) -> dict[str, Any]:
