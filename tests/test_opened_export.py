@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.tiny_export import LABELS, pack, record
 from tlcore.errors import RunError
-from tlcore.export_record import Export, ModelFile, Signature, measure_entry, write_export
+from tlcore.export_record import Signature
 from tlcore.model_repository import write_repository
 from tlcore.opened_export import open_export
 
@@ -22,20 +23,9 @@ def export(tmp_path: Path) -> Path:
     for name, content in MODEL.items():
         (folder / "saved_model" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "saved_model" / name).write_bytes(content)
-    sums, size = measure_entry(folder, "saved_model")
-    file = ModelFile("saved-model", "saved_model", "passed", sha256=sums, bytes=size)
-    signature = Signature([], [])
-    write_export(folder, Export("run-1", 1, "mark", 0.0, 8, ["a", "b"], 1.5, 0.6, signature, [file], "", "", 1.0))
+    record(folder, Signature([], []), 0.6)
     (folder / "model.onnx").write_bytes(b"onnx")
     return folder
-
-
-def pack(folder: Path, archive: Path, prefix: str = "") -> Path:
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                opened.write(path, prefix + path.relative_to(folder).as_posix())
-    return archive
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -45,7 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_folder_is_opened_where_it_lies(export):
     with open_export(export) as opened:
         assert opened.saved_model == export / "saved_model"
-        assert (opened.record.run, opened.record.labels, opened.record.threshold) == ("run-1", ["a", "b"], 0.6)
+        assert (opened.record.run, opened.record.labels, opened.record.threshold) == ("run-1", LABELS, 0.6)
     assert contents(export / "saved_model") == MODEL
 
 
@@ -64,9 +54,7 @@ def test_a_file_over_the_limit_of_a_photo_is_no_obstacle_in_an_export(export, tm
     large = export / "saved_model" / "variables" / "variables.data-00000-of-00001"
     with large.open("wb") as file:
         file.truncate(60_000_000)
-    record = json.loads((export / "export.json").read_text())
-    record["formats"][0]["sha256"] = measure_entry(export, "saved_model")[0]
-    (export / "export.json").write_text(json.dumps(record))
+    record(export, Signature([], []), 0.6)
     with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_STORED) as opened:
         for path in export.rglob("*"):
             if path.is_file():
@@ -100,24 +88,24 @@ def test_a_model_that_is_not_what_was_proven_is_refused(export, tmp_path, spoil,
         pass
 
 
-def refuse_model(record):
-    record["formats"][0]["verdict"] = "refused"
+def refuse_model(recorded):
+    recorded["formats"][0]["verdict"] = "refused"
 
 
-def leave_out_model(record):
-    record["formats"] = []
+def leave_out_model(recorded):
+    recorded["formats"] = []
 
 
-def cut_labels(record):
-    del record["labels"]
+def cut_labels(recorded):
+    del recorded["labels"]
 
 
-def add_field(record):
-    record["more"] = 1
+def add_field(recorded):
+    recorded["more"] = 1
 
 
-def make_formats_text(record):
-    record["formats"] = "none"
+def make_formats_text(recorded):
+    recorded["formats"] = "none"
 
 
 @pytest.mark.parametrize(
@@ -131,9 +119,9 @@ def make_formats_text(record):
     ],
 )
 def test_a_record_that_does_not_serve_is_refused(export, spoil, reason):
-    record = json.loads((export / "export.json").read_text())
-    spoil(record)
-    (export / "export.json").write_text(json.dumps(record))
+    recorded = json.loads((export / "export.json").read_text())
+    spoil(recorded)
+    (export / "export.json").write_text(json.dumps(recorded))
     with pytest.raises(RunError, match=reason), open_export(export):
         pass
 
