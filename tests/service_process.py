@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx
@@ -31,19 +32,23 @@ class ServiceProcess:
                 self.url = line.split(" at ")[1].split(" (")[0]
                 self.port = int(self.url.rpartition(":")[2])
                 self.client = httpx.Client(base_url=self.url, timeout=60)
+                # A pipe that nobody empties would stop the service once parsers had warned of enough damaged pictures.
+                self._draining = threading.Thread(target=self.process.stderr.read, daemon=True)
+                self._draining.start()
                 return self
         raise AssertionError(f"the service ended with {self.process.wait()}: {''.join(self.said)}")
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
         self.process.terminate()
-        self.process.communicate(timeout=60)
+        self.process.wait(60)
+        self._draining.join(60)
 
     def stop(self) -> tuple[int, dict]:
         """Ask it to stop as a container's host would; return its exit status and what it printed."""
         self.process.terminate()
-        printed, _ = self.process.communicate(timeout=60)
-        return self.process.returncode, json.loads(printed)
+        status = self.process.wait(60)
+        return status, json.loads(self.process.stdout.read())
 
     @property
     def memory_bytes(self) -> int:
