@@ -9,7 +9,7 @@ from tests.tiny_export import pack, record
 from tlcore.errors import RunError, SettingsError
 from tlcore.export_record import Signature
 from tlcore.parser import build_parser
-from tlcore.service_command import _announce, run_serve
+from tlcore.service_command import _announce, _listening, run_serve
 from tlcore.settings import HeadSettings
 
 
@@ -40,6 +40,11 @@ def test_an_address_that_is_taken_or_is_none_is_refused(store, archive):
     for wrong in (["--port", 70_000], ["--host", "no.such.host.invalid"]):
         with pytest.raises(SettingsError, match="Expected an address"):
             serve(store, archive, *wrong)
+
+
+def test_the_socket_is_one_whose_answers_asyncio_sends_at_once():
+    with _listening("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_what_has_no_model_is_refused(store, tiny_dataset, tmp_path):
