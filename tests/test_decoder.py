@@ -102,6 +102,26 @@ def test_a_dead_child_costs_one_file_and_is_replaced(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+@posix
+def test_a_child_leaves_it_to_its_parent_what_ctrl_c_means(tmp_path):
+    with Decoder(children=1) as decoder:
+        before = decoder.pids
+        os.kill(before[0], signal.SIGINT)
+        assert isinstance(decoder.decode(job(tmp_path, "after", jpeg(1, 32, 24))), Decoded)
+        assert decoder.pids == before
+
+
+@posix
+@pytest.mark.slow
+def test_a_child_outlives_a_long_wait_for_its_next_picture(tmp_path):
+    with Decoder(children=1, limit_s=0.9) as decoder:
+        assert isinstance(decoder.decode(job(tmp_path, "first", jpeg(1, 32, 24))), Decoded)
+        before = decoder.pids
+        time.sleep(11)
+        assert isinstance(decoder.decode(job(tmp_path, "second", jpeg(2, 32, 24))), Decoded)
+        assert decoder.pids == before
+
+
 def test_memory_is_limited():
     with Decoder(children=1) as decoder:
         assert psutil.Process(decoder.pids[0]).rlimit(psutil.RLIMIT_AS)[0] == 2_000_000_000

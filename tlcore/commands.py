@@ -83,6 +83,15 @@ def run_predict(store: Store, arguments: argparse.Namespace) -> Answer:
     return answers
 
 
+def run_serve(store: Store, arguments: argparse.Namespace) -> Answer:
+    """Answer for new pictures over HTTP until told to stop."""
+    quieten_tensorflow()
+    # The server's packages would slow every other command down.
+    from tlcore import service_command
+
+    return service_command.run_serve(store, arguments)
+
+
 def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
     """Return what `import` prints of a data set."""
     return {
@@ -130,4 +139,5 @@ COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "tensorboard": lineage_commands.run_tensorboard,
     "card": lineage_commands.run_card,
     "project": lineage_commands.run_project,
+    "serve": run_serve,
 }

@@ -254,6 +254,8 @@ class _Child:
 
 def serve() -> None:
     """Answer requests on standard input, one JSON object a line, until it ends: the life of a child process."""
+    # Ctrl+C reaches every process of a terminal; the parent decides what is still decoded, and ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory()
     _answer({"ready": True})
     for line in sys.stdin.buffer:

@@ -38,6 +38,7 @@ def build_parser() -> Parser:
     _describe_runs(command)
     _describe_backbones(command)
     _describe_lineage(command)
+    _describe_service(command)
     return parser
 
 
@@ -173,3 +174,14 @@ def _describe_lineage(command: Command) -> None:
     project.add_argument("action", metavar="ACTION", choices=("save", "open"), help="save or open")
     project.add_argument("subject", metavar="RUN_OR_DATASET_OR_ZIP", help="to save: an id; to open: the zip")
     project.add_argument("--to", metavar="FILE.zip", help="where to save it")
+
+
+def _describe_service(command: Command) -> None:
+    serving = command("serve", "Answer for new pictures over HTTP, with a run's result or an export of it.")
+    serving.add_argument("source", metavar="RUN_OR_EXPORT", help="a run, or the folder or .zip of an export")
+    serving.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine only)")
+    serving.add_argument("--port", type=int, default=8600, help="default: 8600; 0 takes a free one")
+    serving.add_argument("--name", default="thaw", help="what the model is called in addresses (default: thaw)")
+    serving.add_argument(
+        "--tensorflow-serving", metavar="FOLDER", help="serve nothing; write the folder that TensorFlow Serving needs"
+    )

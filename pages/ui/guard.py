@@ -1,13 +1,12 @@
 """Refuses requests that name another host, so that no foreign web page can reach the server through DNS."""
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from tlcore.hosts import LOOPBACK, read_name
+
 POLICY_VIOLATION = 1008
 
 
@@ -33,8 +32,5 @@ class HostGuard:
 
 def allowed(host: str) -> bool:
     """Say whether a Host header names this machine."""
-    try:
-        name = urlsplit(f"//{host}").hostname
-    except ValueError:
-        return False
+    name = read_name(host)
     return name in LOOPBACK or name in config.get_option("server.allowedHosts")

@@ -1,0 +1,73 @@
+"""Asks a service started with `python -m tlcore serve` what it sees on pictures; needs nothing but Python 3.
+
+    python client.py http://127.0.0.1:8600 photo.jpg [more.png ...]
+
+It prints each picture's file, its class and the class's probability, and ends with 1 where one was not answered.
+"""
+
+import json
+import mimetypes
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ANSWER_LIMIT_S = 60
+TRIES = 5
+BUSY = 503
+
+
+def classify(address: str, picture: Path) -> dict:
+    """Send one picture file; return the answer: label (None for "I don't know"), probability, top, model, ms.
+
+    Raises urllib.error.HTTPError where the service refuses, and OSError where it or the file cannot be reached.
+    """
+    kind = mimetypes.guess_type(picture)[0] or ""
+    request = urllib.request.Request(
+        f"{address.rstrip('/')}/predict",
+        picture.read_bytes(),
+        # The service looks at the content; the type only has to say that it is a picture.
+        {"content-type": kind if kind.startswith("image/") else "image/jpeg"},
+    )
+    for left in reversed(range(TRIES)):
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_LIMIT_S) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as problem:
+            if problem.code != BUSY or not left:
+                raise
+            time.sleep(int(problem.headers.get("retry-after", 1)))
+    raise AssertionError
+
+
+def explain(problem: OSError) -> str:
+    """Return the service's own reason, where it gave one."""
+    if not isinstance(problem, urllib.error.HTTPError):
+        return str(problem)
+    try:
+        return f"the service answered with status {problem.code}: {json.load(problem)['error']}"
+    except (ValueError, KeyError, TypeError):
+        return f"the service answered with status {problem.code}"
+
+
+def main(words: list[str]) -> int:
+    """Classify the pictures; return the exit status."""
+    if len(words) < 2:
+        print("Usage: python client.py http://127.0.0.1:8600 photo.jpg [more.png ...]", file=sys.stderr)
+        return 2
+    failed = 0
+    for name in words[1:]:
+        try:
+            answer = classify(words[0], Path(name))
+        except (OSError, ValueError) as problem:
+            print(f"{name}: {explain(problem) if isinstance(problem, OSError) else problem}", file=sys.stderr)
+            failed = 1
+        else:
+            label = "I don't know" if answer["label"] is None else answer["label"]
+            print(f"{name}: {label} {answer['probability']:.4f}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
