@@ -90,6 +90,7 @@ def test_a_round_counts_what_was_fixed_and_its_effect_on_the_images_of_both(stor
     assert (done.verdict.first_alone, done.verdict.second_alone) == (3, 1)
     assert done.verdict.images == (len(ids) - 1, len(ids) - 1)
     assert done.before == pytest.approx(1 - 3 / len(shared))
+    assert done.before_as_told == pytest.approx(1 - 4 / len(ids))
     assert done.after == pytest.approx(1 - 1 / len(shared))
     assert [edit.kind for edit in done.edits] == ["move", "exclude"]
 

@@ -37,7 +37,8 @@ class Round:
 
     `moved` counts photos by the class they had and the one they have; `excluded` and `restored` count photos. The
     accuracies, the verdict (the later head is the first) and the class changes are by the labels that the later head
-    saw, on the photos that judged both. `edits` are the changes to the data set that came before it and still stand,
+    saw, on the photos that judged both; `before_as_told` is what the earlier head was told to have by the labels of its
+    own time, on all that judged it. `edits` are the changes to the data set that came before it and still stand,
     the newest first.
     """
 
@@ -46,6 +47,7 @@ class Round:
     excluded: int
     restored: int
     before: float
+    before_as_told: float
     after: float
     verdict: Verdict
     classes: list[ClassChange]
@@ -181,11 +183,18 @@ def _compare(earlier: _Record, later: _Record, images: dict[str, Image], edits: 
         excluded=len(earlier.seen.keys() - later.seen.keys()),
         restored=len(later.seen.keys() - earlier.seen.keys()),
         before=before.accuracy,
+        before_as_told=_accuracy_then(earlier),
         after=after.accuracy,
         verdict=judge(after, before),
         classes=_compare_classes(before, after),
         edits=edits,
     )
+
+
+def _accuracy_then(record: _Record) -> float:
+    """Return a head's accuracy (0..1) by the labels that it saw itself."""
+    right = [record.labels[int(shares.argmax())] == record.seen[image_id] for image_id, shares in record.judged.items()]
+    return float(np.mean(right))
 
 
 def _label(ids: Sequence[str], last: _Record, images: dict[str, Image]) -> list[Image]:

@@ -33,10 +33,12 @@ def draw_effect(store: Store, chain: Sequence[Run]) -> None:
         return
     latest, verdict = rounds[-1], rounds[-1].verdict
     standing = "more than chance alone would do" if verdict.clear else "no more than chance may do"
+    told, before = amounts.percent(latest.before_as_told), amounts.percent(latest.before)
+    then = "" if told == before else f" (told as {told}, by the classes of that time)"
     st.markdown(
         f"Retrained: the head gets **{amounts.percent(latest.after)}** right of "
         f"{amounts.count(verdict.images[0], 'photo')} that judged both heads, by the classes that they have now; "
-        f"**{amounts.percent(latest.before)}** before. **{verdict.first_alone:,} fixed** and "
+        f"**{before}** before{then}. **{verdict.first_alone:,} fixed** and "
         f"**{verdict.second_alone:,} broken**: {standing}."
     )
 
