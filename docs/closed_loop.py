@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from sklearn.datasets import load_digits
 
 from docs.camera import PATIENCE_MS, expander, photograph, photograph_part
-from tests.browser.harness import Server, drop, settle
+from tests.browser.harness import Server, drop, load_pictures, settle
 from tests.browser.journey import await_end, open_page, see_page, start_head
 from tests.corpus import photo
 from tlcore.samples import write_digits
@@ -68,8 +68,10 @@ def fix_and_retrain(page: Page) -> None:
     and learn from that."""
     page.get_by_text("Likely label errors", exact=True).click()
     expect(page.locator(".tile").first).to_be_visible(timeout=PATIENCE_MS)
+    load_pictures(page)
     settle(page)
     choose_wrong_ones(page)
+    expect(page.get_by_text("None selected")).to_have_count(0)
     photograph(page, "doubted")
     page.keyboard.press("s")
     page.get_by_role("button", name="Retrain the head with these fixes").click()
