@@ -18,7 +18,7 @@ from tlcore.converters import CONVERTERS, read_signature, write_keras, write_sav
 from tlcore.decision import Decision
 from tlcore.exported_model import build_exported, build_logits
 from tlcore.formats import FORMATS
-from tlcore.proof import Answers, Reference, compare, find_fault, judge
+from tlcore.proof import FLOAT_TOLERANCE, Answers, Reference, compare, find_fault, judge
 from tlcore.runtimes import LOADERS
 from tlcore.settings import HeadSettings
 
@@ -50,7 +50,7 @@ def classifier(name: str, **settings) -> Classifier:
         mixing = np.random.default_rng(0).normal(0, 3, (2, kernel.shape[1])) * np.sqrt(IMAGES) / scale[:2, None]
         kernel = directions[:2].T @ mixing
         output.set_weights([kernel, -(centre @ kernel)])
-    return Classifier(model, labels, side, head_settings.output)
+    return Classifier(model, row, backbone, head, labels, side, head_settings.output)
 
 
 def pixels(side: int) -> np.ndarray:
@@ -115,11 +115,11 @@ def test_every_head_is_tempered_as_the_dashboard_does_in_keras_own_layers(settin
     model = build_exported(made, Decision(1, temperature, 0.9))
     outputs = {name: np.asarray(each) for name, each in model.predict_on_batch(batch).items()}
     expected = temper(made.predict(batch), temperature)
-    np.testing.assert_allclose(outputs["probabilities"], expected, atol=1e-5)
+    np.testing.assert_allclose(outputs["probabilities"], expected, atol=FLOAT_TOLERANCE)
     assert find_fault(Answers(outputs["probabilities"], outputs["answer"]), made.labels, 0.9) is None
     logits = np.asarray(build_logits(made).predict_on_batch(batch)).astype(np.float64)
     powers = np.exp(logits / temperature)
-    np.testing.assert_allclose(powers / powers.sum(axis=1, keepdims=True), expected, atol=1e-5)
+    np.testing.assert_allclose(powers / powers.sum(axis=1, keepdims=True), expected, atol=FLOAT_TOLERANCE)
     write_keras(model, tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         config = archive.read("config.json").decode()

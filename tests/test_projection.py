@@ -91,7 +91,7 @@ def test_a_map_takes_no_place_in_the_queue_for_the_device(garden, run):
 
 def test_a_killed_map_leaves_no_part_and_is_made_by_the_next(garden, run, wait_for):
     first = start_projection(garden, run.id)
-    with pytest.raises(RunError, match="nothing is tried yet"):
+    with pytest.raises(RunError, match="no other job of this kind works"):
         start_projection(garden, run.id)
     wait_for(lambda: garden.job(first).stage.startswith("arranging"), what="the arrangement")
     os.kill(garden.job(first).pid, signal.SIGKILL)
