@@ -15,7 +15,6 @@ from tlcore.reporter import Progress
 COMPONENTS = 50
 PERPLEXITY = 30.0
 STEPS = 750
-EXAGGERATION = 12.0
 START_WIDTH = 1e-4
 # Beyond it an arrangement takes more than some minutes: principal components alone.
 MOST_ARRANGED = 40_000
@@ -60,8 +59,8 @@ def reduce_dimensions(features: np.ndarray, most: int = COMPONENTS) -> np.ndarra
 def arrange(reduced: np.ndarray, progress: Progress, check_stop: Callable[[], None]) -> np.ndarray:
     """Return the places (n, 2) to which t-SNE brings `reduced`, float32 (n, components).
 
-    van der Maaten and Hinton 2008; begun from principal components with a learning rate of n / 12, as Kobak and Berens
-    2019 advise.
+    van der Maaten and Hinton 2008; begun from principal components and with a learning rate that grows with n, as Kobak
+    and Berens 2019 advise.
     """
     from sklearn.manifold import TSNE as arrangement  # noqa: N811
     from threadpoolctl import threadpool_limits
@@ -70,8 +69,7 @@ def arrange(reduced: np.ndarray, progress: Progress, check_stop: Callable[[], No
     embedding = arrangement(
         perplexity=min(PERPLEXITY, (len(reduced) - 1) / 3),
         init=reduced[:, :2] * (START_WIDTH / reduced[:, 0].std()),
-        learning_rate=max(len(reduced) / EXAGGERATION, 1.0),
-        early_exaggeration=EXAGGERATION,
+        learning_rate="auto",
         max_iter=STEPS,
         random_state=0,
         verbose=2,
