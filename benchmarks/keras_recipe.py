@@ -118,6 +118,7 @@ def compare(photos: Path | None, images: int, epochs: int, layers: int, tune_epo
         common += ["--seed", str(seed)]
         head = thaw(workspace, "train", dataset, *common, "--epochs", str(epochs), "--patience", str(epochs))
         tuning = ["--layers", str(layers), "--epochs", str(tune_epochs + 1), "--patience", "100", "--insist"]
+        tuning += ["--learning-rate", "1e-5"]
         tuned = thaw(workspace, "finetune", head["run"], *tuning)
         copy_split(workspace, head["run"], folder / "split")
         command = [sys.executable, __file__, "--recipe", str(folder / "split"), "--epochs", str(epochs)]

@@ -11,8 +11,7 @@ from starlette.testclient import TestClient
 
 from pages.ui import items, upload
 from pages.ui.items import UploadRefused
-from pages.ui.routes import EARLY_FROM_FILES, ROUTES, refuse
-from tests.corpus import jpeg
+from pages.ui.routes import ROUTES, refuse
 from tlcore.dataset_rows import Arrival
 from tlcore.records import Image
 from tlcore.store import Store
@@ -243,17 +242,6 @@ def test_a_thousand_files_go_up_in_a_few_seconds(client, workspace, ticket):
         assert send(client, ticket, frame(files, first=200 * batch)).status_code == 200
     assert time.perf_counter() - started < 5
     assert len(stored(workspace, ticket)) == 1000
-
-
-def test_a_large_upload_is_decoded_while_it_arrives(client, workspace, ticket, wait_for):
-    record = workspace.staging(ticket.upload_id) / "early.lock"
-    picture = jpeg(1)
-    for batch in range(2):
-        assert not record.exists()
-        files = {f"photos/c/{batch}-{n}.jpg": picture for n in range(EARLY_FROM_FILES // 2)}
-        assert send(client, ticket, frame(files, first=batch * len(files))).status_code == 200
-    wait_for(lambda: list(workspace.staging(ticket.upload_id).glob("early/*-thumbnail.jpg")), what="an early copy")
-    upload.discard(workspace, ticket.upload_id)
 
 
 def test_finish_starts_the_import_and_closes_the_upload(client, workspace, ticket):

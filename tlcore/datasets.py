@@ -15,7 +15,6 @@ from tlcore.backlog import measure_backlog
 from tlcore.database import new_id
 from tlcore.dataset_rows import Arrival
 from tlcore.decoder import DecodeJob, Decoder, Outcome
-from tlcore.early_copies import EarlyCopies, take_over
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import classes_of
 from tlcore.records import Image, Role, SetAside
@@ -60,9 +59,8 @@ def ingest(
             measure_backlog(store, into, progress, check)
         admission = Admission(store, into, role)
         labels, notes = _labels(found, admission)
-        early = take_over(source.path, check) if source.kind == "staged" else EarlyCopies(source.path, {})
-        require_space(folder, sum(_copy_bytes(entry) for entry in found.entries if entry.path not in early))
-        decoded, refused = _decode(found, labels, folder, admission, early, progress, check)
+        require_space(folder, sum(_copy_bytes(entry) for entry in found.entries))
+        decoded, refused = _decode(found, labels, folder, admission, progress, check)
         images, unfit = admission.admit(decoded)
         for image in unfit:
             _remove_copy(store.workspace, image)
@@ -161,7 +159,6 @@ def _decode(
     labels: Sequence[str | None],
     folder: Path,
     admission: Admission,
-    early: EarlyCopies,
     progress: Progress,
     check_stop: Callable[[], None],
 ) -> tuple[list[Image], list[SetAside]]:
@@ -178,15 +175,10 @@ def _decode(
             elif not admission.knows(entry.path, label):
                 image_id = new_id("img")
                 job = DecodeJob(entry.path, folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg")
-                outcome = early.claim(job)
-                if outcome is None:
-                    waiting[job] = (image_id, label, entry_name)
-                    yield job
-                else:
-                    images.append(_image(image_id, label, entry_name, folder.name, admission.role, outcome))
+                waiting[job] = (image_id, label, entry_name)
+                yield job
 
-    # What was decoded early takes next to no time, and would make the rest look quicker than it is.
-    total = len(found.entries) - len(early)
+    total = len(found.entries)
     progress("checking images", 0, total)
     with Decoder() as decoder:
         for job, outcome in decoder.map(jobs()):
@@ -196,8 +188,7 @@ def _decode(
                 refused.append(SetAside(entry_name, str(outcome)))
             else:
                 images.append(_image(image_id, label, entry_name, folder.name, admission.role, outcome))
-            done = len(images) + len(refused) + admission.known - early.claimed
-            progress("checking images", min(done, total), total)
+            progress("checking images", len(images) + len(refused) + admission.known, total)
             check_stop()
     progress("checking images", total, total)
     # Children finish in any order; the rows are to have the same one every time.

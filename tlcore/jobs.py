@@ -3,7 +3,11 @@
 import dataclasses
 import json
 import shutil
+import subprocess
+import sys
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -14,7 +18,6 @@ from tlcore.backbones import find_backbone
 from tlcore.database import new_id
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.probe_record import PROBE_FILE, ProbeSettings
-from tlcore.processes import spawn
 from tlcore.records import Job, JobKind, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
@@ -271,8 +274,17 @@ def launch(store: Store, job_id: str, module: str, subject: str) -> None:
     """Start `python -m module SUBJECT` in its own session, so that it outlives the server that started it."""
     root = store.workspace.root
     with store.workspace.job_log(job_id).open("wb") as log:
-        pid = spawn(module, [subject, "--workspace", str(root)], log)
-    store.note_pid(job_id, pid)
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, subject, "--workspace", str(root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=Path(__file__).parents[1],
+        )
+    store.note_pid(job_id, process.pid)
+    # An unreaped child still answers as alive, so someone must wait for it.
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def reconcile(store: Store) -> None:

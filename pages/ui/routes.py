@@ -16,7 +16,7 @@ from pages.ui.figure import LIBRARY
 from pages.ui.items import UploadRefused
 from pages.ui.sender import read_token
 from pages.ui.try_routes import FRAMES
-from tlcore import early_copies, jobs
+from tlcore import jobs
 from tlcore.errors import DatasetError
 from tlcore.records import Image, Role
 from tlcore.store import Store
@@ -27,8 +27,6 @@ FINISH_BYTES = 64 * 1024
 NAME_CHARACTERS = 200
 NAMELESS = "dropped photos"
 DAY_S = 24 * 3600
-# Fewer have arrived before a process that decodes them has started.
-EARLY_FROM_FILES = 400
 
 
 async def receive_files(request: Request) -> JSONResponse:
@@ -41,10 +39,7 @@ async def receive_files(request: Request) -> JSONResponse:
             async for piece in request.stream():
                 if piece:
                     await run_in_threadpool(unpacker.feed, piece)
-            accepted = await run_in_threadpool(unpacker.finish)
-            if upload.MANIFESTS.count(folder) >= EARLY_FROM_FILES:
-                await run_in_threadpool(early_copies.start, folder)
-            return JSONResponse({"accepted": accepted})
+            return JSONResponse({"accepted": await run_in_threadpool(unpacker.finish)})
     except ClientDisconnect:
         raise UploadRefused(400, "The browser ended the request before its last file.") from None
     except OSError as problem:

@@ -230,11 +230,6 @@ class Manifests:
                 listed[line["number"]] = True
             return fresh
 
-    def count(self, folder: Path) -> int:
-        """Return how many files of an open upload have been listed since the server started."""
-        with self._lock:
-            return self._listed.get(folder, b"").count(1)
-
     def forget(self, folder: Path) -> None:
         """Drop what is remembered of an upload that is closed or given up."""
         with self._lock:
