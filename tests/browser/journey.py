@@ -98,7 +98,7 @@ def click_cell(page: Page, true: int, predicted: int) -> None:
 def hover_cell(page: Page, true: int, predicted: int) -> tuple[Locator, Position]:
     """Hold the mouse over a cell of the confusion matrix, found by the figure's own axes; return where that is."""
     plot = """document.querySelector('[class*="st-key-confusion-"] .js-plotly-plot')"""
-    page.wait_for_function(f"{plot}?._fullLayout?.xaxis?.l2p")
+    page.wait_for_function(f"!!{plot}?._fullLayout?.xaxis?.l2p")
     layer = page.locator('[class*="st-key-confusion-"] .nsewdrag').first
     place = page.evaluate(
         """([true_, predicted]) => {
