@@ -1,11 +1,12 @@
 """How fast every page opens on a large data set, and what the server holds: target under 1 s and under 300 MB.
 
-    python benchmarks/page_opening.py [script] [server] [--rows 32000] [--judged 6400] [--page NAME ...]
+    python benchmarks/page_opening.py [script] [server] [menu] [--rows 32000] [--judged 6400] [--page NAME ...]
 
 `script` times the script of each page by Streamlit's own test harness: first with nothing held in memory, then again.
-`server` opens the pages in Chromium, one after the other, and prints the server's memory after each. The images are
-rows that share one thumbnail; two runs have judged `judged` of them and are wrong on every fifth. Of the script both
-the time that passed and the time of a CPU are told, since a machine busy with other things makes every page wait.
+`server` opens the pages in Chromium by address, one after the other, and prints the server's memory after each; `menu`
+goes round the pages twice as people do, by a click in the menu. The images are rows that share one thumbnail; two runs
+have judged `judged` of them and are wrong on every fifth. Of the script both the time that passed and the time of a CPU
+are told, since a machine busy with other things makes every page wait.
 """
 
 import argparse
@@ -15,16 +16,20 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from playwright.sync_api import Page, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.data_gate import announce, fill, megabytes  # noqa: E402
+from pages.ui import steps  # noqa: E402
 from tests.browser.harness import CHROMIUM, Server, open_browser, settle  # noqa: E402
 from tlcore.evaluation import VALIDATION, predictions_file  # noqa: E402
 from tlcore.records import Epoch, Image  # noqa: E402
@@ -39,6 +44,8 @@ LIMIT_S = 1.0
 RUNS, WRONG = 2, 5
 LAYERS = 120
 PATIENCE_MS = 240_000
+MENU = "[data-testid='stTopNavLinkContainer']"
+TITLES = {step.name: step.title for step in (*steps.STEPS, *steps.ASIDE)}
 
 
 def add_run(store: Store, dataset_id: str, images: list[Image], judged: int, seed: int) -> str:
@@ -109,41 +116,62 @@ def measure_scripts(names: list[str]) -> None:
         )
 
 
-def measure_server(workspace: Workspace, scratch: Path, names: list[str]) -> None:
-    """Open the pages in Chromium, one after the other; print when each is shown and complete, and the memory."""
-    if CHROMIUM is None:
-        print("  not measured: there is no Chromium here")
-        return
-    from playwright.sync_api import sync_playwright
-
+@contextmanager
+def chromium_on(workspace: Workspace, scratch: Path) -> Iterator[tuple[Server, Page]]:
+    """Start a server and Chromium; yield both once the first page is at rest."""
     server = Server(workspace.root)
     server.start()
     try:
-        with sync_playwright() as playwright, open_browser(playwright, scratch / "profile") as context:
+        with sync_playwright() as playwright, open_browser(playwright, scratch / f"profile {server.port}") as context:
             page = context.pages[0]
             page.set_default_timeout(PATIENCE_MS)
             page.goto(server.url)
             settle(page)
-            print(f"  {'at the start':<11} {megabytes(server.process.memory_info().rss)}")
-            for name in names:
-                started = time.monotonic()
-                page.goto(f"{server.url}/{'' if name == PAGES[0] else name}")
-                settle(page)
-                waited = time.monotonic() - started
-                held = megabytes(server.process.memory_info().rss)
-                print(f"  {name:<11} complete after {waited:.2f} s, the server holds {held}", flush=True)
+            yield server, page
     finally:
         server.stop()
 
 
+def measure_server(workspace: Workspace, scratch: Path, names: list[str]) -> None:
+    """Open the pages by address, one after the other; print when each is complete, and the server's memory."""
+    with chromium_on(workspace, scratch) as (server, page):
+        print(f"  {'at the start':<11} {megabytes(server.process.memory_info().rss)}")
+        for name in names:
+            started = time.monotonic()
+            page.goto(f"{server.url}/{'' if name == PAGES[0] else name}")
+            settle(page)
+            waited = time.monotonic() - started
+            held = megabytes(server.process.memory_info().rss)
+            print(f"  {name:<11} complete after {waited:.2f} s, the server holds {held}", flush=True)
+
+
+def measure_menu(workspace: Workspace, scratch: Path, names: list[str]) -> None:
+    """Go round the pages twice by the menu; print when each is complete for the first and for the second time."""
+    with chromium_on(workspace, scratch) as (_, page):
+        page.wait_for_function("window.Plotly")
+        rounds = []
+        for _ in range(2):
+            waited = []
+            # The first page last: it is open already.
+            for name in [*names[1:], names[0]]:
+                started = time.monotonic()
+                page.locator(f"{MENU} a[href$='/{'' if name == PAGES[0] else name}']").click()
+                page.wait_for_function("(title) => document.querySelector('h1')?.innerText === title", arg=TITLES[name])
+                settle(page)
+                waited.append(time.monotonic() - started)
+            rounds.append(waited)
+        for name, first, again in zip([*names[1:], names[0]], *rounds, strict=True):
+            print(f"  {name:<11} complete after {first:.2f} s, again {again:.2f} s", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="script, server (default: both)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="script, server, menu (default: all)")
     parser.add_argument("--rows", type=int, default=32_000, help="images in the data set")
     parser.add_argument("--judged", type=int, default=6_400, help="images that judge each run")
     parser.add_argument("--page", nargs="+", default=list(PAGES), choices=PAGES, help="which pages (default: all)")
     arguments = parser.parse_args()
-    parts = arguments.parts or ["script", "server"]
+    parts = arguments.parts or ["script", "server", "menu"]
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         workspace = open_workspace(scratch / "workspace")
@@ -157,9 +185,15 @@ def main() -> None:
         if "script" in parts:
             announce(f"The pages' scripts, {arguments.rows:,} images, {arguments.judged:,} judged")
             measure_scripts(arguments.page)
+        if CHROMIUM is None:
+            print("  nothing else is measured: there is no Chromium here")
+            return
         if "server" in parts:
             announce("In Chromium, by address")
             measure_server(workspace, scratch, arguments.page)
+        if "menu" in parts:
+            announce("In Chromium, by the menu")
+            measure_menu(workspace, scratch, arguments.page)
 
 
 if __name__ == "__main__":

@@ -153,28 +153,39 @@ def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.
 
 
 def draw_curves(run: Run, predictions: Predictions) -> None:
-    """Draw the curves over all thresholds of one class against the others."""
-    with st.expander("One class against all others: every threshold (ROC, precision and recall)"):
-        label = st.selectbox("Class", predictions.labels, format_func=visible, key=f"curves of {run.id}")
-        number = predictions.labels.index(label)
-        belongs, scores = predictions.true == number, predictions.probabilities[:, number]
-        share = float(belongs.mean())
-        shown = (
-            ("roc", "ROC", roc(belongs, scores), "false alarms", "found", (0.0, 1.0)),
-            ("precision", "average precision", precision_recall(belongs, scores), "found", "right", (share, share)),
+    """Draw the curves over all thresholds of one class against the others, once they are asked for."""
+    panel = st.expander(
+        "One class against all others: every threshold (ROC, precision and recall)",
+        key=f"curves panel {run.id}",
+        on_change="rerun",
+    )
+    if panel.open:
+        with panel:
+            draw_class_curves(run, predictions)
+
+
+def draw_class_curves(run: Run, predictions: Predictions) -> None:
+    """Draw the choice of a class and its two curves."""
+    label = st.selectbox("Class", predictions.labels, format_func=visible, key=f"curves of {run.id}")
+    number = predictions.labels.index(label)
+    belongs, scores = predictions.true == number, predictions.probabilities[:, number]
+    share = float(belongs.mean())
+    shown = (
+        ("roc", "ROC", roc(belongs, scores), "false alarms", "found", (0.0, 1.0)),
+        ("precision", "average precision", precision_recall(belongs, scores), "found", "right", (share, share)),
+    )
+    for key, title, curve, across, upwards, chance in shown:
+        if curve is None:
+            st.caption(f"No {title} curve: it takes photos of this class and of others.")
+            continue
+        words = f"area under the {title} curve" if key == "roc" else title
+        st.markdown(f"**{curve.area:.3f}** {words}; 1 is perfect.")
+        figure(
+            evaluation_figures.curve(curve, across, upwards, chance),
+            key=f"{key} {run.id} {number}",
+            name=f"{run.id}-{key}-{number}",
+            alt=f"Share {upwards} against {across} over all thresholds; area {curve.area:.3f}",
         )
-        for key, title, curve, across, upwards, chance in shown:
-            if curve is None:
-                st.caption(f"No {title} curve: it takes photos of this class and of others.")
-                continue
-            words = f"area under the {title} curve" if key == "roc" else title
-            st.markdown(f"**{curve.area:.3f}** {words}; 1 is perfect.")
-            figure(
-                evaluation_figures.curve(curve, across, upwards, chance),
-                key=f"{key} {run.id} {number}",
-                name=f"{run.id}-{key}-{number}",
-                alt=f"Share {upwards} against {across} over all thresholds; area {curve.area:.3f}",
-            )
 
 
 def draw_run(store: Store, run: Run) -> None:

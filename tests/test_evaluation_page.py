@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import evaluation_figures
 from tests.test_evaluation_sets import judged_run
 from tests.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
 from tests.test_pages import store as store
+from tlcore.curves import Curve
 from tlcore.decision import read_decision
 
 
@@ -34,12 +37,26 @@ def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(st
 
 
 def test_every_figure_is_drawn(store):
-    add_run(store, add_dataset(store))
-    drawn = figures(visit("evaluation"))
+    run_id = add_run(store, add_dataset(store))
+    page = visit("evaluation")
+    assert [len(each["data"]) for each in figures(page)] == [2, 3, 3, 2]
+    # Of the curves, which nobody may want to see, only once their panel is open.
+    page.session_state[f"curves panel {run_id}"] = True
+    drawn = figures(page.run())
     assert [len(each["data"]) for each in drawn] == [2, 3, 3, 2, 2, 2]
     intervals = drawn[0]["data"][0]
     assert intervals["x"] == [0.8, 0.9]
     assert all(each > 0 for each in intervals["error_x"]["array"])
+
+
+def test_a_curve_of_many_points_is_drawn_by_some_of_them_with_both_its_ends():
+    values = np.linspace(0, 1, 50_000)
+    drawn = evaluation_figures.curve(Curve(values, values**2, 1 / 3), "false alarms", "found", (0.0, 1.0)).data[1]
+    assert len(drawn.x) == evaluation_figures.MOST_POINTS
+    assert (drawn.x[0], drawn.y[0], drawn.x[-1], drawn.y[-1]) == (0, 0, 1, 1)
+    np.testing.assert_allclose(drawn.y, drawn.x**2)
+    few = evaluation_figures.curve(Curve(values[:7], values[:7], 0.1), "false alarms", "found", (0.0, 1.0)).data[1]
+    assert list(few.x) == list(values[:7])
 
 
 def test_a_threshold_is_told_and_kept_with_the_run(store):

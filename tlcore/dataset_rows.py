@@ -7,14 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tlcore.database import Database
 from tlcore.edit_rows import ALIAS
 from tlcore.errors import DatasetError
+from tlcore.garbage import uncollected
 from tlcore.records import Dataset, Image, Role, SetAside
 
 IMAGE_COLUMNS = tuple(column.name for column in dataclasses.fields(Image))
 SELECTED = ", ".join(IMAGE_COLUMNS)
+_NOTES, _EXCLUDED = IMAGE_COLUMNS.index("notes"), IMAGE_COLUMNS.index("excluded")
 GROUP_KINDS = ("lookalike", "similar")
 
 
@@ -114,6 +117,7 @@ class DatasetRows(Database):
         """Say whether a folder of the workspace's data sets holds copies that are on record."""
         return bool(self._rows("SELECT 1 FROM images WHERE folder = ? LIMIT 1", folder))
 
+    @uncollected()
     def images(
         self,
         dataset_id: str,
@@ -213,8 +217,8 @@ def _values(image: Image) -> list[object]:
     return [json.dumps(value) if name == "notes" else value for name, value in vars(image).items()]
 
 
-def _image(row: sqlite3.Row) -> Image:
-    values = dict(zip(IMAGE_COLUMNS, row, strict=True))
-    values["notes"] = [] if row["notes"] == "[]" else json.loads(row["notes"])
-    values["excluded"] = bool(row["excluded"])
-    return Image(**values)
+def _image(row: Sequence[Any]) -> Image:
+    values = list(row)
+    values[_NOTES] = [] if values[_NOTES] == "[]" else json.loads(values[_NOTES])
+    values[_EXCLUDED] = bool(values[_EXCLUDED])
+    return Image(*values)

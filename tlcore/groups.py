@@ -1,7 +1,6 @@
 """Groups of images that must stay on one side of a split: copies, near-duplicates, one subject, one burst."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,11 +53,13 @@ def group_images(images: Sequence[Image], rules: GroupRules | None = None) -> li
     from their names, or a burst, directly or over others.
     """
     rules = rules or GroupRules()
-    members: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    latest: dict[tuple[str, str], int] = {}
+    pairs: list[tuple[int, int]] = []
     for place, image in enumerate(images):
-        for kind, key in _keys(image, rules):
-            members[kind, key].append(place)
-    pairs = [pair for places in members.values() for pair in pairwise(places)]
+        for key in _keys(image, rules):
+            if key in latest:
+                pairs.append((latest[key], place))
+            latest[key] = place
     return group(len(images), [*pairs, *_bursts(images, rules.burst_seconds)])
 
 

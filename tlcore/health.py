@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tlcore.balance import UNBALANCED, imbalance
+from tlcore.garbage import uncollected
 from tlcore.label_errors import read_doubts
 from tlcore.measures import UNIFORM_CONTRAST
 from tlcore.names import twins
@@ -58,6 +59,7 @@ class Finding:
         )
 
 
+@uncollected()
 def examine(
     images: Sequence[Image], image_size: int, ignored: Collection[str] = (), check: Check | None = None
 ) -> list[Finding]:
@@ -256,8 +258,8 @@ def _copies(images: Sequence[Image], ignored: Collection[str]) -> list[Finding]:
         groups[image.label, image.content].append(image)
     copied = [
         sorted(group, key=lambda image: image.name)
-        for _, group in sorted(groups.items())
-        if len(group) > 1 and any(f"copies:{image.id}" not in ignored for image in group)
+        for _, group in sorted(item for item in groups.items() if len(item[1]) > 1)
+        if any(f"copies:{image.id}" not in ignored for image in group)
     ]
     extra = sum(len(group) - 1 for group in copied)
     if not extra:

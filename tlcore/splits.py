@@ -3,10 +3,11 @@
 import hashlib
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tlcore.errors import DatasetError
+from tlcore.garbage import uncollected
 from tlcore.groups import GroupRules, group_images
 from tlcore.records import Image
 
@@ -36,6 +37,7 @@ class Split:
         return {name: images for name, images in (("holdout", self.holdout), ("later", self.later)) if images}
 
 
+@uncollected()
 def split(
     images: Sequence[Image],
     validation_split: float,
@@ -89,29 +91,31 @@ class _Groups:
             self.members[group].append(image)
             self.of_class[image.label].add(group)
             classes[image.content].add(image.label)
-        # Copies count once: ten of one photo say no more than one.
-        self.contents = {group: {(i.label, i.content) for i in members} for group, members in self.members.items()}
-        self.size = {label: sum(self.count(group, label) for group in own) for label, own in self.of_class.items()}
-        self.disputed = {
-            group
-            for group, members in self.members.items()
-            if any(len(classes[image.content]) > 1 for image in members)
-        }
+        self._counts = {group: _count_distinct(members) for group, members in self.members.items()}
+        disputed = {content for content, labels in classes.items() if len(labels) > 1}
+        self.disputed = {group for image, group in zip(images, self.of_image, strict=True) if image.content in disputed}
 
     def count(self, group: int, label: str) -> int:
         """Count the distinct images of a class in a group."""
-        return sum(each == label for each, _ in self.contents[group])
+        return self._counts[group].get(label, 0)
 
-    def labels(self, group: int) -> set[str]:
-        return {label for label, _ in self.contents[group]}
+    def labels(self, group: int) -> Collection[str]:
+        return self._counts[group].keys()
 
     def rank(self, group: int, seed: int) -> bytes:
-        content = min(content for _, content in self.contents[group])
+        content = min(image.content for image in self.members[group])
         return hashlib.sha256(f"{seed}:{content}".encode()).digest()
 
     def newest(self, group: int) -> float | None:
         """Return when the latest dated image of a group was taken, or None where none has a date."""
         return max((image.taken_at for image in self.members[group] if image.taken_at is not None), default=None)
+
+
+def _count_distinct(members: Sequence[Image]) -> Mapping[str, int]:
+    """Count the images of each class, copies once: ten of one photo say no more than one."""
+    if len(members) == 1:
+        return {members[0].label: 1}
+    return Counter(label for label, _ in {(image.label, image.content) for image in members})
 
 
 def _hold_out(groups: _Groups, later: set[int], share: float, seed: int) -> set[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
 from pages.ui.figures import BATCH_NORM, FROZEN, TRAINING, UNFROZEN, VALIDATION, plain
@@ -14,6 +15,7 @@ from tlcore.metrics import ClassFigures, Interval
 ROW_PX, LEAST_PX, SQUARE_PX = 30, 160, 340
 # How far two marks of a row stand from its line, so that neither hides the other.
 ASIDE = 0.16
+MOST_POINTS = 600
 MARKS = ((VALIDATION, "circle"), (UNFROZEN, "diamond"), (BATCH_NORM, "square"))
 
 
@@ -113,8 +115,8 @@ def coverage(found: Coverage, threshold: float) -> go.Figure:
     ):
         figure.add_trace(
             go.Scatter(
-                x=found.thresholds.tolist(),
-                y=values.tolist(),
+                x=_thin(found.thresholds),
+                y=_thin(values),
                 name=name,
                 mode="lines",
                 line={"color": colour, "dash": dash, "shape": "vh"},
@@ -131,8 +133,8 @@ def curve(found: Curve, across: str, upwards: str, chance: Sequence[float]) -> g
     figure.add_trace(_diagonal(chance, "by chance"))
     figure.add_trace(
         go.Scatter(
-            x=found.x.tolist(),
-            y=found.y.tolist(),
+            x=_thin(found.x),
+            y=_thin(found.y),
             name="the model",
             mode="lines",
             line={"color": VALIDATION, "width": 2.5},
@@ -140,6 +142,13 @@ def curve(found: Curve, across: str, upwards: str, chance: Sequence[float]) -> g
         )
     )
     return _square(figure, across, upwards)
+
+
+def _thin(values: np.ndarray) -> np.ndarray:
+    """Return at most `MOST_POINTS` of the values, from the first to the last: more lie on the same pixels."""
+    if len(values) <= MOST_POINTS:
+        return values
+    return values[np.linspace(0, len(values) - 1, MOST_POINTS).round().astype(int)]
 
 
 def _tell(share: Interval) -> str:

@@ -7,7 +7,6 @@ const ZOOM_BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d
 const SELECT_BUTTONS = [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 
 const figures = new WeakMap();
-let library;
 let webGl;
 
 export default function (component) {
@@ -20,20 +19,6 @@ export default function (component) {
   figure.selected = (numbers) => component.setTriggerValue("selected", numbers);
   figure.show(component.data);
   return () => figure.leave();
-}
-
-function loaded(url) {
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
-      library = undefined;
-      reject(new Error("The figure could not be loaded. Reload the page."));
-    };
-    document.head.append(script);
-  });
-  return library;
 }
 
 function hasWebGl() {

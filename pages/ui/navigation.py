@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import failure, selection, steps
+from pages.ui import failure, figure, selection, steps
 from tlcore import jobs
 from tlcore.errors import ThawError
 
@@ -15,5 +15,6 @@ selection.recall()
 try:
     jobs.reconcile(selection.store())
     page.run()
+    figure.load_ahead()
 except ThawError as problem:
     failure.show(problem)

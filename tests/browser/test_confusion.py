@@ -48,3 +48,9 @@ def test_a_row_of_the_pairs_filters_the_gallery(page: Page, server: Server) -> N
     expect(cards).to_have_count(1)
     expect(cards).to_contain_text("class 001")
     expect(page.locator(".thaw-plot")).to_have_count(0)
+
+
+def test_what_draws_figures_is_loaded_before_the_first_of_them(page: Page) -> None:
+    page.wait_for_function("window.Plotly")
+    assert page.locator(".thaw-plot").count() == 0
+    assert page.locator("script[src*='plotly']").count() == 1
