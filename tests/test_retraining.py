@@ -141,9 +141,13 @@ def test_a_stop_keeps_the_best_head_so_far(store, taught, ask, monkeypatch):
 
 
 def test_a_real_worker_that_is_killed_is_shown_failed_and_resumes(store, taught, wait_for):
-    endless = dataclasses.replace(HEAD, epochs=1000, batch_size=1, patience=1000)
+    # So wide a hidden layer that the thousand epochs take minutes.
+    wide = dataclasses.replace(HEAD, epochs=1, hidden_units=512)
+    earlier = jobs.add_head_job(store, store.run(taught).dataset_id, wide)
+    work(store, earlier)
+    endless = dataclasses.replace(wide, epochs=1000, batch_size=1, patience=1000)
     run_id = jobs.add_head_job(store, store.run(taught).dataset_id, endless)
-    store.add_facts(run_id, {"retrained_from": taught})
+    store.add_facts(run_id, {"retrained_from": earlier})
     jobs.launch_worker(store, run_id)
     wait_for(lambda: store.epochs(run_id), 60, "the first epochs")
     os.kill(store.latest_job(run_id).pid, signal.SIGKILL)

@@ -10,7 +10,9 @@ import numpy as np
 FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-7
 # A probability below this counts as this in the loss, as in Keras.
 SMALLEST = 1e-7
-CHANCES = 1 << 16
+# A byte decides whether a number is dropped, which is a fifth of the time that a float of its own would take.
+CHANCES = 1 << 8
+_BYTES_A_DRAW = 8
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,8 @@ class PlainHead:
         """Zero a share of the numbers and enlarge the rest, so that the sum stays the same on average."""
         if self._kept == CHANCES:
             return hidden
-        drawn = np.frombuffer(chance.bytes(2 * hidden.size), np.uint16).reshape(hidden.shape)
-        dropped = (drawn < self._kept).astype(np.float32)
-        dropped *= hidden
+        drawn = chance.bit_generator.random_raw(-(-hidden.size // _BYTES_A_DRAW)).view(np.uint8)
+        dropped = hidden * (drawn[: hidden.size].reshape(hidden.shape) < self._kept)
         dropped *= self._scale
         return dropped
 
