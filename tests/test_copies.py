@@ -67,9 +67,24 @@ def test_a_jpegs_copy_is_encoded_alike_and_keeps_its_pixels(quality, subsampling
 
 def test_the_copy_of_a_plain_jpeg_has_exactly_its_pixels(tmp_path):
     normalised = normalise(written(tmp_path, encoded(scene(), "JPEG", quality=80)))
-    _, content = save_normalised(normalised, tmp_path / "copy")
+    save_normalised(normalised, tmp_path / "copy")
     with Image.open(tmp_path / "copy.jpg") as copy:
-        assert content_of(copy) == content
+        assert content_of(copy) == content_of(normalised.image)
+
+
+def test_the_content_of_a_plain_jpeg_is_of_its_pixels_and_not_of_what_stands_beside_them(tmp_path):
+    exif = Image.Exif()
+    exif[270] = "A description"
+    alike = [{}, {"comment": b"taken on a Sunday"}, {"exif": exif}, {"icc_profile": b"profile" * 9}]
+    others = [{"quality": 81}, {"subsampling": 0}]
+
+    def content(picture, options):
+        normalised = normalise(written(tmp_path, encoded(picture, "JPEG", **({"quality": 80} | options))))
+        assert normalised.bare is not None
+        return save_normalised(normalised, tmp_path / "copy")[1]
+
+    (same,) = {content(scene(), options) for options in alike}
+    assert len({same, content(scene().rotate(180), {}), *(content(scene(), options) for options in others)}) == 4
 
 
 @pytest.mark.parametrize("encoding", ["PNG", "JPEG"])

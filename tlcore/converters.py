@@ -4,6 +4,7 @@ A converter that crashes takes its own process with it and no more.
 """
 
 import argparse
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from tlcore.export_record import Signature, Tensor
 from tlcore.inference import freeze_graph
+from tlcore.onnx_graph import write_erfc, write_uncompiled
 
 SIGNATURE = "serving_default"
 ONNX_OPSET = 17
@@ -48,7 +50,9 @@ def write_saved_models(model: keras.Model, labels: Sequence[str], served: Path |
         if path:
             module = tf.Module()
             module.serve = tf.function(function, input_signature=[specification])
-            tf.saved_model.save(module, str(path), signatures={SIGNATURE: module.serve})
+            # Nobody trains what is exported, and gradients of their own (swish) hold tensors that cannot be saved.
+            options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+            tf.saved_model.save(module, str(path), signatures={SIGNATURE: module.serve}, options=options)
 
 
 def read_signature(path: Path) -> Signature:
@@ -99,7 +103,8 @@ def convert_onnx(source: Path, target: Path, calibration: np.ndarray | None) -> 
     """Write ONNX from a SavedModel, with inputs and outputs of the same names."""
     import tf2onnx
 
-    loaded = tf.saved_model.load(str(source))
+    with tempfile.TemporaryDirectory() as scratch:
+        loaded = tf.saved_model.load(str(write_uncompiled(source, Path(scratch) / "model")))
     signature = loaded.signatures[SIGNATURE]
     specifications = [signature.structured_input_signature[1]["image"]]
 
@@ -107,7 +112,13 @@ def convert_onnx(source: Path, target: Path, calibration: np.ndarray | None) -> 
     def answer(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: tf.identity(tensor, name=name) for name, tensor in signature(image=image).items()}
 
-    tf2onnx.convert.from_function(answer, input_signature=specifications, opset=ONNX_OPSET, output_path=str(target))
+    tf2onnx.convert.from_function(
+        answer,
+        input_signature=specifications,
+        opset=ONNX_OPSET,
+        output_path=str(target),
+        custom_op_handlers={"Erfc": (write_erfc, [])},
+    )
 
 
 CONVERTERS: dict[str, Callable[[Path, Path, np.ndarray | None], None]] = {

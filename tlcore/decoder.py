@@ -45,7 +45,7 @@ class DecodeJob:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A copy that was kept: `content` is the sha256 of its pixels, `width` and `height` the original's, upright.
+    """A copy that was kept: `content` is the sha256 of what it shows, `width` and `height` the original's, upright.
 
     `original` is the sha256 of the original file; `taken_at` the camera's date in seconds since 1970, where it tells
     one; the rest is as in `tlcore.measures.Measures`.
