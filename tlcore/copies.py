@@ -20,8 +20,8 @@ def save_normalised(normalised: Normalised, path_without_suffix: Path) -> tuple[
 
     PNG where the longer side is at most `LOSSLESS_SIDE_PX`. Else JPEG: the original's own bytes where they make just
     these pixels, as the original was encoded where that was common, or at quality 95 without chroma subsampling. The
-    hash does not depend on an encoder's version: of a JPEG whose own bytes are kept it is over these, which decide every
-    pixel and are hashed in a tenth of the time; of any other picture over size and RGB bytes before encoding.
+    hash does not depend on an encoder's version: of a JPEG whose own bytes are kept it is over these, which decide
+    every pixel and are hashed in a tenth of the time; of any other picture over size and RGB bytes before encoding.
     """
     image, encoding = normalised.image, normalised.encoding
     suffix = ".png" if max(image.size) <= LOSSLESS_SIDE_PX else ".jpg"
