@@ -67,9 +67,10 @@ def test_a_jpegs_copy_is_encoded_alike_and_keeps_its_pixels(quality, subsampling
 
 def test_the_copy_of_a_plain_jpeg_has_exactly_its_pixels(tmp_path):
     normalised = normalise(written(tmp_path, encoded(scene(), "JPEG", quality=80)))
-    save_normalised(normalised, tmp_path / "copy")
-    with Image.open(tmp_path / "copy.jpg") as copy:
-        assert content_of(copy) == content_of(normalised.image)
+    suffix, _ = save_normalised(normalised, tmp_path / "copy")
+    assert (suffix, normalised.width, normalised.height) == (".jpg", 500, 375)
+    with Image.open(tmp_path / "file") as original, Image.open(tmp_path / "copy.jpg") as copy:
+        assert content_of(copy) == content_of(original)
 
 
 def test_the_content_of_a_plain_jpeg_is_of_its_pixels_and_not_of_what_stands_beside_them(tmp_path):

@@ -41,6 +41,9 @@ MAX_PIXELS = 100_000_000
 MAX_ASPECT = 20
 MIN_SIDE_PX = 8
 LONGER_SIDE_PX = 640
+LOSSLESS_SIDE_PX = 256
+# What a picture is measured at, and enough for its thumbnail.
+MEASURED_SIDE_PX = 240
 
 # Named by their plugins, so that these alone are loaded: Pillow would load all it has, slowly, to look for one.
 # MPO (two pictures in one file, as some cameras write) comes with JPEG.
@@ -65,7 +68,8 @@ class Normalised:
 
     `width` and `height` are the original's in pixels, upright; `notes` says what was changed; `original` is the sha256
     of the file; `taken_at` the camera's date in seconds since 1970; `encoding` how the file, a JPEG, had encoded just
-    these pixels; `bare` the bytes of that JPEG that make them, without any other.
+    these pixels. `bare` are the bytes of a JPEG that can be kept as it is, without those that make no pixels; of such a
+    one `image` may be half as large, which is enough to measure it and for its thumbnail.
     """
 
     image: Image.Image
@@ -176,15 +180,16 @@ def _too_many_pixels(received: str) -> str:
 
 def _normalise_opened(image: ImageFile.ImageFile, content: bytes) -> Normalised:
     width, height = image.size
+    bare = _find_bare(image, content)
     # JPEG can be decoded at a half, a quarter or an eighth, which is what makes camera photos quick.
-    image.draft(None, fit(width, height, LONGER_SIDE_PX))
+    image.draft(None, fit(width, height, MEASURED_SIDE_PX if bare else LONGER_SIDE_PX))
     _load(image)
     if image.format == "TIFF":
         # Pillow turns a TIFF upright while loading it.
         width, height = image.size
     notes, turn, taken_at = _frame_notes(image), find_turn(image), find_date(image)
     upright = _composite(_shrink(_to_eight_bits(image, notes)), notes)
-    encoding = find_encoding(image) if upright.size == (width, height) else None
+    encoding = find_encoding(image) if bare or upright.size == (width, height) else None
     # Comments, colour profiles and the like would be written into the copies.
     upright.info = {}
     if turn is not None:
@@ -194,9 +199,14 @@ def _normalise_opened(image: ImageFile.ImageFile, content: bytes) -> Normalised:
         encoding = None
         if turn in SIDEWAYS:
             width, height = height, width
-    bare = strip(content) if encoding is not None else None
     original = hashlib.sha256(content).hexdigest()
     return Normalised(upright, width, height, notes, original, taken_at, encoding, bare)
+
+
+def _find_bare(image: ImageFile.ImageFile, content: bytes) -> bytes | None:
+    """Return what can be kept of a JPEG's own bytes, or None where its pixels must be encoded anew."""
+    as_it_is = LOSSLESS_SIDE_PX < max(image.size) <= LONGER_SIDE_PX and find_turn(image) is None
+    return strip(content) if as_it_is and find_encoding(image) is not None else None
 
 
 def _load(image: ImageFile.ImageFile) -> None:
