@@ -18,7 +18,7 @@ from pages.ui import failure, upload
 from pages.ui.guard import HostGuard
 from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
-from tlcore import datasets, devices, jobs, roots
+from tlcore import datasets, devices, garbage, jobs, roots
 from tlcore.errors import DatasetError
 from tlcore.store import Store
 from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
@@ -53,6 +53,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     datasets.sweep(store)
     upload.sweep(store)
     devices.start_probe(store.workspace)
+    garbage.spare_modules()
     yield
 
 

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +21,12 @@ def scene(width=500, height=375):
     smooth = Image.fromarray(load_sample_image("china.jpg")).resize((width, height), Image.Resampling.BICUBIC)
     noise = np.random.default_rng(0).normal(0, 4, (height, width, 3))
     return Image.fromarray((np.asarray(smooth) + noise).clip(0, 255).astype(np.uint8))
+
+
+def jpeg_with(comment):
+    buffer = io.BytesIO()
+    scene().save(buffer, "JPEG", quality=80, comment=comment)
+    return buffer.getvalue()
 
 
 def difference(one, other):
@@ -49,7 +57,7 @@ def test_content_is_of_the_pixels_and_not_of_the_file(tmp_path):
 def test_a_thumbnail_is_small(tmp_path):
     save_thumbnail(normalise(written(tmp_path, jpeg(1, 600, 300))), tmp_path / "t.jpg")
     with Image.open(tmp_path / "t.jpg") as thumbnail:
-        assert thumbnail.size == (160, 80)
+        assert thumbnail.size == (256, 128)
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
@@ -71,6 +79,26 @@ def test_the_copy_of_a_plain_jpeg_has_exactly_its_pixels(tmp_path):
     assert (suffix, normalised.width, normalised.height) == (".jpg", 500, 375)
     with Image.open(tmp_path / "file") as original, Image.open(tmp_path / "copy.jpg") as copy:
         assert content_of(copy) == content_of(original)
+
+
+@pytest.mark.parametrize("beside", [b"", b"taken by somebody " * 99])
+def test_a_spent_jpeg_becomes_its_own_copy_without_what_stands_beside_its_pixels(beside, tmp_path):
+    original = written(tmp_path, jpeg_with(beside))
+    decoded, number = normalise(original), original.stat().st_ino
+    kept = save_normalised(decoded, tmp_path / "kept")
+    assert original.read_bytes() == jpeg_with(beside), "a file that is not spent was touched"
+    assert save_normalised(decoded, tmp_path / "moved", original) == kept
+    assert (tmp_path / "moved.jpg").read_bytes() == (tmp_path / "kept.jpg").read_bytes()
+    assert (tmp_path / "moved.jpg").stat().st_ino == number, "a new file was written"
+    assert not original.exists()
+
+
+def test_a_spent_picture_that_must_be_encoded_anew_is_left_as_it_was(tmp_path):
+    original = written(tmp_path, encoded(photo(1, 400, 300), "PNG"))
+    before = original.read_bytes()
+    save_normalised(normalise(original), tmp_path / "copy", original)
+    assert original.read_bytes() == before
+    assert (tmp_path / "copy.jpg").exists()
 
 
 def test_the_content_of_a_plain_jpeg_is_of_its_pixels_and_not_of_what_stands_beside_them(tmp_path):

@@ -166,7 +166,13 @@ with Decoder(2) as decoder:
 
 def test_the_child_answers_json_lines(tmp_path):
     asked = jobs(tmp_path, 1)[0]
-    request = {"path": str(asked.path), "target": str(asked.target), "thumbnail": str(asked.thumbnail), "limit_s": 5}
+    request = {
+        "path": str(asked.path),
+        "target": str(asked.target),
+        "thumbnail": str(asked.thumbnail),
+        "spent": False,
+        "limit_s": 5,
+    }
     answer = subprocess.run(
         [sys.executable, "-m", "tlcore.decoder"],
         input=json.dumps(request) + "\n",
@@ -189,7 +195,7 @@ def alive(pid):
 
 @posix
 def test_a_child_that_has_nothing_to_do_is_not_ended_by_the_alarm_of_its_last_picture(tmp_path):
-    asked = {"path": str(tmp_path / "absent.jpg"), "target": "", "thumbnail": "", "limit_s": 20}
+    asked = {"path": str(tmp_path / "absent.jpg"), "target": "", "thumbnail": "", "spent": False, "limit_s": 20}
     program = "import signal; from tlcore import decoder; decoder.serve(); print(signal.alarm(0))"
     child = subprocess.run(
         [sys.executable, "-c", program], input=json.dumps(asked) + "\n", capture_output=True, text=True, check=True

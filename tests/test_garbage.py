@@ -1,11 +1,12 @@
 """The search for garbage stays away while something is built, and comes back whatever happens."""
 
 import gc
+import sys
 import threading
 
 import pytest
 
-from tlcore.garbage import uncollected
+from tlcore.garbage import spare_modules, uncollected
 
 
 def test_nothing_is_collected_inside_and_all_is_as_before_after_it():
@@ -51,3 +52,17 @@ def test_it_comes_back_when_two_threads_were_inside():
     leave.set()
     other.join(10)
     assert gc.isenabled()
+
+
+def test_modules_are_passed_over_once_for_every_time_that_some_were_loaded(monkeypatch):
+    frozen = gc.get_freeze_count()
+    monkeypatch.setitem(sys.modules, "a module of this test", None)
+    try:
+        spare_modules()
+        spared = gc.get_freeze_count()
+        assert spared > frozen
+        kept = [[] for _ in range(1000)]
+        spare_modules()
+        assert gc.get_freeze_count() <= spared, f"{len(kept)} lists were passed over although no module was loaded"
+    finally:
+        gc.unfreeze()

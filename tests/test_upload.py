@@ -73,7 +73,7 @@ def test_the_frame_may_be_cut_anywhere(workspace, ticket):
     folder = workspace.staging(ticket.upload_id)
     with upload.Unpacker(folder) as unpacker:
         for byte in frame(files):
-            unpacker.feed(bytes([byte]))
+            unpacker.feed([bytes([byte])])
         assert unpacker.finish() == 3
     assert stored(workspace, ticket) == files
 

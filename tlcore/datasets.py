@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +61,8 @@ def ingest(
         admission = Admission(store, into, role)
         labels, notes = _labels(found, admission)
         require_space(folder, sum(_copy_bytes(entry) for entry in found.entries))
-        decoded, refused = _decode(found, labels, folder, admission, progress, check)
+        spendable = _spendable(source, store.workspace, unpacked)
+        decoded, refused = _decode(found, labels, folder, admission, progress, check, spendable)
         images, unfit = admission.admit(decoded)
         for image in unfit:
             _remove_copy(store.workspace, image)
@@ -69,11 +71,11 @@ def ingest(
             raise _nothing_usable(source, found, set_aside)
         assert len(images) + len(set_aside) + found.ignored + admission.known == found.count
         progress("looking for near-duplicates", 0, 0)
-        images, regrouped = admission.regroup(images)
+        with flushing():
+            images, regrouped = admission.regroup(images)
         notes += found.notes + _empty_class_notes(images, labels, admission)
         arrival = Arrival(images, set_aside, found.ignored, admission.known, notes, regrouped, job_id)
         shutil.rmtree(unpacked, ignore_errors=True)
-        make_durable()
         if into is None:
             store.add_dataset(folder_id, name, source.origin, arrival)
         else:
@@ -154,6 +156,14 @@ def _labels(found: Found, admission: Admission) -> tuple[list[str | None], list[
     return [label and admission.rename(label) for label in labels], notes
 
 
+def _spendable(source: Source, workspace: Workspace, unpacked: Path) -> tuple[str, ...]:
+    """Return what the paths begin with of files that are Thaw's own and would be removed after the import anyway."""
+    folders = [unpacked]
+    if source.kind == "staged" and source.path.resolve().parent == workspace.root / "staging":
+        folders.append(source.path)
+    return tuple(f"{folder}{os.sep}" for folder in folders)
+
+
 def _decode(
     found: Found,
     labels: Sequence[str | None],
@@ -161,6 +171,7 @@ def _decode(
     admission: Admission,
     progress: Progress,
     check_stop: Callable[[], None],
+    spendable: tuple[str, ...],
 ) -> tuple[list[Image], list[SetAside]]:
     images: list[Image] = []
     refused: list[SetAside] = []
@@ -174,7 +185,8 @@ def _decode(
                 refused.append(SetAside(entry_name, reason or NO_CLASS))
             elif not admission.knows(entry.path, label):
                 image_id = new_id("img")
-                job = DecodeJob(entry.path, folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg")
+                copy, thumbnail = folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg"
+                job = DecodeJob(entry.path, copy, thumbnail, str(entry.path).startswith(spendable))
                 waiting[job] = (image_id, label, entry_name)
                 yield job
 
@@ -183,6 +195,9 @@ def _decode(
     with Decoder() as decoder:
         for job, outcome in decoder.map(jobs()):
             image_id, label, entry_name = waiting.pop(job)
+            if job.spent:
+                # Now and not at the end: what is gone this soon is never written to the disk.
+                job.path.unlink(missing_ok=True)
             if isinstance(outcome, ImageRejected):
                 _remove_torn(job)
                 refused.append(SetAside(entry_name, str(outcome)))
@@ -236,6 +251,17 @@ def make_durable() -> None:
     """Flush the copies before the rows that name them: one flush for all is far quicker than one for each."""
     if hasattr(os, "sync"):
         os.sync()
+
+
+@contextmanager
+def flushing() -> Iterator[None]:
+    """Flush the copies that are written by now while the body runs, and wait for it."""
+    flush = threading.Thread(target=make_durable)
+    flush.start()
+    try:
+        yield
+    finally:
+        flush.join()
 
 
 def _at_most_every(seconds: float, call: Callable[[], None]) -> Callable[[], None]:

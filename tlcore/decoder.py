@@ -1,7 +1,6 @@
 """Child processes that decode one image at a time, so that a file that hangs or crashes a parser costs only itself."""
 
 import contextlib
-import functools
 import json
 import math
 import os
@@ -12,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,17 +28,26 @@ _START_LIMIT_S = 60.0
 _WATCH_EVERY_S = 0.2
 _IN_LINE = 8
 # glibc hands every large block back to the system at once, so that each picture's memory is cleared anew: a fifth of
-# the time. Told to keep up to 64 MB, it does not. Other systems ignore these.
-_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+# the time. Told to keep up to 64 MB, it does not. Other systems ignore these. NumPy is to start no threads of its own.
+_ENVIRONMENT = {
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
-@dataclass(frozen=True)
+# Told apart by what it is and not by what it holds: to compare paths takes longer than to ask for an image.
+@dataclass(frozen=True, eq=False)
 class DecodeJob:
-    """Decode `path`; keep the copy at `target` plus its suffix and the thumbnail at `thumbnail`."""
+    """Decode `path`; keep the copy at `target` plus its suffix and the thumbnail at `thumbnail`.
+
+    A file that is `spent` is needed no more, and may become the copy.
+    """
 
     path: Path
     target: Path
     thumbnail: Path
+    spent: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Decoded:
 
 
 Outcome = Decoded | ImageRejected
-Finished = queue.SimpleQueue[tuple[DecodeJob, Future[Outcome]]]
+Finished = queue.SimpleQueue[tuple[DecodeJob, Outcome | None, BaseException | None]]
 
 
 class Decoder:
@@ -117,7 +124,10 @@ class Decoder:
                 child.kill_if_late()
 
     def decode(self, job: DecodeJob) -> Outcome:
-        """Decode one image in an idle child. Raises OSError where the copy cannot be written (a full disk)."""
+        """Decode one image in an idle child.
+
+        Raises OSError where the copy cannot be written (a full disk), and DatasetError where no child can be started.
+        """
         child = self._idle.get()
         try:
             return _outcome(child.ask(job, self.limit_s), self.limit_s)
@@ -129,18 +139,23 @@ class Decoder:
 
         Enough wait in line that no child is idle while the caller writes to a disk that is busy with the copies.
         """
-        pool = ThreadPoolExecutor(len(self._children))
+        asked: queue.SimpleQueue[DecodeJob | None] = queue.SimpleQueue()
         finished: Finished = queue.SimpleQueue()
+        over = threading.Event()
+        threads = [threading.Thread(target=self._work, args=(asked, finished, over)) for _ in self._children]
         running = 0
 
         def next_finished() -> tuple[DecodeJob, Outcome]:
-            job, future = finished.get()
-            return job, future.result()
+            job, outcome, problem = finished.get()
+            if outcome is None:
+                raise problem or AssertionError
+            return job, outcome
 
         try:
+            for thread in threads:
+                thread.start()
             for job in jobs:
-                future = pool.submit(self.decode, job)
-                future.add_done_callback(functools.partial(_report, finished, job))
+                asked.put(job)
                 running += 1
                 if running == _IN_LINE * len(self._children):
                     yield next_finished()
@@ -148,11 +163,19 @@ class Decoder:
             for _ in range(running):
                 yield next_finished()
         finally:
-            pool.shutdown(cancel_futures=True)
+            over.set()
+            for _ in threads:
+                asked.put(None)
+            for thread in threads:
+                thread.join()
 
-
-def _report(finished: Finished, job: DecodeJob, future: Future[Outcome]) -> None:
-    finished.put((job, future))
+    def _work(self, asked: queue.SimpleQueue[DecodeJob | None], finished: Finished, over: threading.Event) -> None:
+        """Decode what is asked for until it is over."""
+        while (job := asked.get()) is not None and not over.is_set():
+            try:
+                finished.put((job, self.decode(job), None))
+            except Exception as problem:  # noqa: BLE001 - it is raised where the outcome is read
+                finished.put((job, None, problem))
 
 
 def _outcome(reply: dict[str, Any] | None, limit_s: float) -> Outcome:
@@ -186,7 +209,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[1],
-            env=os.environ | _KEEP_MEMORY,
+            env=os.environ | _ENVIRONMENT,
         )
 
     def await_ready(self) -> None:
@@ -206,7 +229,8 @@ class _Child:
         assert self.process is not None
         assert self.process.stdin is not None
         paths = {"path": job.path, "target": job.target, "thumbnail": job.thumbnail}
-        request = {name: os.path.abspath(path) for name, path in paths.items()} | {"limit_s": limit_s}  # noqa: PTH100
+        request: dict[str, Any] = {name: _absolute(path) for name, path in paths.items()}
+        request |= {"spent": job.spent, "limit_s": limit_s}
         # A child that died since the last image shows itself here or in the empty answer.
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -252,6 +276,12 @@ class _Child:
                     pipe.close()
 
 
+def _absolute(path: Path) -> str:
+    """As `Path.absolute`, in a third of the time for a path that is so already."""
+    text = os.fspath(path)
+    return text if os.path.isabs(text) else os.path.abspath(text)  # noqa: PTH100, PTH117
+
+
 def serve() -> None:
     """Answer requests on standard input, one JSON object a line, until it ends: the life of a child process."""
     # Ctrl+C reaches every process of a terminal; the parent decides what is still decoded, and ends this one.
@@ -271,12 +301,13 @@ def serve() -> None:
 
 
 def _handle(request: dict[str, Any]) -> dict[str, Any]:
+    path = Path(request["path"])
     try:
-        normalised = normalise(Path(request["path"]))
+        normalised = normalise(path)
     except ImageRejected as problem:
         return {"rejected": str(problem)}
     try:
-        suffix, content = save_normalised(normalised, Path(request["target"]))
+        suffix, content = save_normalised(normalised, Path(request["target"]), path if request["spent"] else None)
         save_thumbnail(normalised, Path(request["thumbnail"]))
     except OSError as problem:
         return {"errno": problem.errno, "file": str(problem.filename)}

@@ -67,7 +67,7 @@ def strip(content: bytes) -> bytes | None:
     end = _SCAN_END.search(content, place)
     if segment[4:5] != bytes([_COLOURS]) or end is None or content[end.start() :] != _END:
         return None
-    return b"".join((*parts, segment, content[place:]))
+    return b"".join((*parts, segment, memoryview(content)[place:]))
 
 
 def _segment(content: bytes, place: int) -> tuple[int, int]:

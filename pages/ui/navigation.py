@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import failure, figure, selection, steps
-from tlcore import jobs
+from tlcore import garbage, jobs
 from tlcore.errors import ThawError
 
 # A named icon would be fetched from a font server on the internet; a file of our own is not.
@@ -16,5 +16,7 @@ try:
     jobs.reconcile(selection.store())
     page.run()
     figure.load_ahead()
+    # Streamlit searches for garbage after every run of this script.
+    garbage.spare_modules()
 except ThawError as problem:
     failure.show(problem)
