@@ -12,7 +12,7 @@ from tlcore import edits, fixes, jobs
 from tlcore.evaluation import read_predictions
 from tlcore.plain_head import PlainHead
 from tlcore.reporter import Stopped
-from tlcore.retraining import fit_weights, prepare
+from tlcore.retraining import choose_batch, fit_weights, prepare
 from tlcore.run_split import SIDES, read_sides, read_split
 from tlcore.settings import HeadSettings
 from tlcore.sides import inherit, keep_sides
@@ -63,6 +63,7 @@ def test_a_retrained_head_begins_where_the_earlier_one_ended_and_leaves_what_any
     assert run.result_phase == 1
     assert (run.facts["warm_start"], run.facts["sides_of"]) == (taught, taught)
     assert run.facts["warm_learning_rate"] == pytest.approx(3e-4)
+    assert run.facts["warm_batch_size"] == HeadSettings.from_json(run.head).batch_size
     # What the pages and phase 2 read of a run is there, whichever way its head was trained.
     before = earlier.facts | {"head": {}}
     assert before.keys() <= run.facts.keys()
@@ -208,6 +209,15 @@ def test_a_group_on_two_sides_or_an_image_in_two_classes_is_not_kept_to_judge(st
     ]
     kept = keep_sides(store, run, disputed)
     assert kept is None or not {pair[0].id, twin.id} & {image.id for image in kept.validation}
+
+
+@pytest.mark.parametrize(
+    ("images", "asked", "expected"),
+    [(7_679, 32, (32, 0.0003)), (7_680, 32, (256, 0.00045)), (7_680, 512, (512, 0.0003))],
+)
+def test_many_images_are_learnt_in_larger_batches(images, asked, expected):
+    settings = HeadSettings("efficientnet-lite0", batch_size=asked, learning_rate=0.001)
+    assert choose_batch(settings, images) == pytest.approx(expected)
 
 
 def test_a_new_class_begins_at_zero_and_the_others_keep_their_weights():

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tlcore.allocator import keep_memory
 from tlcore.copies import save_normalised, save_thumbnail
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.images import normalise
@@ -27,13 +28,8 @@ MAX_CHILDREN = 4
 _START_LIMIT_S = 60.0
 _WATCH_EVERY_S = 0.2
 _IN_LINE = 8
-# glibc hands every large block back to the system at once, so that each picture's memory is cleared anew: a fifth of
-# the time. Told to keep up to 64 MB, it does not. Other systems ignore these. NumPy is to start no threads of its own.
-_ENVIRONMENT = {
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-    "OPENBLAS_NUM_THREADS": "1",
-}
+# Each is one of several, so NumPy is to start no threads of its own.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 # Told apart by what it is and not by what it holds: to compare paths takes longer than to ask for an image.
@@ -287,6 +283,7 @@ def serve() -> None:
     # Ctrl+C reaches every process of a terminal; the parent decides what is still decoded, and ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory()
+    keep_memory()
     _answer({"ready": True})
     for line in sys.stdin.buffer:
         request = json.loads(line)

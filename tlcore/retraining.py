@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tlcore.allocator import keep_memory
 from tlcore.arrays import load_arrays, numbered, save_arrays
 from tlcore.balance import number_weights
 from tlcore.devices import processor_name
@@ -29,6 +30,9 @@ LARGEST_BYTES = 2_000_000_000
 # planted in a wrong class and then fixed, three seeds ended at a validation loss of 1.40 to 1.46 with it, 1.35 to 1.36
 # with 0.3 of it, and 1.40 to 1.44 from a new head; a tenth took up to 30 epochs.
 WARM_RATE = 0.3
+# Where that leaves enough steps in an epoch, larger batches settle as well in less time: on 8,000 pictures, five rounds
+# of fixes and four seeds each, at a loss of 0.872 in 0.35 s (13 epochs at most), and 0.876 in 0.57 s (22) by 32.
+LARGE_BATCH, LARGE_BATCH_RATE, ENOUGH_STEPS = 256, 0.45, 30
 INHERITED = ("image_size", "weights_file", "weights_sha256", "feature_cache", "seconds_per_image")
 
 
@@ -92,15 +96,17 @@ def fit_weights(weights: Sequence[np.ndarray], before: Sequence[str], now: Seque
 
 
 def retrain_head(reporter: Reporter, plan: Retraining) -> None:
-    """Phase 1 of a retrained run: the settings, seed and batches of an ordinary one, from the earlier head's weights
-    and at a lower rate.
+    """Phase 1 of a retrained run: the settings and seed of an ordinary one, from the earlier head's weights, at a lower
+    rate and, of many images, in larger batches.
 
     A stop after the first epoch keeps the best head so far as the result and Stopped is raised on; a later call goes on
     from the last epoch that was kept, and ends where an undisturbed one would have ended.
     """
+    keep_memory()
     started = time.perf_counter()
     store, run_id, settings = reporter.store, plan.run.id, plan.settings
-    folder, rate = store.workspace.run(run_id), settings.learning_rate * WARM_RATE
+    folder = store.workspace.run(run_id)
+    batch_size, rate = choose_batch(settings, len(plan.split.training))
 
     # 1. What the run depends on.
     inherited = {name: plan.earlier.facts[name] for name in INHERITED if name in plan.earlier.facts}
@@ -109,14 +115,14 @@ def retrain_head(reporter: Reporter, plan: Retraining) -> None:
         inherited
         | describe_split(settings, plan.split)
         | {"versions": read_versions(), "device": f"CPU: {processor_name()}"}
-        | {"warm_start": plan.earlier.id, "warm_learning_rate": rate},
+        | {"warm_start": plan.earlier.id, "warm_learning_rate": rate, "warm_batch_size": batch_size},
     )
 
     # 2. Training, until the validation loss gets no better.
     head = PlainHead(plan.weights, settings.dropout, rate)
     keeper = PlainKeeper(reporter, run_id, head)
     classes = {side: _encode(images, plan.split.labels) for side, images in _judged(plan.split).items()}
-    learner = Learner(head, plan, keeper.check_stop)
+    learner = Learner(head, plan, batch_size, keeper.check_stop)
     trained, stopped = 0, False
     while not keeper.standing.over(settings.epochs, settings.patience):
         reporter.progress("training, phase 1", keeper.standing.epoch, settings.epochs)
@@ -157,11 +163,20 @@ def retrain_head(reporter: Reporter, plan: Retraining) -> None:
     keeper.forget()
 
 
+def choose_batch(settings: HeadSettings, images: int) -> tuple[int, float]:
+    """Return the batch size and the learning rate that a head which has settled before is taught with."""
+    if settings.batch_size < LARGE_BATCH and images >= ENOUGH_STEPS * LARGE_BATCH:
+        return LARGE_BATCH, settings.learning_rate * LARGE_BATCH_RATE
+    return settings.batch_size, settings.learning_rate * WARM_RATE
+
+
 class Learner:
     """Trains a head one epoch at a time; epoch e draws its order, views and dropout from (seed, e) alone."""
 
-    def __init__(self, head: PlainHead, plan: Retraining, check_stop: Callable[[], None]) -> None:
-        self._head, self._settings, self._check_stop = head, plan.settings, check_stop
+    def __init__(
+        self, head: PlainHead, plan: Retraining, batch_size: int, check_stop: Callable[[], None] = lambda: None
+    ) -> None:
+        self._head, self._settings, self._batch_size, self._check_stop = head, plan.settings, batch_size, check_stop
         self._features = plan.features["training"]
         self._classes = _encode(plan.split.training, plan.split.labels)
         weights = number_weights(plan.settings, plan.split)
@@ -175,9 +190,9 @@ class Learner:
         order = chance.permutation(images)
         rows = np.arange(images) * views + chance.integers(0, views, images)
         loss, right = 0.0, 0
-        for start in range(0, images, self._settings.batch_size):
+        for start in range(0, images, self._batch_size):
             self._check_stop()
-            picked = order[start : start + self._settings.batch_size]
+            picked = order[start : start + self._batch_size]
             batch_loss, batch_right = self._head.train_batch(
                 self._features[rows[picked]], self._classes[picked], self._weights, chance
             )

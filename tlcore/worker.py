@@ -58,6 +58,8 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("--workspace")
     arguments = parser.parse_args()
+    # Of what NumPy multiplies here nothing is large enough for more; TensorFlow has threads of its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     work(Store(open_workspace(arguments.workspace)), arguments.run)
 
 
