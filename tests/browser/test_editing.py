@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from sklearn.datasets import load_sample_images
 
 from tests.browser.conftest import CLASS_SIZE, SIDE_PX, crop
-from tests.browser.harness import IDLE, Server, drop
+from tests.browser.harness import IDLE, Server, drop, wait_until
 from tests.browser.journey import see_page
 from tlcore.records import Dataset
 from tlcore.store import Store
@@ -26,7 +26,8 @@ def test_photos_are_dropped_put_right_and_undone(page: Page, server: Server, pho
     before = kept(server)
     page.get_by_test_id("stButtonGroup").get_by_text("Edit", exact=True).click()
     exclude_with_the_keyboard(page)
-    assert kept(server).excluded == 2
+    # The grid takes them away before the server has heard of it.
+    wait_until(lambda: kept(server).excluded == 2, 30, "two images to be excluded")
     undo(page, "excluded 2 images")
     expect(page.locator(".tile")).to_have_count(3 * CLASS_SIZE)
     assert kept(server).classes == before.classes
