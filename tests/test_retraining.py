@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.test_worker import arrays, measured
-from tlcore import edits, fixes, jobs
+from tlcore import edits, fixes, jobs, mlflow_mirror
 from tlcore.evaluation import read_predictions
 from tlcore.plain_head import PlainHead
 from tlcore.reporter import Stopped
@@ -134,8 +134,11 @@ def test_a_stop_keeps_the_best_head_so_far(store, taught, ask, monkeypatch):
             raise Stopped
 
     monkeypatch.setattr("tlcore.plain_keeper.PlainKeeper.check_stop", stop_after_two)
+    # Port 9 discards what it gets; nobody listens there.
+    monkeypatch.setenv(mlflow_mirror.VARIABLE, "http://127.0.0.1:9")
     work(store, run_id)
     assert store.latest_job(run_id).status == "stopped"
+    assert store.run(run_id).facts[mlflow_mirror.FACT]["sent"] is False, "a result that a stop left is told of as well"
     assert epochs == [2]
     assert store.run(run_id).result_phase == 1
     assert read_predictions(store, store.run(run_id)).images

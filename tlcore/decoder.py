@@ -273,7 +273,7 @@ class _Child:
 
 
 def _absolute(path: Path) -> str:
-    """As `Path.absolute`, in a third of the time for a path that is so already."""
+    """Return the absolute path as text; one that is so already is not taken apart for it."""
     text = os.fspath(path)
     return text if os.path.isabs(text) else os.path.abspath(text)  # noqa: PTH100, PTH117
 

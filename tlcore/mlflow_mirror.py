@@ -1,4 +1,4 @@
-"""Tells an MLflow tracking server of a finished phase, where the person has set MLFLOW_TRACKING_URI.
+"""Tells an MLflow tracking server of a phase that has left a result, where the person has set MLFLOW_TRACKING_URI.
 
 MLflow is no requirement of Thaw (`pip install mlflow-skinny` brings its client). It runs in a process of its own,
 `python -m tlcore.mlflow_mirror RUN --workspace DIR`, with a limit on time: whatever happens to it, the run has ended

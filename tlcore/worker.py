@@ -5,7 +5,7 @@ import os
 
 from tlcore.errors import RunError
 from tlcore.mlflow_mirror import mirror_run
-from tlcore.reporter import Progress, Reporter, reporting
+from tlcore.reporter import Progress, Reporter, Stopped, reporting
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -19,20 +19,29 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
     if job is None or job.status != "starting":
         raise RunError(f"Expected a run whose job waits to start. Received: {run_id!r}. Start or resume it first.")
     with reporting(store, job.id, echo) as reporter:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from tlcore.devices import configure_device, hold_device, spread_over_gpus
-
-        with hold_device(reporter):
-            if job.kind == "head" and learn_from_fixes(reporter, run_id):
+        try:
+            _learn(reporter, job.kind, run_id)
+        except Stopped:
+            # What was finished before the stop is a result like any other.
+            if store.run(run_id).result_phase is not None:
                 mirror_run(reporter, run_id)
-                return
-            reporter.progress("starting TensorFlow", 0, 0)
-            store.add_facts(run_id, {"device": configure_device()})
-            from tlcore.training import fine_tune, train_head
-
-            with spread_over_gpus():
-                {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
+            raise
         mirror_run(reporter, run_id)
+
+
+def _learn(reporter: Reporter, kind: str, run_id: str) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from tlcore.devices import configure_device, hold_device, spread_over_gpus
+
+    with hold_device(reporter):
+        if kind == "head" and learn_from_fixes(reporter, run_id):
+            return
+        reporter.progress("starting TensorFlow", 0, 0)
+        reporter.store.add_facts(run_id, {"device": configure_device()})
+        from tlcore.training import fine_tune, train_head
+
+        with spread_over_gpus():
+            {"head": train_head, "fine_tune": fine_tune}[kind](reporter, run_id)
 
 
 def learn_from_fixes(reporter: Reporter, run_id: str) -> bool:
