@@ -20,6 +20,7 @@ from tlcore.onnx_graph import write_erfc, write_uncompiled
 
 SIGNATURE = "serving_default"
 ONNX_OPSET = 17
+UNCAUGHT = "TF2ONNX_CATCH_ERRORS"
 # Left in float in an int8 file: in 256 steps every probability would be a step, and the answer another's.
 FLOAT_OPERATIONS = ["SOFTMAX", "TOPK_V2", "GREATER_EQUAL"]
 
@@ -113,15 +114,25 @@ def convert_onnx(source: Path, target: Path, calibration: np.ndarray | None) -> 
     def answer(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {name: tf.identity(tensor, name=name) for name, tensor in signature(image=image).items()}
 
-    # Else tf2onnx copies the whole graph before each of its 24 passes, in case the pass fails: a third of the time.
-    os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "FALSE")
-    tf2onnx.convert.from_function(
-        answer,
-        input_signature=specifications,
-        opset=ONNX_OPSET,
-        output_path=str(target),
-        custom_op_handlers={"Erfc": (write_erfc, [])},
-    )
+    def convert() -> None:
+        tf2onnx.convert.from_function(
+            answer,
+            input_signature=specifications,
+            opset=ONNX_OPSET,
+            output_path=str(target),
+            custom_op_handlers={"Erfc": (write_erfc, [])},
+        )
+
+    # tf2onnx copies the whole graph before each of its 24 passes, which takes a third of the time, to skip a pass that
+    # fails; where this name is set it does neither.
+    os.environ[UNCAUGHT] = "FALSE"
+    try:
+        convert()
+    except Exception:  # noqa: BLE001 - whatever a pass may raise: MobileNetV3's does
+        del os.environ[UNCAUGHT]
+        convert()
+    finally:
+        os.environ.pop(UNCAUGHT, None)
 
 
 CONVERTERS: dict[str, Callable[[Path, Path, np.ndarray | None], None]] = {
