@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.ui import failure, upload
+from pages.ui import failure, read_ahead, upload
 from pages.ui.guard import HostGuard
 from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
@@ -53,6 +53,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     datasets.sweep(store)
     upload.sweep(store)
     devices.start_probe(store.workspace)
+    read_ahead.start(store)
     garbage.spare_modules()
     yield
 

@@ -130,7 +130,8 @@ def draw_summary(entries: Sequence[Entry]) -> None:
 
 def introduce(entry: Entry) -> str:
     """Say which run a letter stands for, for Markdown."""
-    accuracy = f": **{amounts.percent(entry.judged.accuracy)}**" if entry.judged else ""
+    # Not a colon after a time of day: Streamlit would take `:30:` for an emoji, and load its list of them.
+    accuracy = f" – **{amounts.percent(entry.judged.accuracy)}**" if entry.judged else ""
     return (
         f"**{entry.letter}** {emphasised(entry.dataset)}, {sentence(backbone_title(entry.run.backbone))}, "
         f"{amounts.moment(entry.run.created_at)}{accuracy}"

@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from pages.ui import amounts, exported, live, selection, steps
+from pages.ui import amounts, exported, judged, live, selection, steps
 from pages.ui.names import emphasised
 from tlcore import exports, jobs
 from tlcore.decision import read_decision
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION, accuracies
 from tlcore.formats import FORMATS
 from tlcore.proof import MOST_JUDGED
 from tlcore.proving import TIMING
@@ -17,12 +16,12 @@ from tlcore.store import Store
 
 def draw_model(store: Store, run: Run) -> None:
     """Say which model is exported, how good it is, and what is put inside it."""
-    accuracy, images = accuracies(store, run)[VALIDATION]
+    said = judged.predictions(store, run)
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    photos = amounts.count(len(said.images), "validation photo")
     st.markdown(
         f"The {words} of {emphasised(store.dataset(run.dataset_id).name)}, right on "
-        f"**{amounts.percent(accuracy)}** of {amounts.count(images, 'validation photo')}. Every file takes plain "
-        "pixels: scaling is inside."
+        f"**{amounts.percent(said.accuracy)}** of {photos}. Every file takes plain pixels: scaling is inside."
     )
     kept = read_decision(run)
     if kept is None:

@@ -1,5 +1,6 @@
 """The record of what a run saw: it stays as it was, whatever is edited afterwards."""
 
+import dataclasses
 import json
 
 import pytest
@@ -32,6 +33,19 @@ def test_a_run_goes_on_with_the_split_it_recorded(store, tiny_dataset, run_id):
     folder.mkdir(parents=True)
     write_split(store, run_id, parts)
     assert read_split(store, store.run(run_id)) == parts
+
+
+def test_images_that_are_known_are_not_read_again_and_bear_the_recorded_labels(store, tiny_dataset, run_id):
+    images = store.images(tiny_dataset)
+    parts = split(images, 0.25, seed=9)
+    store.workspace.run(run_id).mkdir(parents=True)
+    write_split(store, run_id, parts)
+    renamed = dataclasses.replace(images[0], label="elsewhere")
+    known = {image.id: image for image in [renamed, *images[1:5]]}
+    seen = read_split(store, store.run(run_id), known)
+    assert seen == parts
+    held = {id(image) for image in known.values()}
+    assert sum(id(image) in held for side in (seen.training, seen.validation) for image in side) == 4
 
 
 def test_a_run_of_the_first_release_recorded_ids_alone(store, tiny_dataset, run_id):

@@ -10,6 +10,7 @@ import pytest
 
 from tlcore.database import new_id
 from tlcore.dataset_rows import Arrival
+from tlcore.edit_rows import Change
 from tlcore.errors import DatasetError, RunError
 from tlcore.records import Epoch, Image, SetAside
 from tlcore.splits import labels_of
@@ -48,6 +49,25 @@ def test_a_data_set_comes_back_whole(store):
     assert store.images("data-1", label="tulip") == [image(1, "tulip")]
     assert store.images("data-1", limit=1) == [image(2)]
     assert [row.name for row in store.set_aside("data-1")] == ["a.txt", "b.txt"]
+
+
+def test_images_are_counted_once_for_each_state_of_a_data_set(store, monkeypatch):
+    counted = []
+    count = Store.tally
+    monkeypatch.setattr(Store, "tally", lambda rows, dataset_id: counted.append(dataset_id) or count(rows, dataset_id))
+    store.add_dataset("data-1", "Photos", "here", Arrival([image(1), image(2), image(3, "tulip")]))
+    store.dataset("data-1").classes.clear()
+    assert store.dataset("data-1").classes == {"rose": 2, "tulip": 1}
+    assert counted == ["data-1"]
+    store.add_edit("data-1", "exclude", {}, [Change("excluded", "img-1", "1")])
+    assert (store.dataset("data-1").classes, store.dataset("data-1").excluded) == ({"rose": 1, "tulip": 1}, 1)
+    store.add_to_dataset("data-1", "there", Arrival([image(4)]))
+    assert store.dataset("data-1").classes == {"rose": 2, "tulip": 1}
+    (latest, earlier) = store.edits("data-1")
+    store.undo_edit("data-1", latest.number)
+    store.undo_edit("data-1", earlier.number)
+    assert (store.dataset("data-1").classes, store.dataset("data-1").excluded) == ({"rose": 2, "tulip": 1}, 1)
+    assert counted == ["data-1"] * 4
 
 
 def test_a_data_set_is_there_whole_or_not_at_all(store):

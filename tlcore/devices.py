@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
 from filelock import FileLock
 
 from tlcore.files import write_atomically
@@ -28,6 +29,8 @@ from tlcore.workspace import Workspace, open_workspace
 M_TOP_PAD, M_MMAP_THRESHOLD = -2, -3
 # "NVIDIA GPUs with compute capability at least 7.0" gain from float16, by TensorFlow's guide "Mixed precision".
 HALF_PRECISION_CAPABILITY = (7, 0)
+# How nice the probe is to other processes, from 0 to 19 (man 2 nice).
+GIVING_WAY = 19
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,11 @@ def read_report(workspace: Workspace) -> DeviceReport | None:
     return DeviceReport(**json.loads(path.read_text())) if path.exists() else None
 
 
+def _give_way() -> None:
+    """Take a processor only while nobody else wants it: importing TensorFlow takes some seconds of one."""
+    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if platform.system() == "Windows" else GIVING_WAY)
+
+
 def _keep_freed_memory() -> None:
     """Tell glibc to keep what a training step frees for the next one; returning it cost a quarter of the CPU time."""
     if platform.libc_ver()[0] != "glibc":
@@ -199,6 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Find out which device TensorFlow will use.")
     parser.add_argument("--workspace")
     workspace = open_workspace(parser.parse_args().workspace)
+    _give_way()
     try:
         report = probe()
     except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:

@@ -63,9 +63,20 @@ def make_projection(reporter: Reporter, run_id: str) -> None:
     places, method = embed(features.tensor[rows], reporter.progress, reporter.check_stop)
     # The last moment to be stopped at.
     reporter.check_stop()
-    ids = np.array([image.id for image in images])
-    with replacing(store.workspace.run(run_id) / MAP_FILE) as temporary:
-        np.savez(temporary, image_ids=ids, places=places, method=method, key=_key(run), allow_pickle=False)
+    keep_projection(store, run, Projection([image.id for image in images], places, method))
+
+
+def keep_projection(store: Store, run: Run, made: Projection) -> None:
+    """Keep a map with its run, whole or not at all."""
+    with replacing(store.workspace.run(run.id) / MAP_FILE) as temporary:
+        np.savez(
+            temporary,
+            image_ids=np.array(made.image_ids),
+            places=made.places,
+            method=made.method,
+            key=_key(run),
+            allow_pickle=False,
+        )
 
 
 def read_projection(store: Store, run: Run) -> Projection | None:

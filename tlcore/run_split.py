@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tlcore.edits import grouping
 from tlcore.files import write_atomically
@@ -72,12 +72,15 @@ def read_sides(store: Store, run_id: str) -> dict[str, list[tuple[str, str]]] | 
     return {side: [(image_id, label) for image_id, label in entries] for side, entries in recorded.items()}
 
 
-def read_split(store: Store, run: Run) -> Split | None:
-    """Return what a run saw, with the labels of that time, or None before that; phase 2 must not see another."""
+def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None) -> Split | None:
+    """Return what a run saw, with the labels of that time, or None before that; phase 2 must not see another.
+
+    `known` are images by id that a caller has read already, which need not be read and held once more.
+    """
     recorded = _recorded(store, run)
     if recorded is None:
         return None
-    sides = {side: recall(store, recorded.get(side, [])) for side in SIDES}
+    sides = {side: recall(store, recorded.get(side, []), known) for side in SIDES}
     return Split(labels=read_labels(store, run), **sides)
 
 
@@ -104,9 +107,12 @@ def read_labels(store: Store, run: Run) -> list[str]:
     return json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text())
 
 
-def recall(store: Store, entries: Sequence[str | tuple[str, str]]) -> list[Image]:
-    """Return the images of a record's entries, with the labels that are recorded there."""
-    by_id = store.images_by_id([entry if isinstance(entry, str) else entry[0] for entry in entries])
+def recall(
+    store: Store, entries: Sequence[str | tuple[str, str]], known: Mapping[str, Image] | None = None
+) -> list[Image]:
+    """Return the images of a record's entries, those `known` by id or else read, with the recorded labels."""
+    ids, known = [entry if isinstance(entry, str) else entry[0] for entry in entries], known or {}
+    by_id = {**known, **store.images_by_id([image_id for image_id in ids if image_id not in known])}
 
     def labelled(entry: str | tuple[str, str]) -> Image:
         # Runs of the first release recorded ids alone; no label could change before they ended.

@@ -2,6 +2,7 @@
 
 const PIXELS_A_POINT = 2;
 const WAIT_FOR_DRAG_MS = 200;
+const LONGEST_WAIT_MS = 1000;
 const AXIS = /^[xy]axis\d*$/;
 const ZOOM_BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const SELECT_BUTTONS = [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
@@ -17,7 +18,7 @@ export default function (component) {
   }
   figure.clicked = (point) => component.setTriggerValue("clicked", point);
   figure.selected = (numbers) => component.setTriggerValue("selected", numbers);
-  figure.show(component.data);
+  figure.shown = figure.show(component.data);
   return () => figure.leave();
 }
 
@@ -46,6 +47,7 @@ class Figure {
     this.plot.setAttribute("aria-label", data.alt);
     const drawing = JSON.parse(data.drawing);
     this.plot.style.minHeight = `${drawing.layout.height}px`;
+    await this.turn(drawing);
     try {
       this.plotly = await loaded(data.library);
     } catch (problem) {
@@ -53,6 +55,15 @@ class Figure {
       return;
     }
     if (this.data === data) this.draw();
+  }
+
+  // What is seen comes first, and of that the words: ten thousands of points take seconds without a graphics card.
+  async turn({ data }) {
+    const { top, bottom } = this.plot.getBoundingClientRect();
+    const seen = top < window.innerHeight && bottom > 0;
+    const quick = seen && data.every((trace) => trace.type !== "scattergl");
+    if (quick || this.listens || !window.requestIdleCallback) return;
+    await new Promise((resolve) => requestIdleCallback(resolve, { timeout: LONGEST_WAIT_MS }));
   }
 
   draw() {
@@ -67,6 +78,7 @@ class Figure {
     for (const trace of data) {
       if (trace.type === "scattergl" && !hasWebGl()) trace.type = "scatter";
     }
+    this.width = this.plot.clientWidth;
     this.plotly.react(this.plot, data, this.dressed(layout), { displaylogo: false, ...this.bar() });
     if (!this.listens) this.listen();
   }
@@ -92,7 +104,11 @@ class Figure {
   }
 
   fit() {
-    if (this.listens && this.plot.clientWidth) this.plotly.Plots.resize(this.plot);
+    const { clientWidth: width } = this.plot;
+    // Its height is its own: to draw it again as large as it is would take as long as the first time.
+    if (!this.listens || !width || width === this.width) return;
+    this.width = width;
+    this.plotly.Plots.resize(this.plot);
   }
 
   dressed(layout) {
@@ -114,7 +130,8 @@ class Figure {
     return dress;
   }
 
-  save(format) {
+  async save(format) {
+    await this.shown;
     const { clientWidth: width, clientHeight: height } = this.plot;
     this.plotly?.downloadImage(this.plot, { format, width, height, scale: PIXELS_A_POINT, filename: this.data.name });
   }

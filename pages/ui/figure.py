@@ -15,21 +15,15 @@ FOLDER = Path(__file__).parent
 LIBRARY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 LIBRARY_URL = f"/thaw/plotly.js?version={plotly.__version__}"
 
-_LOADER = (FOLDER / "library.js").read_text(encoding="utf-8")
+LOADER = (FOLDER / "library.js").read_text(encoding="utf-8")
 _component = st.components.v2.component(
     "thaw_figure",
     html=(FOLDER / "figure.html").read_text(encoding="utf-8"),
     css=(FOLDER / "figure.css").read_text(encoding="utf-8"),
-    js=_LOADER + (FOLDER / "figure.js").read_text(encoding="utf-8"),
+    js=LOADER + (FOLDER / "figure.js").read_text(encoding="utf-8"),
     # Plotly adds its own styles to the document, where a shadow root would not see them.
     isolate_styles=False,
 )
-_ahead = st.components.v2.component("thaw_figure_ahead", js=_LOADER + (FOLDER / "ahead.js").read_text(encoding="utf-8"))
-
-
-def load_ahead() -> None:
-    """Have the browser load what figures need while it is idle; nothing is seen of it."""
-    _ahead(key="figures ahead", data={"library": LIBRARY_URL})
 
 
 def figure(

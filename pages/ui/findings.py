@@ -12,9 +12,11 @@ from pages.ui.figure import figure
 from pages.ui.grid import Action, grid
 from pages.ui.names import emphasised, literal, sentence
 from tlcore import edits
+from tlcore.backbones import BACKBONES, Backbone
 from tlcore.balance import UNBALANCED, imbalance
 from tlcore.health import Finding, Kind, examine
 from tlcore.records import Dataset, Image
+from tlcore.settings import HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import Workspace
 
@@ -263,8 +265,13 @@ def _key(what: str, dataset: Dataset, finding: Finding) -> str:
     return f"{what} {dataset.id} {about}"
 
 
-def _findings(store: Store, dataset: Dataset) -> list[Finding]:
-    image_size = partition.image_size(store, dataset, selection.backbone().input_size)
+def prepare(store: Store, dataset: Dataset) -> None:
+    """Examine a data set for the backbone that stands before anyone chooses, so that the findings are held."""
+    _findings(store, dataset, BACKBONES[HeadSettings().backbone])
+
+
+def _findings(store: Store, dataset: Dataset, backbone: Backbone | None = None) -> list[Finding]:
+    image_size = partition.image_size(store, dataset, (backbone or selection.backbone()).input_size)
     compared = contents.compared(store, dataset)
     return _examine(store.workspace.root, dataset.id, dataset.version, compared, image_size)
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from pages.ui import contents
 from pages.ui.fixing import Fixes
 from pages.ui.names import in_figure
 from tlcore.errors import RunError
 from tlcore.evaluation import EVALUATION_SIDES, predictions_file, read_predictions
+from tlcore.garbage import uncollected
 from tlcore.projection import read_projection
 from tlcore.records import Image, Run
 from tlcore.run_split import SIDES, read_split
@@ -68,10 +70,13 @@ def present_rows(points: MapPoints, fixes: Fixes) -> np.ndarray:
 
 # Reading the record of 32,000 images takes most of a second.
 @st.cache_resource(show_spinner=False, max_entries=2)
+@uncollected()
 def _read(root: Path, run_id: str, stamp: str) -> MapPoints:
     store = Store(Workspace(root))
     run = store.run(run_id)
-    projection, parts = read_projection(store, run), read_split(store, run)
+    # Those that other pages hold already: a second copy of each would take 40 MB more.
+    held = {image.id: image for image in contents.images(store, store.dataset(run.dataset_id))}
+    projection, parts = read_projection(store, run), read_split(store, run, held)
     if projection is None or parts is None:
         raise RunError(f"Expected a run with a map of its images. Received: {run_id!r}. Make its map again.")
     known = {image.id: (image, side) for side, name in enumerate(SIDES) for image in getattr(parts, name)}

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import failure, figure, selection, steps
+from pages.ui import failure, selection, steps
+from pages.ui.load_ahead import load_ahead
 from tlcore import garbage, jobs
 from tlcore.errors import ThawError
 
@@ -15,7 +16,7 @@ selection.recall()
 try:
     jobs.reconcile(selection.store())
     page.run()
-    figure.load_ahead()
+    load_ahead()
     # Streamlit searches for garbage after every run of this script.
     garbage.spare_modules()
 except ThawError as problem:

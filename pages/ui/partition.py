@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui import amounts, contents, selection
 from pages.ui.leakage import interval
 from pages.ui.names import emphasised, sentence, visible
+from tlcore.backbones import BACKBONES
 from tlcore.errors import DatasetError
 from tlcore.records import Check, Dataset
 from tlcore.run_split import choose_split
@@ -160,6 +161,14 @@ def image_size(store: Store, dataset: Dataset, input_size: int) -> int:
 def count_dated(store: Store, dataset: Dataset) -> int:
     """Return how many images say when they were taken."""
     return _count_dated(*_state(store, dataset))
+
+
+def prepare(store: Store, dataset: Dataset) -> None:
+    """Find the answers for the choices that stand before anyone chooses, so that they are held."""
+    state = _state(store, dataset)
+    _count_dated(*state)
+    _image_size(*state, BACKBONES[HeadSettings().backbone].input_size)
+    _count(*state, HeadSettings().to_json())
 
 
 def _state(store: Store, dataset: Dataset) -> State:

@@ -1,11 +1,13 @@
 """What is taken for what, in the browser: names and counts on hover, and a table where the classes are very many."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
 from pages.ui import confusion_figure
+from pages.ui.load_ahead import find_modules
 from tests.browser.harness import Server, settle
 from tests.browser.journey import hover_cell, see_page
 from tests.test_pages import add_many_classes
@@ -14,6 +16,21 @@ from tlcore.workspace import open_workspace
 
 ROW_PX = 35
 MARKER_PX = 20
+SECOND_THOUGHTS_MS = 500
+COUNT_DRAWINGS = """
+window.drawings = 0;
+let library;
+Object.defineProperty(window, "Plotly", {
+    get: () => library,
+    set: (loaded) => {
+        library = loaded;
+        for (const [owner, name] of [[loaded, "react"], [loaded.Plots, "resize"]]) {
+            const draw = owner[name];
+            owner[name] = (...given) => { window.drawings += 1; return draw(...given); };
+        }
+    },
+});
+"""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +67,34 @@ def test_a_row_of_the_pairs_filters_the_gallery(page: Page, server: Server) -> N
     expect(page.locator(".thaw-plot")).to_have_count(0)
 
 
-def test_what_draws_figures_is_loaded_before_the_first_of_them(page: Page) -> None:
+def test_what_other_pages_need_is_loaded_before_the_first_of_them_is_opened(page: Page) -> None:
     page.wait_for_function("window.Plotly")
     assert page.locator(".thaw-plot").count() == 0
     assert page.locator("script[src*='plotly']").count() == 1
+    page.wait_for_function(
+        """(paths) => {
+            const loaded = performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname);
+            return paths.every((path) => loaded.includes(path));
+        }""",
+        arg=find_modules(),
+    )
+
+
+def test_figures_are_drawn_once_each_those_below_the_window_too(page: Page, server: Server, tmp_path: Path) -> None:
+    run_id = add_many_classes(Store(open_workspace(server.workspace)), 13)
+    page.add_init_script(COUNT_DRAWINGS)
+    page.goto(f"{server.url}/evaluation?run={run_id}")
+    see_page(page, "evaluation")
+    settle(page)
+    figures = page.locator(".thaw-plot").count()
+    assert figures > 2
+    # Long enough for one that would be drawn again for its size.
+    page.wait_for_timeout(SECOND_THOUGHTS_MS)
+    assert page.evaluate("window.drawings") == figures
+    page.set_viewport_size({"width": 500, "height": 800})
+    settle(page)
+    assert page.evaluate("window.drawings") >= 2 * figures
+    with page.expect_download() as download:
+        page.get_by_role("button", name="SVG").last.click()
+    download.value.save_as(tmp_path / "last.svg")
+    assert (tmp_path / "last.svg").read_text().startswith("<svg")
