@@ -125,16 +125,20 @@ def draw_gallery(store: Store, run: Run, points: MapPoints, chosen: np.ndarray, 
     dataset = store.dataset(run.dataset_id)
     page = browse.pick_page(f"map page of {run.id}", -(-len(chosen) // browse.TILES_A_PAGE))
     shown = chosen[(page - 1) * browse.TILES_A_PAGE : page * browse.TILES_A_PAGE]
+    predicted = {points.images[row].id: points.labels[points.predicted[row]] for row in shown if points.wrong[row]}
+    agree = [fixing.AGREE] if predicted else []
     grid(
         f"map grid of {run.id}",
         [
             curation.tile(points.images[row], tell(points, row), fixing.tell_fix(fixes, points.images[row].id))
             for row in shown
         ],
-        [curation.EXCLUDE, curation.move_to(dataset, filter(None, map(points.predicted_label, shown)))],
+        [*agree, curation.EXCLUDE, curation.move_to(dataset, predicted.values())],
         "Photos chosen on the map, to fix",
-        partial(browse.act, store, dataset),
+        partial(fixing.act, store, dataset, predicted),
     )
+    if agree:
+        st.caption(fixing.AGREEING)
 
 
 def draw_one(points: MapPoints, row: int) -> None:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pages.ui import map_figure
+from pages.ui import fixing, map_figure
 from pages.ui.map_points import UNJUDGED, MapPoints
 from tests.test_data_page import press
 from tests.test_evaluation_page import figures
@@ -118,6 +118,26 @@ def test_one_marked_image_is_drawn_large(store, run_id):
     assert [tile["id"] for tile in tiles(page)] == [first.image_id]
     assert f'<div class="thaw-large"><img src="/thaw/image/{DATASET}/{first.image_id}"' in drawn_html(page)
     assert f"Class: **{first.true}**  \nPredicted: **{first.predicted}** (90.0%)" in words(page)
+
+
+def test_mistakes_are_moved_to_what_the_model_says_and_photos_that_it_gets_right_stay(store, run_id):
+    make_map(store, run_id)
+    page = choose(visit("map", run=run_id), "Every mistake")
+    assert [action["name"] for action in grids(page)[GRID]["actions"]] == ["agree", "exclude", "move"]
+    mistake = find_mistakes(read_predictions(store, store.run(run_id)))[0]
+    right = next(image for image in store.images(DATASET, mistake.true) if image.id != mistake.image_id)
+    predicted = {mistake.image_id: mistake.predicted}
+    fixing.act(store, store.dataset(DATASET), predicted, "agree", [mistake.image_id, right.id], None)
+    labels = {image.id: image.label for image in store.images(DATASET)}
+    assert (labels[mistake.image_id], labels[right.id]) == (mistake.predicted, mistake.true)
+
+
+def test_where_the_model_makes_no_mistake_there_is_nothing_to_agree_to(store):
+    add(store)
+    run_id = run_of(store, HeadSettings(validation_split=0.5), {"validation": 0})
+    make_map(store, run_id)
+    page = choose(visit("map", run=run_id), "rose (20)")
+    assert [action["name"] for action in grids(page)[GRID]["actions"]] == ["exclude", "move"]
 
 
 def test_excluded_images_leave_the_map_and_moved_ones_say_so(store, run_id):

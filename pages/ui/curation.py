@@ -52,12 +52,18 @@ def move(store: Store, dataset: Dataset, ids: Iterable[str], label: str) -> None
 
 
 def agree(store: Store, dataset: Dataset, suggested: Mapping[str, str], ids: Iterable[str]) -> None:
-    """Give images the classes that are suggested for them, by id, and say so."""
+    """Give images the classes that are suggested for them, by id, and say so; without one an image stays as it is."""
     by_class: defaultdict[str, list[str]] = defaultdict(list)
+    left: list[str] = []
     for image_id in ids:
-        by_class[suggested[image_id]].append(image_id)
+        (by_class[suggested[image_id]] if image_id in suggested else left).append(image_id)
     for label, members in by_class.items():
         move(store, dataset, members, label)
+    if left:
+        st.toast(
+            f"{amounts.count(len(left), 'image')} left as before: no other class is suggested.",
+            icon=":material/info:",
+        )
 
 
 def change(make: Callable[[], int], tell: Callable[[int], str]) -> None:

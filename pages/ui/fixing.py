@@ -17,6 +17,7 @@ from tlcore.workspace import Workspace
 Fixes = Mapping[str, str | None]
 
 AGREE = Action("agree", "As predicted", "p")
+AGREEING = f"“{AGREE.label}” moves each chosen picture to the class that the model says."
 
 
 def fixes_since(store: Store, run: Run) -> Fixes:
@@ -66,7 +67,7 @@ def draw_several(store: Store, run: Run, cards: Sequence[Card], fixes: Fixes) ->
             "These pictures, to fix",
             partial(act, store, dataset, {card.image.id: card.predicted for card in shown}),
         )
-        st.caption(f"“{AGREE.label}” moves each chosen picture to the class that the model says.")
+        st.caption(AGREEING)
 
 
 def act(
