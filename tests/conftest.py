@@ -21,7 +21,10 @@ os.environ.setdefault("TLCORE_ROOTS", tempfile.gettempdir())
 COLOURS = {"berry": (170, 40, 60), "leaf": (50, 150, 60), "sky": (60, 110, 190)}
 PLAIN, PUZZLING = 4, 4
 # Begun first where two files are run at a time: a long file begun last would be waited for alone.
-LONGEST = ("resume_campaign", "model", "run_commands", "worker", "depth_probe", "incidents", "label_errors", "training")
+LONGEST = (
+    *("resume_campaign", "exported_model", "model", "run_commands", "worker"),
+    *("depth_probe", "incidents", "label_errors", "training"),
+)
 
 
 def pytest_collection_modifyitems(items):
