@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from docs.camera import PATIENCE_MS, expander, photograph, photograph_part
 from tests.browser.harness import Server, drop, load_pictures, settle
-from tests.browser.journey import await_end, open_page, see_page, start_head
+from tests.browser.journey import await_end, look_closer_at_first, open_page, see_page, start_head
 from tests.corpus import photo
 from tlcore.samples import write_digits
 
@@ -53,10 +53,7 @@ def look_closer(page: Page) -> None:
     """Open the worst mistake, by keyboard, with its heat map."""
     open_page(page, "mistakes")
     settle(page)
-    page.get_by_role("combobox", name="Look closer").focus()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    page.locator(".thaw-large img").first.wait_for()
+    look_closer_at_first(page)
     page.get_by_text("Where it looks").click()
     page.get_by_text("The bright places speak most for").wait_for(timeout=PATIENCE_MS)
     settle(page)

@@ -71,7 +71,7 @@ def walk(page: Page, url: str) -> None:
 
 def try_out(page: Page) -> None:
     """Search a learning rate, look at the checks, try depths, fine-tune at the one advised, compare both runs,
-    and export one."""
+    see them in the history, and export one."""
     open_page(page, "head")
     page.get_by_text("Find a learning rate").click()
     page.get_by_role("button", name="Search a learning rate").click()
@@ -96,6 +96,9 @@ def try_out(page: Page) -> None:
     page.get_by_role("link", name="Compare", exact=True).click()
     page.get_by_text("What differs").wait_for()
     photograph(page, "compare")
+    page.get_by_role("link", name="History", exact=True).click()
+    page.get_by_text("Tick one run to take it along").wait_for()
+    photograph(page, "history")
     page.get_by_role("link", name="Export", exact=True).click()
     page.get_by_role("button", name="Export and prove").click()
     page.get_by_text("Download all as one zip").wait_for(timeout=PATIENCE_MS)

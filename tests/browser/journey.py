@@ -36,6 +36,16 @@ def see_page(page: Page, name: str) -> None:
     page.wait_for_selector(IDLE)
 
 
+def look_closer_at_first(page: Page) -> None:
+    """Choose the first picture of the Mistakes page for a closer look, by keyboard."""
+    page.get_by_role("combobox", name="Look closer").focus()
+    # A list closes when the page scrolls, and the page scrolls to what has just got the focus.
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator(".thaw-large img").first.wait_for()
+
+
 def use_digits(page: Page) -> None:
     """Import the built-in sample."""
     page.get_by_text("Other ways: a path on this machine").click()

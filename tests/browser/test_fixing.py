@@ -9,7 +9,7 @@ from PIL import Image as Picture
 from playwright.sync_api import Locator, Page, Playwright, expect
 
 from tests.browser.harness import Server, load_pictures, settle, wait_until
-from tests.browser.journey import JOB_MS, see_page
+from tests.browser.journey import JOB_MS, look_closer_at_first, see_page
 from tests.conftest import COLOURS
 from tests.corpus import photo
 from tests.test_pages import add_many_classes
@@ -76,10 +76,7 @@ def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server
 
     page.goto(f"{server.url}/mistakes?run={run_id}")
     see_page(page, "mistakes")
-    choice = page.get_by_role("combobox", name="Look closer")
-    choice.focus()
-    choice.press("ArrowDown")
-    choice.press("Enter")
+    look_closer_at_first(page)
     expect(page.locator(".thaw-large img")).to_have_attribute("src", f"/thaw/image/{planted.folder}/{planted.id}")
     expect(page.locator(".tile")).to_have_count(5)
     settle(page)
