@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.ui.figures import TRAINING, VALIDATION
+from pages.ui.figures import SHARE_TICKS, TRAINING, VALIDATION
 from pages.ui.names import in_figure
 
 LIKELIEST = 5
@@ -49,7 +49,7 @@ def likeliest_classes(
         automargin=True,
         fixedrange=True,
     )
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
+    figure.update_xaxes(range=[0, 1], tickformat=SHARE_TICKS, fixedrange=True)
     figure.update_layout(
         barmode="group",
         showlegend=len(said) > 1,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.ui.figures import BATCH_NORM, FROZEN, TRAINING, UNFROZEN, VALIDATION, plain
+from pages.ui.figures import BATCH_NORM, FROZEN, SHARE_TICKS, TRAINING, UNFROZEN, VALIDATION, plain
 from pages.ui.names import in_figure
 from tlcore.calibration import Bin
 from tlcore.curves import Coverage, Curve
@@ -66,7 +66,7 @@ def _intervals(rows: Sequence[str], groups: Sequence[Group]) -> go.Figure:
                 hoverinfo="text",
             )
         )
-    figure.update_xaxes(range=[None, 1.02], tickformat=".0%", fixedrange=True)
+    figure.update_xaxes(range=[None, 1.02], tickformat=SHARE_TICKS, fixedrange=True)
     ticks = {"tickvals": list(range(len(names))), "ticktext": names}
     figure.update_yaxes(**ticks, range=[len(names) - 0.5, -0.5], fixedrange=True, showgrid=False)
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"})
@@ -161,7 +161,7 @@ def _diagonal(y: Sequence[float], name: str) -> go.Scatter:
 
 
 def _square(figure: go.Figure, across: str, upwards: str) -> go.Figure:
-    figure.update_xaxes(title_text=across, range=[-0.02, 1.02], tickformat=".0%")
-    figure.update_yaxes(title_text=upwards, range=[-0.02, 1.03], tickformat=".0%")
+    figure.update_xaxes(title_text=across, range=[-0.02, 1.02], tickformat=SHARE_TICKS)
+    figure.update_yaxes(title_text=upwards, range=[-0.02, 1.03], tickformat=SHARE_TICKS)
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"})
     return plain(figure, SQUARE_PX, top=40)

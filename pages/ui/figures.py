@@ -21,6 +21,8 @@ TALL, LOW = 0.8, 0.35
 BOUNDARY = "#d9772b"
 MOST_BARS = 40
 LEAST_EPOCHS = 10
+# Percent with as many digits as the ticks need (d3-format): with none, a narrow range has several of the same name.
+SHARE_TICKS = "~%"
 
 
 def class_counts(classes: Mapping[str, int]) -> go.Figure:
@@ -89,7 +91,7 @@ def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
             yanchor="bottom",
             font_color=BOUNDARY,
         )
-    figure.update_yaxes(title_text="accuracy", tickformat=".0%", row=1, col=1)
+    figure.update_yaxes(title_text="accuracy", tickformat=SHARE_TICKS, row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title_text="epoch", row=2, col=1)
     # Not a range of our own: one that grows would undo the zoom.
@@ -131,7 +133,9 @@ def claims(naive: Mapping[str, float], grouped: Mapping[str, float]) -> go.Figur
         zeroline=False,
         fixedrange=True,
     )
-    figure.update_xaxes(title_text="accuracy, with its 95% interval", tickformat=".0%", fixedrange=True, zeroline=False)
+    figure.update_xaxes(
+        title_text="accuracy, with its 95% interval", tickformat=SHARE_TICKS, fixedrange=True, zeroline=False
+    )
     figure.update_layout(showlegend=False)
     return plain(figure, height=190)
 

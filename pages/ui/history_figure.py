@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from pages.ui import amounts
 from pages.ui.comparison_figure import COLOURS, MARKERS
+from pages.ui.figures import SHARE_TICKS
 from pages.ui.names import in_figure
 from tlcore.backbones import BACKBONES
 from tlcore.experiments import Experiment
@@ -38,9 +39,11 @@ def accuracies(rows: Sequence[Experiment], against: str, titles: Mapping[str, st
             if points:
                 figure.add_trace(_trace(points, against, titles[name], side, place, symbol))
     figure.update_xaxes(automargin=True, title_standoff=8)
-    figure.update_yaxes(automargin=True, title_standoff=8, title_text="accuracy", tickformat=".0%")
+    figure.update_yaxes(automargin=True, title_standoff=8, title_text="accuracy", tickformat=SHARE_TICKS)
     if against == SHARE:
-        figure.update_xaxes(title_text="share of the backbone's layers unfrozen", tickformat=".0%", rangemode="tozero")
+        figure.update_xaxes(
+            title_text="share of the backbone's layers unfrozen", tickformat=SHARE_TICKS, rangemode="tozero"
+        )
     return figure.update_layout(
         template="none",
         height=360 + LEGEND_LINE_PX * len(figure.data),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pages.ui.figures import UNFROZEN, VALIDATION, plain
+from pages.ui.figures import SHARE_TICKS, UNFROZEN, VALIDATION, plain
 from pages.ui.map_points import UNJUDGED, MapPoints
 from pages.ui.names import in_figure
 from tlcore.run_split import SIDES
@@ -67,7 +67,7 @@ def _parts(points: MapPoints, rows: np.ndarray, colouring: str) -> Iterator[tupl
     yield "not judged (training)", rows[~judged], {"color": FAINT, "opacity": 0.35}
     if colouring == BY_CONFIDENCE:
         shown = rows[judged]
-        bar = {"title": {"text": "sure"}, "tickformat": ".0%", "thickness": 12, "len": 0.6, "outlinewidth": 0}
+        bar = {"title": {"text": "sure"}, "tickformat": SHARE_TICKS, "thickness": 12, "len": 0.6, "outlinewidth": 0}
         scale = {"colorscale": SURENESS, "cmin": 0, "cmax": 1, "colorbar": bar, "showscale": True}
         yield "judged", shown, {"color": points.confidence[shown].astype(np.float32)} | scale
         return

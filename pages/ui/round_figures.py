@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pages.ui.figures import TRAINING, VALIDATION, plain
+from pages.ui.figures import SHARE_TICKS, TRAINING, VALIDATION, plain
 from pages.ui.names import in_figure
 from tlcore.fix_history import ClassChange, Level
 
@@ -39,7 +39,7 @@ def levels(found: Sequence[Level]) -> go.Figure:
     )
     if len(found) <= MOST_CLASSES:
         figure.update_xaxes(ticktext=names)
-    figure.update_yaxes(tickformat=".1%", fixedrange=True)
+    figure.update_yaxes(tickformat=SHARE_TICKS, fixedrange=True)
     return plain(figure, HEIGHT_PX)
 
 

@@ -10,7 +10,9 @@ from pages.ui import confusion_figure
 from pages.ui.load_ahead import find_modules
 from tests.browser.harness import Server, settle
 from tests.browser.journey import hover_cell, see_page
-from tests.test_pages import add_many_classes
+from tests.test_pages import DATASET, add_dataset, add_many_classes
+from tlcore.records import Epoch
+from tlcore.settings import HeadSettings
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -98,3 +100,20 @@ def test_figures_are_drawn_once_each_those_below_the_window_too(page: Page, serv
         page.get_by_role("button", name="SVG").last.click()
     download.value.save_as(tmp_path / "last.svg")
     assert (tmp_path / "last.svg").read_text().startswith("<svg")
+
+
+def test_no_two_ticks_of_a_narrow_range_say_the_same(page: Page, server: Server) -> None:
+    store = Store(open_workspace(server.workspace))
+    add_dataset(store)
+    run_id = store.add_run(DATASET, "efficientnet-lite0", HeadSettings().to_json())
+    store.update_job(store.add_job("head", {}, DATASET, run_id), status="stopped")
+    for number, accuracy in enumerate((0.961, 0.97, 0.979), 1):
+        store.add_epoch(run_id, Epoch(number, 1, 0.1, accuracy, 0.1, accuracy, 0.5))
+    page.goto(f"{server.url}/head?run={run_id}")
+    see_page(page, "head")
+    settle(page)
+    ticks = page.locator(".thaw-plot .ytick text")
+    expect(ticks.first).to_be_visible()
+    shares = [tick for tick in ticks.all_text_contents() if tick.endswith("%")]
+    assert len(shares) > 2
+    assert len(set(shares)) == len(shares)
