@@ -82,14 +82,14 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             insist = st.checkbox("I know what I am doing; start anyway", key=f"insist {run.id}")
         with st.container(horizontal=True):
             busy = bool(store.queue())
+            cut_short = job.kind == "fine_tune" and job.status in ("stopped", "failed")
             start = st.button(
                 "Add to the queue" if busy else "Start fine-tuning",
-                type="primary",
+                type="secondary" if cut_short else "primary",
                 icon=":material/playlist_add:" if busy else ":material/play_arrow:",
                 disabled=bool(refusal) and not insist,
             )
-            cut_short = job.kind == "fine_tune" and job.status in ("stopped", "failed")
-            resume = cut_short and st.button("Resume", icon=":material/resume:")
+            resume = cut_short and st.button("Resume", type="primary", icon=":material/resume:")
         if start:
             selection.choose("run", jobs.start_fine_tune(store, run.id, dataclasses.replace(settings, insist=insist)))
             st.rerun()

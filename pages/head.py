@@ -126,10 +126,10 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
     if refusal:
         st.warning(sentence(refusal), icon=":material/warning:")
     with st.container(horizontal=True):
-        busy = bool(store.queue())
+        busy, goes_on = bool(store.queue()), resumable(job)
         if st.button(
             "Add to the queue" if busy else "Start training",
-            type="secondary" if busy else "primary",
+            type="secondary" if busy or goes_on else "primary",
             icon=":material/playlist_add:" if busy else ":material/play_arrow:",
             disabled=bool(refusal),
         ):
@@ -137,7 +137,7 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
             if job is None or not job.active:
                 selection.choose("run", started)
             st.rerun()
-        if run and resumable(job) and st.button("Resume", icon=":material/resume:"):
+        if run and goes_on and st.button("Resume", type="primary", icon=":material/resume:"):
             jobs.resume(store, run.id)
             st.rerun()
     run_queue.draw(store, job.id if job else None)
