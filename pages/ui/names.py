@@ -14,7 +14,7 @@ DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2
 EMOJI_CODE = re.compile(r"(:[\w+\-]+:)")
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 BACKSLASHED = r"\\\1"
-WORD_SEPARATORS = re.compile(r"[ _&'-]")
+WORD_SEPARATORS = re.compile(r"[ _&'-]|, ")
 
 
 def visible(name: str) -> str:
