@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.data_gate import announce, fill, megabytes  # noqa: E402
 from pages.ui import steps  # noqa: E402
-from tests.browser.harness import CHROMIUM, Server, open_browser, settle  # noqa: E402
+from tests.browser.harness import CHROMIUM, NO_SKELETON, Server, open_browser, settle  # noqa: E402
 from tlcore.evaluation import VALIDATION, predictions_file  # noqa: E402
 from tlcore.projection import Projection, keep_projection  # noqa: E402
 from tlcore.records import Epoch, Image  # noqa: E402
@@ -52,19 +52,19 @@ PATIENCE_MS = 240_000
 LOOK_MS = 500
 MENU = "[data-testid='stTopNavLinkContainer']"
 # Clicks on a page of the menu and waits for the frame in which all that its script has drawn is there.
-OPEN = """([link, title]) => new Promise((resolve) => {
+OPEN = f"""([link, title]) => new Promise((resolve) => {{
     const started = performance.now();
-    const look = () => {
-        const { testScriptState: state } = document.querySelector('[data-testid="stApp"]').dataset;
-        if (document.querySelector('h1')?.innerText === title && state === 'notRunning') {
+    const look = () => {{
+        const {{ testScriptState: state }} = document.querySelector('[data-testid="stApp"]').dataset;
+        if (document.querySelector('h1')?.innerText === title && state === 'notRunning' && {NO_SKELETON}) {{
             resolve((performance.now() - started) / 1000);
-        } else {
+        }} else {{
             requestAnimationFrame(look);
-        }
-    };
+        }}
+    }};
     document.querySelector(link).click();
     requestAnimationFrame(look);
-})"""
+}})"""
 TITLES = {step.name: step.title for step in (*steps.STEPS, *steps.ASIDE)}
 
 

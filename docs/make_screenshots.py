@@ -94,7 +94,7 @@ def try_out(page: Page) -> None:
     start_fine_tune(page)
     await_end(page, PATIENCE_MS)
     page.get_by_role("link", name="Compare", exact=True).click()
-    page.get_by_text("What differs").wait_for()
+    page.get_by_role("heading", name="What differs").wait_for()
     photograph(page, "compare")
     page.get_by_role("link", name="History", exact=True).click()
     page.get_by_text("Tick one run to take it along").wait_for()

@@ -34,6 +34,8 @@ FIGURES_FIT = """[...document.querySelectorAll('.thaw-plot')].every((plot) => {
     const drawn = plot.querySelector('.main-svg');
     return !plot.checkVisibility() || (drawn && Math.abs(drawn.clientWidth - plot.clientWidth) < 2);
 })"""
+# A grey bar in the place of what Streamlit's script is still loading the code for.
+NO_SKELETON = "!document.querySelector('[data-testid=\"stSkeleton\"]')"
 CONTENT_HEIGHT = "document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -141,6 +143,7 @@ def drop(page: Page, *paths: Path, zone: str = ".zone") -> None:
 def settle(page: Page) -> None:
     """Wait until the page's script has run, its pictures have loaded and its figures are drawn."""
     page.wait_for_selector(IDLE)
+    page.wait_for_function(NO_SKELETON)
     page.wait_for_function("[...document.images].every((image) => image.loading === 'lazy' || image.complete)")
     page.wait_for_function(FIGURES_FIT)
     page.evaluate("document.fonts.ready")
