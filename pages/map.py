@@ -10,6 +10,7 @@ from pages.ui.figure import figure
 from pages.ui.fixing import Fixes
 from pages.ui.grid import grid
 from pages.ui.map_points import MapPoints
+from pages.ui.marking import Marking
 from pages.ui.names import emphasised, literal, visible
 from tlcore import jobs
 from tlcore.embedding import MOST_ARRANGED, TSNE
@@ -74,15 +75,18 @@ def draw_map(store: Store, run: Run, points: MapPoints, rows: np.ndarray) -> Non
         key=f"colour of {run.id}",
     )
 
-    def marked(numbers: list[int]) -> None:
-        known = (number for number in dict.fromkeys(numbers) if 0 <= number < len(points.images))
-        st.session_state[_marked_key(run)] = [points.images[number].id for number in known]
+    drawn = choose_drawn(run, points, rows)
+
+    def marked(marking: Marking) -> None:
+        st.session_state[_marked_key(run)] = [
+            points.images[row].id for row in map_figure.marked_rows(points, rows, drawn, colouring, marking)
+        ]
         st.session_state[_group_key(run)] = MARKED
 
     wrong = int(points.wrong[rows].sum())
-    revision = f"{colouring} {len(rows)} {store.dataset(run.dataset_id).version}"
+    revision = f"{colouring} {len(drawn)} {len(rows)} {store.dataset(run.dataset_id).version}"
     figure(
-        map_figure.draw_map(points, rows, colouring, revision),
+        map_figure.draw_map(points, drawn, colouring, revision),
         key=f"map {run.id}",
         name=f"{run.id}-map",
         alt=(
@@ -96,6 +100,27 @@ def draw_map(store: Store, run: Run, points: MapPoints, rows: np.ndarray) -> Non
         f"{HOW[points.method]} Draw around points, or tap one, to see their photos below; a double click takes the "
         "mark away."
     )
+
+
+def choose_drawn(run: Run, points: MapPoints, rows: np.ndarray) -> np.ndarray:
+    """Return which rows are drawn: of very many a part that covers the map, unless the person wants every one."""
+    thinned = map_points.thin(points, rows)
+    if len(thinned) == len(rows):
+        return rows
+    every = st.toggle(
+        f"Draw all {len(rows):,} photos",
+        key=f"draw all of {run.id}",
+        help="Takes a second or two on a computer without a graphics card.",
+    )
+    if every:
+        return rows
+    hidden = int(points.wrong[rows].sum() - points.wrong[thinned].sum())
+    mistakes = f"the mistakes among them but {hidden:,}" if hidden else "every mistake among them"
+    st.caption(
+        f"{len(thinned):,} of {len(rows):,} photos are drawn, {mistakes}, so that the map opens quickly and points do "
+        "not cover each other. What you draw around takes in those that are not drawn, too."
+    )
+    return thinned
 
 
 def choose_rows(run: Run, points: MapPoints, rows: np.ndarray) -> np.ndarray:

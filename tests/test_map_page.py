@@ -1,12 +1,15 @@
 """The Map page on forty images with three mistakes: before, while and after its map is made, and what it shows."""
 
 import json
+import os
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
 
-from pages.ui import fixing, map_figure
-from pages.ui.map_points import UNJUDGED, MapPoints
+from pages.ui import fixing, map_figure, map_points
+from pages.ui.map_points import MOST_DRAWN, UNJUDGED, MapPoints
+from pages.ui.marking import Marking
 from tests.test_data_page import press
 from tests.test_evaluation_page import figures
 from tests.test_evaluation_sets import DATASET, add, run_of
@@ -15,9 +18,14 @@ from tests.test_mistakes_page import grids
 from tests.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
 from tlcore import edits, jobs
 from tlcore.cache import FeatureCache
-from tlcore.evaluation import find_mistakes, read_predictions
+from tlcore.dataset_rows import Arrival
+from tlcore.evaluation import VALIDATION, find_mistakes, predictions_file, read_predictions
 from tlcore.mapper import run_map
+from tlcore.projection import Projection, keep_projection
+from tlcore.records import Image
+from tlcore.run_split import write_split
 from tlcore.settings import HeadSettings
+from tlcore.splits import Split
 
 GRID = "Photos chosen on the map, to fix"
 
@@ -42,6 +50,48 @@ def make_map(store, run_id):
 def run_id(store):
     add(store)
     return run_of(store, HeadSettings(validation_split=0.5), {"validation": 3})
+
+
+def add_large_map(store, number):
+    """Add a data set of two classes with a run that has judged ten images, two of them wrongly, and a map of all, on
+    which they lie in rows of a hundred from the lower left, rose and tulip by turns; return the run's id."""
+    dataset_id = "data-00000000ffff"
+    labels = ["rose", "tulip"]
+    images = [
+        Image(f"img-{n:012x}", labels[n % 2], f"{n}.png", f"{n:064x}", ".png", 32, 32, folder=dataset_id)
+        for n in range(number)
+    ]
+    first = store.workspace.image(dataset_id, images[0].id, ".png")
+    for image in images:
+        paths = store.workspace.image(dataset_id, image.id, ".png"), store.workspace.thumbnail(dataset_id, image.id)
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if first.exists():
+                os.link(first, path)
+            else:
+                Picture.new("RGB", (32, 32), "teal").save(first)
+    store.add_dataset(dataset_id, "large", "folder", Arrival(images))
+    run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
+    store.set_result(run_id, 1)
+    folder = store.workspace.run(run_id)
+    folder.mkdir(parents=True)
+    write_split(store, run_id, Split(labels=labels, training=images[10:], validation=images[:10]))
+    probabilities = np.eye(2, dtype=np.float32)[[n % 2 for n in range(10)]]
+    probabilities[:2] = probabilities[1::-1]
+    np.savez(
+        folder / predictions_file(1, VALIDATION),
+        image_ids=np.array([image.id for image in images[:10]]),
+        probabilities=probabilities,
+    )
+    places = np.stack([np.arange(number) % 100, np.arange(number) // 100], axis=1) / 50 - 0.99
+    made = Projection([image.id for image in images], places.astype(np.float32), "t-SNE")
+    keep_projection(store, store.run(run_id), made)
+    return run_id
+
+
+def points_drawn(page):
+    (drawing,) = figures(page)
+    return sum(len(trace["hovertext"]) for trace in drawing["data"] if trace["name"] != "mistake")
 
 
 def choose(page, start):
@@ -177,6 +227,89 @@ def many_points(number, classes):
         np.array([f"picture number {each}.jpg<br>class {true[each]}" for each in range(number)], dtype=object),
         "t-SNE",
     )
+
+
+def test_of_very_many_points_a_part_is_drawn_with_every_mistake_and_every_stray():
+    points = many_points(20_000, 5)
+    # Every class in a corner of its own, but for one of the last which lies amid the first.
+    points.places[:] = (
+        points.places / 10 + np.array([[-0.8, -0.8], [0.8, 0.8], [0.8, -0.8], [-0.8, 0.8], [0, 0]])[points.true]
+    )
+    stray = np.flatnonzero((points.true == 4) & (points.predicted == UNJUDGED))[0]
+    points.places[stray] = [-0.8, -0.8]
+    points.predicted[points.predicted != UNJUDGED] = points.true[points.predicted != UNJUDGED]
+    wrong = np.arange(0, 20_000, 100)
+    points.predicted[wrong] = (points.true[wrong] + 1) % 5
+    rows = np.arange(20_000)
+    drawn = map_points.thin(points, rows)
+    assert len(drawn) == len(np.unique(drawn)) == MOST_DRAWN
+    assert list(drawn) == sorted(drawn)
+    assert set(wrong) | {stray} <= set(drawn)
+    cells = {tuple(place) for place in (points.places * 20).round().astype(int)}
+    assert {tuple(place) for place in (points.places[drawn] * 20).round().astype(int)} == cells
+
+
+def test_what_is_drawn_stays_the_same_when_others_leave_and_few_are_all_drawn():
+    points = many_points(8_000, 3)
+    before = set(map_points.thin(points, np.arange(8_000)))
+    after = set(map_points.thin(points, np.delete(np.arange(8_000), 5)))
+    assert len(before & after) > 0.99 * MOST_DRAWN
+    few = np.arange(0, 8_000, 2)
+    assert map_points.thin(points, few) is few
+
+
+def test_more_mistakes_than_can_be_drawn_are_thinned_too():
+    points = many_points(8_000, 3)
+    points.predicted[:] = (points.true + 1) % 3
+    assert len(map_points.thin(points, np.arange(8_000))) == MOST_DRAWN
+
+
+def test_a_mark_takes_in_what_is_not_drawn_but_not_what_is_hidden():
+    points = many_points(6_000, 3)
+    rows = np.arange(6_000)
+    drawn = map_points.thin(points, rows)
+    box = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    within = np.abs(points.places).max(axis=1) < 0.5
+    seen = drawn[within[drawn]].tolist()
+    every = map_figure.marked_rows(points, rows, drawn, map_figure.BY_CLASS, Marking(seen, [box], frozenset()))
+    assert sorted(every) == np.flatnonzero(within).tolist()
+    hidden = frozenset({"class 1"})
+    seen = [row for row in seen if points.true[row] != 1]
+    some = map_figure.marked_rows(points, rows, drawn, map_figure.BY_CLASS, Marking(seen, [box], hidden))
+    assert sorted(some) == np.flatnonzero(within & (points.true != 1)).tolist()
+    one = map_figure.marked_rows(points, rows, drawn, map_figure.BY_CLASS, Marking([int(drawn[0])], [], hidden))
+    assert one.tolist() == [drawn[0]]
+    foreign = Marking([-1, 6_000, 10**9], [], frozenset())
+    assert not len(map_figure.marked_rows(points, rows, drawn, map_figure.BY_CLASS, foreign))
+
+
+def test_a_class_keeps_its_colour_whichever_rows_are_drawn():
+    points = many_points(9_000, 60)
+    looks = [
+        {trace.name: trace.marker.color for trace in map_figure.draw_map(points, rows, map_figure.BY_CLASS, "").data}
+        for rows in (np.arange(9_000), map_points.thin(points, np.arange(9_000)), np.arange(100))
+    ]
+    assert looks[0] == looks[1]
+    assert all(looks[0][name] == colour for name, colour in looks[2].items())
+
+
+def test_a_large_map_opens_with_a_part_of_its_points_and_can_draw_all(store):
+    run_id = add_large_map(store, 5_000)
+    page = visit("map", run=run_id)
+    assert not page.exception
+    assert points_drawn(page) == MOST_DRAWN
+    assert "4,000 of 5,000 photos are drawn, every mistake among them" in words(page)
+    (toggle,) = page.toggle
+    assert toggle.label == "Draw all 5,000 photos"
+    toggle.set_value(True).run()
+    assert points_drawn(page) == 5_000
+    assert "are drawn" not in words(page)
+    assert {trace["type"] for trace in figures(page)[0]["data"]} == {"scattergl"}
+
+
+def test_a_map_of_few_points_has_no_such_choice(store, run_id):
+    make_map(store, run_id)
+    assert not visit("map", run=run_id).toggle
 
 
 def test_very_many_classes_are_told_apart_and_the_rest_are_others():

@@ -3,6 +3,7 @@
 const PIXELS_A_POINT = 2;
 const WAIT_FOR_DRAG_MS = 200;
 const LONGEST_WAIT_MS = 1000;
+const LARGE_DRAWING = 200_000;
 const AXIS = /^[xy]axis\d*$/;
 const ZOOM_BUTTONS = [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
 const SELECT_BUTTONS = [["lasso2d", "select2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]];
@@ -17,7 +18,7 @@ export default function (component) {
     figures.set(component.parentElement, figure);
   }
   figure.clicked = (point) => component.setTriggerValue("clicked", point);
-  figure.selected = (numbers) => component.setTriggerValue("selected", numbers);
+  figure.selected = (marking) => component.setTriggerValue("selected", marking);
   figure.shown = figure.show(component.data);
   return () => figure.leave();
 }
@@ -25,6 +26,12 @@ export default function (component) {
 function hasWebGl() {
   webGl ??= Boolean(document.createElement("canvas").getContext("webgl"));
   return webGl;
+}
+
+// Of a box or a lasso, in the figure's own coordinates.
+function corners({ type, path, x0, y0, x1, y1 }) {
+  if (type === "rect") return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+  return path.slice(1, -1).split("L").map((place) => place.split(",").map(Number));
 }
 
 class Figure {
@@ -47,7 +54,7 @@ class Figure {
     this.plot.setAttribute("aria-label", data.alt);
     const drawing = JSON.parse(data.drawing);
     this.plot.style.minHeight = `${drawing.layout.height}px`;
-    await this.turn(drawing);
+    await this.turn();
     try {
       this.plotly = await loaded(data.library);
     } catch (problem) {
@@ -57,11 +64,11 @@ class Figure {
     if (this.data === data) this.draw();
   }
 
-  // What is seen comes first, and of that the words: ten thousands of points take seconds without a graphics card.
-  async turn({ data }) {
+  // What is seen comes first, and of that the words: thousands of points take half a second.
+  async turn() {
     const { top, bottom } = this.plot.getBoundingClientRect();
     const seen = top < window.innerHeight && bottom > 0;
-    const quick = seen && data.every((trace) => trace.type !== "scattergl");
+    const quick = seen && this.data.drawing.length < LARGE_DRAWING;
     if (quick || this.listens || !window.requestIdleCallback) return;
     await new Promise((resolve) => requestIdleCallback(resolve, { timeout: LONGEST_WAIT_MS }));
   }
@@ -92,15 +99,20 @@ class Figure {
   listen() {
     this.listens = true;
     this.plot.on("plotly_click", ({ points: [point] }) => {
-      if (this.data.select) this.selected([point.customdata]);
+      if (this.data.select) this.mark([point], []);
       else this.clicked([point.x, point.y]);
     });
     this.plot.on("plotly_deselect", () => {
-      if (this.data.select) this.selected([]);
+      if (this.data.select) this.mark([], []);
     });
     this.plot.on("plotly_selected", (marked) => {
-      if (this.data.select && marked?.points.length) this.selected(marked.points.map((point) => point.customdata));
+      if (this.data.select && marked?.selections?.length) this.mark(marked.points, marked.selections.map(corners));
     });
+  }
+
+  mark(points, outlines) {
+    const hidden = this.plot._fullData.filter((trace) => trace.visible !== true).map((trace) => trace.name);
+    this.selected({ numbers: points.map((point) => point.customdata), outlines, hidden });
   }
 
   fit() {

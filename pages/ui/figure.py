@@ -11,6 +11,8 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.ui.marking import Marking, read_marking
+
 FOLDER = Path(__file__).parent
 LIBRARY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 LIBRARY_URL = f"/thaw/plotly.js?version={plotly.__version__}"
@@ -33,15 +35,14 @@ def figure(
     alt: str,
     zoom: bool = False,
     on_click: Callable[[int, int], None] | None = None,
-    on_select: Callable[[list[int]], None] | None = None,
+    on_select: Callable[[Marking], None] | None = None,
 ) -> None:
     """Draw a figure with links that save it as PNG and SVG.
 
     `name` is the saved file's without its ending, `alt` says what is seen to those who cannot see it, and `on_click`
     is called with the x and y of a cell or point that is clicked. With `on_select` points can be marked by lasso, by
-    box or by a click; it is called with their `customdata`, which are numbers, or with none once the mark is taken
-    away. Traces of "scattergl" are drawn without
-    WebGL where a browser has none.
+    box or by a click; it is called with what is marked, the points by their `customdata`, which are numbers, or with
+    nothing once the mark is taken away. Traces of "scattergl" are drawn without WebGL where a browser has none.
     """
 
     def clicked() -> None:
@@ -50,9 +51,9 @@ def figure(
             on_click(*point)
 
     def selected() -> None:
-        numbers = st.session_state[key].selected
-        if on_select and numbers is not None:
-            on_select([int(number) for number in numbers])
+        said = st.session_state[key].selected
+        if on_select and said is not None:
+            on_select(read_marking(said))
 
     data: dict[str, Any] = {"drawing": drawing.to_json(), "library": LIBRARY_URL, "name": name, "alt": alt}
     _component(

@@ -1,5 +1,6 @@
 """Draws the map of a run's images: a point an image, coloured by what is asked for."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,11 +8,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pages.ui.figures import SHARE_TICKS, UNFROZEN, VALIDATION, plain
-from pages.ui.map_points import UNJUDGED, MapPoints
+from pages.ui.map_points import MOST_DRAWN, UNJUDGED, MapPoints
+from pages.ui.marking import Marking, inside
 from pages.ui.names import in_figure
 from tlcore.run_split import SIDES
 
 HEIGHT_PX = 560
+# Of points, up to so many of them.
+SIZES_PX = {2000: 7, MOST_DRAWN: 5, math.inf: 4}
 BY_CLASS, BY_ERROR, BY_CONFIDENCE, BY_SIDE = "class", "right or wrong", "how sure", "training or judging"
 COLOURINGS = (BY_CLASS, BY_ERROR, BY_CONFIDENCE, BY_SIDE)
 MOST_CLASSES = 20
@@ -23,8 +27,6 @@ MISTAKE = "#e0403a"
 # From unsure to sure, by lightness as much as by hue.
 SURENESS = [[0, "#e8a33d"], [0.5, "#b0628a"], [1, "#3a5fb0"]]
 SIDE_WORDS = {"training": "training", "validation": "validation", "later": "newest photos", "holdout": "holdout"}
-# So many are drawn quickly enough without WebGL, which is slow where there is no graphics card, and save as true SVG.
-FEW_POINTS = 2000
 
 
 def draw_map(points: MapPoints, rows: np.ndarray, colouring: str, revision: str) -> go.Figure:
@@ -32,8 +34,9 @@ def draw_map(points: MapPoints, rows: np.ndarray, colouring: str, revision: str)
 
     A mark that a person made stays while `revision` does, the zoom for as long as the figure is there.
     """
-    few = len(rows) <= FEW_POINTS
-    size, kind = (7, go.Scatter) if few else (4, go.Scattergl)
+    # So few are drawn quickly without WebGL, which is slow where there is no graphics card, and save as true SVG.
+    kind = go.Scatter if len(rows) <= MOST_DRAWN else go.Scattergl
+    size = next(size for most, size in SIZES_PX.items() if len(rows) <= most)
     figure = go.Figure()
     for name, members, marker in _parts(points, rows, colouring):
         figure.add_trace(_trace(kind, points, members, name, {"size": size, "opacity": 0.8} | marker))
@@ -51,6 +54,16 @@ def draw_map(points: MapPoints, rows: np.ndarray, colouring: str, revision: str)
         legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "top", "itemsizing": "constant"},
     )
     return plain(figure, HEIGHT_PX, top=36)
+
+
+def marked_rows(points: MapPoints, rows: np.ndarray, drawn: np.ndarray, colouring: str, marking: Marking) -> np.ndarray:
+    """Return the rows that are marked, int: the drawn ones that the browser names, and of the others those within the
+    outlines, unless the part that they belong to is hidden."""
+    named = drawn[np.isin(drawn, marking.numbers)]
+    others = np.setdiff1d(rows, drawn, assume_unique=True)
+    within = others[inside(points.places[others], marking.outlines)]
+    seen = [members for name, members, _ in _parts(points, within, colouring) if name not in marking.hidden]
+    return np.concatenate([named, *seen])
 
 
 def _parts(points: MapPoints, rows: np.ndarray, colouring: str) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
@@ -78,7 +91,8 @@ def _parts(points: MapPoints, rows: np.ndarray, colouring: str) -> Iterator[tupl
 
 def _classes(points: MapPoints, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray, dict[str, Any]]]:
     """Yield the classes with a colour and a shape each, the smallest of very many together as others."""
-    counts = np.bincount(points.true[rows], minlength=len(points.labels))
+    # By all points: a class keeps its colour whichever rows are drawn.
+    counts = np.bincount(points.true, minlength=len(points.labels))
     most = MOST_CLASSES if len(points.labels) <= MOST_CLASSES else MOST_CLASSES - 1
     named = sorted(np.argsort(-counts, kind="stable")[:most])
     others = rows[~np.isin(points.true[rows], named)]

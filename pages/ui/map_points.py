@@ -20,6 +20,10 @@ from tlcore.workspace import Workspace
 
 LONGEST_NAME = 30
 UNJUDGED = -1
+# Drawn in a third of a second without a graphics card; so many cover the plane, and more would cover each other.
+MOST_DRAWN = 4000
+# Across and down the map: about as many as points lie side by side.
+CELLS = 64
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,23 @@ def present_rows(points: MapPoints, fixes: Fixes) -> np.ndarray:
     """Return the rows of the images that have not been excluded since, int (rows,)."""
     excluded = {image_id for image_id, label in fixes.items() if label is None}
     return np.array([row for row, image in enumerate(points.images) if image.id not in excluded], dtype=np.int64)
+
+
+def thin(points: MapPoints, rows: np.ndarray) -> np.ndarray:
+    """Return `MOST_DRAWN` of the rows at most, int, in their order: mistakes first, then one of every class in every
+    cell of the plane, so that a point that stands alone among those of another class is drawn, then a second, and so
+    on. The same image is drawn or not however often this is asked."""
+    if len(rows) <= MOST_DRAWN:
+        return rows
+    columns, lines = ((points.places[rows] + 1) / 2 * CELLS).astype(np.int64).clip(0, CELLS - 1).T
+    group = (columns * CELLS + lines) * len(points.labels) + points.true[rows]
+    chance = np.random.default_rng(0).permutation(len(points.true))[rows]
+    order = np.lexsort((chance, group))
+    sizes = np.unique(group, return_counts=True)[1]
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[order] = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    chosen = np.lexsort((chance, rank, ~points.wrong[rows]))[:MOST_DRAWN]
+    return rows[np.sort(chosen)]
 
 
 # Reading the record of 32,000 images takes most of a second.

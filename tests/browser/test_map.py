@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
+from pages.ui.map_points import MOST_DRAWN
 from tests.browser.harness import Server, settle
 from tests.browser.journey import see_page
-from tests.test_map_page import make_map
+from tests.test_map_page import add_large_map, make_map
 from tests.test_pages import add_many_classes
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
@@ -29,6 +30,13 @@ POINTS = """() => {
     }
     return found;
 }"""
+# Where a place of the map lies on the screen.
+ON_SCREEN = """(places) => {
+    const plot = document.querySelector('.js-plotly-plot');
+    const { xaxis, yaxis } = plot._fullLayout;
+    const { left, top } = plot.getBoundingClientRect();
+    return places.map(([x, y]) => [left + xaxis._offset + xaxis.l2p(x), top + yaxis._offset + yaxis.l2p(y)]);
+}"""
 
 
 @pytest.fixture
@@ -42,6 +50,15 @@ def server(chromium: Playwright, tmp_path: Path) -> Iterator[Server]:
 def shown(page: Page) -> set[str]:
     """Return the names of the photos in the gallery."""
     return set(page.locator(".tile .name").all_inner_texts())
+
+
+def draw_around(page: Page, corners: list[tuple[float, float]]) -> None:
+    """Draw a lasso through some places of the screen."""
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*corner, steps=4)
+    page.mouse.up()
 
 
 def test_a_lasso_shows_what_is_inside_it_and_a_click_shows_one_large(page: Page, server: Server) -> None:
@@ -60,11 +77,8 @@ def test_a_lasso_shows_what_is_inside_it_and_a_click_shows_one_large(page: Page,
     inside = {f"{number}.png" for number, (x, _) in places.items() if x < edge}
     assert 10 < len(inside) < 30
 
-    page.mouse.move(left - 8, top - 8)
-    page.mouse.down()
-    for x, y in ((edge, top - 8), (edge, bottom + 8), (left - 8, bottom + 8), (left - 8, top)):
-        page.mouse.move(x, y, steps=4)
-    page.mouse.up()
+    left, top, bottom = left - 8, top - 8, bottom + 8
+    draw_around(page, [(left, top), (edge, top), (edge, bottom), (left, bottom), (left, top + 8)])
     expect(page.locator(".tile")).to_have_count(len(inside))
     assert shown(page) == inside
 
@@ -75,3 +89,28 @@ def test_a_lasso_shows_what_is_inside_it_and_a_click_shows_one_large(page: Page,
     expect(page.locator(".tile")).to_have_count(1)
     assert shown(page) == {f"{number}.png"}
     expect(page.locator(".thaw-large img")).to_be_visible()
+
+
+def test_a_lasso_on_a_large_map_takes_in_what_is_not_drawn_and_leaves_out_a_hidden_class(
+    page: Page, server: Server
+) -> None:
+    store = Store(open_workspace(server.workspace))
+    run_id = add_large_map(store, 5_000)
+    page.goto(f"{server.url}/map?run={run_id}")
+    see_page(page, "map")
+    settle(page)
+    assert len(page.evaluate(POINTS)) == MOST_DRAWN
+    # Thirty columns and ten rows of a hundred and fifty lie within, each by half a step.
+    right, top = 29.5 / 50 - 0.99, 9.5 / 50 - 0.99
+    page.locator(".thaw-save").scroll_into_view_if_needed()
+    group = page.get_by_role("combobox", name="Photos below")
+    corners = page.evaluate(ON_SCREEN, [[-1, -1], [right, -1], [right, top], [-1, top], [-1, -0.99]])
+    draw_around(page, corners)
+    expect(group).to_have_value("What I mark on the map (300)")
+    settle(page)
+    page.locator(".legendtoggle").first.click()
+    # A second click within this time would be a double click, which hides all others.
+    page.wait_for_function("document.querySelector('.js-plotly-plot')._fullData[0].visible === 'legendonly'")
+    draw_around(page, corners)
+    # Half of them, and one of the other class whose ring is still there.
+    expect(group).to_have_value("What I mark on the map (151)")
