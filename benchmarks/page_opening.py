@@ -3,11 +3,11 @@
     python benchmarks/page_opening.py [script] [server] [menu] [--rows 32000] [--judged 6400] [--page NAME ...]
 
 `script` times the script of each page by Streamlit's own test harness: first with nothing held in memory, then again.
-`server` opens the pages in Chromium by address, one after the other, and prints the server's memory after each; `menu`
-goes round the pages twice as people do, by a click in the menu, and tells when a page is there with its words and
-controls, and when every picture and figure is. The images are rows that share one thumbnail; two runs have judged
-`judged` of them, are wrong on every fifth, and have a map of all. Of the script both the time that passed and the time
-of a CPU are told, since a machine busy with other things makes every page wait.
+`server` opens the pages in Chromium by address, twice, which loads Streamlit itself anew each time, and prints the
+server's memory after each; `menu` goes round the pages twice as people do, by a click in the menu. Both tell when a
+page is there with its words and controls, and when every picture and figure is. The images are rows that share one
+thumbnail; two runs have judged `judged` of them, are wrong on every fifth, and have a map of all. Of the script both
+the time that passed and the time of a CPU are told, since a machine busy with other things makes every page wait.
 """
 
 import argparse
@@ -51,20 +51,22 @@ LAYERS = 120
 PATIENCE_MS = 240_000
 LOOK_MS = 500
 MENU = "[data-testid='stTopNavLinkContainer']"
-# Clicks on a page of the menu and waits for the frame in which all that its script has drawn is there.
-OPEN = f"""([link, title]) => new Promise((resolve) => {{
-    const started = performance.now();
+# Waits for the frame in which all that a page's script has drawn is there; tells its time in ms, from the page's load.
+PLACED = f"""(title) => new Promise((resolve) => {{
     const look = () => {{
-        const {{ testScriptState: state }} = document.querySelector('[data-testid="stApp"]').dataset;
-        if (document.querySelector('h1')?.innerText === title && state === 'notRunning' && {NO_SKELETON}) {{
-            resolve((performance.now() - started) / 1000);
-        }} else {{
-            requestAnimationFrame(look);
-        }}
+        const app = document.querySelector('[data-testid="stApp"]');
+        const idle = app?.dataset.testScriptState === 'notRunning';
+        if (idle && document.querySelector('h1')?.innerText === title && {NO_SKELETON}) resolve(performance.now());
+        else requestAnimationFrame(look);
     }};
-    document.querySelector(link).click();
     requestAnimationFrame(look);
 }})"""
+# Clicks on a page of the menu and tells after how many ms it is there.
+OPEN = f"""([link, title]) => {{
+    const started = performance.now();
+    document.querySelector(link).click();
+    return ({PLACED})(title).then((there) => there - started);
+}}"""
 TITLES = {step.name: step.title for step in (*steps.STEPS, *steps.ASIDE)}
 
 
@@ -160,17 +162,26 @@ def chromium_on(workspace: Workspace, scratch: Path) -> Iterator[tuple[Server, P
         server.stop()
 
 
+def tell(there_ms: float, complete_s: float) -> str:
+    """Say when a page was there with its words and controls, and when with every picture and figure."""
+    return f"there after {there_ms / 1000:.2f} s, complete after {complete_s:.2f} s"
+
+
 def measure_server(workspace: Workspace, scratch: Path, names: list[str]) -> None:
-    """Open the pages by address, one after the other; print when each is complete, and the server's memory."""
+    """Open the pages by address twice, one after the other; print when each is there and complete, and the server's
+    memory."""
     with chromium_on(workspace, scratch) as (server, page):
         print(f"  {'at the start':<11} {megabytes(server.process.memory_info().rss)}")
-        for name in names:
+        for name in [*names, *names]:
             started = time.monotonic()
-            page.goto(f"{server.url}/{'' if name == PAGES[0] else name}")
+            page.goto(f"{server.url}/{'' if name == PAGES[0] else name}", wait_until="commit")
+            shown = page.evaluate(PLACED, TITLES[name])
             settle(page)
-            waited = time.monotonic() - started
+            complete = time.monotonic() - started
             held = megabytes(server.process.memory_info().rss)
-            print(f"  {name:<11} complete after {waited:.2f} s, the server holds {held}", flush=True)
+            print(f"  {name:<11} {tell(shown, complete)}, the server holds {held}", flush=True)
+            # As long as a person looks at a page at least.
+            page.wait_for_timeout(LOOK_MS)
 
 
 def measure_menu(workspace: Workspace, scratch: Path, names: list[str]) -> None:
@@ -186,7 +197,7 @@ def measure_menu(workspace: Workspace, scratch: Path, names: list[str]) -> None:
                 shown = page.evaluate(OPEN, [link, TITLES[name]])
                 settle(page)
                 complete = time.monotonic() - started
-                print(f"    {name:<11} there after {shown:.2f} s, complete after {complete:.2f} s", flush=True)
+                print(f"    {name:<11} {tell(shown, complete)}", flush=True)
                 # As long as a person looks at a page at least.
                 page.wait_for_timeout(LOOK_MS)
 
