@@ -15,7 +15,7 @@ from pages.ui.names import emphasised, literal, visible
 from tlcore import jobs
 from tlcore.embedding import MOST_ARRANGED, TSNE
 from tlcore.errors import RunError
-from tlcore.projection import start_projection
+from tlcore.projection import borrow_projection, start_projection
 from tlcore.records import Run
 from tlcore.store import Store
 
@@ -190,6 +190,8 @@ def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
     selection.run_picker(store, run)
     points = map_points.read_points(store, run)
+    if points is None and borrow_projection(store, run):
+        points = map_points.read_points(store, run)
     if points is None:
         draw_making(store, run)
         return

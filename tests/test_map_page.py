@@ -122,6 +122,18 @@ def test_a_map_in_the_making_shows_its_progress_and_can_be_stopped(store, run_id
     assert store.job(job_id).stop_requested
 
 
+def test_a_head_that_was_retrained_has_the_map_of_the_head_before(store, run_id):
+    make_map(store, run_id)
+    gone = store.images(DATASET, "rose")[0]
+    edits.exclude_images(store, DATASET, [gone.id])
+    retrained = run_of(store, HeadSettings(validation_split=0.5), {"validation": 1})
+    store.add_facts(retrained, {"feature_cache": store.run(run_id).facts["feature_cache"]})
+    page = visit("map", run=retrained)
+    assert not page.exception
+    (drawing,) = figures(page)
+    assert [len(trace["hovertext"]) for trace in drawing["data"]] == [19, 20, 1]
+
+
 def test_every_image_is_a_point_and_mistakes_have_a_ring(store, run_id):
     make_map(store, run_id)
     page = visit("map", run=run_id)

@@ -7,12 +7,14 @@ import signal
 import numpy as np
 import pytest
 
-from tests.test_neighbours import add_run, image, plain
+from tests.test_neighbours import LABELS, add_run, image, plain
 from tests.test_neighbours import garden as garden
 from tlcore import jobs, projection
 from tlcore.errors import RunError
 from tlcore.mapper import run_map
-from tlcore.projection import read_projection, start_projection
+from tlcore.projection import borrow_projection, read_projection, start_projection
+from tlcore.run_split import write_split
+from tlcore.splits import Split
 from tlcore.workspace import MAP_FILE
 
 
@@ -21,6 +23,16 @@ def run(garden):
     run = add_run(garden, plain(), image(99))
     garden.set_result(run.id, 1)
     return garden.run(run.id)
+
+
+def add_another(store, run, training, **facts):
+    """Record a later run of the same data set, with the same features unless `facts` say otherwise."""
+    run_id = store.add_run(run.dataset_id, run.backbone, run.head)
+    store.workspace.run(run_id).mkdir(parents=True)
+    write_split(store, run_id, Split(training=training, validation=[image(99)], labels=list(LABELS)))
+    store.add_facts(run_id, {"feature_cache": run.facts["feature_cache"]} | facts)
+    store.set_result(run_id, 1)
+    return store.run(run_id)
 
 
 def make(store, run):
@@ -42,6 +54,37 @@ def test_a_map_that_is_there_is_not_made_again(garden, run, monkeypatch):
     make(garden, run)
     monkeypatch.setattr(projection, "embed", lambda *_: pytest.fail("made again"))
     assert make(garden, run).status == "finished"
+
+
+def test_a_run_of_fewer_images_borrows_the_map_of_one_with_the_same_features(garden, run, monkeypatch):
+    make(garden, run)
+    lent = read_projection(garden, run)
+    places = dict(zip(lent.image_ids, lent.places.tolist(), strict=True))
+    fewer = add_another(garden, run, plain()[1:])
+    assert read_projection(garden, fewer) is None
+    assert borrow_projection(garden, fewer)
+    borrowed = read_projection(garden, fewer)
+    assert set(borrowed.image_ids) == {each.id for each in (*plain()[1:], image(99))}
+    assert [places[image_id] for image_id in borrowed.image_ids] == borrowed.places.tolist()
+    assert borrowed.method == lent.method
+    # The process that makes a map takes what is there as well.
+    monkeypatch.setattr(projection, "embed", lambda *_: pytest.fail("made again"))
+    again = add_another(garden, run, plain())
+    assert make(garden, again).status == "finished"
+    assert len(read_projection(garden, again).image_ids) == 8
+
+
+def test_no_map_is_borrowed_of_other_features_or_without_a_place_for_every_image(garden, run):
+    assert not borrow_projection(garden, run)
+    make(garden, run)
+    others = [
+        add_another(garden, run, [*plain(), image(98)]),
+        add_another(garden, run, plain(), feature_cache={"folder": "elsewhere", "channels": 3}),
+        add_another(garden, run, plain(), feature_cache=None),
+    ]
+    for other in others:
+        assert not borrow_projection(garden, other)
+        assert read_projection(garden, other) is None
 
 
 def test_other_features_or_another_version_want_another_map(garden, run, monkeypatch):

@@ -12,7 +12,7 @@ from tlcore.files import replacing
 from tlcore.neighbours import read_features
 from tlcore.records import Run
 from tlcore.reporter import Reporter
-from tlcore.run_split import SIDES, read_split
+from tlcore.run_split import SIDES, read_sides, read_split
 from tlcore.store import Store
 from tlcore.workspace import MAP_FILE
 
@@ -46,11 +46,11 @@ def start_projection(store: Store, run_id: str) -> str:
 def make_projection(reporter: Reporter, run_id: str) -> None:
     """Place the images of a run by their cached features and keep the result with the run, in one durable step.
 
-    Nothing is done where the map is there. Raises RunError where the run's features are gone.
+    Nothing is done where the map is there, or can be borrowed. Raises RunError where the run's features are gone.
     """
     store = reporter.store
     run = store.run(run_id)
-    if read_projection(store, run):
+    if read_projection(store, run) or borrow_projection(store, run):
         return
     features, parts = read_features(store, run), read_split(store, run)
     if features is None or parts is None:
@@ -64,6 +64,28 @@ def make_projection(reporter: Reporter, run_id: str) -> None:
     # The last moment to be stopped at.
     reporter.check_stop()
     keep_projection(store, run, Projection([image.id for image in images], places, method))
+
+
+def borrow_projection(store: Store, run: Run) -> bool:
+    """Give a run without a map that of another run by the same features, the newest which has a place for each of its
+    images, as that of the head before a fix has; say whether there was one.
+
+    Places stay as they were: an image that was excluded in between leaves a gap.
+    """
+    sides = read_sides(store, run.id)
+    if sides is None or not run.facts.get("feature_cache"):
+        return False
+    wanted = {image_id for side in sides.values() for image_id, _ in side}
+    for other in store.runs():
+        if other.id == run.id or other.dataset_id != run.dataset_id or _key(other) != _key(run):
+            continue
+        found = read_projection(store, other)
+        if found and wanted.issubset(found.image_ids):
+            kept = [row for row, image_id in enumerate(found.image_ids) if image_id in wanted]
+            image_ids = [found.image_ids[row] for row in kept]
+            keep_projection(store, run, Projection(image_ids, found.places[kept], found.method))
+            return True
+    return False
 
 
 def keep_projection(store: Store, run: Run, made: Projection) -> None:
