@@ -15,6 +15,7 @@ from tlcore.backbones import BACKBONES
 from tlcore.comparison import MOST_RUNS, Entry
 from tlcore.errors import RunError
 from tlcore.evaluation import VALIDATION
+from tlcore.levelling import level
 from tlcore.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
@@ -22,6 +23,10 @@ from tlcore.store import Store
 MOST_LISTED = 100
 FEWEST_RUNS = 2
 NAMED, LEGEND_LETTERS = 2, 18
+LEVELLED = (
+    "Photos were moved to another class or excluded between these runs. So that they can be compared, each is judged "
+    "on the photos that judged all of them, by the classes that the newest run saw."
+)
 DIFFERS, SAME, NONE = "≠ differs", "same", "–"
 
 
@@ -118,6 +123,8 @@ def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Entr
 def draw_summary(entries: Sequence[Entry]) -> None:
     """Say which letter is which run, which one is better, and what speaks against comparing them."""
     st.markdown("  \n".join(introduce(entry) for entry in entries))
+    if any(entry.told is not None for entry in entries):
+        st.caption(LEVELLED)
     warning = comparison.warn(entries)
     if warning:
         st.warning(sentence(warning), icon=":material/warning:")
@@ -132,6 +139,8 @@ def introduce(entry: Entry) -> str:
     """Say which run a letter stands for, for Markdown."""
     # Not a colon after a time of day: Streamlit would take `:30:` for an emoji, and load its list of them.
     accuracy = f" – **{amounts.percent(entry.judged.accuracy)}**" if entry.judged else ""
+    if entry.told is not None:
+        accuracy += f" (told as {amounts.percent(entry.told)}, by the photos and classes of that time)"
     return (
         f"**{entry.letter}** {emphasised(entry.dataset)}, {sentence(backbone_title(entry.run.backbone))}, "
         f"{amounts.moment(entry.run.created_at)}{accuracy}"
@@ -188,6 +197,7 @@ def results(entries: Sequence[Entry]) -> list[dict[str, Any]]:
         "Run": [entry.run.id for entry in entries],
         "Started": [amounts.moment(entry.run.created_at) for entry in entries],
         "Validation accuracy": [entry.judged.accuracy if entry.judged else NONE for entry in entries],
+        "Told at its time": [NONE if entry.told is None else entry.told for entry in entries],
         "Validation images": [len(entry.judged.images) if entry.judged else NONE for entry in entries],
         "Seconds": [spent(entry.run) or NONE for entry in entries],
     }
@@ -227,7 +237,7 @@ def draw(store: Store) -> None:
         return
     if len(chosen) > MOST_RUNS:
         st.info(f"These are the first {MOST_RUNS} of {len(chosen)} ticked runs.", icon=":material/checklist:")
-    entries = enter(store, chosen[:MOST_RUNS], names)
+    entries = level(enter(store, chosen[:MOST_RUNS], names))
     draw_summary(entries)
     turnover_panel.draw(entries)
     draw_curves(store, entries)

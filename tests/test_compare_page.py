@@ -90,13 +90,34 @@ def test_the_summary_and_the_warning_are_in_words(store, pair):
     other = add_settings(store, HeadSettings(seed=5))
     folder = store.workspace.run(other)
     parts = json.loads((folder / "split.json").read_text())
-    judged = parts["training"][:1] + parts["validation"][1:]
-    (folder / "split.json").write_text(json.dumps({"training": parts["training"][1:], "validation": judged}))
+    judged = parts["training"][:5] + parts["validation"][5:]
+    (folder / "split.json").write_text(json.dumps({"training": parts["training"][5:], "validation": judged}))
     predictions = dict(np.load(folder / "predictions-1.npz"))
     ids = np.array([image_id for image_id, _ in judged])
     np.savez(folder / "predictions-1.npz", **predictions | {"image_ids": ids})
     page = compare(pair[0], other)
     assert "another seed" in page.warning[0].value
+
+
+def test_runs_between_which_photos_were_fixed_are_judged_by_the_same_classes(store):
+    add_dataset(store)
+    first = add_settings(store, HeadSettings())
+    folder = store.workspace.run(first)
+    sides = json.loads((folder / "split.json").read_text())
+    labels = json.loads((folder / "labels.json").read_text())
+    image_id, label = sides["validation"][0]
+    second = add_settings(store, HeadSettings())
+    moved = labels[(labels.index(label) + 1) % len(labels)]
+    sides["validation"][0] = [image_id, moved]
+    (store.workspace.run(second) / "split.json").write_text(json.dumps(sides))
+    page = compare(first, second)
+    said = words(page)
+    assert not page.warning
+    assert "Photos were moved to another class or excluded between these runs." in said
+    (line,) = (line for line in said.splitlines() if "told as" in line)
+    assert line.startswith("**B**")
+    assert "(told as 86.7%, by the photos and classes of that time)" in line
+    assert "On the same 15 validation images" in page.info[0].value
 
 
 def test_a_run_without_a_model_is_listed_and_said_to_have_none(store, pair):

@@ -35,12 +35,14 @@ NAMED = 3
 @dataclass(frozen=True)
 class Entry:
     """One run to compare: `letter` is its name on the page, `dataset` that of its data set, and `judged` what its
-    model said of the validation images, or None before it has a model."""
+    model said of the validation images, or None before it has a model. `told` is the accuracy that it was told to have,
+    where `judged` goes by other labels than it saw (see `tlcore.levelling`)."""
 
     letter: str
     run: Run
     dataset: str
     judged: Predictions | None
+    told: float | None = None
 
 
 @dataclass(frozen=True)

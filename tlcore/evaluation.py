@@ -1,5 +1,6 @@
 """What a trained model got wrong on the validation images, from the predictions that the worker left; NumPy only."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -52,6 +53,13 @@ class Predictions:
     def accuracy(self) -> float:
         """Return the share of images that the model got right, in 0..1."""
         return float((self.true == self.predicted).mean())
+
+
+def widen(labels: Sequence[str], shares: np.ndarray, wanted: Iterable[str]) -> tuple[list[str], np.ndarray]:
+    """Add columns for those of the `wanted` classes that a model does not have, and gives no share: return its labels
+    and `shares`, float (n, classes), with them."""
+    columns = list(dict.fromkeys([*labels, *wanted]))
+    return columns, np.pad(shares, ((0, 0), (0, len(columns) - shares.shape[1])))
 
 
 def predictions_file(phase: int, side: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tlcore.comparison import Verdict, judge
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION, Predictions, predictions_file, read_labels
+from tlcore.evaluation import VALIDATION, Predictions, predictions_file, read_labels, widen
 from tlcore.metrics import Interval, wilson
 from tlcore.records import Edit, Image, Job, Run
 from tlcore.run_split import read_sides
@@ -207,9 +207,8 @@ def _label(ids: Sequence[str], last: _Record, images: dict[str, Image]) -> list[
 
 def _predictions(record: _Record, judged: list[Image], labels: Sequence[str]) -> Predictions:
     """Return what one head says of images whose classes are among `labels`; one that it lacks gets no share."""
-    columns = [*record.labels, *(label for label in labels if label not in record.labels)]
     shares = np.stack([record.judged[image.id] for image in judged])
-    return Predictions(judged, columns, np.pad(shares, ((0, 0), (0, len(columns) - shares.shape[1]))))
+    return Predictions(judged, *widen(record.labels, shares, labels))
 
 
 def _compare_classes(before: Predictions, after: Predictions) -> list[ClassChange]:
