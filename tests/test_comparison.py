@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -63,6 +64,18 @@ def test_rows_that_differ_come_first_and_say_so():
     }
     # What a run does not have is no difference: the unfrozen layers say it already.
     assert by_name["Fine-tuning: learning rate"].values == [None, 1e-5]
+
+
+def test_a_fine_tuning_that_brought_nothing_is_no_difference_between_the_models():
+    tuned = FineTuneSettings(layers=41, learning_rate=1e-5)
+    plain, kept = (entry(letter, judged([True] * 4), tuned=tuned) for letter in "AB")
+    kept = dataclasses.replace(kept, run=dataclasses.replace(kept.run, result_phase=1))
+    assert comparison.differences(entry("C", judged([True] * 4)), kept) == []
+    differing = comparison.differences(plain, kept)
+    assert {"Unfrozen layers", "Phase of the model that is judged"} <= set(differing)
+    # The table of settings still has what was tried.
+    layers = next(row for row in comparison.compare_settings([plain, kept]) if row.name == "Unfrozen layers")
+    assert layers.values == [41, 41]
 
 
 def test_every_setting_of_both_phases_has_a_row():

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -108,8 +108,13 @@ def title(name: str) -> str:
 
 
 def differences(first: Entry, second: Entry) -> list[str]:
-    """Name the settings in which two runs differ."""
-    return [row.name for row in compare_settings([first, second]) if row.differs]
+    """Name the settings in which the models that two runs are judged by differ: of a fine-tuning that brought nothing,
+    so that phase 1 is the result, none counts."""
+    models = [
+        replace(entry, run=replace(entry.run, fine_tune=None)) if entry.run.result_phase == 1 else entry
+        for entry in (first, second)
+    ]
+    return [row.name for row in compare_settings(models) if row.differs]
 
 
 def same_images(first: Predictions, second: Predictions) -> bool:
