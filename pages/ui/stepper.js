@@ -1,8 +1,9 @@
 // The stepper: goes from picture to picture by button or arrow key, and acts on the one that is shown by one letter.
 
 const MOVES = { ArrowLeft: -1, ArrowRight: 1 };
-// Where the focus is while nothing is in use: arrows mean something else on a field, a slider, a tab or a table.
-const NOTHING_IN_USE = "body, [data-testid='stMain']";
+// Where the focus is while nothing is in use: arrows mean something else on a field, a slider, a tab or a table. A link
+// takes none, and the focus is on that of the menu by which a person has come.
+const NOTHING_IN_USE = "body, [data-testid='stMain'], a[href]";
 
 const steppers = new WeakMap();
 

@@ -171,9 +171,8 @@ def photograph_all(page: Page) -> None:
         page.emulate_media(color_scheme=scheme)
         for name in TITLES:
             open_page(page, name)
-            if scheme == "light":
-                page.reload()
-                see_page(page, name)
+            page.reload()
+            see_page(page, name)
             for kind, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
                 path = ROOT / "screenshots" / f"{name}-{kind}-{scheme}.png"
                 photograph(page, path, viewport)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Playwright, expect
 
 from tests.browser.harness import Server, settle
-from tests.browser.journey import click_cell, see_page
+from tests.browser.journey import click_cell, open_page, see_page
 from tests.test_pages import add_many_classes
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
@@ -83,6 +83,18 @@ def test_arrow_keys_move_and_letters_fix_what_is_shown(page: Page, server: Serve
     settle(page)
     expect(place).to_have_text(f"13 of {WRONG}")
     assert [edit.kind for edit in store.edits(dataset_id) if edit.undone_at is None] == ["move"]
+
+
+def test_arrow_keys_move_for_those_who_have_come_by_the_menu(page: Page, server: Server) -> None:
+    _, run_id = add_mistakes(server)
+    page.goto(f"{server.url}/evaluation?run={run_id}")
+    see_page(page, "evaluation")
+    open_page(page, "mistakes")
+    settle(page)
+    assert page.evaluate("document.activeElement.matches('a[href]')")
+    page.locator(".walk").scroll_into_view_if_needed()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".walk .place")).to_have_text(f"1 of {WRONG}")
 
 
 def test_a_cell_on_the_evaluation_page_leads_to_its_mistakes(page: Page, server: Server) -> None:
