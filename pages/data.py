@@ -2,7 +2,20 @@
 
 import streamlit as st
 
-from pages.ui import amounts, browse, changes, duplicates, figures, findings, live, partition, selection, sources, steps
+from pages.ui import (
+    amounts,
+    browse,
+    changes,
+    duplicates,
+    figures,
+    findings,
+    live,
+    partition,
+    questions,
+    selection,
+    sources,
+    steps,
+)
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, sentence, visible
 from tlcore.records import Dataset, Job
@@ -38,7 +51,10 @@ def draw_import_job(store: Store, job: Job) -> None:
     """Draw how one import stands, with Stop while it goes on."""
     with st.container(border=True):
         st.markdown(f"Import of {emphasised(job.request.get('name') or job.request.get('path') or 'photos')}")
-        if job.active:
+        if job.active and job.question:
+            questions.draw(store, job, job.question)
+            live.stop(store, job, "Stop the import")
+        elif job.active:
             live.progress(job, "files")
             live.stop(store, job, "Stop the import")
         else:

@@ -250,7 +250,12 @@ def test_finish_starts_the_import_and_closes_the_upload(client, workspace, ticke
     answer = client.post(f"/thaw/upload/{ticket.upload_id}/finish", json={"name": "photos"}, headers=headers)
     job = Store(workspace).job(answer.json()["job"])
     assert job.kind == "import"
-    assert job.request == {"kind": "staged", "path": str(workspace.staging(ticket.upload_id)), "name": "photos"}
+    assert job.request == {
+        "kind": "staged",
+        "path": str(workspace.staging(ticket.upload_id)),
+        "ask": True,
+        "name": "photos",
+    }
     assert not upload.is_open(workspace, ticket.upload_id)
     assert send(client, ticket, frame({"photos/a/2.jpg": b""})).status_code in (403, 409)
 

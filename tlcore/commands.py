@@ -12,6 +12,7 @@ from tlcore.backbones import BACKBONES
 from tlcore.errors import RunError, SettingsError
 from tlcore.health import Finding, examine
 from tlcore.label_errors import FACT, read_doubts
+from tlcore.questions import read_answers
 from tlcore.records import Dataset
 from tlcore.settings import HeadSettings
 from tlcore.sources import kind_of
@@ -25,6 +26,8 @@ def run_import(store: Store, arguments: argparse.Namespace) -> Answer:
     """Import a folder, an archive or a CSV of path and label, or a sample for the word "digits" or "flowers"."""
     path = Path(arguments.path).expanduser()
     request: dict[str, Any] = {"kind": arguments.path, "path": "", "name": arguments.name or ""}
+    if arguments.answer:
+        request["answers"] = read_answers(arguments.answer)
     if arguments.path not in SAMPLES or path.exists():
         request |= {"kind": kind_of(path), "path": str(path.absolute())}
     if arguments.holdout and not arguments.into:

@@ -138,6 +138,10 @@ FROM (
 DROP INDEX images_by_standing;
 CREATE INDEX images_by_standing ON images (dataset_id, role, excluded, label, name, id);
 """,
+    """
+ALTER TABLE jobs ADD COLUMN question TEXT;
+ALTER TABLE jobs ADD COLUMN answer TEXT;
+""",
 )
 
 

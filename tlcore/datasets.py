@@ -18,6 +18,7 @@ from tlcore.dataset_rows import Arrival
 from tlcore.decoder import DecodeJob, Decoder, Outcome
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import classes_of
+from tlcore.questions import Ask, take_default
 from tlcore.records import Image, Role, SetAside
 from tlcore.sources import Entry, Found, Source, collect
 from tlcore.space import require_space
@@ -41,10 +42,12 @@ def ingest(
     into: str | None = None,
     role: Role = "main",
     job_id: str = "",
+    ask: Ask = take_default,
 ) -> str:
     """Import a source: decode every file, keep normalised copies, record the data set; return its id.
 
     With `into`, the id of a data set, what is new is added to that one; `job_id` is the job that asked for it, if any.
+    `ask` is called where the photos can be understood in several ways.
     Accepted + set aside + ignored + known = found.
     Rows are written in one transaction at the end; until then a kill leaves only folders that the next import removes.
     `check_stop` raises to end the import early, which leaves nothing. Raises DatasetError where no image could be

@@ -28,7 +28,8 @@ def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
 
     The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "flowers", "path", "name"}, with
     "dataset" the id of a data set to add to, "role" "main" or "holdout", and "roots" the folders under which every
-    path must lie; without "roots" any path may be read. A zip that is a saved project, on its own or as all that was
+    path must lie; without "roots" any path may be read. "answers" are given beforehand to what may be asked, by key;
+    "ask" is true where a person can be asked for others. A zip that is a saved project, on its own or as all that was
     uploaded, is opened as one.
     """
     with reporting(store, job_id, echo) as reporter:
@@ -60,6 +61,7 @@ def _ingest(store: Store, reporter: Reporter, source: Source, request: dict[str,
         into=request.get("dataset"),
         role=role,
         job_id=reporter.job_id,
+        ask=reporter.ask,
     )
 
 

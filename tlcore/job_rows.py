@@ -7,6 +7,7 @@ from typing import Any
 
 from tlcore.database import Database, new_id
 from tlcore.errors import RunError
+from tlcore.questions import Question, require_answer
 from tlcore.records import Job
 
 
@@ -98,6 +99,23 @@ class JobRows(Database):
         """Leave word for a job's process that it should stop; says nothing about its heartbeat."""
         self._write("UPDATE jobs SET stop_requested = 1 WHERE id = ?", job_id)
 
+    def put_question(self, job_id: str, question: Question | None) -> None:
+        """Let a job wait for the person's answer; None says that it goes on."""
+        text = None if question is None else json.dumps(question.to_json())
+        self.update_job(job_id, question=text, answer=None)
+
+    def answer_question(self, job_id: str, question: Question, option: str) -> None:
+        """Leave the person's answer for a job; one to a question that it has no more is left out.
+
+        Raises SettingsError where the answer is none of the question's options.
+        """
+        self._write(
+            "UPDATE jobs SET answer = ? WHERE id = ? AND question = ?",
+            require_answer(question, option),
+            job_id,
+            json.dumps(question.to_json()),
+        )
+
     def fail_job(self, job_id: str, error: str) -> None:
         """Mark a job failed unless it has ended some other way in the meantime."""
         self._write(
@@ -112,5 +130,6 @@ class JobRows(Database):
 def _job(row: sqlite3.Row) -> Job:
     values = dict(row)
     values["request"] = json.loads(values["request"])
+    values["question"] = values["question"] and Question.from_json(json.loads(values["question"]))
     values["stop_requested"] = bool(values["stop_requested"])
     return Job(**values)

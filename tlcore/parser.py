@@ -55,6 +55,13 @@ def _describe_data(command: Command) -> None:
     importing.add_argument("--name", help="what to call the data set (default: the folder's name)")
     importing.add_argument("--into", metavar="DATASET", help="add to this data set what is new")
     importing.add_argument("--holdout", action="store_true", help="with --into: keep for evaluation, never train on it")
+    importing.add_argument(
+        "--answer",
+        action="append",
+        default=[],
+        metavar="KEY=OPTION",
+        help="answer beforehand to a question that the import may have, such as levels=outer; several can be given",
+    )
     command("datasets", "List the data sets.")
     checking = command(
         "check",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tlcore.questions import Question
+
 JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout"]
@@ -145,7 +147,7 @@ class Epoch:
 class Job:
     """A piece of work in a process of its own. `done` of `total` items of `stage`, at `rate` items a second
     (0 while unknown); times are seconds since 1970; `updated_at` is its heartbeat; jobs of a higher `priority` have
-    their turn on the device first."""
+    their turn on the device first. While it has a `question` it waits for the person's `answer`."""
 
     id: str
     kind: JobKind
@@ -163,6 +165,8 @@ class Job:
     stop_requested: bool
     error: str | None
     priority: int = 0
+    question: Question | None = None
+    answer: str | None = None
 
     @property
     def active(self) -> bool:

@@ -11,10 +11,12 @@ from contextlib import contextmanager, suppress
 from filelock import FileLock
 
 from tlcore.errors import ThawError
+from tlcore.questions import Question, require_answer, take_default
 from tlcore.store import Store
 
 HEARTBEAT_S = 2.0
 WRITE_EVERY_S = 0.2
+ANSWER_EVERY_S = 0.2
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total); stage is a plain phrase such as "checking images"."""
@@ -49,6 +51,25 @@ class Reporter:
         self.store.update_job(self.job_id, stage=stage, done=done, total=total, rate=rate)
         if self._echo:
             self._echo(stage, done, total)
+
+    def ask(self, question: Question) -> str:
+        """Return the key of the option that the person chooses, waiting for it; raise Stopped like `check_stop`.
+
+        An answer that the request brought along counts as given; without a person to ask ("ask" in the request) the
+        option that is advised is taken. Raises SettingsError for an answer beforehand that is no option.
+        """
+        request = self.store.job(self.job_id).request
+        given = request.get("answers", {}).get(question.key)
+        if given is not None:
+            return require_answer(question, given)
+        if not request.get("ask"):
+            return take_default(question)
+        self.store.put_question(self.job_id, question)
+        while (answer := self.store.job(self.job_id).answer) is None:
+            time.sleep(ANSWER_EVERY_S)
+            self.check_stop()
+        self.store.put_question(self.job_id, None)
+        return answer
 
     def stop_requested(self) -> bool:
         """Say whether the person has asked this job to stop."""

@@ -60,7 +60,7 @@ async def finish_upload(request: Request) -> JSONResponse:
         store = Store(_workspace())
         await run_in_threadpool(_require_dataset, store, wanted.get("dataset"))
         upload.close(folder)
-        asked = {"kind": "staged", "path": str(folder)} | wanted
+        asked = {"kind": "staged", "path": str(folder), "ask": True} | wanted
         job_id = await run_in_threadpool(jobs.start_import, store, asked)
         upload.record_import(upload_id, token, job_id)
     return JSONResponse({"job": job_id})

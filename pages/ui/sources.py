@@ -141,7 +141,7 @@ def import_path(store: Store, text: str, target: Target) -> None:
 
 def begin(store: Store, request: dict[str, Any]) -> None:
     """Start an import and show it."""
-    follow_import(jobs.start_import(store, request))
+    follow_import(jobs.start_import(store, request | {"ask": True}))
 
 
 def follow_import(job_id: str) -> None:
