@@ -271,7 +271,9 @@ def test_a_stopped_download_of_the_flowers_keeps_what_came(store, flowers):
 
 def test_the_command_line_tells_archives_tables_and_samples_apart(store, tmp_path, flowers, monkeypatch):
     def ask(path, name=None):
-        return commands.run_import(store, argparse.Namespace(path=str(path), name=name, into=None, holdout=False))
+        return commands.run_import(
+            store, argparse.Namespace(path=str(path), name=name, into=None, holdout=False, answer=[])
+        )
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.tgz").write_bytes(flowers.content)
