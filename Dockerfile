@@ -7,9 +7,9 @@
 FROM python:3.11-slim
 
 WORKDIR /thaw
-COPY requirements.txt ./
-# Only what serving needs, at the versions of requirements.txt; tensorflow-cpu is the same TensorFlow without GPU parts.
-RUN sed -n 's/^tensorflow==/tensorflow-cpu==/p; /^\(keras\|starlette\|uvicorn\|python-multipart\|prometheus-client\|pillow\|numpy\|platformdirs\|filelock\|psutil\)==/p' requirements.txt > serving.txt && pip install --no-cache-dir -r serving.txt
+COPY serving.lock ./
+# Only what serving needs, every package at one version with its hashes (`.ci/lock` writes the file).
+RUN pip install --no-cache-dir --require-hashes -r serving.lock
 COPY tlcore ./tlcore
 RUN useradd --system --no-create-home --home-dir /nonexistent thaw && mkdir /model
 USER thaw

