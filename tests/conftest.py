@@ -31,6 +31,18 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print the count of every campaign that was run."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    lines = {
+        value for report in reports for name, value in getattr(report, "user_properties", ()) if name == "campaign"
+    }
+    if lines:
+        terminalreporter.section("campaigns")
+    for line in sorted(lines):
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def few_objects_to_look_through():
     """Leave what a module's networks left behind out of later garbage collections, which took longer and longer."""

@@ -13,7 +13,7 @@ from tlcore.evaluation import read_predictions
 from tlcore.plain_head import PlainHead
 from tlcore.reporter import Stopped
 from tlcore.retraining import choose_batch, fit_weights, prepare
-from tlcore.run_split import SIDES, read_sides, read_split
+from tlcore.run_split import SIDES, read_sides, read_split, write_split
 from tlcore.settings import HeadSettings
 from tlcore.sides import inherit, keep_sides
 from tlcore.worker import work
@@ -168,6 +168,15 @@ def test_a_real_worker_that_is_killed_is_shown_failed_and_resumes(store, taught,
     wait_for(lambda: not store.latest_job(run_id).active, 30, "the stop")
     assert store.latest_job(run_id).status == "stopped"
     assert store.run(run_id).result_phase == 1
+
+
+def test_a_kill_between_the_split_and_its_fact_changes_nothing(store, taught, ask):
+    run_id = ask(taught)
+    parts = keep_sides(store, store.run(run_id), store.images(store.run(taught).dataset_id))
+    write_split(store, run_id, parts)
+    assert inherit(store, store.run(run_id)) == parts
+    assert store.run(run_id).facts["sides_of"] == taught
+    store.update_job(store.latest_job(run_id).id, status="finished")
 
 
 def test_sides_are_kept_over_exclusion_and_return_and_not_where_images_are_new(

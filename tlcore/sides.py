@@ -12,7 +12,7 @@ from tlcore.records import Image, Run
 from tlcore.run_split import read_sides, read_split, unlike, write_split
 from tlcore.splits import Split, labels_of
 from tlcore.store import Store
-from tlcore.workspace import LAYERS_FILE, SPLIT_FILE
+from tlcore.workspace import LAYERS_FILE
 
 MAIN_SIDES = ("training", "validation", "later")
 
@@ -25,7 +25,7 @@ def inherit(store: Store, run: Run) -> Split | None:
     """
     if run.facts.get("sides_of") is not None:
         return read_split(store, run)
-    if run.facts.get("retrained_from") is None or (store.workspace.run(run.id) / SPLIT_FILE).exists():
+    if run.facts.get("retrained_from") is None or _is_begun(store, run):
         return None
     version = store.dataset(run.dataset_id).version
     images = store.images(run.dataset_id)
@@ -40,6 +40,11 @@ def inherit(store: Store, run: Run) -> Split | None:
     # The fact last: a split without it is only one more way to divide, a fact without a split would be untrue.
     store.add_facts(run.id, {"sides_of": earlier, "dataset_version": version})
     return parts
+
+
+def _is_begun(store: Store, run: Run) -> bool:
+    """Say whether a run has learnt on a split of its own. One that was killed between the split and the fact has not."""
+    return bool(store.epochs(run.id)) or (store.workspace.run(run.id) / "snapshot-1.npz").exists()
 
 
 def keep_sides(store: Store, run: Run, images: Sequence[Image]) -> Split | None:

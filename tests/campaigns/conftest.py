@@ -1,0 +1,71 @@
+"""What the campaigns share: a count that is printed, a run to disturb, and the death of a process."""
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from tests.campaigns.tally import Tally
+from tlcore import jobs
+from tlcore.settings import HeadSettings
+from tlcore.worker import work
+
+TAUGHT = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.25, patience=1000, hidden_units=512)
+
+
+@pytest.fixture
+def campaign(request):
+    """Return a function that opens the count of a campaign; at the end of the test it is printed, and nothing may be
+    lost."""
+    tallies = []
+
+    def begin(of):
+        tallies.append(Tally(of))
+        return tallies[-1]
+
+    yield begin
+    for tally in tallies:
+        request.node.user_properties.append(("campaign", str(tally)))
+    assert [lost for tally in tallies for lost in tally.lost] == []
+
+
+@pytest.fixture(scope="session")
+def taught(store, tiny_dataset):
+    """Train a head in the ordinary way; return the run's id."""
+    run_id = jobs.add_head_job(store, tiny_dataset, TAUGHT)
+    work(store, run_id)
+    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
+    return run_id
+
+
+@pytest.fixture(scope="session")
+def kill():
+    """Return a function that kills a process by its id and waits until it is gone; it says whether it was alive."""
+
+    def strike(pid):
+        try:
+            process = psutil.Process(pid)
+            os.kill(pid, signal.SIGKILL)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            return False
+        _, alive = psutil.wait_procs([process], timeout=15)
+        assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+        return True
+
+    return strike
+
+
+@pytest.fixture(scope="session")
+def settle(store, wait_for):
+    """Return a function that waits until a job is over or its death is known; it returns the job."""
+
+    def wait(job_id, limit_s=15):
+        def over():
+            jobs.reconcile(store)
+            return not store.job(job_id).active
+
+        wait_for(over, limit_s, f"the end of {job_id}, or the truth about it,")
+        return store.job(job_id)
+
+    return wait
