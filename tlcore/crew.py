@@ -1,20 +1,34 @@
-"""Runs small processes for a job, some side by side, and ends them all where the job is stopped."""
+"""Runs small processes for a job, some side by side, and ends them all where the job is stopped or dies.
 
+As a process, `python -m tlcore.crew MODULE ARGUMENTS`, it runs a module and ends with the process that started it.
+"""
+
+import os
+import runpy
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
 
+from tlcore.errors import RunError
+
 LOOK_AGAIN_S = 0.3
 LONGEST_REASON = 300
 
+# What no process does to itself: the system killed it for its memory, or a person did.
+KILLED = -9
+
 Result = TypeVar("Result")
+
+
+class Killed(RunError):
+    """A process of the job was killed from outside, which says nothing of what it worked on."""
 
 
 class Crew:
@@ -43,7 +57,11 @@ class Crew:
         with ThreadPoolExecutor(workers) as pool:
             pending = [pool.submit(task) for task in tasks]
             try:
-                while wait(pending, timeout=LOOK_AGAIN_S).not_done:
+                waiting = set(pending)
+                while waiting:
+                    finished, waiting = wait(pending, timeout=LOOK_AGAIN_S, return_when=FIRST_EXCEPTION)
+                    for each in finished:
+                        each.result()
                     self._watch()
             except BaseException:
                 # Before the pool is left, which waits for its threads, and these for their processes.
@@ -53,7 +71,7 @@ class Crew:
             return [each.result() for each in pending]
 
     def run(self, module: str, arguments: Sequence[str], hear: Callable[[str], None]) -> str | None:
-        """Run `python -m module ARGUMENTS` to its end; return why it failed, or None.
+        """Run `python -m module ARGUMENTS` to its end; return why it failed, or None. Raise Killed where it was killed.
 
         `hear` gets every line that it prints. May be called from a task of `side_by_side`.
         """
@@ -65,6 +83,11 @@ class Crew:
             process.wait()
         with self._lock:
             self._alive.discard(process)
+            if process.returncode == KILLED and not self._over:
+                raise Killed(
+                    f"Expected the process {module!r} to end by itself. Received: one that was killed, as happens "
+                    "where the computer runs out of memory. Close other programs and try again."
+                )
         return _explain(process.returncode, errors.read_text(errors="replace"))
 
     def _end(self) -> None:
@@ -76,8 +99,9 @@ class Crew:
     def _start(self, module: str, arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[str]:
         with self._lock:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "tlcore.crew", module, *arguments],
+                # Never written to: it ends where this process does, whichever way it died.
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -97,3 +121,20 @@ def _explain(status: int, errors: str) -> str | None:
         return f"its process crashed ({signal.Signals(-status).name})"
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     return lines[-1][:LONGEST_REASON] if lines else f"its process ended with status {status}"
+
+
+def main() -> None:
+    """Run the module that is named first, as `python -m` does, and end with the process at the other end of stdin."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+def _end_with_parent() -> None:
+    # Not by `sys.stdin`, whose lock a thread that waits would hold when Python ends.
+    os.read(0, 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -139,7 +139,8 @@ def explain_no_gpu(system: str, nvidia_gpu: bool, built_with_cuda: bool) -> tupl
         )
     return (
         "There is an NVIDIA GPU, but TensorFlow could not load the CUDA libraries.",
-        "In Thaw's folder run: pip install --require-hashes -r gpu.lock, and start Thaw again; the driver must be 525 or newer.",
+        "In Thaw's folder run: pip install --require-hashes -r gpu.lock, and start Thaw again; the driver must be 525 "
+        "or newer.",
     )
 
 

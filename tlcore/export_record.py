@@ -2,19 +2,22 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from tlcore.errors import RunError
-from tlcore.files import write_atomically
+from tlcore.files import sync_folder, write_atomically
 from tlcore.workspace import Workspace
 
 SCHEMA = 1
 # Beside the model files, whose names are in `tlcore.formats`, and the class names in `tlcore.workspace.LABELS_FILE`.
 EXPORT_FOLDER, RECORD_FILE, README_FILE, SUMS_FILE = "export", "export.json", "README.txt", "SHA256SUMS"
 CARD_FILES = ("model_card.md", "model_card.html")
+# The export that grows, and the earlier one while the two change places; what is needed on the way lies in staging.
+PART_FOLDER, OLD_FOLDER, WORK_PREFIX = ".export.part", ".export.old", "export-"
 UNKNOWN = -1
 """The number in `answer` where the model is not sure enough to name a class."""
 
@@ -130,6 +133,32 @@ class Export:
 def export_folder(workspace: Workspace, run_id: str) -> Path:
     """Return where the export of a run lies, once there is one."""
     return workspace.run(run_id) / EXPORT_FOLDER
+
+
+def work_folder(workspace: Workspace, job_id: str) -> Path:
+    """Return where an export keeps what it needs on the way."""
+    return workspace.staging(f"{WORK_PREFIX}{job_id}")
+
+
+def place_export(folder: Path, target: Path) -> None:
+    """Put a finished export in place of an earlier one; after a kill in between, `clear_export` puts that one back."""
+    old = target.with_name(OLD_FOLDER)
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    folder.rename(target)
+    sync_folder(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def clear_export(workspace: Workspace, run_id: str, job_id: str) -> None:
+    """Remove what an export that was killed left behind; the whole export that there is stays, or is put back."""
+    target = export_folder(workspace, run_id)
+    old = target.with_name(OLD_FOLDER)
+    if old.exists() and not target.exists():
+        old.rename(target)
+    for left in (old, target.with_name(PART_FOLDER), work_folder(workspace, job_id)):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def read_export(folder: Path) -> Export | None:

@@ -20,17 +20,21 @@ from tlcore.decision import Decision
 from tlcore.evaluation import read_labels
 from tlcore.export_guide import write_guide
 from tlcore.export_record import (
+    PART_FOLDER,
     SUMS_FILE,
+    WORK_PREFIX,
     Export,
     ModelFile,
     Signature,
     export_folder,
     list_files,
+    place_export,
     sum_lines,
+    work_folder,
     write_export,
 )
 from tlcore.exports import decision_of, mark_result
-from tlcore.files import sync_folder, write_atomically
+from tlcore.files import write_atomically
 from tlcore.formats import Format, choose_formats
 from tlcore.model_card import write_model_card
 from tlcore.records import Run
@@ -40,7 +44,6 @@ from tlcore.store import Store
 from tlcore.workspace import LABELS_FILE, open_workspace
 
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
-WORK_PREFIX = "export-"
 
 
 def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
@@ -115,7 +118,7 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
             made, reference=reason or "the stored predictions of the run", seconds=time.perf_counter() - started
         )
         _finish(store, run, folder, made)
-        _replace(folder, export_folder(store.workspace, run.id))
+        place_export(folder, export_folder(store.workspace, run.id))
     return made
 
 
@@ -183,8 +186,8 @@ def _folders(reporter: Reporter, run: Run) -> Iterator[tuple[Path, Path]]:
     What a killed export left is removed first: no other goes on, since this one holds the device.
     """
     workspace = reporter.store.workspace
-    folder = export_folder(workspace, run.id).with_name(".export.part")
-    work = workspace.staging(f"{WORK_PREFIX}{reporter.job_id}")
+    folder = export_folder(workspace, run.id).with_name(PART_FOLDER)
+    work = work_folder(workspace, reporter.job_id)
     for left in (folder, *work.parent.glob(f"{WORK_PREFIX}*")):
         shutil.rmtree(left, ignore_errors=True)
     try:
@@ -194,17 +197,6 @@ def _folders(reporter: Reporter, run: Run) -> Iterator[tuple[Path, Path]]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _replace(folder: Path, target: Path) -> None:
-    """Put a finished export in place of an earlier one; a kill between leaves no export, never a part of one."""
-    old = target.with_name(".export.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    folder.rename(target)
-    sync_folder(target.parent)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tlcore.advice import recommend_depth, recommend_learning_rate, refuse_fine_
 from tlcore.backbones import find_backbone
 from tlcore.database import new_id
 from tlcore.errors import GuardError, RunError, SettingsError
+from tlcore.export_record import clear_export
 from tlcore.probe_record import PROBE_FILE, ProbeSettings
 from tlcore.records import Job, JobKind, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -66,7 +68,7 @@ MAP_DIED = (
 )
 EXPORT_DIED = (
     "The export ended without finishing: it was killed, or the computer ran out of memory or disk or was switched off. "
-    "No half-made export was kept; start it again."
+    "No half-made export was kept, and an earlier one is as it was; start it again."
 )
 DEATHS = {
     "import": IMPORT_DIED,
@@ -291,7 +293,7 @@ def reconcile(store: Store) -> None:
     """Mark every job whose process is gone as failed. A held file lock is the one proof of life that cannot lie."""
     for job in store.unfinished_jobs():
         if not _alive(store, job):
-            store.fail_job(job.id, DEATHS.get(job.kind, DIED))
+            _bury(store, job)
 
 
 def silent(job: Job) -> bool:
@@ -311,6 +313,17 @@ def _alive(store: Store, job: Job) -> bool:
             return False
     except Timeout:
         return True
+
+
+def _bury(store: Store, job: Job) -> None:
+    """Mark a dead job failed; the half-made files of an export go first, under its lock: no two do it at once."""
+    if job.kind != "export":
+        store.fail_job(job.id, DEATHS.get(job.kind, DIED))
+        return
+    with suppress(Timeout), FileLock(store.workspace.job_lock(job.id), timeout=0):
+        if store.job(job.id).active:
+            clear_export(store.workspace, job.request["run"], job.id)
+            store.fail_job(job.id, EXPORT_DIED)
 
 
 def _require_head(run: Run) -> None:

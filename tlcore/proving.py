@@ -3,14 +3,15 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from tlcore.crew import Crew
+from tlcore.crew import Crew, Killed
+from tlcore.errors import RunError
 from tlcore.export_record import ModelFile, Proof, measure_entry
 from tlcore.formats import Format
 from tlcore.proof import Answers, Reference, compare, find_fault, judge
@@ -48,6 +49,7 @@ def prove(
     """Make and prove the files of an export; those that are refused are removed.
 
     Two are made and scored at a time, on half of the cores each; the speed is measured afterwards, one by one on all.
+    Raises RunError where a process is killed from outside: that is no verdict on its file, and an earlier export stays.
     """
     images = sum(len(reference.true) for reference in references)
     scored = dict.fromkeys((row.name for row in formats), 0)
@@ -75,7 +77,7 @@ def _score(crew: Crew, bench: Bench, row: Format, scored: dict[str, int]) -> str
         words = [row.name, str(bench.bare), str(target)]
         if row.name == "litert-int8":
             words += ["--calibration", str(bench.calibration)]
-        failure = crew.run("tlcore.converters", words, lambda line: None)
+        failure = _run(crew, row, "tlcore.converters", words, lambda line: None)
         if failure:
             return f"it could not be converted: {failure}"
 
@@ -84,8 +86,19 @@ def _score(crew: Crew, bench: Bench, row: Format, scored: dict[str, int]) -> str
             scored[row.name] = int(line)
 
     words = [row.name, str(target), "--pixels", str(bench.pixels), "--answers", str(bench.answers(row))]
-    failure = crew.run("tlcore.prove", [*words, "--threads", str(threads)], hear)
+    failure = _run(crew, row, "tlcore.prove", [*words, "--threads", str(threads)], hear)
     return f"its runtime could not run it: {failure}" if failure else None
+
+
+def _run(crew: Crew, row: Format, module: str, words: Sequence[str], hear: Callable[[str], None]) -> str | None:
+    try:
+        return crew.run(module, words, hear)
+    except Killed as problem:
+        raise RunError(
+            f"Expected the process that makes or proves {row.title} to end by itself. Received: one that was killed, "
+            "as happens where the computer runs out of memory. The earlier export, if there was one, is as it was. "
+            f"Close other programs and export again, or leave {row.title} out."
+        ) from problem
 
 
 def _judge(
@@ -111,7 +124,7 @@ def _judge(
         ]
         verdict, reason = judge(row, judged)
         words = [row.name, str(target), "--pixels", str(bench.pixels), "--threads", str(os.cpu_count() or 1)]
-        failure = crew.run("tlcore.prove", words, lines.append)
+        failure = _run(crew, row, "tlcore.prove", words, lines.append)
     if failure is None:
         proof = Proof(judged=judged, **json.loads(lines[-1]))
     else:

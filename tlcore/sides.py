@@ -43,7 +43,7 @@ def inherit(store: Store, run: Run) -> Split | None:
 
 
 def _is_begun(store: Store, run: Run) -> bool:
-    """Say whether a run has learnt on a split of its own. One that was killed between the split and the fact has not."""
+    """Say whether a run has learnt on a split of its own; one that was killed between split and fact has not."""
     return bool(store.epochs(run.id)) or (store.workspace.run(run.id) / "snapshot-1.npz").exists()
 
 

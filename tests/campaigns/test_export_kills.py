@@ -1,0 +1,128 @@
+"""Exports whose converters, provers or own process are killed: the earlier export stays whole, and nothing is left."""
+
+import os
+import random
+import time
+
+import psutil
+import pytest
+
+from tests.corpus import fingerprints, in_words
+from tlcore import exports
+from tlcore.export_record import OLD_FOLDER, WORK_PREFIX, export_folder, find_changed
+from tlcore.proving import SCORING, TIMING
+
+LIMIT_S = 240
+FORMATS = ["keras", "onnx"]
+
+
+def child(module, seconds=0.0):
+    """Return a function that finds the job's process that runs `module`, once it is that old."""
+
+    def find(store, job):
+        try:
+            family = psutil.Process(job.pid).children(recursive=True)
+            return next(
+                (
+                    each.pid
+                    for each in family
+                    if module in each.cmdline() and time.time() - each.create_time() >= seconds
+                ),
+                None,
+            )
+        except psutil.NoSuchProcess:
+            return None
+
+    return find
+
+
+def stage(name, done=0):
+    return lambda store, job: job.pid if job.stage == name and job.done >= done else None
+
+
+def parent_of(find):
+    return lambda store, job: job.pid if find(store, job) else None
+
+
+def changing_places(store, job):
+    run = store.workspace.run(job.request["run"])
+    return job.pid if (run / OLD_FOLDER).exists() and not (run / "export").exists() else None
+
+
+# Who is killed when: each returns the process to kill once its moment has come.
+MOMENTS = {
+    "a converter": child("tlcore.converters", 1.0),
+    "the exporter as it builds": stage("building the model"),
+    "the exporter as it converts": parent_of(child("tlcore.converters")),
+    "the exporter as it proves": stage(SCORING, 1),
+    "the exporter as it times": stage(TIMING),
+    "a prover": child("tlcore.prove", 1.0),
+    "the exporter as it changes places": changing_places,
+}
+SHORT = ["a converter", "the exporter as it converts"]
+
+
+def strike(store, job_id, comes, kill):
+    deadline = time.monotonic() + LIMIT_S
+    while (job := store.job(job_id)).active:
+        pid = comes(store, job) if job.pid else None
+        if pid and kill(pid):
+            return True
+        assert time.monotonic() < deadline, "the moment did not come"
+    return False
+
+
+def left_behind(store, run_id):
+    run = store.workspace.run(run_id)
+    hidden = [path for path in run.iterdir() if path.name.startswith(".")]
+    return hidden + list((store.workspace.root / "staging").glob(f"{WORK_PREFIX}*"))
+
+
+def orphans(store):
+    """Return the processes that still make or prove a file of this workspace."""
+    words = [(each, each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
+    return [each for each, line in words if "tlcore.crew" in line and str(store.workspace.root) in " ".join(line)]
+
+
+@pytest.fixture(scope="module")
+def exported(store, taught, settle):
+    """Export a run; return the fingerprints of the whole export."""
+    job = settle(exports.start_export(store, taught, ["keras"]), LIMIT_S)
+    assert job.status == "finished", job.error
+    return fingerprints(export_folder(store.workspace, taught))
+
+
+def require_whole(store, run_id):
+    made, folder = exports.latest_export(store, run_id), export_folder(store.workspace, run_id)
+    assert made is not None, "the earlier export is lost"
+    assert find_changed(folder, made) == []
+    assert [each.name for each in made.formats if not each.offered] == [], "a half file took the place of a proven one"
+
+
+@pytest.mark.parametrize("kills", [0, pytest.param(14, marks=pytest.mark.slow)])
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.timeout(3600)
+def test_killed_exports_leave_the_earlier_one(kills, store, taught, exported, settle, kill, campaign, wait_for):
+    chance, tally = random.Random(3), campaign("kills of exports")
+    moments = [(name, MOMENTS[name]) for name in (MOMENTS if kills else SHORT)]
+    for _ in range(kills):
+        module = chance.choice(["tlcore.converters", "tlcore.prove"])
+        moments.append((f"{module} at a random moment", child(module, chance.uniform(0, 8))))
+    before, in_time = exported, 0
+    for name, comes in moments:
+        with tally.trial(name):
+            job_id = exports.start_export(store, taught, FORMATS)
+            in_time += strike(store, job_id, comes, kill)
+            job = settle(job_id, LIMIT_S)
+            require_whole(store, taught)
+            if job.status == "finished":
+                before = fingerprints(export_folder(store.workspace, taught))
+            assert fingerprints(export_folder(store.workspace, taught)) == before, "the earlier export is another"
+            if job.status == "failed":
+                assert "killed" in job.error
+                assert "earlier" in job.error
+                assert in_words(job.error)
+            assert left_behind(store, taught) == []
+            wait_for(lambda: orphans(store) == [], 15, "the end of a killed job's processes")
+    tally.facts["in_time"] = in_time
+    assert in_time > len(moments) // 2, "kills came in time"
