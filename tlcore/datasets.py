@@ -189,7 +189,7 @@ def _decode(
             elif not admission.knows(entry.path, label):
                 image_id = new_id("img")
                 copy, thumbnail = folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg"
-                job = DecodeJob(entry.path, copy, thumbnail, str(entry.path).startswith(spendable))
+                job = DecodeJob(entry.path, copy, thumbnail, str(entry.path).startswith(spendable), entry.mark)
                 waiting[job] = (image_id, label, entry_name)
                 yield job
 

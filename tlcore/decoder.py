@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from typing import Any, Self
 from tlcore.allocator import keep_memory
 from tlcore.copies import save_normalised, save_thumbnail
 from tlcore.errors import DatasetError, ImageRejected
+from tlcore.found import CHANGED, Mark, mark_of
 from tlcore.images import normalise
 from tlcore.measures import measure
 
@@ -37,13 +38,14 @@ _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 class DecodeJob:
     """Decode `path`; keep the copy at `target` plus its suffix and the thumbnail at `thumbnail`.
 
-    A file that is `spent` is needed no more, and may become the copy.
+    A file that is `spent` is needed no more, and may become the copy. One with another `mark` than this is refused.
     """
 
     path: Path
     target: Path
     thumbnail: Path
     spent: bool = False
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ class _Child:
         assert self.process.stdin is not None
         paths = {"path": job.path, "target": job.target, "thumbnail": job.thumbnail}
         request: dict[str, Any] = {name: _absolute(path) for name, path in paths.items()}
-        request |= {"spent": job.spent, "limit_s": limit_s}
+        request |= {"spent": job.spent, "mark": job.mark, "limit_s": limit_s}
         # A child that died since the last image shows itself here or in the empty answer.
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -301,6 +303,7 @@ def _handle(request: dict[str, Any]) -> dict[str, Any]:
     path = Path(request["path"])
     try:
         normalised = normalise(path)
+        _require_unchanged(path, request.get("mark"))
     except ImageRejected as problem:
         return {"rejected": str(problem)}
     try:
@@ -310,6 +313,16 @@ def _handle(request: dict[str, Any]) -> dict[str, Any]:
         return {"errno": problem.errno, "file": str(problem.filename)}
     kept = normalised.width, normalised.height, normalised.notes, normalised.original, normalised.taken_at
     return vars(Decoded(content, suffix, *kept, **vars(measure(normalised.image))))
+
+
+def _require_unchanged(path: Path, mark: Sequence[int] | None) -> None:
+    """Refuse a file that is no longer what was listed: under its name and class may lie another picture by now."""
+    try:
+        changed = mark is not None and [*mark_of(path.stat())] != mark
+    except OSError as problem:
+        raise ImageRejected(CHANGED) from problem
+    if changed:
+        raise ImageRejected(CHANGED)
 
 
 def _answer(reply: dict[str, Any]) -> None:

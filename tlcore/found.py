@@ -1,21 +1,27 @@
 """What a source holds: every file, to be decoded, set aside with its reason, or ignored."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlcore.names import Parts
 from tlcore.records import SetAside
 
+Mark = tuple[int, int]
+"""A file's size in bytes and when it was written last, in nanoseconds: another mark, another file."""
+CHANGED = "it changed while it was being read; add it again once nothing writes to it"
+
 
 @dataclass(frozen=True)
 class Entry:
     """A file to decode: `name` is its checked relative path, as data; `path` is where its bytes are; `label` is the
-    class that a table gives it, or None where its folders tell."""
+    class that a table gives it, or None where its folders tell; `mark` is the file's own where others may change it."""
 
     name: Parts
     path: Path
     size: int
     label: str | None = None
+    mark: Mark | None = None
 
 
 @dataclass
@@ -30,3 +36,8 @@ class Found:
     @property
     def count(self) -> int:
         return len(self.entries) + len(self.set_aside) + self.ignored
+
+
+def mark_of(status: os.stat_result) -> Mark:
+    """Return what tells a file from what it was, or from another that has come to lie in its place."""
+    return status.st_size, status.st_mtime_ns

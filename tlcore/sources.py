@@ -10,7 +10,7 @@ from typing import Literal
 
 from tlcore import tables, tars, zips
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.found import Entry, Found
+from tlcore.found import Entry, Found, Mark, mark_of
 from tlcore.labels import apply_table, read_rows, shown
 from tlcore.names import check_name, is_junk, legible, respelled, storable
 from tlcore.records import SetAside
@@ -90,7 +90,7 @@ class _Collector:
         self._check_stop = check_stop
         self._originals: set[str] = set()
 
-    def add(self, name: str, path: Path, size: int, label: str | None = None) -> None:
+    def add(self, name: str, path: Path, size: int, label: str | None = None, mark: Mark | None = None) -> None:
         """Take one plain file, by the name it came with, and the class that a table gives it."""
         if is_junk(name):
             self.found.ignored += 1
@@ -101,7 +101,7 @@ class _Collector:
             self.reject(name, str(problem))
             return
         self._originals.add(storable(name).rpartition("/")[0] + "/")
-        self.found.entries.append(Entry(parts, path, size, label))
+        self.found.entries.append(Entry(parts, path, size, label, mark))
         self._count()
 
     def reject(self, name: str, reason: str) -> None:
@@ -147,12 +147,19 @@ class _Collector:
                 f"Expected a {kind} of class folders. Received: {str(archive)!r}, which is no file. Check the path."
             )
         try:
+            mark = mark_of(archive.stat())
             for file in UNPACKERS[kind](archive, folder, self._progress, self._check_stop):
                 if file.path is None:
                     self.reject(file.name, file.reason)
                 else:
                     self.add(file.name, file.path, file.size)
-        except PermissionError as problem:
+            # A tar has no checksums: what was written into it meanwhile may have come out under another name.
+            if mark_of(archive.stat()) != mark:
+                raise DatasetError(
+                    f"Expected a {kind} that stays as it is while it is read. Received: {archive.name!r}, which "
+                    "changed meanwhile. Add it again once nothing writes to it."
+                )
+        except (PermissionError, FileNotFoundError) as problem:
             raise DatasetError(
                 f"Expected a {kind} that can be read. Received: {str(archive)!r}: {problem.strerror}."
             ) from problem
@@ -164,7 +171,12 @@ class _Collector:
                 self.reject(shown(row, table.name), row.reason)
             else:
                 name = row.path.removeprefix(Path(row.path).anchor)
-                self.add(name, path, path.stat().st_size, row.label)
+                try:
+                    status = path.stat()
+                except OSError as problem:
+                    self.reject(shown(row, table.name), f"it cannot be read: {problem.strerror}")
+                else:
+                    self.add(name, path, status.st_size, row.label, mark_of(status))
 
     def read_manifest(self, staging: Path) -> None:
         """Take the files of an upload: `files/<n>` under the names that `manifest.jsonl` gives, one object a line."""
@@ -199,7 +211,7 @@ class _Collector:
         elif not stat.S_ISREG(status.st_mode):
             self.reject(name, "it is not a plain file (a pipe, a device or a socket)")
         else:
-            self.add(name, Path(item.path), status.st_size)
+            self.add(name, Path(item.path), status.st_size, mark=mark_of(status))
 
     def _count(self) -> None:
         count = self.found.count

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TextIO
 
 from tlcore.edits import check_class_name
 from tlcore.errors import DatasetError
+from tlcore.found import mark_of
 from tlcore.names import storable
 
 SUFFIX = ".csv"
@@ -56,7 +58,12 @@ def read_table(path: Path) -> list[Row]:
                 path, f"{size / 1e6:,.0f} MB", f"The limit is {MAX_TABLE_BYTES / 1e6:g} MB; import it in parts"
             )
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _rows(path, file)
+            mark = mark_of(os.fstat(file.fileno()))
+            rows = _rows(path, file)
+            # Of a line that is half written the label may be cut short, and be another class.
+            if mark_of(path.stat()) != mark:
+                raise _refuse(path, "lines that changed while they were read", "Wait until nothing writes to it")
+            return rows
     except UnicodeDecodeError as problem:
         raise _refuse(path, "text that is not UTF-8", "Save it again as 'CSV UTF-8'") from problem
     except OSError as problem:
