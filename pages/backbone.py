@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui import amounts, selection, speeds, steps
 from pages.ui.live import POLL_S
+from pages.ui.options import distinct
 from pages.ui.own_weights import draw_outcome, draw_own_weights
 from tlcore import devices
 from tlcore.backbones import BACKBONES, Backbone
@@ -54,7 +55,7 @@ def pick_backbone() -> Backbone:
         "Backbone",
         names,
         index=names.index(selection.backbone().name),
-        format_func=lambda name: BACKBONES[name].title,
+        format_func=distinct(names, lambda name: BACKBONES[name].title, str),
         horizontal=True,
         key="backbone picker",
     )

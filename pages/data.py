@@ -18,6 +18,7 @@ from pages.ui import (
 )
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, sentence, visible
+from pages.ui.options import dataset_names
 from tlcore.records import Dataset, Job
 from tlcore.store import Store
 
@@ -70,7 +71,7 @@ def pick_dataset(store: Store, present: Dataset) -> None:
         "Data set",
         list(datasets),
         index=list(datasets).index(present.id),
-        format_func=lambda each: f"{visible(datasets[each].name)}, {amounts.moment(datasets[each].created_at)}",
+        format_func=dataset_names(datasets.values()),
         key=f"data set picker {present.id}",
     )
     if picked and picked != present.id:

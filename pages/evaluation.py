@@ -15,6 +15,7 @@ from pages.ui import (
 )
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, visible
+from pages.ui.options import class_names
 from tlcore.calibration import calibration_error, fit_temperature, list_bins, temper
 from tlcore.curves import measure_coverage, precision_recall, roc
 from tlcore.decision import Decision, keep_decision, read_decision
@@ -166,7 +167,8 @@ def draw_curves(run: Run, predictions: Predictions) -> None:
 
 def draw_class_curves(run: Run, predictions: Predictions) -> None:
     """Draw the choice of a class and its two curves."""
-    label = st.selectbox("Class", predictions.labels, format_func=visible, key=f"curves of {run.id}")
+    labels = predictions.labels
+    label = st.selectbox("Class", labels, format_func=class_names(labels), key=f"curves of {run.id}")
     number = predictions.labels.index(label)
     belongs, scores = predictions.true == number, predictions.probabilities[:, number]
     share = float(belongs.mean())

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.ui import amounts, depth, evidence, judgement, live, probe, rate_search, run_queue, selection, steps
 from pages.ui.names import sentence
+from pages.ui.options import distinct
 from pages.ui.rates import rates_with
 from tlcore import jobs
 from tlcore.advice import kept_epoch, recommend_learning_rate, refuse_fine_tune
@@ -36,7 +37,7 @@ def ask_settings(run: Run, top: int) -> FineTuneSettings:
         "Learning rate",
         rates,
         start,
-        format_func=lambda each: f"{each:g}",
+        format_func=distinct(rates, lambda each: f"{each:g}", repr),
         help="10 to 100 times below the head's, so that the backbone is adjusted rather than overwritten.",
         key=field,
     )

@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import amounts, augmenting, evidence, judgement, live, partition, rate_search, run_queue, selection, steps
 from pages.ui.names import emphasised, sentence
+from pages.ui.options import distinct
 from pages.ui.rates import rates_with
 from tlcore import jobs
 from tlcore.advice import kept_epoch
@@ -36,7 +37,9 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         small = dataset.included < jobs.SVM_IMAGES
         method = METHODS[0]
         if small:
-            method = st.selectbox("How the head learns", METHODS, format_func=METHOD_WORDS.__getitem__)
+            method = st.selectbox(
+                "How the head learns", METHODS, format_func=distinct(METHODS, METHOD_WORDS.__getitem__)
+            )
         left, right = st.columns(2)
         chosen = ask_materials(store, dataset, row, left, right)
         if method == "gradient":
@@ -66,8 +69,11 @@ def ask_materials(
     weights = left.selectbox(
         "Class weights",
         CLASS_WEIGHTS,
-        format_func=lambda each: (
-            f"{WEIGHT_WORDS[each]}: {_automatic(store, dataset)}" if each == "auto" else WEIGHT_WORDS[each]
+        format_func=distinct(
+            CLASS_WEIGHTS,
+            lambda each: (
+                f"{WEIGHT_WORDS[each]}: {_automatic(store, dataset)}" if each == "auto" else WEIGHT_WORDS[each]
+            ),
         ),
         help="They make every class count alike, however many images it has.",
     )
@@ -89,12 +95,16 @@ def ask_steps(dataset: Dataset, left: DeltaGenerator, right: DeltaGenerator) -> 
         "Patience (early stopping)", 1, 1000, DEFAULTS.patience, help="Epochs without a better validation loss."
     )
     rates, rate = rates_with(RATES, st.session_state.get(RATE_FIELD, DEFAULTS.learning_rate))
-    rate = left.select_slider("Learning rate", rates, rate, format_func=lambda each: f"{each:g}", key=RATE_FIELD)
+    rate = left.select_slider(
+        "Learning rate", rates, rate, format_func=distinct(rates, lambda each: f"{each:g}", repr), key=RATE_FIELD
+    )
     batch = right.select_slider("Batch size", BATCHES, DEFAULTS.batch_size)
     dropout = left.slider("Dropout", 0.0, 0.9, DEFAULTS.dropout, 0.05)
-    hidden = right.selectbox("Hidden layer", HIDDEN, format_func=lambda units: f"{units} units" if units else "None")
+    hidden = right.selectbox(
+        "Hidden layer", HIDDEN, format_func=distinct(HIDDEN, lambda units: f"{units} units" if units else "None")
+    )
     outputs = OUTPUTS if len(dataset.classes) == 2 else OUTPUTS[:1]
-    output = left.selectbox("Output", outputs, format_func=OUTPUT_WORDS.__getitem__)
+    output = left.selectbox("Output", outputs, format_func=distinct(outputs, OUTPUT_WORDS.__getitem__))
     return {
         "epochs": int(epochs),
         "patience": int(patience),

@@ -1,6 +1,6 @@
 """The History page: every run with what it was made of, to filter, sort, compare, and take along."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import streamlit as st
 from pages.ui import amounts, history_figure, keepsakes, selection, steps
 from pages.ui.figure import figure
 from pages.ui.names import csv, literal, visible
+from pages.ui.options import distinct
 from tlcore.backbones import BACKBONES
 from tlcore.comparison import MOST_RUNS
 from tlcore.experiments import COLUMNS, Experiment, flatten
@@ -41,17 +42,19 @@ def choose(rows: Sequence[Experiment]) -> list[Experiment]:
         dataset = st.selectbox(
             "Data set",
             [ANY, *datasets],
-            format_func=lambda each: "All data sets" if each == ANY else visible(datasets[each]),
+            format_func=name_datasets(rows),
             width=344,
         )
         backbone = st.selectbox(
             "Backbone",
             [ANY, *backbones],
-            format_func=lambda each: "All backbones" if each == ANY else visible(backbone_title(each)),
+            format_func=distinct(
+                [ANY, *backbones], lambda each: "All backbones" if each == ANY else visible(backbone_title(each)), str
+            ),
             width=344,
         )
-        phase = st.selectbox("Phase", list(PHASES), format_func=lambda each: PHASES[each], width=344)
-        order = st.selectbox("Order", list(ORDERS), format_func=lambda each: ORDERS[each], width=344)
+        phase = st.selectbox("Phase", list(PHASES), format_func=distinct(PHASES, PHASES.__getitem__), width=344)
+        order = st.selectbox("Order", list(ORDERS), format_func=distinct(ORDERS, ORDERS.__getitem__), width=344)
     text = st.text_input("Search", placeholder="a class, a hash, a run's id, a version …").strip().casefold()
     wanted = [
         row
@@ -62,6 +65,12 @@ def choose(rows: Sequence[Experiment]) -> list[Experiment]:
         and text in " ".join(str(value) for value in flatten(row).values()).casefold()
     ]
     return arrange(wanted, order)
+
+
+def name_datasets(rows: Sequence[Experiment]) -> Callable[[str], str]:
+    """Return what to call each data set of the runs in the filter, and all of them."""
+    names = {ANY: "All data sets"} | {row.dataset_id: visible(row.dataset_name) for row in rows}
+    return distinct(names, names.__getitem__, str)
 
 
 def arrange(rows: Sequence[Experiment], order: str) -> list[Experiment]:
@@ -163,7 +172,7 @@ def draw_figure(rows: Sequence[Experiment]) -> None:
         list(AXES),
         default=history_figure.TIME,
         required=True,
-        format_func=lambda each: AXES[each],
+        format_func=distinct(AXES, AXES.__getitem__),
         label_visibility="collapsed",
     )
     titles = {row.base_architecture: backbone_title(row.base_architecture) for row in measured}

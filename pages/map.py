@@ -12,6 +12,7 @@ from pages.ui.grid import grid
 from pages.ui.map_points import MapPoints
 from pages.ui.marking import Marking
 from pages.ui.names import emphasised, literal, visible
+from pages.ui.options import distinct
 from tlcore import jobs
 from tlcore.embedding import MOST_ARRANGED, TSNE
 from tlcore.errors import RunError
@@ -125,16 +126,14 @@ def choose_drawn(run: Run, points: MapPoints, rows: np.ndarray) -> np.ndarray:
 
 def choose_rows(run: Run, points: MapPoints, rows: np.ndarray) -> np.ndarray:
     """Draw the choice of what the gallery shows and return its rows: what is marked, the mistakes, or a class."""
-    counts = np.bincount(points.true[rows], minlength=len(points.labels))
     wrong = rows[points.wrong[rows]]
     marked = set(st.session_state.get(_marked_key(run), []))
     chosen = np.array([row for row in rows if points.images[row].id in marked], dtype=np.int64)
-    groups: dict[Group, str] = {
-        MARKED: f"What I mark on the map ({len(chosen):,})",
-        MISTAKES: f"Every mistake ({len(wrong):,})",
-    }
-    groups |= {("class", label): f"{visible(label)} ({counts[n]:,})" for n, label in enumerate(points.labels)}
-    group = st.selectbox("Photos below", list(groups), format_func=groups.__getitem__, key=_group_key(run))
+    groups: dict[Group, str] = {MARKED: "What I mark on the map", MISTAKES: "Every mistake"}
+    groups |= {("class", label): visible(label) for label in points.labels}
+    # Without their counts, which change as photos are excluded.
+    names = distinct(groups, groups.__getitem__, lambda group: f"class {group[1]!a}" if group[1] else group[0])
+    group = st.selectbox("Photos below", list(groups), format_func=names, key=_group_key(run))
     if group == MARKED:
         return chosen
     return wrong if group == MISTAKES else rows[points.true[rows] == points.labels.index(group[1])]
@@ -145,6 +144,7 @@ def draw_gallery(store: Store, run: Run, points: MapPoints, chosen: np.ndarray, 
     if not len(chosen):
         st.caption("Nothing is chosen yet. Draw around some points of the map, or choose mistakes or a class above.")
         return
+    st.caption(amounts.count(len(chosen), "photo"))
     if len(chosen) == 1:
         draw_one(points, int(chosen[0]))
     dataset = store.dataset(run.dataset_id)

@@ -17,6 +17,7 @@ from pages.ui import (
 )
 from pages.ui.listing import Listing
 from pages.ui.names import csv, emphasised, visible
+from pages.ui.options import distinct
 from pages.ui.pictures import Card
 from tlcore import ranking
 from tlcore.errors import RunError
@@ -68,16 +69,17 @@ def draw_confusion(run: Run, predictions: Predictions) -> None:
 def ask_filters(run: Run, labels: list[str]) -> tuple[str | None, str | None]:
     """Draw the filters by class and return them; None stands for any class."""
     left, right = st.columns(2)
+    names = distinct([None, *labels], lambda each: ANY if each is None else visible(each), ascii)
     true = left.selectbox(
         "True class",
         [None, *labels],
-        format_func=lambda each: ANY if each is None else visible(each),
+        format_func=names,
         key=_keys(run)["true"],
     )
     predicted = right.selectbox(
         "Predicted class",
         [None, *labels],
-        format_func=lambda each: ANY if each is None else visible(each),
+        format_func=names,
         key=_keys(run)["predicted"],
     )
     return true, predicted

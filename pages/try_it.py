@@ -8,6 +8,7 @@ import streamlit as st
 from pages.ui import amounts, answer_figure, heat_map, selection, steps, tries
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, literal, sentence, visible
+from pages.ui.options import class_names
 from pages.ui.preview import make_preview
 from pages.ui.tries import Picture, Tried
 from pages.ui.verdict import UNKNOWN
@@ -135,7 +136,9 @@ def draw_heat_map(store: Store, run: Run, labels: list[str], tried: Tried) -> No
     """Draw where in a picture the model sees what speaks for one of its likeliest classes."""
     picture = tried.picture
     likeliest = {each.label: each.number for each in tried.verdict.likeliest(labels)}
-    label = st.selectbox("What speaks for", list(likeliest), format_func=visible, key=f"speaks {run.id} {picture.id}")
+    label = st.selectbox(
+        "What speaks for", list(likeliest), format_func=class_names(likeliest), key=f"speaks {run.id} {picture.id}"
+    )
     maps = heat_map.ask(store.workspace, run, picture.content, likeliest[label])
     if maps is not None:
         heat_map.draw_maps(maps, run, label, f"{visible(picture.name).rpartition('/')[2]}-heat-map")

@@ -58,7 +58,7 @@ def add(store: Store, *, each: int = 20, dated: bool = False, holdout: int = 0) 
 
 
 def run_of(store: Store, settings: HeadSettings, wrong: dict[str, int]) -> str:
-    """A run whose head is trained and takes the first `wrong` images of each evaluation set for the other class."""
+    """A run whose head is trained and takes the first `wrong` images of each evaluation set for the next class."""
     run_id = store.add_run(DATASET, settings.backbone, settings.to_json())
     store.update_job(store.add_job("head", {}, DATASET, run_id), status="finished")
     store.add_epoch(run_id, Epoch(1, 1, 0.5, 0.9, 0.5, 0.9, 0.1))
@@ -73,14 +73,15 @@ def run_of(store: Store, settings: HeadSettings, wrong: dict[str, int]) -> str:
     layers = [block | {"name": f"layer_{n}", "trainable_parameters": 10, "batch_norm": False} for n in range(4)]
     (folder / "layers.json").write_text(json.dumps(layers))
     np.savez(folder / "head.npz", **{"head/0": np.zeros((4, 2)), "head/1": np.zeros(2)})
+    labels = sorted(store.dataset(DATASET).classes)
     for side in EVALUATION_SIDES:
         judged = getattr(parts, side)
         if not judged:
             continue
-        numbers = np.array([LABELS.index(image.label) for image in judged])
-        numbers[: wrong.get(side, 0)] ^= 1
+        numbers = np.array([labels.index(image.label) for image in judged])
+        numbers[: wrong.get(side, 0)] = (numbers[: wrong.get(side, 0)] + 1) % len(labels)
         kept = np.array([image.id for image in judged])
-        probabilities = np.eye(2, dtype=np.float32)[numbers] * 0.8 + 0.1
+        probabilities = np.eye(len(labels), dtype=np.float32)[numbers] * 0.8 + 0.2 / len(labels)
         np.savez(folder / predictions_file(1, side), image_ids=kept, probabilities=probabilities)
     return run_id
 

@@ -45,6 +45,47 @@ def test_pages_never_name_tensorflow(path):
     assert not imported_roots(path) & {"tensorflow", "keras"}
 
 
+PICKERS = {"selectbox", "radio", "multiselect", "pills", "segmented_control", "select_slider"}
+NAMERS = {"distinct", "class_names", "dataset_names"}
+
+
+def find_unsafe_pickers(source: str) -> list[str]:
+    """Return the pickers that may call two options alike: whose `format_func` does not come from `pages.ui.options`,
+    at once or by way of a variable or a function of the module."""
+    tree = ast.parse(source)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    safe = set(NAMERS)
+    for node in ast.walk(tree):
+        given = node.value if isinstance(node, ast.Assign | ast.Return) else None
+        if isinstance(given, ast.Call) and isinstance(given.func, ast.Name) and given.func.id in NAMERS:
+            safe |= {target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)}
+        if isinstance(node, ast.FunctionDef):
+            ends = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+            named = [each.func.id for each in ends if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
+            if ends and len(named) == len(ends) and set(named) <= NAMERS:
+                safe.add(node.name)
+    unsafe = []
+    for call in calls:
+        if not isinstance(call.func, ast.Attribute) or call.func.attr not in PICKERS:
+            continue
+        for word in call.keywords:
+            namer = word.value.func if isinstance(word.value, ast.Call) else word.value
+            if word.arg == "format_func" and not (isinstance(namer, ast.Name) and namer.id in safe):
+                unsafe.append(f"line {call.lineno}: {ast.unparse(word.value)}")
+    return unsafe
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pages").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_pickers_call_no_two_options_alike(path):
+    assert not find_unsafe_pickers(path.read_text())
+
+
+@pytest.mark.parametrize("words", ["lambda each: each.name", "visible", "NAMES.__getitem__", "visible(names)"])
+def test_a_picker_with_a_naming_of_its_own_is_found(words):
+    assert find_unsafe_pickers(f"place.selectbox('Run', runs, format_func={words})")
+    assert not find_unsafe_pickers("names = distinct(runs, str)\nplace.radio('Run', runs, format_func=names)")
+
+
 def test_server_process_holds_no_tensorflow():
     program = (
         "import sys, importlib, pathlib;"

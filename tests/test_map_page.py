@@ -163,12 +163,12 @@ def test_points_are_coloured_by_what_is_asked_for(store, run_id, colouring, name
 
 def test_mistakes_and_classes_are_shown_below_without_the_mouse(store, run_id):
     make_map(store, run_id)
-    page = choose(visit("map", run=run_id), "Every mistake (3)")
+    page = choose(visit("map", run=run_id), "Every mistake")
     wrong = {each.image_id: each for each in find_mistakes(read_predictions(store, store.run(run_id)))}
     assert {tile["id"]: tile["caption"] for tile in tiles(page)} == {
         image_id: f"{each.true} → {each.predicted}" for image_id, each in wrong.items()
     }
-    assert len(tiles(choose(page, "tulip (20)"))) == 20
+    assert len(tiles(choose(page, "tulip"))) == 20
 
 
 def test_one_marked_image_is_drawn_large(store, run_id):
@@ -198,7 +198,7 @@ def test_where_the_model_makes_no_mistake_there_is_nothing_to_agree_to(store):
     add(store)
     run_id = run_of(store, HeadSettings(validation_split=0.5), {"validation": 0})
     make_map(store, run_id)
-    page = choose(visit("map", run=run_id), "rose (20)")
+    page = choose(visit("map", run=run_id), "rose")
     assert [action["name"] for action in grids(page)[GRID]["actions"]] == ["exclude", "move"]
 
 
@@ -207,7 +207,7 @@ def test_excluded_images_leave_the_map_and_moved_ones_say_so(store, run_id):
     gone, moved = store.images(DATASET, "rose")[:2]
     edits.exclude_images(store, DATASET, [gone.id])
     edits.move_images(store, DATASET, [moved.id], "tulip")
-    page = choose(visit("map", run=run_id), "rose (19)")
+    page = choose(visit("map", run=run_id), "rose")
     badges = {tile["id"]: tile["badge"] for tile in tiles(page)}
     assert gone.id not in badges
     assert badges[moved.id] == "moved to tulip since"

@@ -46,6 +46,11 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).strftime("%d %b %Y, %H:%M")
 
 
+def time_of_day(seconds: float) -> str:
+    """Return a time (seconds since 1970) as the local time of day, to the second."""
+    return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
+
+
 def size(number: float | None) -> str:
     """Return bytes as "34 MB" or "1.2 GB"; an unknown number as a dash."""
     if number is None:

@@ -11,6 +11,7 @@ from PIL import Image as Picture
 
 from pages.ui import selection
 from pages.ui.names import in_html
+from pages.ui.options import distinct
 from tlcore.augmentation import draw_view
 from tlcore.images import load_pixels
 from tlcore.recipes import LARGEST, PRESETS, Recipe
@@ -58,7 +59,7 @@ def ask_augmentation(store: Store, dataset: Dataset, epochs: int) -> dict[str, A
     picked = st.selectbox(
         "Augmentation",
         WORDS,
-        format_func=WORDS.__getitem__,
+        format_func=distinct(WORDS, WORDS.__getitem__),
         help="Shows the head each photo in slightly changed views, so that it learns what does not matter.",
     )
     if picked == "none":

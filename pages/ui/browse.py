@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui import amounts, class_tools, curation, pictures
 from pages.ui.grid import Action, grid
 from pages.ui.names import emphasised, sentence, visible
+from pages.ui.options import distinct
 from tlcore import edits
 from tlcore.errors import DatasetError
 from tlcore.records import Dataset, Image
@@ -115,7 +116,10 @@ def pick_shelf(dataset: Dataset, key: str) -> Shelf:
     shelves = [Shelf("all"), *(Shelf("class", label) for label in dataset.classes)]
     shelves += [Shelf("excluded")] if dataset.excluded else []
     shelves += [Shelf("holdout")] if dataset.holdout else []
-    return st.selectbox("Show", shelves, format_func=lambda shelf: shelf.title, key=key)
+    names = distinct(
+        shelves, lambda shelf: shelf.title, lambda shelf: shelf.kind if shelf.label is None else ascii(shelf.label)
+    )
+    return st.selectbox("Show", shelves, format_func=names, key=key)
 
 
 def ask_new_class() -> str | None:

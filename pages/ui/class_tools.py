@@ -5,7 +5,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui import amounts, curation
-from pages.ui.names import emphasised, visible
+from pages.ui.names import emphasised
+from pages.ui.options import class_names
 from tlcore import edits
 from tlcore.records import Dataset
 from tlcore.store import Store
@@ -56,7 +57,7 @@ def draw_merge(store: Store, dataset: Dataset, label: str, show: Callable[[str],
 
     st.markdown(f"Puts {_all(dataset, label)} into the class that you choose here. Undo parts them again.")
     others = [each for each in dataset.classes if each != label]
-    st.selectbox("Merge into", others, format_func=visible, key=key)
+    st.selectbox("Merge into", others, format_func=class_names(others), key=key)
     st.button("Merge", on_click=merge, key=f"{key} button")
 
 

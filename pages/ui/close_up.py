@@ -13,6 +13,7 @@ from pages.ui.figure import figure
 from pages.ui.fixing import Fixes, tell_fix
 from pages.ui.grid import grid
 from pages.ui.names import emphasised, literal, sentence, visible
+from pages.ui.options import class_names, distinct
 from pages.ui.pictures import Card
 from tlcore.errors import RunError
 from tlcore.evaluation import Predictions
@@ -29,7 +30,7 @@ def pick(cards: Sequence[Card], key: str) -> Card | None:
         "Look closer at one of these",
         list(by_id),
         index=None,
-        format_func=lambda image_id: _title(list(by_id).index(image_id) + 1, by_id[image_id]),
+        format_func=distinct(by_id, lambda image_id: _title(list(by_id).index(image_id) + 1, by_id[image_id]), str),
         placeholder="Choose a picture",
         key=key,
     )
@@ -78,7 +79,7 @@ def draw_fix(store: Store, run: Run, card: Card, fixes: Fixes) -> None:
             "It belongs to",
             others,
             index=others.index(card.predicted) if card.predicted in others else 0,
-            format_func=visible,
+            format_func=class_names(others),
             key=f"class for {image_id} {present}",
         )
         st.button(

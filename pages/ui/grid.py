@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.names import visible
+from pages.ui.options import class_names
 
 FOLDER = Path(__file__).parent
 # A component takes one script, so those of the grid are joined.
@@ -111,5 +112,6 @@ def _tile(picture: Tile) -> dict[str, str]:
 
 
 def _action(action: Action) -> dict[str, Any]:
-    choices = [{"value": choice, "shown": visible(choice)} for choice in action.choices]
+    names = class_names(action.choices)
+    choices = [{"value": choice, "shown": names(choice)} for choice in action.choices]
     return {"name": action.name, "label": visible(action.label), "key": action.key, "choices": choices}

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pages.ui import failure
 from pages.ui.names import emphasised, in_html, sentence, visible
+from pages.ui.options import distinct
 from pages.ui.pictures import STYLE, Card
 from tlcore.errors import ImageRejected, ThawError
 from tlcore.heatmaps import HeatMap, HeatMaps
@@ -63,7 +64,10 @@ def ask_class(card: Card) -> str:
     return st.radio(
         "What speaks for",
         [card.predicted, card.true],
-        format_func=lambda label: f"{visible(label)} ({'predicted' if label == card.predicted else 'true'})",
+        format_func=distinct(
+            (card.predicted, card.true),
+            lambda label: f"{sentence(label)} ({'predicted' if label == card.predicted else 'true'})",
+        ),
         horizontal=True,
         key=f"heat map class of {card.image.id}",
     )

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import amounts, judged
+from pages.ui.options import distinct
 from tlcore.evaluation import VALIDATION
 from tlcore.metrics import Interval
 from tlcore.records import Dataset, Run
@@ -45,7 +46,7 @@ def ask_side(store: Store, run: Run) -> str:
         list(measured),
         default=VALIDATION,
         required=True,
-        format_func=lambda side: f"{TITLES[side]}: {amounts.percent(measured[side].value)}",
+        format_func=distinct(measured, lambda side: f"{TITLES[side]}: {amounts.percent(measured[side].value)}"),
         key=side_key(run),
     )
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui import amounts, live
 from pages.ui.names import emphasised, literal
+from pages.ui.options import distinct
 from tlcore.errors import ThawError
 from tlcore.project import choose_contents, measure_project
 from tlcore.records import Job, Run
@@ -29,8 +30,11 @@ def draw(store: Store, run: Run) -> None:
     what = st.radio(
         "What to save",
         [RUN, DATASET],
-        format_func=lambda each: (
-            "This run and its data set" if each == RUN else f"{emphasised(dataset.name)} with all its finished runs"
+        format_func=distinct(
+            (RUN, DATASET),
+            lambda each: (
+                "This run and its data set" if each == RUN else f"{emphasised(dataset.name)} with all its finished runs"
+            ),
         ),
         key=f"project of {run.id}",
         horizontal=True,

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import amounts
+from pages.ui.options import distinct
 from tlcore.backbones import BACKBONES, Backbone
 from tlcore.errors import ThawError
 from tlcore.records import Dataset, Job, Run
@@ -124,7 +125,7 @@ def run_picker(kept: Store, present: Run) -> None:
         "Run",
         list(runs),
         index=list(runs).index(present.id),
-        format_func=lambda run_id: _describe(runs[run_id]),
+        format_func=distinct(runs, lambda run_id: _describe(runs[run_id]), str),
         key=f"run picker {present.id}",
     )
     if picked and picked != present.id:

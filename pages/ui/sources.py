@@ -8,6 +8,7 @@ import streamlit as st
 from pages.ui import selection
 from pages.ui.drop_zone import drop_zone
 from pages.ui.names import emphasised, literal, sentence
+from pages.ui.options import distinct
 from pages.ui.paths import read_path
 from tlcore import jobs
 from tlcore.errors import DatasetError
@@ -60,7 +61,7 @@ def choose_target(shown: Dataset | None) -> Target:
     place = st.radio(
         "Where do these photos go?",
         list(labels),
-        format_func=lambda each: labels[each],
+        format_func=distinct(labels, labels.__getitem__),
         captions=list(SENTENCES.values()),
         key=f"target of {shown.id}",
     )
