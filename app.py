@@ -1,4 +1,4 @@
-"""The server: Streamlit over the navigation script, the upload and picture routes, and the guard on host names.
+"""The server: Streamlit over the navigation script, the upload and picture routes, and the guard on who asks.
 
 Run it with `streamlit run app.py`, or `streamlit run app.py -- --workspace DIR` to keep everything elsewhere; `--root
 DIR` allows the browser to import from that folder instead of from the home folder, and may be given several times.
@@ -14,11 +14,12 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.ui import failure, read_ahead, upload
-from pages.ui.guard import HostGuard
+from pages.ui import failure, policy, read_ahead, upload
+from pages.ui.guard import Guard
 from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
 from tlcore import datasets, devices, garbage, jobs, roots
+from tlcore.arrival import Arrival
 from tlcore.errors import DatasetError
 from tlcore.store import Store
 from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
@@ -65,7 +66,7 @@ app = st.App(
     Path(__file__).parent / "pages" / "ui" / "navigation.py",
     lifespan=lifespan,
     routes=ROUTES,
-    middleware=[Middleware(HostGuard)],
+    middleware=[Middleware(Guard), Middleware(Arrival)],
     on_script_error=failure.show,
-    exception_handlers={UploadRefused: refuse},
+    exception_handlers={UploadRefused: refuse, Exception: policy.tell_failure},
 )

@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.data_gate import announce, fill, megabytes  # noqa: E402
 from pages.ui import steps  # noqa: E402
-from tests.browser.harness import CHROMIUM, NO_SKELETON, Server, open_browser, settle  # noqa: E402
+from tests.browser.harness import CHROMIUM, NO_SKELETON, Server, open_browser, settle, wait_in_page  # noqa: E402
 from tlcore.evaluation import VALIDATION, predictions_file  # noqa: E402
 from tlcore.projection import Projection, keep_projection  # noqa: E402
 from tlcore.records import Epoch, Image  # noqa: E402
@@ -187,7 +187,7 @@ def measure_server(workspace: Workspace, scratch: Path, names: list[str]) -> Non
 def measure_menu(workspace: Workspace, scratch: Path, names: list[str]) -> None:
     """Go round the pages twice by the menu; print when each is complete for the first and for the second time."""
     with chromium_on(workspace, scratch) as (_, page):
-        page.wait_for_function("window.Plotly")
+        wait_in_page(page, "window.Plotly")
         for time_round in ("the first time", "again"):
             print(f"  {time_round}")
             # The first page last: it is open already.

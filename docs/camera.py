@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
-from tests.browser.harness import CONTENT_HEIGHT, DESKTOP, load_pictures, settle
+from tests.browser.harness import CONTENT_HEIGHT, DESKTOP, load_pictures, settle, wait_in_page
 
 FOLDER = Path(__file__).parent / "images"
 TALLEST_PX = 1620
@@ -52,7 +52,7 @@ def photograph_part(page: Page, name: str, first: Locator, last: Locator) -> Non
 def unroll(page: Page, tallest_px: int | None = None) -> None:
     """Make the window as high as the page, or as `tallest_px`, with all that is in it drawn and nothing moving."""
     settle(page)
-    page.wait_for_function(STILL)
+    wait_in_page(page, STILL)
     page.get_by_test_id("stMain").evaluate("each => each.scrollTo(0, 0)")
     height = page.evaluate(CONTENT_HEIGHT) + 60
     page.set_viewport_size({"width": DESKTOP["width"], "height": min(height, tallest_px or height)})

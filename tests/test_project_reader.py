@@ -99,11 +99,22 @@ HOSTILE = {
         as_json(lambda value: value["run"]["head"].update(evil=1)),
         "settings are not known",
     ),
+    "number as setting": (
+        "run.json",
+        as_json(lambda value: value["run"]["head"].update(augmentation=10**400)),
+        "settings are not known",
+    ),
     "path as run": ("run.json", run_row(id="run-/../../x"), "as id in runs"),
     "odd facts": ("run.json", run_row(facts={"class_counts": "x"}), "class_counts of another kind"),
     "odd accuracies": ("run.json", run_row(facts={"fine_tune": {"accuracies": [1]}}), "accuracies of another kind"),
     "odd phase": ("run.json", run_row(facts={"head": 7}), "head of another kind"),
     "odd decision": ("run.json", run_row(facts={"decision": {"evil": 1}}), "facts of a run that cannot be read"),
+    "huge threshold": (
+        "run.json",
+        run_row(facts={"decision": {"phase": 1, "threshold": 10**400}}),
+        "are not known here",
+    ),
+    "huge count": ("run.json", run_row(facts={"class_counts": {"a": {"b": 10**400}}}), "class_counts of another kind"),
     "odd threshold": ("run.json", run_row(facts={"decision": {"phase": 1, "threshold": 7}}), "are not known here"),
     "odd check": (
         "dataset.json",

@@ -155,6 +155,42 @@ def test_bad_framing_is_told_in_plain_words(client, ticket, body):
     assert answer.json()["error"].endswith(".")
 
 
+STRANGE_NUMBERS = (
+    "1" + "0" * 400,
+    "9" * 5000,
+    "1e400",
+    "-1",
+    "NaN",
+    "-Infinity",
+    "1.5",
+    "true",
+    '"7"',
+    "null",
+    "[]",
+    "{}",
+)
+
+
+@pytest.mark.parametrize("number", STRANGE_NUMBERS)
+@pytest.mark.parametrize("field", ["size", "number"])
+def test_a_number_that_is_no_count_is_refused_wherever_it_stands(client, workspace, ticket, field, number):
+    item = {"path": '"a/1.jpg"', "size": "1", "number": "0"} | {field: number}
+    listed = ("[{" + ", ".join(f'"{key}": {value}' for key, value in item.items()) + "}]").encode()
+    answer = send(client, ticket, len(listed).to_bytes(4, "big") + listed + b"x")
+    assert (answer.status_code, answer.json()["error"][:8]) == (400, "Expected")
+    assert manifest(workspace, ticket) == []
+
+
+@pytest.mark.parametrize("number", STRANGE_NUMBERS)
+@pytest.mark.parametrize("field", ["dataset", "role"])
+def test_finish_takes_no_number_for_a_place(client, ticket, field, number):
+    send(client, ticket, frame({"a/1.jpg": b"x"}))
+    headers = ORIGIN | {"x-thaw-token": ticket.token}
+    body = f'{{"{field}": {number}}}'
+    answer = client.post(f"/thaw/upload/{ticket.upload_id}/finish", content=body, headers=headers)
+    assert answer.status_code == 400
+
+
 def on_disk(workspace: Workspace, ticket: upload.Ticket) -> int:
     return len(list((workspace.staging(ticket.upload_id) / "files").iterdir()))
 
@@ -368,7 +404,7 @@ def test_pictures_are_served_by_generated_ids_only(client, workspace):
     assert answer.content == b"\x89PNG picture"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-type"] == "image/png"
-    assert "max-age" in answer.headers["cache-control"]
+    assert answer.headers["cache-control"] == "private, no-store"
     for wrong in (
         "image/data-0123456789ab/img-000000000000",
         "image/..%2f/img-0123456789ab",

@@ -139,7 +139,7 @@ def check_settings(run: Mapping[str, Any]) -> None:
         HeadSettings(**run["head"])
         if run["fine_tune"] is not None:
             FineTuneSettings(**run["fine_tune"])
-    except (ThawError, TypeError, ValueError) as problem:
+    except (ThawError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
         raise refuse(f"a run whose settings are not known here ({problem})") from problem
 
 
@@ -188,7 +188,7 @@ def check_trials(folder: Path, names: Sequence[str]) -> None:
         read_probe(folder)
         for phase in (1, 2):
             read_curve(folder, phase)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ArithmeticError) as problem:
         raise refuse(f"a damaged file among {', '.join(names)}") from problem
 
 

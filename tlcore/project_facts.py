@@ -55,7 +55,7 @@ def check_facts(row: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> 
             judge_run(run, recorded, number)
         if facts.get(FACT) is not None:
             Decision(**facts[FACT])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration, ZeroDivisionError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration, ArithmeticError) as problem:
         raise refuse("facts of a run that cannot be read") from problem
     except ThawError as problem:
         raise refuse(f"facts of a run that are not known here ({problem})") from problem
@@ -71,7 +71,7 @@ def check_measures(row: Mapping[str, Any]) -> None:
         raise refuse("a check of the data without its figures")
     try:
         doubts = read_doubts(Check(**row))
-    except (TypeError, AttributeError) as problem:
+    except (TypeError, AttributeError, ArithmeticError) as problem:
         raise refuse("a check of the data that cannot be read") from problem
     if not all(is_text(each.image) and is_text(each.given) for each in doubts):
         raise refuse("a check of the data that cannot be read")

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tlcore.answers import Answer
+from tlcore.arrival import Limits, timed
 from tlcore.errors import RunError, SettingsError
 from tlcore.export_record import export_folder
 from tlcore.hosts import LOOPBACK
@@ -104,7 +106,7 @@ def _announce(service: Service, host: str, listener: socket.socket) -> str:
 def _serve(app: Starlette, listener: socket.socket, words: str) -> None:
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=timed(H11Protocol, Limits()),
         ws="none",
         loop="asyncio",
         lifespan="on",

@@ -12,6 +12,7 @@ MOST_REQUESTS = 64
 MOST_HELD_BYTES = 200_000_000
 LARGEST_BODY_BYTES = 20_000_000
 ARRIVAL_LIMIT_S = 30.0
+MOST_DIGITS = 20
 
 
 class Gate:
@@ -48,8 +49,10 @@ class Gate:
         connection is cut.
         """
         told = request.headers.get("content-length", "")
-        if told.isdigit() and int(told) > LARGEST_BODY_BYTES:
-            raise too_large(f"{int(told) / 1e6:,.1f} MB", LARGEST_BODY_BYTES)
+        # Of more digits than any number of bytes has, a length is not even put into a number.
+        if told.isascii() and told.isdigit() and (len(told) > MOST_DIGITS or int(told) > LARGEST_BODY_BYTES):
+            size = f"{int(told) / 1e6:,.1f} MB" if len(told) <= MOST_DIGITS else "more"
+            raise too_large(size, LARGEST_BODY_BYTES)
         try:
             async with asyncio.timeout(ARRIVAL_LIMIT_S):
                 async for piece in request.stream():

@@ -1,18 +1,15 @@
-"""What lies around every route of the service: host names, counting, and refusals that reach a client still sending."""
+"""What lies around every route of the service: host names, counting, and limits on how long a request may take."""
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Container
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tlcore.arrival import Exchange, Limits
 from tlcore.hosts import read_name
 from tlcore.service_metrics import Metrics
-
-LINGER_S = 2.0
 
 
 class Shell:
@@ -27,10 +24,10 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send)
+        exchange = Exchange(scope, receive, send, Limits())
         started = time.perf_counter()
         try:
-            await self._choose(scope)(scope, exchange.receive, exchange.send)
+            await exchange.run(self._choose(scope))
         finally:
             self._metrics.count(scope["path"], exchange.status, time.perf_counter() - started)
 
@@ -43,40 +40,3 @@ class Shell:
             "Address it to 127.0.0.1, or start the service with --host."
         )
         return JSONResponse({"error": reason}, 403)
-
-
-class _Exchange:
-    """One request and its answer. Closing a connection while its client still sends loses the answer on the way, so
-    a refusal is sent whole, then what is left of the body is thrown away for up to `LINGER_S`, then it is over."""
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self._send = send
-        self._arrived = False
-        self.status = 0
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._arrived = message["type"] == "http.disconnect" or not message.get("more_body", False)
-        return message
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            if self._refusing:
-                message["headers"] = [*message["headers"], (b"connection", b"close")]
-        elif self._refusing and not message.get("more_body", False):
-            await self._send({**message, "more_body": True})
-            await self._linger()
-            message = {"type": "http.response.body", "body": b"", "more_body": False}
-        await self._send(message)
-
-    @property
-    def _refusing(self) -> bool:
-        return self.status >= 400 and not self._arrived
-
-    async def _linger(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_S):
-                while not self._arrived:
-                    await self.receive()

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import items, upload
+from pages.ui.addresses import address
 from tlcore.workspace import Workspace
 
 FOLDER = Path(__file__).parent
@@ -32,7 +33,7 @@ def drop_zone(workspace: Workspace, target: dict[str, str], title: str) -> str |
     result = _component(
         key="drop zone",
         data={
-            "url": f"/thaw/upload/{ticket.upload_id}",
+            "url": address(f"thaw/upload/{ticket.upload_id}"),
             "token": ticket.token,
             "target": target,
             "title": title,

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from pages.ui.addresses import address
+from pages.ui.policy import NOT_KEPT
 from tlcore.bundle import stream_zip
 from tlcore.export_record import Export, export_folder, handed_on, list_files, read_export
 from tlcore.workspace import open_workspace
@@ -29,17 +31,17 @@ async def send_export(request: Request) -> Response:
         return JSONResponse({"error": "This export offers no such format."}, status_code=404)
     if (folder / made.file).is_dir():
         return _zip(folder, list_files(folder, made.file), f"{run_id}-{made.name}")
-    return FileResponse(folder / made.file, filename=f"{run_id}-{made.file}")
+    return FileResponse(folder / made.file, filename=f"{run_id}-{made.file}", headers={"cache-control": NOT_KEPT})
 
 
 def export_url(export: Export, wanted: str = ALL) -> str:
-    """Return the address of a format of an export, or of all of it, relative to the server."""
-    return f"/thaw/export/{export.run}/{wanted}"
+    """Return the address of a format of an export, or of all of it."""
+    return address(f"thaw/export/{export.run}/{wanted}")
 
 
 def _zip(folder: Path, names: list[str], root: str) -> StreamingResponse:
-    headers = {"content-disposition": f'attachment; filename="{root}.zip"'}
+    headers = {"content-disposition": f'attachment; filename="{root}.zip"', "cache-control": NOT_KEPT}
     return StreamingResponse(stream_zip(folder, names, root), media_type="application/zip", headers=headers)
 
 
-EXPORT_ROUTE = Route("/thaw/export/{run_id}/{wanted}", send_export, methods=["GET"])
+EXPORT_ROUTE = Route(address("thaw/export/{run_id}/{wanted}"), send_export, methods=["GET"])

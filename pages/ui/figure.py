@@ -11,11 +11,11 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.ui.addresses import address
 from pages.ui.marking import Marking, read_marking
 
 FOLDER = Path(__file__).parent
 LIBRARY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-LIBRARY_URL = f"/thaw/plotly.js?version={plotly.__version__}"
 
 LOADER = (FOLDER / "library.js").read_text(encoding="utf-8")
 _component = st.components.v2.component(
@@ -26,6 +26,11 @@ _component = st.components.v2.component(
     # Plotly adds its own styles to the document, where a shadow root would not see them.
     isolate_styles=False,
 )
+
+
+def library_url() -> str:
+    """Return the address of the script that draws figures."""
+    return address(f"thaw/plotly.js?version={plotly.__version__}")
 
 
 def figure(
@@ -55,7 +60,7 @@ def figure(
         if on_select and said is not None:
             on_select(read_marking(said))
 
-    data: dict[str, Any] = {"drawing": drawing.to_json(), "library": LIBRARY_URL, "name": name, "alt": alt}
+    data: dict[str, Any] = {"drawing": drawing.to_json(), "library": library_url(), "name": name, "alt": alt}
     _component(
         key=key,
         data=data | {"zoom": zoom, "select": on_select is not None},

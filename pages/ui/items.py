@@ -11,6 +11,8 @@ MAX_IMAGE_BYTES = MAX_FILE_BYTES
 MAX_ARCHIVE_BYTES = 2 * 1024**3
 ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
 MAX_NAME_CHARACTERS = 4096
+# Number.MAX_SAFE_INTEGER
+LARGEST_COUNT = 2**53 - 1
 MAX_REASON_CHARACTERS = 300
 
 
@@ -42,14 +44,14 @@ def _checked(item: Any) -> dict[str, Any]:
         raise UploadRefused(400, "Expected every file to have a name. Received one without, or a name too long.")
     number = item.get("number")
     if not _is_count(number):
-        raise UploadRefused(400, "Expected every file to have a number. Received one without. Reload the page.")
+        raise UploadRefused(400, "Expected every file to have a number. Received: none, or no count. Reload the page.")
     if number >= MAX_FILES:
         raise UploadRefused(413, f"Expected at most {MAX_FILES:,} files. Received: more. Split the folder.")
     if isinstance(item.get("reason"), str):
         return {"number": number, "path": path, "reason": item["reason"][:MAX_REASON_CHARACTERS]}
     size = item.get("size")
     if not _is_count(size):
-        raise UploadRefused(400, "Expected every file to have a size in bytes. Received one without.")
+        raise UploadRefused(400, "Expected every file to have a size in bytes. Received: none, or no count.")
     limit = MAX_ARCHIVE_BYTES if path.lower().endswith(ARCHIVE_ENDINGS) else MAX_IMAGE_BYTES
     if size > limit:
         raise UploadRefused(413, f"Expected files of at most {limit / 1e6:,.0f} MB. Received: {size / 1e6:,.0f} MB.")
@@ -57,4 +59,5 @@ def _checked(item: Any) -> dict[str, Any]:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Say whether a value is a whole number that a browser can count to: JSON itself has no largest one."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT

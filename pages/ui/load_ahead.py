@@ -1,10 +1,12 @@
 """Has the browser load what other pages need while it is idle: the figures' library and Streamlit's own widgets."""
 
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.figure import FOLDER, LIBRARY_URL, LOADER
+from pages.ui.addresses import address
+from pages.ui.figure import FOLDER, LOADER, library_url
 
 MODULES = Path(st.__file__).parent / "static" / "static" / "js"
 # Those of the pages; Streamlit's own script loads each of them when it first draws one.
@@ -27,14 +29,12 @@ WIDGETS = (
 _component = st.components.v2.component("thaw_ahead", js=LOADER + (FOLDER / "ahead.js").read_text(encoding="utf-8"))
 
 
+@cache
 def find_modules() -> list[str]:
     """Return the addresses of the widgets' modules, whose file names have a hash that changes with each release."""
-    return [f"/static/js/{path.name}" for name in WIDGETS for path in sorted(MODULES.glob(f"{name}.*.js"))]
+    return [address(f"static/js/{path.name}") for name in WIDGETS for path in sorted(MODULES.glob(f"{name}.*.js"))]
 
 
 def load_ahead() -> None:
     """Have them loaded; nothing is seen of it."""
-    _component(key="ahead", data={"library": LIBRARY_URL, "modules": _MODULE_URLS})
-
-
-_MODULE_URLS = find_modules()
+    _component(key="ahead", data={"library": library_url(), "modules": find_modules()})

@@ -12,9 +12,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pages.ui import upload
+from pages.ui.addresses import address
 from pages.ui.export_route import EXPORT_ROUTE
 from pages.ui.figure import LIBRARY
 from pages.ui.items import UploadRefused
+from pages.ui.policy import NOT_KEPT
 from pages.ui.sender import read_token
 from pages.ui.try_routes import FRAMES
 from tlcore import jobs
@@ -77,8 +79,7 @@ async def send_picture(request: Request) -> Response:
         }
         for path in candidates.get(request.path_params["kind"], []):
             if path.is_file():
-                headers = {"cache-control": f"private, max-age={DAY_S}, immutable", "x-content-type-options": "nosniff"}
-                return FileResponse(path, headers=headers)
+                return FileResponse(path, headers={"cache-control": NOT_KEPT, "x-content-type-options": "nosniff"})
     return JSONResponse({"error": "There is no such picture in this workspace."}, status_code=404)
 
 
@@ -93,8 +94,8 @@ async def refuse(request: Request, problem: UploadRefused) -> JSONResponse:
 
 
 def picture_url(kind: str, image: Image) -> str:
-    """Return the address of an image's "thumbnail" or copy ("image"), relative to the server."""
-    return f"/thaw/{kind}/{image.folder}/{image.id}"
+    """Return the address of an image's "thumbnail" or copy ("image")."""
+    return address(f"thaw/{kind}/{image.folder}/{image.id}")
 
 
 async def _gathered(request: Request) -> AsyncIterator[list[bytes]]:
@@ -155,10 +156,10 @@ def _workspace() -> Workspace:
 
 
 ROUTES = [
-    Route("/thaw/upload/{upload_id}", receive_files, methods=["POST"]),
-    Route("/thaw/upload/{upload_id}/finish", finish_upload, methods=["POST"]),
-    Route("/thaw/plotly.js", send_plotly, methods=["GET"]),
+    Route(address("thaw/upload/{upload_id}"), receive_files, methods=["POST"]),
+    Route(address("thaw/upload/{upload_id}/finish"), finish_upload, methods=["POST"]),
+    Route(address("thaw/plotly.js"), send_plotly, methods=["GET"]),
     EXPORT_ROUTE,
-    Route("/thaw/{kind}/{folder}/{image_id}", send_picture, methods=["GET"]),
+    Route(address("thaw/{kind}/{folder}/{image_id}"), send_picture, methods=["GET"]),
     FRAMES,
 ]

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from pages.ui.addresses import address
 from pages.ui.items import UploadRefused
 from pages.ui.names import visible
 from pages.ui.sender import read_token
@@ -26,9 +27,9 @@ RUN_ID = re.compile(r"run-[0-9a-f]{12}")
 MAX_FRAME_BYTES = 2_000_000
 
 
-def address(run_id: str) -> str:
-    """Return the address that takes frames for the model of a run, relative to the server."""
-    return f"/thaw/try/{run_id}"
+def frames_url(run_id: str) -> str:
+    """Return the address that takes frames for the model of a run."""
+    return address(f"thaw/try/{run_id}")
 
 
 async def answer_frame(request: Request) -> JSONResponse:
@@ -78,4 +79,4 @@ def _classify(run_id: str, frame: bytes) -> dict[str, object]:
     }
 
 
-FRAMES = Route("/thaw/try/{run_id}", answer_frame, methods=["POST"])
+FRAMES = Route(address("thaw/try/{run_id}"), answer_frame, methods=["POST"])

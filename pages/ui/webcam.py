@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, address
+from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, frames_url
 
 FOLDER = Path(__file__).parent
 KEY = "webcam"
@@ -36,7 +36,7 @@ def webcam(run_id: str, image_size: int, on_still: Callable[[bytes], None]) -> N
 
     _component(
         key=KEY,
-        data={"url": address(run_id), "token": TOKEN, "side": image_size},
+        data={"url": frames_url(run_id), "token": TOKEN, "side": image_size},
         on_still_change=taken,
     )
 

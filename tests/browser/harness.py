@@ -126,6 +126,12 @@ def wait_until(condition: Callable[[], object], limit_s: float, what: str) -> fl
     return time.monotonic() - started
 
 
+def wait_in_page(page: Page, condition: str, limit_s: float = PATIENCE_MS / 1000) -> None:
+    """Wait until a JavaScript expression holds. Playwright's own wait evaluates text in the page, where Thaw's policy
+    forbids that."""
+    wait_until(lambda: page.evaluate(f"Boolean({condition})"), limit_s, condition)
+
+
 def drop(page: Page, *paths: Path, zone: str = ".zone") -> None:
     """Drop folders or files on the drop zone, or another one, as the desktop's file manager would."""
     target = page.locator(zone)
@@ -143,16 +149,16 @@ def drop(page: Page, *paths: Path, zone: str = ".zone") -> None:
 def settle(page: Page) -> None:
     """Wait until the page's script has run, its pictures have loaded and its figures are drawn."""
     page.wait_for_selector(IDLE)
-    page.wait_for_function(NO_SKELETON)
-    page.wait_for_function("[...document.images].every((image) => image.loading === 'lazy' || image.complete)")
-    page.wait_for_function(FIGURES_FIT)
+    wait_in_page(page, NO_SKELETON)
+    wait_in_page(page, "[...document.images].every((image) => image.loading === 'lazy' || image.complete)")
+    wait_in_page(page, FIGURES_FIT)
     page.evaluate("document.fonts.ready")
 
 
 def load_pictures(page: Page) -> None:
     """Load the pictures that a page leaves until they are scrolled into view."""
     page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach((image) => { image.loading = 'eager'; })")
-    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth)")
+    wait_in_page(page, "[...document.images].every((image) => image.complete && image.naturalWidth)")
 
 
 def photograph(page: Page, path: Path, viewport: dict[str, int]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, Position, expect
 
-from tests.browser.harness import IDLE, PATIENCE_MS
+from tests.browser.harness import IDLE, PATIENCE_MS, wait_in_page
 
 JOB_MS = 120_000
 TITLES = {
@@ -90,7 +90,7 @@ def await_end(page: Page, limit_ms: int = JOB_MS) -> None:
 
 def await_epochs(page: Page, number: int) -> int:
     """Wait until the curve on the page has at least `number` epochs; return how many it has."""
-    page.wait_for_function(f"{EPOCHS_DRAWN} >= {number}", timeout=JOB_MS)
+    wait_in_page(page, f"{EPOCHS_DRAWN} >= {number}", JOB_MS / 1000)
     return epochs_drawn(page)
 
 
@@ -108,7 +108,7 @@ def click_cell(page: Page, true: int, predicted: int) -> None:
 def hover_cell(page: Page, true: int, predicted: int) -> tuple[Locator, Position]:
     """Hold the mouse over a cell of the confusion matrix, found by the figure's own axes; return where that is."""
     plot = """document.querySelector('[class*="st-key-confusion-"] .js-plotly-plot')"""
-    page.wait_for_function(f"!!{plot}?._fullLayout?.xaxis?.l2p")
+    wait_in_page(page, f"!!{plot}?._fullLayout?.xaxis?.l2p")
     layer = page.locator('[class*="st-key-confusion-"] .nsewdrag').first
     place = page.evaluate(
         """([true_, predicted]) => {

@@ -1,5 +1,6 @@
 """What is taken for what, in the browser: names and counts on hover, and a table where the classes are very many."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from playwright.sync_api import Page, Playwright, expect
 
 from pages.ui import confusion_figure
 from pages.ui.load_ahead import find_modules
-from tests.browser.harness import Server, settle
+from tests.browser.harness import Server, settle, wait_in_page
 from tests.browser.journey import hover_cell, see_page
 from tests.test_pages import DATASET, add_dataset, add_many_classes
 from tlcore.records import Epoch
@@ -70,16 +71,11 @@ def test_a_row_of_the_pairs_filters_the_gallery(page: Page, server: Server) -> N
 
 
 def test_what_other_pages_need_is_loaded_before_the_first_of_them_is_opened(page: Page) -> None:
-    page.wait_for_function("window.Plotly")
+    wait_in_page(page, "window.Plotly")
     assert page.locator(".thaw-plot").count() == 0
     assert page.locator("script[src*='plotly']").count() == 1
-    page.wait_for_function(
-        """(paths) => {
-            const loaded = performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname);
-            return paths.every((path) => loaded.includes(path));
-        }""",
-        arg=find_modules(),
-    )
+    loaded = 'performance.getEntriesByType("resource").map((entry) => new URL(entry.name).pathname)'
+    wait_in_page(page, f"{json.dumps(find_modules())}.every((path) => {loaded}.includes(path))")
 
 
 def test_figures_are_drawn_once_each_those_below_the_window_too(page: Page, server: Server, tmp_path: Path) -> None:
