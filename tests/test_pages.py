@@ -268,6 +268,27 @@ def test_a_path_that_is_none_is_refused_beside_the_field(store, text):
     assert not store.jobs("import")
 
 
+@pytest.mark.parametrize("label", ["Import this path", "Open a project"])
+def test_why_a_form_was_refused_stays_until_it_is_sent_again_or_another_page_is_opened(store, tmp_path, label):
+    page = visit("data")
+    press(page, label)
+    assert [each.value[:8] for each in page.error] == ["Expected"]
+    page.run().run()
+    assert [each.value[:8] for each in page.error] == ["Expected"]
+    page.switch_page("../backbone.py").run()
+    page.switch_page("../data.py").run()
+    assert not page.error
+    press(page, "Import this path")
+    assert page.error
+    page.text_input[0].set_value(str(tmp_path / "photos.zip"))
+    press(page, "Import this path")
+    assert not page.error
+
+
+def press(page: AppTest, label: str) -> None:
+    next(button for button in page.button if button.label == label).click().run()
+
+
 def test_a_pasted_path_is_imported_bare(store, tmp_path):
     page = visit("data")
     page.text_input[0].set_value(f'  "{tmp_path / "photos.ZIP"}" ')

@@ -8,6 +8,7 @@ from pages.ui.names import sentence
 from tlcore.errors import ThawError
 
 LOG = logging.getLogger("thaw")
+KEPT, PAGE = "refusals of forms", "page of the refusals"
 UNFORESEEN = (
     "Something unforeseen went wrong on this page. Nothing that was saved is lost, and a training run in progress "
     "goes on. Reload the page; if it happens again, the server's window shows the details."
@@ -21,3 +22,29 @@ def show(problem: Exception) -> bool:
     else:
         st.error(UNFORESEEN, icon=":material/error:")
     return True
+
+
+def keep(form: str, problem: ThawError | None) -> None:
+    """Keep why a form was refused until it is sent again or another page is opened; None forgets it.
+
+    What is drawn right as a form is sent goes with the next run of the script, which may be a moment away.
+    """
+    kept: dict[str, str] = st.session_state.setdefault(KEPT, {})
+    if problem is None:
+        kept.pop(form, None)
+    else:
+        kept[form] = str(problem)
+
+
+def show_kept(form: str) -> None:
+    """Draw why a form was refused, beside it."""
+    words = st.session_state.get(KEPT, {}).get(form)
+    if words:
+        st.error(sentence(words), icon=":material/error:")
+
+
+def turn_page(name: str) -> None:
+    """Forget why forms of another page were refused."""
+    if st.session_state.get(PAGE) != name:
+        st.session_state[PAGE] = name
+        st.session_state.pop(KEPT, None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import amounts, contents, partition
+from pages.ui import amounts, contents, failure, partition
 from pages.ui.names import literal, sentence
 from tlcore import edits
 from tlcore.errors import DatasetError, SettingsError
@@ -14,6 +14,7 @@ from tlcore.groups import GroupRules, group_images
 from tlcore.records import Dataset, Image
 from tlcore.store import Store
 
+RULES = "rules of groups"
 LARGEST = 3
 LONGEST_BURST_S = 3600
 EXAMPLE = "{group}_*"
@@ -69,6 +70,7 @@ def draw(store: Store, dataset: Dataset) -> None:
         st.markdown(tell(preview(contents.images(store, dataset), rules), rules))
     if st.button("Keep these rules", icon=":material/save:", disabled=rules == present, key=f"rules {dataset.id}"):
         save(store, dataset, rules)
+    failure.show_kept(RULES)
 
 
 def save(store: Store, dataset: Dataset, rules: GroupRules) -> None:
@@ -76,9 +78,10 @@ def save(store: Store, dataset: Dataset, rules: GroupRules) -> None:
     try:
         edits.set_grouping(store, dataset.id, rules)
     except DatasetError as problem:
-        st.error(sentence(str(problem)), icon=":material/error:")
-        return
-    st.rerun()
+        failure.keep(RULES, problem)
+    else:
+        failure.keep(RULES, None)
+        st.rerun()
 
 
 def suggest(name: str) -> str:

@@ -13,6 +13,7 @@ from tlcore.errors import ThawError
 st.set_page_config(page_title="Thaw", page_icon=str(Path(__file__).with_name("icon.svg")), layout="centered")
 page = st.navigation(steps.pages(), position="top")
 selection.recall()
+failure.turn_page(page.url_path)
 try:
     jobs.reconcile(selection.store())
     page.run()

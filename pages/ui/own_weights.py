@@ -2,14 +2,17 @@
 
 import streamlit as st
 
+from pages.ui import failure
 from pages.ui.live import POLL_S
 from pages.ui.names import literal, sentence
 from pages.ui.paths import read_path
 from tlcore import weights
 from tlcore.backbones import BACKBONES, Backbone
-from tlcore.errors import ThawError
+from tlcore.errors import ThawError, WeightsError
 from tlcore.weights import Adoption
 from tlcore.workspace import Workspace
+
+FORM = "own weights"
 
 
 def draw_own_weights(workspace: Workspace, row: Backbone) -> None:
@@ -41,18 +44,22 @@ def draw_outcome(workspace: Workspace, row: Backbone) -> None:
 
 
 def _draw_form(workspace: Workspace, row: Backbone) -> None:
-    with st.form("own weights", border=False):
+    with st.form(FORM, border=False):
         text = st.text_input("I have the file", placeholder=f"/home/me/Downloads/{row.weights_file}")
-        if not st.form_submit_button("Check and use this file"):
-            return
-    if not text.strip():
-        st.error("Expected the path of the file. Received: nothing. Type or paste it above.", icon=":material/error:")
-        return
+        if st.form_submit_button("Check and use this file"):
+            _start(workspace, row, text)
+    failure.show_kept(FORM)
+
+
+def _start(workspace: Workspace, row: Backbone, text: str) -> None:
     try:
+        if not text.strip():
+            raise WeightsError("Expected the path of the file. Received: nothing. Type or paste it above.")
         path = read_path(text)
     except ThawError as problem:
-        st.error(sentence(str(problem)), icon=":material/error:")
+        failure.keep(FORM, problem)
         return
+    failure.keep(FORM, None)
     weights.start_adoption(workspace, row, path)
     st.rerun()
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import selection
+from pages.ui import failure, selection
 from pages.ui.drop_zone import drop_zone
-from pages.ui.names import emphasised, literal, sentence
+from pages.ui.names import emphasised, literal
 from pages.ui.options import distinct
 from pages.ui.paths import read_path
 from tlcore import jobs
@@ -19,6 +19,7 @@ from tlcore.samples import FLOWERS
 from tlcore.sources import kind_of
 from tlcore.store import Store
 
+PATH_FORM, PROJECT_FORM = "path form", "project form"
 NEW, MAIN, HOLDOUT = "new", "main", "holdout"
 SENTENCES = {
     NEW: "Thaw makes a data set of its own from them.",
@@ -74,7 +75,7 @@ def choose_target(shown: Dataset | None) -> Target:
 
 def draw_path(store: Store, target: Target) -> None:
     """Draw the field for a path on this machine, and which folders may be read."""
-    with st.form("path form", border=False):
+    with st.form(PATH_FORM, border=False):
         path = st.text_input(
             "Folder, .zip, .tar.gz or .csv on this machine",
             placeholder="/home/me/photos",
@@ -82,6 +83,7 @@ def draw_path(store: Store, target: Target) -> None:
         )
         if st.form_submit_button("Import this path"):
             import_path(store, path, target)
+    failure.show_kept(PATH_FORM)
     allowed = " or ".join(literal(str(root)) for root in allowed_roots())
     st.caption(
         f"Thaw reads below {allowed} only. To allow another folder, start it with "
@@ -95,10 +97,11 @@ def draw_project(store: Store) -> None:
         "A project that was saved on the History page comes back with its photos, labels, runs and weights. Drop its "
         "zip above, or name it here; all of it is checked first, and nothing in it is ever run."
     )
-    with st.form("project form", border=False):
+    with st.form(PROJECT_FORM, border=False):
         text = st.text_input("Project (.zip) on this machine", placeholder="/home/me/run-project.zip")
         if st.form_submit_button("Open a project", icon=":material/folder_zip:"):
             open_project(store, text)
+    failure.show_kept(PROJECT_FORM)
 
 
 def open_project(store: Store, text: str) -> None:
@@ -110,8 +113,9 @@ def open_project(store: Store, text: str) -> None:
                 f"Expected a project that Thaw has saved. Received: {str(path)!r}. Photos are imported above."
             )
     except DatasetError as problem:
-        st.error(sentence(str(problem)), icon=":material/error:")
+        failure.keep(PROJECT_FORM, problem)
         return
+    failure.keep(PROJECT_FORM, None)
     begin(store, {"kind": "zip", "path": str(path), "name": "", "roots": [str(root) for root in allowed_roots()]})
 
 
@@ -134,8 +138,9 @@ def import_path(store: Store, text: str, target: Target) -> None:
     try:
         path = read_path(text)
     except DatasetError as problem:
-        st.error(sentence(str(problem)), icon=":material/error:")
+        failure.keep(PATH_FORM, problem)
         return
+    failure.keep(PATH_FORM, None)
     roots = [str(root) for root in allowed_roots()]
     begin(store, {"kind": kind_of(path), "path": str(path), "name": "", "roots": roots} | target.request)
 
