@@ -1,5 +1,6 @@
 """Every family of backbones in every format: the files answer as the model that training leaves behind."""
 
+import json
 import re
 import zipfile
 
@@ -9,15 +10,17 @@ import pytest
 
 from tests.corpus import photo
 from tests.families import each_backbone
+from tests.keras_table import find_unknown
 from tests.test_model import built, size_of
 from tlcore import model as models
 from tlcore.backbones import BACKBONES
 from tlcore.calibration import temper
 from tlcore.classifier import Classifier
-from tlcore.converters import CONVERTERS, read_signature, write_keras, write_saved_models
+from tlcore.converters import CONVERTERS, read_signature, write_saved_models
 from tlcore.decision import Decision
 from tlcore.exported_model import build_exported, build_logits
 from tlcore.formats import FORMATS
+from tlcore.keras_file import write_keras
 from tlcore.proof import FLOAT_TOLERANCE, Answers, Reference, compare, find_fault, judge
 from tlcore.runtimes import LOADERS
 from tlcore.settings import HeadSettings
@@ -125,6 +128,8 @@ def check_every_format(made, tmp_path, record_property):
         # A single image and a larger batch are as good as this one.
         one = read(predict(batch[:1])).probabilities
         np.testing.assert_allclose(one, answers.probabilities[:1], atol=0.02 if row.tolerance else 1e-5)
+    with zipfile.ZipFile(tmp_path / FORMATS["keras"].file) as archive:
+        assert find_unknown(json.loads(archive.read("config.json"))) == set(), "the oldest Keras could not open it"
     signature = read_signature(tmp_path / "saved_model")
     assert [(each.name, each.shape, each.dtype) for each in signature.outputs] == [
         ("answer", [-1], "int32"),

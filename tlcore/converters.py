@@ -4,6 +4,7 @@ A converter that crashes takes its own process with it and no more.
 """
 
 import argparse
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from tlcore.export_record import Signature, Tensor
 from tlcore.inference import freeze_graph
+from tlcore.litert_metadata import describe
 from tlcore.onnx_graph import write_erfc, write_uncompiled
 
 SIGNATURE = "serving_default"
@@ -23,11 +25,6 @@ ONNX_OPSET = 17
 UNCAUGHT = "TF2ONNX_CATCH_ERRORS"
 # Left in float in an int8 file: in 256 steps every probability would be a step, and the answer another's.
 FLOAT_OPERATIONS = ["SOFTMAX", "TOPK_V2", "GREATER_EQUAL"]
-
-
-def write_keras(model: keras.Model, path: Path) -> None:
-    """Write Keras's own file."""
-    model.save(path)
 
 
 def write_saved_models(model: keras.Model, labels: Sequence[str], served: Path | None, bare: Path) -> None:
@@ -161,11 +158,16 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--calibration", type=Path, help="uint8 (n, side, side, 3) as .npy")
+    parser.add_argument("--labels", type=Path, help="JSON list of the class names, to be put into LiteRT")
+    parser.add_argument("--threshold", type=float, default=0.0, help="probability below which it does not know")
     arguments = parser.parse_args()
     calibration = None
     if arguments.calibration:
         calibration = np.load(arguments.calibration, mmap_mode="r", allow_pickle=False)
     CONVERTERS[arguments.format](arguments.source, arguments.target, calibration)
+    if arguments.labels:
+        labels = json.loads(arguments.labels.read_bytes())
+        arguments.target.write_bytes(describe(arguments.target.read_bytes(), labels, arguments.threshold))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """How to use what was exported: the signature in TensorFlow's own words, a program for each format, the README."""
 
+import textwrap
 from pathlib import Path
 
 from tlcore.export_record import (
     CARD_FILES,
+    READER_FILE,
     README_FILE,
     RECORD_FILE,
     SUMS_FILE,
@@ -18,47 +20,60 @@ from tlcore.formats import FORMATS
 from tlcore.images import LONGER_SIDE_PX
 from tlcore.workspace import LABELS_FILE
 
+README_WIDTH = 110
 _TYPES = {"uint8": "DT_UINT8", "int32": "DT_INT32", "float32": "DT_FLOAT", "string": "DT_STRING"}
-_READ = """\
+_PROGRAM = """\
 import json
+import sys
 
-import numpy as np
-from PIL import Image, ImageOps
 {imports}
 
-labels = json.load(open("{labels}", encoding="utf-8"))
-photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
-photo.thumbnail(({cap}, {cap}), reducing_gap=3.0)
-photo = photo.resize(({side}, {side}), Image.Resampling.BILINEAR)
-image = np.asarray(photo, dtype=np.uint8)[None]
+from read_photo import read_photo
 
-{predict}
-answer = int(result["answer"][0])
-print(labels[answer] if answer >= 0 else "I don't know")
-print(dict(zip(labels, result["probabilities"][0])))
+labels = json.load(open("{labels}", encoding="utf-8"))
+{load}
+
+for path in sys.argv[1:] or ["photo.jpg"]:
+    image = read_photo(path, side={side}, grey_range={grey_range})
+    {predict}
+    answer = int(result["answer"][0])
+    print(path, labels[answer] if answer >= 0 else "I don't know", sep=": ")
+    print(dict(zip(labels, result["probabilities"][0].tolist())))
 """
 _LITERT = (
     "from ai_edge_litert.interpreter import Interpreter",
-    'interpreter = Interpreter("{file}")\nresult = interpreter.get_signature_runner("serving_default")(image=image)',
+    'model = Interpreter("{file}").get_signature_runner("serving_default")',
+    "result = model(image=image)",
 )
 _CALLS = {
-    "keras": ("import keras", 'result = keras.models.load_model("{file}").predict(image)'),
+    "keras": ("import keras", 'model = keras.models.load_model("{file}")', "result = model.predict(image, verbose=0)"),
     "saved-model": (
         "import tensorflow as tf",
-        'model = tf.saved_model.load("{file}")\n'
+        'model = tf.saved_model.load("{file}")',
         'result = model.signatures["serving_default"](image=tf.constant(image))\n'
-        "result = {{name: tensor.numpy() for name, tensor in result.items()}}",
+        "    result = {{name: tensor.numpy() for name, tensor in result.items()}}",
     ),
     "litert": _LITERT,
     "litert-float16": _LITERT,
     "litert-int8": _LITERT,
     "onnx": (
         "import onnxruntime",
-        'session = onnxruntime.InferenceSession("{file}")\n'
-        'names = ["probabilities", "answer"]\n'
-        'result = dict(zip(names, session.run(names, {{"image": image}})))',
+        'model = onnxruntime.InferenceSession("{file}")',
+        'names = ["probabilities", "answer"]\n    result = dict(zip(names, model.run(names, {{"image": image}})))',
     ),
 }
+PHOTO_RULE = (
+    "Where there are several frames or pages, the first is taken.",
+    "It is turned upright as the camera's EXIF mark says.",
+    "Greys of more than 8 bits are brought to 0..255 from 0..{grey_range}, the range of the photos that the model "
+    "learnt from; floating-point greys, and those that do not fit 16 bits, from their own least and greatest value.",
+    "Palettes, CMYK and whatever else there is become RGB.",
+    "What is transparent is laid on white, or on a middle grey (128) where nine tenths of what is visible is white "
+    "itself (245 or more in every colour). Alpha that is the same everywhere means nothing and is dropped.",
+    "The longer side is shrunk to {cap} pixels, where it is longer (bicubic, antialiased).",
+    "The photo is stretched to the square that the model sees (bilinear, antialiased: Pillow's BILINEAR).",
+)
+"""How a photo becomes what a model sees, in order: what `tlcore.images` does, and `read_photo.py` in an export."""
 _CARD = "what the model was taught, how good it is, and its limits"
 _README = """\
 An image classifier, exported by Thaw
@@ -70,19 +85,23 @@ What goes in and comes out, whatever the format:
 
   image          uint8 (n, {side}, {side}, 3), RGB, 0..255, stretched to the square. Nothing else: scaling is inside.
   probabilities  float32 (n, {classes}), in the order of {labels}, divided by the temperature {temperature:.3g}.
-  answer         int32 (n), the number of the likeliest class, counted from 0, or {unknown} for "I don't know": its
-                 probability is below {threshold:.0%}.
-
+{answer}
 The SavedModel also gives class_names, text (n, {classes}).
 
-To have the dashboard's own answers, turn the photo upright, shrink its longer side to {cap} pixels, then resize
-it to the square with antialiased bilinear resampling (Pillow's BILINEAR), as below.
+How a photo is read
+-------------------
+
+To have the dashboard's own answers, read a photo as the dashboard does. {reader} does it, in this order:
+
+{rule}
+Other programs: decode the photo by the same rule, or ask `python -m tlcore serve`, which does it for you.
 
 The files
 ---------
 
 {files}
   {labels}  the class names, in the order of the probabilities
+  {reader}  reads a photo as the dashboard does, for the programs below
   {record}  all of this for programs, and what was measured of each file
 {card}  {sums}  check them all with: sha256sum -c {sums}
 
@@ -104,9 +123,9 @@ def write_guide(folder: Path, export: Export) -> None:
         side=export.image_size,
         labels=LABELS_FILE,
         temperature=export.temperature,
-        threshold=export.threshold,
-        unknown=UNKNOWN,
-        cap=LONGER_SIDE_PX,
+        answer=_list_item("  answer         ", f"int32 (n). {explain_answer(export.threshold)}"),
+        reader=READER_FILE,
+        rule=write_rule(export.grey_range),
         files="\n".join(lines) + "\n",
         record=RECORD_FILE,
         card=f"  {CARD_FILES[0]}  {_CARD}\n" if (folder / CARD_FILES[0]).exists() else "",
@@ -114,17 +133,36 @@ def write_guide(folder: Path, export: Export) -> None:
         programs="\n\n".join(programs),
     )
     write_atomically(folder / README_FILE, text.encode())
+    write_atomically(folder / READER_FILE, Path(__file__).with_name(READER_FILE).read_bytes())
+
+
+def explain_answer(threshold: float, labels_file: str = LABELS_FILE) -> str:
+    """Return what the output `answer` means in a model that answers from a probability of `threshold` on."""
+    likeliest = f"The number of the likeliest class: its place in {labels_file}, counted from 0."
+    if threshold == 0:
+        return f"{likeliest} It is never {UNKNOWN}, since no threshold was kept."
+    return (
+        f'{likeliest} Or {UNKNOWN}, "I don\'t know", where the probability of that class is below '
+        f"{100 * threshold:.4g}%. probabilities has the numbers in either case."
+    )
+
+
+def write_rule(grey_range: int) -> str:
+    """Return how a photo is read, as a numbered list."""
+    steps = (step.format(grey_range=grey_range, cap=LONGER_SIDE_PX) for step in PHOTO_RULE)
+    return "".join(_list_item(f"  {number}. ", step) for number, step in enumerate(steps, 1))
 
 
 def show_program(export: Export, made: ModelFile) -> str:
-    """Return a Python program that classifies one photo with a file of an export."""
-    imports, predict = _CALLS[made.name]
-    return _READ.format(
+    """Return a Python program that classifies photos with a file of an export, lying beside it."""
+    imports, load, predict = (part.format(file=made.file) for part in _CALLS[made.name])
+    return _PROGRAM.format(
         imports=imports,
-        predict=predict.format(file=made.file),
+        load=load,
+        predict=predict,
         labels=LABELS_FILE,
         side=export.image_size,
-        cap=LONGER_SIDE_PX,
+        grey_range=export.grey_range,
     )
 
 
@@ -147,6 +185,11 @@ def _describe(side: str, tensor: Tensor) -> list[str]:
         f"      shape: ({', '.join(map(str, tensor.shape))})",
         f"      name: {tensor.inside}",
     ]
+
+
+def _list_item(start: str, words: str) -> str:
+    indent = " " * len(start)
+    return textwrap.fill(words, README_WIDTH, initial_indent=start, subsequent_indent=indent) + "\n"
 
 
 def _warning(made: ModelFile) -> str:

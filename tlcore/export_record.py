@@ -15,9 +15,11 @@ from tlcore.workspace import Workspace
 SCHEMA = 1
 # Beside the model files, whose names are in `tlcore.formats`, and the class names in `tlcore.workspace.LABELS_FILE`.
 EXPORT_FOLDER, RECORD_FILE, README_FILE, SUMS_FILE = "export", "export.json", "README.txt", "SHA256SUMS"
+READER_FILE = "read_photo.py"
 CARD_FILES = ("model_card.md", "model_card.html")
 # The export that grows, and the earlier one while the two change places; what is needed on the way lies in staging.
 PART_FOLDER, OLD_FOLDER, WORK_PREFIX = ".export.part", ".export.old", "export-"
+WIDEST_GREYS = 65535
 UNKNOWN = -1
 """The number in `answer` where the model is not sure enough to name a class."""
 
@@ -105,7 +107,8 @@ class Export:
     """The record of an export.
 
     `phase`, `result` (a mark of the weights), `temperature` and `threshold` are those of the model that was exported;
-    `reference` says what it was compared with; `versions` of packages, by name.
+    `reference` says what it was compared with; `versions` of packages, by name. Greys of more than 8 bits are read as
+    0..`grey_range`.
     """
 
     run: str
@@ -122,6 +125,7 @@ class Export:
     device: str
     seconds: float
     versions: dict[str, str] = field(default_factory=dict)
+    grey_range: int = WIDEST_GREYS
     schema: int = SCHEMA
 
     @property

@@ -22,6 +22,7 @@ from tlcore.export_guide import write_guide
 from tlcore.export_record import (
     PART_FOLDER,
     SUMS_FILE,
+    WIDEST_GREYS,
     WORK_PREFIX,
     Export,
     ModelFile,
@@ -67,9 +68,10 @@ def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
 def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: str) -> Export:
     """Export a run's result; return the record. On the way out there is the whole export, or the earlier one."""
     from tlcore.classifier import load_classifier
-    from tlcore.converters import read_signature, write_keras, write_saved_models
+    from tlcore.converters import read_signature, write_saved_models
     from tlcore.export_images import choose_calibration, read_judged, refer, write_pixels
     from tlcore.exported_model import build_exported
+    from tlcore.keras_file import write_keras
     from tlcore.proving import Bench, prove
 
     started, store = time.perf_counter(), reporter.store
@@ -166,6 +168,7 @@ def _record(
         device=device,
         seconds=0.0,
         versions=versions,
+        grey_range=int(run.facts.get("grey_range", WIDEST_GREYS)),
     )
 
 

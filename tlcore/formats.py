@@ -9,6 +9,8 @@ FLOAT_TOLERANCE = 1e-4
 REFUSED_TIMES = 5
 """A reduced file is refused beyond this many times its tolerance (see `tlcore.proof.judge`)."""
 
+OLDEST_KERAS = "3.6"
+
 
 @dataclass(frozen=True)
 class Format:
@@ -35,7 +37,7 @@ _ROWS = (
         "model.keras",
         "keras",
         "tensorflow",
-        "Python with Keras; can be trained further.",
+        f"Python with Keras {OLDEST_KERAS} or later; can be trained further.",
     ),
     Format(
         "saved-model",

@@ -13,6 +13,7 @@ import numpy as np
 from tlcore.crew import Crew, Killed
 from tlcore.errors import RunError
 from tlcore.export_record import ModelFile, Proof, measure_entry
+from tlcore.files import write_atomically
 from tlcore.formats import Format
 from tlcore.proof import Answers, Reference, compare, find_fault, judge
 from tlcore.reporter import Reporter
@@ -20,6 +21,7 @@ from tlcore.reporter import Reporter
 SCORING, TIMING = "converting and proving", "measuring the speed"
 WORKERS = 2
 NEVER_CONVERTED = ("keras", "saved-model")
+LITERT = ("litert", "litert-float16", "litert-int8")
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Bench:
     pixels: Path
     calibration: Path
     bare: Path
+
+    @property
+    def labels(self) -> Path:
+        """Return where the class names are written for converters."""
+        return self.work / "labels.json"
 
     def answers(self, row: Format) -> Path:
         """Return where a file's answers are written."""
@@ -59,7 +66,8 @@ def prove(
         reporter.progress(SCORING, sum(scored.values()), images * len(formats))
 
     with Crew(bench.work, watch) as crew:
-        tasks = [partial(_score, crew, bench, row, scored) for row in formats]
+        write_atomically(bench.labels, json.dumps(list(labels)).encode())
+        tasks = [partial(_score, crew, bench, row, threshold, scored) for row in formats]
         failures = crew.side_by_side(tasks, WORKERS)
         files = []
         for number, (row, failure) in enumerate(zip(formats, failures, strict=True)):
@@ -69,7 +77,7 @@ def prove(
         return files
 
 
-def _score(crew: Crew, bench: Bench, row: Format, scored: dict[str, int]) -> str | None:
+def _score(crew: Crew, bench: Bench, row: Format, threshold: float, scored: dict[str, int]) -> str | None:
     """Convert a format and have its file answer for the photos; return why that failed, or None."""
     threads = max(1, (os.cpu_count() or 1) // WORKERS)
     target = bench.folder / row.file
@@ -77,6 +85,8 @@ def _score(crew: Crew, bench: Bench, row: Format, scored: dict[str, int]) -> str
         words = [row.name, str(bench.bare), str(target)]
         if row.name == "litert-int8":
             words += ["--calibration", str(bench.calibration)]
+        if row.name in LITERT:
+            words += ["--labels", str(bench.labels), "--threshold", repr(threshold)]
         failure = _run(crew, row, "tlcore.converters", words, lambda line: None)
         if failure:
             return f"it could not be converted: {failure}"
