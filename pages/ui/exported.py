@@ -118,7 +118,9 @@ def draw_file(export: Export, made: ModelFile) -> None:
         )
         st.caption("SHA-256" if "." in made.file else "SHA-256 of its lines in `SHA256SUMS`")
         st.code(made.sha256 or NOTHING, language=None, wrap_lines=True)
-        st.caption(f"In Python, beside `labels.json` of the zip (`pip install {row.package} pillow`)")
+        st.caption(
+            f"In Python, beside `labels.json` and `read_photo.py` of the zip (`pip install {row.package} pillow`)"
+        )
         st.code(show_program(export, made), language="python")
 
 

@@ -1,0 +1,103 @@
+"""The program in an export reads odd pictures as the dashboard does, and says how in the same words as the guide."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.odd_pictures import AWAITED, SMALL, write_odd_pictures
+from tlcore.copies import save_normalised
+from tlcore.export_guide import PHOTO_RULE
+from tlcore.images import LONGER_SIDE_PX, load_pixels, normalise
+from tlcore.read_photo import LONGER_SIDE, fit, read_photo
+from tlcore.service_reader import PictureReader, Sent
+
+SIDE = 64
+ROOT = Path(__file__).parents[1]
+# The dashboard looks at copies. Those of small pictures are lossless; those of others are JPEGs of high quality, and of
+# several times the pixels that the model sees, so that averaging leaves little of what they lose.
+LARGEST_BY_COPY, MEAN_BY_COPY = 4, 0.5
+
+
+def as_the_dashboard(path: Path, folder: Path) -> np.ndarray:
+    suffix, _ = save_normalised(normalise(path), folder / "copy")
+    return load_pixels(folder / f"copy{suffix}", SIDE)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    return write_odd_pictures(tmp_path_factory.mktemp("odd"))
+
+
+def test_every_odd_picture_is_read_as_the_dashboard_reads_it(pictures, tmp_path):
+    for path in pictures:
+        expected, read = as_the_dashboard(path, tmp_path).astype(int), read_photo(path, SIDE)[0]
+        assert (read.shape, read.dtype) == ((SIDE, SIDE, 3), np.uint8), path.name
+        if any(kind in path.name for kind in AWAITED):
+            continue
+        difference = np.abs(read - expected)
+        if "small" in path.name:
+            assert difference.max() == 0, path.name
+        assert difference.max() <= LARGEST_BY_COPY, path.name
+        assert difference.mean() <= MEAN_BY_COPY, path.name
+
+
+def test_the_service_reads_them_as_the_dashboard_does(pictures, tmp_path):
+    with PictureReader(SIDE) as reader:
+        read = asyncio.run(reader.read([Sent(path.name, path.read_bytes()) for path in pictures]))
+    for path, pixels in zip(pictures, read, strict=True):
+        np.testing.assert_array_equal(pixels, as_the_dashboard(path, tmp_path), path.name)
+
+
+def test_what_is_seen_is_what_a_person_sees(pictures):
+    """The rule itself, not only that two programs share it."""
+    seen = {path.name[3:].removesuffix(path.suffix): read_photo(path, SIDE)[0].astype(int) for path in pictures}
+    plain = seen["rgb-small"]
+    for name in ("alpha-0-small", "rgb-small", "animated-small"):
+        assert np.abs(seen[name] - plain).max() <= 40, name
+    assert np.abs(seen["cmyk-small"] - plain).mean() < 8
+    upright = seen["turned-1-small"]
+    for orientation in range(2, 9):
+        turned = read_photo(next(p for p in pictures if f"turned-{orientation}-small" in p.name), SIDE)[0].astype(int)
+        assert np.abs(turned - upright).mean() > 5, "the file shows it turned"
+    assert seen["alpha-small"][0].min() > 240, "transparent at the top, so white"
+    ranges = [np.ptp(seen[f"{name}-small"]) for name in ("white-on-transparent", "black-on-transparent")]
+    assert min(ranges) > 60, "a drawing on nothing stays visible"
+
+
+def test_greys_are_scaled_by_the_range_that_is_given(tmp_path):
+    deep = np.linspace(0, 4095, SMALL[0] * SMALL[1]).reshape(SMALL[::-1])
+    Image.fromarray(deep.astype(np.uint16)).save(tmp_path / "deep.png")
+    assert read_photo(tmp_path / "deep.png", SIDE).max() < 20
+    seen = read_photo(tmp_path / "deep.png", SIDE, grey_range=4095)
+    assert seen.min() < 8
+    assert seen.max() > 247
+    assert read_photo(tmp_path / "deep.png", SIDE, grey_range=1023).max() == 255, "brighter than the range is white"
+
+
+def test_it_needs_nothing_but_pillow_and_numpy(pictures):
+    program = (
+        "import sys; before = set(sys.modules); from read_photo import read_photo\n"
+        f"print(read_photo({str(pictures[0])!r}, 8).shape, *{{name.partition('.')[0] for name in set(sys.modules)}})"
+    )
+    line = [sys.executable, "-c", program]
+    said = subprocess.run(line, cwd=ROOT / "tlcore", capture_output=True, text=True, check=True).stdout
+    assert said.startswith("(1, 8, 8, 3)")
+    assert not {"tlcore", "tensorflow", "keras", "streamlit"} & set(said.split())
+
+
+def test_its_size_is_the_dashboards():
+    assert LONGER_SIDE == LONGER_SIDE_PX
+    assert fit((1280, 3)) == (640, 2)
+
+
+def test_the_guide_has_the_rule_word_for_word():
+    guide = " ".join((ROOT / "docs" / "export.md").read_text(encoding="utf-8").split())
+    for number, step in enumerate(PHOTO_RULE, 1):
+        said = re.sub(r"\{grey_range\}", "65535", step).replace("{cap}", str(LONGER_SIDE_PX))
+        assert f"{number}. {said}" in guide
