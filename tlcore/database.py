@@ -14,6 +14,67 @@ from filelock import FileLock
 
 from tlcore.workspace import Workspace
 
+KEPT = "id NOT IN (SELECT subject FROM trashed)"
+"""The condition on rows of data sets and runs that are not in the trash."""
+
+# One row a run; KEPT stands for the condition on the runs that are listed.
+_EXPERIMENTS = """
+CREATE VIEW experiments AS
+SELECT
+    runs.id AS model_id,
+    backbone AS base_architecture,
+    json_extract(facts, '$.weights_file') AS pretrained_weights,
+    json_extract(facts, '$.weights_sha256') AS pretrained_weights_sha256,
+    coalesce(
+        json_extract(facts, '$.fine_tune.frozen_layers'), json_extract(facts, '$.head.frozen_layers')
+    ) AS frozen_layers_count,
+    json_extract(facts, '$.fine_tune.unfrozen_from_layer') AS unfrozen_from_layer,
+    coalesce(json_extract(fine_tune, '$.layers'), 0) AS unfrozen_layers_count,
+    -- The rates really used: a head that begins with an earlier one's weights learns at a part of what was asked.
+    coalesce(json_extract(facts, '$.warm_learning_rate'), json_extract(head, '$.learning_rate'))
+        AS learning_rate_phase1,
+    -- That of the last retry, where the guard lowered it.
+    coalesce(
+        json_extract(facts, '$.fine_tune.retries[#-1].next_rate'), json_extract(fine_tune, '$.learning_rate')
+    ) AS learning_rate_phase2,
+    (SELECT min(epoch) FROM epochs WHERE run_id = runs.id AND phase = 2) AS fine_tuning_start_epoch,
+    (SELECT count(*) FROM epochs WHERE run_id = runs.id) AS epochs,
+    dataset_id,
+    datasets.name AS dataset_name,
+    json_extract(facts, '$.dataset_version') AS dataset_version,
+    json_extract(facts, '$.dataset_sha256') AS dataset_sha256,
+    json_extract(head, '$.seed') AS split_seed,
+    json_extract(head, '$.augmentation') AS augmentation,
+    json_extract(facts, '$.image_size') AS image_size,
+    coalesce(
+        json_extract(facts, '$.class_counts'),
+        CASE WHEN json_extract(facts, '$.head.checks') IS NOT NULL THEN json_object(
+            'training', json_extract(facts, '$.head.checks.training'),
+            'validation', json_extract(facts, '$.head.checks.validation'))
+        END
+    ) AS class_counts,
+    result_phase,
+    -- Runs of earlier releases have the accuracy on validation with their epochs alone.
+    coalesce(
+        json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.validation'),
+        (SELECT val_accuracy FROM epochs WHERE run_id = runs.id AND phase = result_phase AND epoch =
+            json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.best_epoch'))
+    ) AS final_accuracy_validation,
+    json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.later')
+        AS final_accuracy_later,
+    json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.holdout')
+        AS final_accuracy_holdout,
+    json_extract(facts, '$.versions') AS package_versions,
+    json_extract(facts, '$.device') AS device,
+    strftime('%Y-%m-%dT%H:%M:%fZ', runs.created_at, 'unixepoch') AS created_at
+FROM (
+    -- A figure that is no number is written in a way that SQLite does not read.
+    SELECT id, dataset_id, backbone, head, fine_tune, created_at, result_phase,
+        CASE WHEN json_valid(facts) THEN facts ELSE '{}' END AS facts
+    FROM runs WHERE KEPT
+) AS runs JOIN datasets ON datasets.id = dataset_id;
+"""
+
 # Each script brings a database from the version that is its place in the list to the next.
 MIGRATIONS = (
     """
@@ -77,62 +138,7 @@ CREATE INDEX checks_by_dataset ON checks (dataset_id, created_at);
     """
 ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
 """,
-    """
-CREATE VIEW experiments AS
-SELECT
-    runs.id AS model_id,
-    backbone AS base_architecture,
-    json_extract(facts, '$.weights_file') AS pretrained_weights,
-    json_extract(facts, '$.weights_sha256') AS pretrained_weights_sha256,
-    coalesce(
-        json_extract(facts, '$.fine_tune.frozen_layers'), json_extract(facts, '$.head.frozen_layers')
-    ) AS frozen_layers_count,
-    json_extract(facts, '$.fine_tune.unfrozen_from_layer') AS unfrozen_from_layer,
-    coalesce(json_extract(fine_tune, '$.layers'), 0) AS unfrozen_layers_count,
-    -- The rates really used: a head that begins with an earlier one's weights learns at a part of what was asked.
-    coalesce(json_extract(facts, '$.warm_learning_rate'), json_extract(head, '$.learning_rate'))
-        AS learning_rate_phase1,
-    -- That of the last retry, where the guard lowered it.
-    coalesce(
-        json_extract(facts, '$.fine_tune.retries[#-1].next_rate'), json_extract(fine_tune, '$.learning_rate')
-    ) AS learning_rate_phase2,
-    (SELECT min(epoch) FROM epochs WHERE run_id = runs.id AND phase = 2) AS fine_tuning_start_epoch,
-    (SELECT count(*) FROM epochs WHERE run_id = runs.id) AS epochs,
-    dataset_id,
-    datasets.name AS dataset_name,
-    json_extract(facts, '$.dataset_version') AS dataset_version,
-    json_extract(facts, '$.dataset_sha256') AS dataset_sha256,
-    json_extract(head, '$.seed') AS split_seed,
-    json_extract(head, '$.augmentation') AS augmentation,
-    json_extract(facts, '$.image_size') AS image_size,
-    coalesce(
-        json_extract(facts, '$.class_counts'),
-        CASE WHEN json_extract(facts, '$.head.checks') IS NOT NULL THEN json_object(
-            'training', json_extract(facts, '$.head.checks.training'),
-            'validation', json_extract(facts, '$.head.checks.validation'))
-        END
-    ) AS class_counts,
-    result_phase,
-    -- Runs of earlier releases have the accuracy on validation with their epochs alone.
-    coalesce(
-        json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.validation'),
-        (SELECT val_accuracy FROM epochs WHERE run_id = runs.id AND phase = result_phase AND epoch =
-            json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.best_epoch'))
-    ) AS final_accuracy_validation,
-    json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.later')
-        AS final_accuracy_later,
-    json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.holdout')
-        AS final_accuracy_holdout,
-    json_extract(facts, '$.versions') AS package_versions,
-    json_extract(facts, '$.device') AS device,
-    strftime('%Y-%m-%dT%H:%M:%fZ', runs.created_at, 'unixepoch') AS created_at
-FROM (
-    -- A figure that is no number is written in a way that SQLite does not read.
-    SELECT id, dataset_id, backbone, head, fine_tune, created_at, result_phase,
-        CASE WHEN json_valid(facts) THEN facts ELSE '{}' END AS facts
-    FROM runs
-) AS runs JOIN datasets ON datasets.id = dataset_id;
-""",
+    _EXPERIMENTS.replace("KEPT", "1"),
     # In the order in which images are shown, so that a page of them is read without sorting all.
     """
 DROP INDEX images_by_standing;
@@ -142,6 +148,15 @@ CREATE INDEX images_by_standing ON images (dataset_id, role, excluded, label, na
 ALTER TABLE jobs ADD COLUMN question TEXT;
 ALTER TABLE jobs ADD COLUMN answer TEXT;
 """,
+    # What was deleted and can still be brought back: its rows stay where they are, and no list shows what is trashed.
+    """
+CREATE TABLE trash (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, moves TEXT NOT NULL,
+    state TEXT NOT NULL, deleted_at REAL NOT NULL);
+CREATE TABLE trashed (subject TEXT PRIMARY KEY, trash_id TEXT NOT NULL REFERENCES trash(id));
+DROP VIEW experiments;
+"""
+    + _EXPERIMENTS.replace("KEPT", KEPT),
 )
 
 

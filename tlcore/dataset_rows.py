@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tlcore.database import Database
+from tlcore.database import KEPT, Database
 from tlcore.edit_rows import ALIAS
 from tlcore.errors import DatasetError
 from tlcore.garbage import uncollected
@@ -83,12 +83,12 @@ class DatasetRows(Database):
 
     def datasets(self) -> list[Dataset]:
         """Return every data set, newest first."""
-        rows = self._rows("SELECT id FROM datasets ORDER BY created_at DESC")
+        rows = self._rows(f"SELECT id FROM datasets WHERE {KEPT} ORDER BY created_at DESC")
         return [self.dataset(row["id"]) for row in rows]
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Return one data set with its counts; raise DatasetError if there is none of that id."""
-        rows = self._rows("SELECT * FROM datasets WHERE id = ?", dataset_id)
+        rows = self._rows(f"SELECT * FROM datasets WHERE id = ? AND {KEPT}", dataset_id)
         if not rows:
             raise DatasetError(
                 f"Expected the id of a data set in this workspace. Received: {dataset_id!r}. "

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from tlcore.database import Database, new_id
@@ -19,7 +20,8 @@ class JobRows(Database):
     ) -> str:
         """Record a job of kind "import", "head" or "fine_tune" that is about to start; return its id.
 
-        A run has one job at a time, whatever two tabs ask for at once: raises RunError while it has an active one.
+        A run has one job at a time, whatever two tabs ask for at once: raises RunError while it has an active one, and
+        where what the job is to work on has been deleted.
         """
         job_id, now = new_id("job"), time.time()
         with self._transaction() as connection:
@@ -30,6 +32,15 @@ class JobRows(Database):
                 "WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE run_id = ? AND status IN ('starting', 'running'))",
                 (job_id, kind, dataset_id, run_id, json.dumps(request), now, now, run_id),
             )
+            gone = connection.execute(
+                "SELECT subject FROM trashed WHERE subject IN (SELECT value FROM json_each(?))",
+                (json.dumps(subjects_of(dataset_id, run_id, request)),),
+            ).fetchone()
+            if gone:
+                raise RunError(
+                    f"Expected a run or data set that is there. Received: {gone['subject']!r}, which was deleted. Undo "
+                    "that on the Disk page, or choose another."
+                )
             if added.rowcount == 0:
                 raise RunError(
                     f"Expected a run at rest. Received: {run_id!r}, which is running. Wait or stop it first."
@@ -57,12 +68,12 @@ class JobRows(Database):
         rows = self._rows("SELECT * FROM jobs WHERE id = ?", job_id)
         if not rows:
             raise RunError(f"Expected the id of a job in this workspace. Received: {job_id!r}.")
-        return _job(rows[0])
+        return read_job(rows[0])
 
     def unfinished_jobs(self) -> list[Job]:
         """Return the jobs that say they are starting or running, oldest first."""
         query = "SELECT * FROM jobs WHERE status IN ('starting', 'running') ORDER BY created_at"
-        return [_job(row) for row in self._rows(query)]
+        return [read_job(row) for row in self._rows(query)]
 
     def queue(self) -> list[Job]:
         """Return the unfinished jobs that want the device (no import, map or save), in the order of their turns."""
@@ -70,7 +81,7 @@ class JobRows(Database):
             "SELECT * FROM jobs WHERE status IN ('starting', 'running') AND kind NOT IN ('import', 'map', 'save') "
             "ORDER BY priority DESC, created_at, rowid"
         )
-        return [_job(row) for row in self._rows(query)]
+        return [read_job(row) for row in self._rows(query)]
 
     def move_to_front(self, job_id: str) -> None:
         """Give a job that waits the next turn; the one that has the device keeps it until its end."""
@@ -83,12 +94,12 @@ class JobRows(Database):
     def jobs(self, kind: str, limit: int = 20) -> list[Job]:
         """Return the newest jobs of one kind."""
         query = "SELECT * FROM jobs WHERE kind = ? ORDER BY created_at DESC LIMIT ?"
-        return [_job(row) for row in self._rows(query, kind, limit)]
+        return [read_job(row) for row in self._rows(query, kind, limit)]
 
     def latest_job(self, run_id: str) -> Job | None:
         """Return the newest job of a run, which says how the run stands."""
         rows = self._rows("SELECT * FROM jobs WHERE run_id = ? ORDER BY created_at DESC LIMIT 1", run_id)
-        return _job(rows[0]) if rows else None
+        return read_job(rows[0]) if rows else None
 
     def update_job(self, job_id: str, **changes: Any) -> None:
         """Change columns of a job and stamp it as alive now."""
@@ -127,7 +138,14 @@ class JobRows(Database):
         )
 
 
-def _job(row: sqlite3.Row) -> Job:
+def subjects_of(dataset_id: str | None, run_id: str | None, request: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the runs and data sets that a job works on."""
+    named = (dataset_id, run_id, *(request.get(name) for name in ("run", "dataset", "subject")))
+    return [each for each in named if isinstance(each, str)]
+
+
+def read_job(row: sqlite3.Row) -> Job:
+    """Return a row of the table as a job."""
     values = dict(row)
     values["request"] = json.loads(values["request"])
     values["question"] = values["question"] and Question.from_json(json.loads(values["question"]))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tlcore.database import Database, new_id
+from tlcore.database import KEPT, Database, new_id
 from tlcore.errors import RunError
 from tlcore.records import Epoch, Run
 
@@ -32,7 +32,7 @@ class RunRows(Database):
 
     def run(self, run_id: str) -> Run:
         """Return one run; raise RunError if there is none of that id."""
-        rows = self._rows("SELECT * FROM runs WHERE id = ?", run_id)
+        rows = self._rows(f"SELECT * FROM runs WHERE id = ? AND {KEPT}", run_id)
         if not rows:
             raise RunError(
                 f"Expected the id of a run in this workspace. Received: {run_id!r}. "
@@ -42,7 +42,7 @@ class RunRows(Database):
 
     def runs(self) -> list[Run]:
         """Return every run, newest first."""
-        return [_run(row) for row in self._rows("SELECT * FROM runs ORDER BY created_at DESC")]
+        return [_run(row) for row in self._rows(f"SELECT * FROM runs WHERE {KEPT} ORDER BY created_at DESC")]
 
     def branch_run(self, run_id: str, branched: str) -> None:
         """Copy a run's row and its phase-1 epochs under the id `branched`; phase 1 is its result."""

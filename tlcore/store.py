@@ -10,7 +10,8 @@ from tlcore.experiments import ExperimentRows
 from tlcore.job_rows import JobRows
 from tlcore.project_rows import ProjectRows
 from tlcore.run_rows import RunRows
+from tlcore.trash_rows import TrashRows
 
 
-class Store(DatasetRows, EditRows, CheckRows, RunRows, JobRows, ExperimentRows, ProjectRows):
+class Store(DatasetRows, EditRows, CheckRows, RunRows, JobRows, ExperimentRows, ProjectRows, TrashRows):
     """Reads and writes everything. Cheap to make; safe from any thread or process."""

@@ -51,6 +51,9 @@ class Workspace:
     def run(self, run_id: str) -> Path:
         return self.root / "runs" / run_id
 
+    def trash(self, trash_id: str) -> Path:
+        return self.root / "trash" / trash_id
+
     def project(self, subject: str) -> Path:
         return self.root / "projects" / f"{subject}.zip"
 
