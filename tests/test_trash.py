@@ -12,6 +12,10 @@ from tlcore import trash
 from tlcore.errors import DatasetError, RunError
 from tlcore.holdings import list_holdings
 from tlcore.project import save_project
+from tlcore.retraining import prepare
+from tlcore.run_split import choose_split
+from tlcore.settings import HeadSettings
+from tlcore.sides import inherit
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
@@ -211,6 +215,35 @@ def test_caches_that_were_made_anew_stay_and_the_others_come_back(furnished):
     trash.undelete(store, "features")
     assert anew.read_text() == "newer"
     assert (store.workspace.features / "2c3d" / "keys.txt").read_bytes() == b"{}"
+
+
+def test_several_things_go_together_and_come_back_together(furnished):
+    store, dataset_id, runs = furnished
+    before = snapshot(store)
+    entries = trash.delete_together(store, dict.fromkeys((dataset_id, runs[0], f"{runs[0]}/export", "features")))
+    assert [each.kind for each in entries] == ["export", "run", "dataset", "features"]
+    trash.undelete_together(store, [each.id for each in entries])
+    assert snapshot(store) == before
+
+
+def test_of_several_things_none_goes_where_one_cannot(furnished):
+    store, dataset_id, runs = furnished
+    before = snapshot(store)
+    job_id = store.add_job("head", {}, dataset_id, runs[1])
+    with pytest.raises(RunError, match=job_id):
+        trash.delete_together(store, dict.fromkeys(("downloads", f"{runs[0]}/export", dataset_id)))
+    store.update_job(job_id, status="finished")
+    assert snapshot(store)[0] == before[0]
+    assert store.trash() == []
+
+
+def test_a_run_whose_forerunner_was_deleted_is_trained_like_any_other(furnished):
+    store, dataset_id, runs = furnished
+    (store.workspace.run(runs[1]) / "split.json").unlink()
+    trash.delete(store, runs[0])
+    assert inherit(store, store.run(runs[1])) is None
+    store.add_facts(runs[1], {"sides_of": runs[0]})
+    assert prepare(store, store.run(runs[1]), choose_split(store, dataset_id, HeadSettings())) is None
 
 
 def test_the_start_of_the_server_empties_all_but_the_newest(furnished):

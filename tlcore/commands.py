@@ -6,7 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tlcore import backbone_commands, checker, edits, export_commands, importer, jobs, lineage_commands, run_commands
+from tlcore import (
+    backbone_commands,
+    checker,
+    disk_commands,
+    edits,
+    export_commands,
+    importer,
+    jobs,
+    lineage_commands,
+    run_commands,
+)
 from tlcore.answers import Answer, quieten_tensorflow, tell
 from tlcore.backbones import BACKBONES
 from tlcore.errors import RunError, SettingsError
@@ -142,5 +152,8 @@ COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "tensorboard": lineage_commands.run_tensorboard,
     "card": lineage_commands.run_card,
     "project": lineage_commands.run_project,
+    "disk": disk_commands.run_disk,
+    "delete": disk_commands.run_delete,
+    "undelete": disk_commands.run_undelete,
     "serve": run_serve,
 }

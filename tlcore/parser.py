@@ -38,6 +38,7 @@ def build_parser() -> Parser:
     _describe_runs(command)
     _describe_backbones(command)
     _describe_lineage(command)
+    _describe_disk(command)
     _describe_service(command)
     return parser
 
@@ -181,6 +182,16 @@ def _describe_lineage(command: Command) -> None:
     project.add_argument("action", metavar="ACTION", choices=("save", "open"), help="save or open")
     project.add_argument("subject", metavar="RUN_OR_DATASET_OR_ZIP", help="to save: an id; to open: the zip")
     project.add_argument("--to", metavar="FILE.zip", help="where to save it")
+
+
+def _describe_disk(command: Command) -> None:
+    disk = command("disk", "Tell what is kept on the disk, with the ids to delete it by, and what is in the trash.")
+    disk.add_argument("--empty", action="store_true", help="empty the trash first: nothing comes back from then on")
+    deleting = command("delete", "Put data sets, runs, exports, projects or caches into the trash.")
+    deleting.add_argument("ids", metavar="ID", nargs="+", help="as `disk` lists it")
+    deleting.add_argument("--yes", action="store_true", help="do it; without this, only tell what would go")
+    bringing = command("undelete", "Bring back what was deleted, until the trash is emptied.")
+    bringing.add_argument("ids", metavar="ID", nargs="+", help="as `disk` lists it in the trash")
 
 
 def _describe_service(command: Command) -> None:

@@ -60,7 +60,11 @@ def prepare(store: Store, run: Run, parts: Split) -> Retraining | None:
     begun_otherwise = (folder / "snapshot-1.npz").exists()
     if settings.method == "svm" or settings.draws_anew or begun_otherwise:
         return None
-    earlier = store.run(run.facts["sides_of"])
+    try:
+        earlier = store.run(run.facts["sides_of"])
+    except RunError:
+        # It was deleted since this one began.
+        return None
     cached = read_features(store, earlier)
     head = store.workspace.run(earlier.id) / "head.npz"
     if cached is None or not head.exists():

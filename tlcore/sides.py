@@ -21,21 +21,25 @@ def inherit(store: Store, run: Run) -> Split | None:
     """Record for a retrained run the split of the run before it, with the labels of now, and return it.
 
     Returns None, and the run divides its images anew, where some are new to every run before it, a group of
-    near-duplicates would lie on two sides, or a class would have nothing to learn from or to be judged by.
+    near-duplicates would lie on two sides, a class would have nothing to learn from or to be judged by, or the run
+    before it was deleted.
     """
     if run.facts.get("sides_of") is not None:
         return read_split(store, run)
-    if run.facts.get("retrained_from") is None or _is_begun(store, run):
+    earlier = run.facts.get("retrained_from")
+    if earlier is None or _is_begun(store, run):
+        return None
+    layers = store.workspace.run(earlier) / LAYERS_FILE
+    if not layers.is_file():
         return None
     version = store.dataset(run.dataset_id).version
     images = store.images(run.dataset_id)
     parts = keep_sides(store, run, images)
     if parts is None:
         return None
-    earlier = run.facts["retrained_from"]
     folder = store.workspace.run(run.id)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(store.workspace.run(earlier) / LAYERS_FILE, folder / LAYERS_FILE)
+    shutil.copy2(layers, folder / LAYERS_FILE)
     write_split(store, run.id, parts)
     # The fact last: a split without it is only one more way to divide, a fact without a split would be untrue.
     store.add_facts(run.id, {"sides_of": earlier, "dataset_version": version})

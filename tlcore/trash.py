@@ -8,14 +8,14 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from tlcore import jobs
-from tlcore.errors import RunError
+from tlcore.errors import RunError, ThawError
 from tlcore.files import sync_folder
 from tlcore.holdings import FEATURES, Holding, find_holding
 from tlcore.store import Store
@@ -29,6 +29,7 @@ GRACE_S = 3600.0
 CACHES = ("features", "downloads")
 ON_DEVICE = ("features", "speed")
 WITH_ROWS = ("dataset", "run")
+ORDER = ("export", "project", "run", "dataset", "features", "downloads", "speed")
 
 
 def delete(store: Store, thing_id: str, size_bytes: int | None = None) -> Trashed:
@@ -55,6 +56,27 @@ def delete(store: Store, thing_id: str, size_bytes: int | None = None) -> Trashe
                 ) from problem
             store.set_trash_state(entry.id, "kept")
     return entry
+
+
+def delete_together(store: Store, sizes: Mapping[str, int | None]) -> list[Trashed]:
+    """Delete several things, by their ids and sizes, or none of them where one cannot be deleted; return the entries.
+
+    What belongs to another of them goes before it.
+    """
+    found = sorted((find_holding(store, each) for each in sizes), key=lambda each: ORDER.index(each.kind))
+    done: list[Trashed] = []
+    try:
+        for each in found:
+            done.append(delete(store, each.id, sizes[each.id]))
+    except ThawError:
+        undelete_together(store, [entry.id for entry in done])
+        raise
+    return done
+
+
+def undelete_together(store: Store, trash_ids: Sequence[str]) -> list[Trashed]:
+    """Bring back several entries that were deleted one after another, the last first."""
+    return [undelete(store, each) for each in reversed(trash_ids)]
 
 
 def undelete(store: Store, wanted: str) -> Trashed:
