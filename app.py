@@ -18,7 +18,7 @@ from pages.ui import failure, policy, read_ahead, upload
 from pages.ui.guard import Guard
 from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
-from tlcore import datasets, devices, garbage, jobs, roots
+from tlcore import datasets, devices, garbage, jobs, roots, trash
 from tlcore.arrival import Arrival
 from tlcore.errors import DatasetError
 from tlcore.store import Store
@@ -53,6 +53,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     jobs.reconcile(store)
     datasets.sweep(store)
     upload.sweep(store)
+    trash.start_emptying(store)
     devices.start_probe(store.workspace)
     read_ahead.start(store)
     garbage.spare_modules()

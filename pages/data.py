@@ -6,6 +6,7 @@ from pages.ui import (
     amounts,
     browse,
     changes,
+    deleting,
     duplicates,
     figures,
     findings,
@@ -205,11 +206,13 @@ progress_spot = st.container()
 sources.draw(kept, shown)
 with progress_spot:
     draw_import(kept)
+deleting.undo_bar(kept)
 if shown is None:
     st.caption("Your data sets appear here. Nothing leaves this machine.")
 else:
     pick_dataset(kept, shown)
     draw_dataset(kept, shown)
     partition.choose(kept, shown)
+    deleting.offer(kept, [shown.id], "Delete this data set…")
     steps.onward("backbone", "On to step 2: choose a backbone")
     count_findings(kept, shown)

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from pages.ui import amounts, exported, judged, live, selection, steps
+from pages.ui import amounts, deleting, exported, judged, live, selection, steps
 from pages.ui.names import emphasised
 from tlcore import exports, jobs
 from tlcore.decision import read_decision
 from tlcore.errors import RunError
+from tlcore.export_record import EXPORT_FOLDER
 from tlcore.formats import FORMATS
 from tlcore.proof import MOST_JUDGED
 from tlcore.proving import TIMING
@@ -67,6 +68,7 @@ def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
     selection.run_picker(store, run)
     draw_model(store, run)
+    deleting.undo_bar(store)
     job, made = jobs.latest_trial(store, "export", run.id), exports.latest_export(store, run.id)
     if job and job.active:
         live.follow(store, job, lambda present: draw_progress(store, present))
@@ -88,6 +90,8 @@ def draw_run(store: Store, run: Run) -> None:
             help="Every file is opened by a fresh program of its own and must answer as this model does, on "
             f"at most {MOST_JUDGED:,} photos of each set. It takes a minute or two.",
         )
+    if made:
+        deleting.offer(store, [f"{run.id}/{EXPORT_FOLDER}"], "Delete this export…")
 
 
 steps.heading("export")

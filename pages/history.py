@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import amounts, history_figure, keepsakes, selection, steps
+from pages.ui import amounts, deleting, history_figure, keepsakes, selection, steps
 from pages.ui.figure import figure
 from pages.ui.names import csv, literal, visible
 from pages.ui.options import distinct
@@ -149,6 +149,7 @@ def draw_chosen(store: Store, chosen: Sequence[Experiment]) -> None:
         st.caption("Tick one run to take it along, or several to compare them. On the keyboard: arrows, Shift + Space.")
     elif len(chosen) == 1:
         keepsakes.draw(store, store.run(chosen[0].model_id))
+        deleting.offer(store, [chosen[0].model_id], "Delete this run…")
     else:
         with st.container(border=True, width="content"):
             st.page_link(
@@ -159,6 +160,7 @@ def draw_chosen(store: Store, chosen: Sequence[Experiment]) -> None:
             )
         if len(chosen) > MOST_RUNS:
             st.caption(f"The first {MOST_RUNS} of {len(chosen)}: more lines than that cannot be told apart.")
+        deleting.offer(store, [row.model_id for row in chosen], f"Delete these {len(chosen)} runs…")
 
 
 def draw_figure(rows: Sequence[Experiment]) -> None:
@@ -201,6 +203,7 @@ def draw_mirror() -> None:
 
 def draw(store: Store) -> None:
     """Draw the whole page."""
+    deleting.undo_bar(store)
     rows = store.experiments()
     if not rows:
         steps.missing("head", "There is no run yet.", "First teach the head (phase 1)")

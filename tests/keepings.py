@@ -30,7 +30,12 @@ def add_dataset(store: Store, name: str = "Pets", folder: str | None = None, see
             path.write_bytes(jpeg(seed + number))
         images.append(image)
     store.add_dataset(dataset_id, name, "/photos/pets", Arrival(images, [SetAside("a.txt", "no picture")], 2))
-    store.add_check(dataset_id, "efficientnet-lite0", 1, {"naive": {}, "grouped": {}})
+    store.add_check(
+        dataset_id,
+        "efficientnet-lite0",
+        1,
+        {side: {"mean": 0.9, "low": 0.8, "high": 1.0} for side in ("naive", "grouped")},
+    )
     job_id = store.add_job("import", {"kind": "folder", "path": "/photos/pets", "name": name})
     store.update_job(job_id, status="finished", dataset_id=dataset_id)
     return dataset_id

@@ -28,6 +28,7 @@ PAGES = (
     "compare",
     "history",
     "export",
+    "disk",
 )
 TAG, BOLD = "<img src=x onerror=alert(1)>", "**bold** $x$ :smile:"
 DATASET = "data-0123456789ab"

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ BLOCK_BYTES = 512
 Signature = tuple[int, ...]
 # 64,000 files take half a second to a second to ask, so that a folder is asked again only once it has changed.
 _measured: dict[Path, tuple[Signature, int]] = {}
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,19 @@ def is_measured(workspace: Workspace, holding: Holding) -> bool:
     """Say whether `own_bytes` answers at once, so that a page need not wait for it."""
     folders = [path for path in _own(workspace, holding) if holding.kind == "dataset" and path.is_dir()]
     return all(_measured.get(path, (None,))[0] == _sign(path) for path in folders)
+
+
+def start_measuring(workspace: Workspace, holdings: Sequence[Holding]) -> threading.Thread:
+    """Measure things in a thread, so that a page need not wait; one thread at a time, whoever asks."""
+
+    def work() -> None:
+        with _one_at_a_time:
+            for each in holdings:
+                own_bytes(workspace, each)
+
+    worker = threading.Thread(target=work, name="measure the disk", daemon=True)
+    worker.start()
+    return worker
 
 
 def measure_usage(workspace: Workspace, sizes: Iterable[tuple[Holding, int]]) -> Usage:

@@ -36,6 +36,7 @@ ASIDE = {
     Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
     Step("history", "History", "Every run with what it was made of, to find again and to take along."): "history",
     Step("export", "Export", "Take the model with you, in files that were proven to answer as it does."): "output",
+    Step("disk", "Disk", "What Thaw keeps on this disk, and how to make room."): "hard_drive",
 }
 
 

@@ -19,6 +19,7 @@ TITLES = {
     "compare": "Compare",
     "history": "History",
     "export": "Export",
+    "disk": "Disk",
 }
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"

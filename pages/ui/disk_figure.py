@@ -1,0 +1,59 @@
+"""Draws where the bytes go: one bar of all that Thaw keeps, cut by kind."""
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+
+from pages.ui import amounts
+from pages.ui.comparison_figure import COLOURS
+from pages.ui.figures import plain
+
+KINDS = {
+    "dataset": "Photos of data sets",
+    "run": "Runs",
+    "export": "Exports",
+    "project": "Saved projects",
+    "features": "Cached features",
+    "downloads": "Downloads",
+    "speed": "Measured speeds",
+    "records": "Records and logs",
+    "trash": "Trash",
+}
+LEGEND_LINE_PX = 26
+LEAST_NAMED = 0.12
+
+
+def where_bytes_go(by_kind: Mapping[str, int]) -> go.Figure:
+    """Draw bytes by kind as one stacked bar, each part told by the legend with its size."""
+    whole = sum(by_kind.values())
+    scale, unit = (1e9, "GB") if whole >= 1e9 else (1e6, "MB")
+    figure = go.Figure()
+    shown = [kind for kind in KINDS if by_kind.get(kind)]
+    for kind in shown:
+        size = by_kind[kind]
+        figure.add_trace(
+            go.Bar(
+                x=[size / scale],
+                y=[0],
+                orientation="h",
+                name=f"{KINDS[kind]}, {amounts.size(size)}",
+                marker={"color": COLOURS[list(KINDS).index(kind) % len(COLOURS)], "line": {"width": 1}},
+                # A pattern too, where a colour comes twice.
+                marker_pattern_shape="/" if list(KINDS).index(kind) >= len(COLOURS) else "",
+                text=[amounts.size(size) if size >= LEAST_NAMED * whole else ""],
+                textposition="inside",
+                insidetextanchor="middle",
+                textangle=0,
+                hovertext=[f"{KINDS[kind]}: {amounts.size(size)}"],
+                hoverinfo="text",
+            )
+        )
+    figure.update_layout(
+        barmode="stack",
+        showlegend=True,
+        legend={"orientation": "v", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+    )
+    figure.update_yaxes(visible=False, fixedrange=True)
+    figure.update_xaxes(title_text=unit, fixedrange=True, rangemode="tozero", zeroline=False)
+    legend = LEGEND_LINE_PX * len(shown)
+    return plain(figure, height=150 + legend, top=legend + 16)
