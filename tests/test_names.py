@@ -7,7 +7,7 @@ from hypothesis import strategies as some
 
 from tests.corpus import UNSAFE_NAMES, in_words
 from tlcore.errors import ImageRejected
-from tlcore.names import MAX_NAME_CHARACTERS, check_name, classes_of, is_junk, legible, respelled, storable, twins
+from tlcore.names import MAX_NAME_CHARACTERS, check_name, is_junk, legible, natural, respelled, storable, twins
 
 anything = some.text(some.characters(), max_size=40)
 pieces = some.sampled_from(["..", ".", "", "a", "C:", "~", "\\", "\0", "b.jpg", "\u2024\u2024", "\ud800"])
@@ -46,31 +46,73 @@ def test_names_in_other_encodings_stay_apart():
     assert storable("plain é 😀") == "plain é 😀"
 
 
-@pytest.mark.parametrize("name", ["THUMBS.DB", "a/.DS_Store", "a/desktop.ini", "a/._b.jpg", "__MACOSX/a/b.jpg"])
-def test_system_files_are_known(name):
+HIDDEN = [
+    *("THUMBS.DB", "a/.DS_Store", "a/desktop.ini", "a/._b.jpg", "a/ehthumbs_vista.db", "Icon\r", "a/.trashed-1-b.jpg"),
+    *("__MACOSX/a/b.jpg", ".ipynb_checkpoints/b.jpg", "a/.ipynb_checkpoints/b-checkpoint.jpg", ".git/objects/ab/cd"),
+    *(
+        "a/@eaDir/b.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "#recycle/a/b.jpg",
+        "$RECYCLE.BIN/S-1-5/b.jpg",
+        ".Trash-1000/files/b.jpg",
+    ),
+    *(
+        "System Volume Information/b.jpg",
+        "lost+found/b.jpg",
+        "a/__pycache__/b.pyc",
+        ".thumbnails/b.jpg",
+        "a/_thumbs/b.jpg",
+    ),
+    *("@Recycle/b.jpg", ".@__thumb/b.jpg", "found.000/b.jpg", "a/.picasaoriginals/b.jpg", "a/..b/c.jpg"),
+]
+PLAIN = [
+    *(
+        "thumbs/b.jpg",
+        "Recycled/b.jpg",
+        "a/b.jpg",
+        "a.b/c.jpg",
+        "eaDir/b.jpg",
+        "unknown/b.jpg",
+        "@home/b.jpg",
+        "#1/b.jpg",
+    ),
+    *(
+        "./a/b.jpg",
+        "../a/b.jpg",
+        "a/../b.jpg",
+        "found.rose/b.jpg",
+        "thumbs.db.jpg",
+        "lost/b.jpg",
+        "my lost+found/b.jpg",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_hidden_and_system_files_are_known(name):
     assert is_junk(name)
-    assert not is_junk(f"{name}.jpg".replace("__MACOSX", "a").replace("._", "_"))
 
 
-def test_the_first_folder_is_the_class():
-    names = [("rose", "1.jpg"), ("rose", "red", "2.jpg"), ("tulip", "3.jpg"), ("loose.jpg",)]
-    assert classes_of(names) == (["rose", "rose", "tulip", None], [])
+@pytest.mark.parametrize("name", PLAIN)
+def test_names_that_a_person_may_give_are_not_taken_for_a_systems(name):
+    assert not is_junk(name)
 
 
-def test_a_common_root_is_stripped_while_class_folders_remain():
-    assert classes_of([("photos", "rose", "1.jpg"), ("photos", "tulip", "2.jpg")])[0] == ["rose", "tulip"]
-    assert classes_of([("rose", "1.jpg"), ("rose", "2.jpg")])[0] == ["rose", "rose"]
-
-
-def test_split_folders_are_merged():
-    classes, notes = classes_of([("train", "rose", "1.jpg"), ("val", "rose", "2.jpg"), ("train", "tulip", "3.jpg")])
-    assert classes == ["rose", "rose", "tulip"]
-    assert "train, val were merged" in notes[0]
+def test_numbers_in_names_sort_as_people_count():
+    levels = [f"level-{number}" for number in range(1, 12)]
+    assert sorted(reversed(levels), key=natural) == levels
+    assert sorted(["b", "10", "B", "2", "a10", "a9", "02", "1.10", "1.9"], key=natural) == [
+        *("1.9", "1.10", "02", "2", "10", "a9", "a10", "B", "b")
+    ]
+    assert sorted(["9" * 5000, "1" + "0" * 5000, "x"], key=natural)[0] == "9" * 5000
 
 
 def test_twins_are_named():
     assert twins(["cat", "dog", "Cat"]) == [["Cat", "cat"]]
     assert twins(["cat", "dog"]) == []
+    assert twins(["polar bear", "Polar-Bear", "polar_bear", "polar  bear ", "polarbear"]) == [
+        ["polar  bear ", "polar bear", "Polar-Bear", "polar_bear"]
+    ]
+    assert twins(["-", "_", "level-1", "level-11"]) == []
 
 
 def test_spellings_of_one_folder_are_named():
@@ -78,16 +120,6 @@ def test_spellings_of_one_folder_are_named():
     assert len(notes) == 1
     assert "café" in notes[0]
     assert respelled(["café/", "thé/"]) == []
-
-
-def test_loose_files_beside_the_class_folders_do_not_hide_them():
-    names = [("x", "photos", "rose", "1.jpg"), ("x", "photos", "tulip", "2.jpg"), ("x", "readme.txt"), ("license",)]
-    assert classes_of(names)[0] == ["rose", "tulip", None, None]
-
-
-def test_split_names_without_folders_below_are_classes():
-    assert classes_of([("train", "1.jpg"), ("test", "2.jpg")])[0] == ["train", "test"]
-    assert classes_of([("train", "rose", "1.jpg"), ("other", "rose", "2.jpg")])[0] == ["train", "other"]
 
 
 def checked(name):
@@ -120,15 +152,6 @@ def test_a_checked_name_is_checked_to_itself(name):
     if parts is not None:
         assert check_name("/".join(parts)) == parts
         assert storable("/".join(parts)) == "/".join(parts)
-
-
-@given(some.lists(names, max_size=8))
-def test_every_name_has_one_class_or_none_and_it_is_one_of_its_folders(several):
-    parts = [known for name in several if (known := checked(name)) is not None]
-    labels, notes = classes_of(parts)
-    assert len(labels) == len(parts)
-    assert all(label is None or label in known[:-1] for label, known in zip(labels, parts, strict=True))
-    assert all(in_words(note) for note in notes)
 
 
 @given(some.binary(max_size=40), some.binary(max_size=40))

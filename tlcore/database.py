@@ -157,6 +157,10 @@ CREATE TABLE trashed (subject TEXT PRIMARY KEY, trash_id TEXT NOT NULL REFERENCE
 DROP VIEW experiments;
 """
     + _EXPERIMENTS.replace("KEPT", KEPT),
+    """
+ALTER TABLE images ADD COLUMN derived TEXT NOT NULL DEFAULT '';
+ALTER TABLE images ADD COLUMN part TEXT NOT NULL DEFAULT '';
+""",
 )
 
 

@@ -11,23 +11,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tlcore.database import KEPT, Database
-from tlcore.edit_rows import ALIAS
+from tlcore.edit_rows import ALIAS, Change, make_edit
 from tlcore.errors import DatasetError
 from tlcore.garbage import uncollected
+from tlcore.names import natural
 from tlcore.records import Dataset, Image, Role, SetAside
 
 IMAGE_COLUMNS = tuple(column.name for column in dataclasses.fields(Image))
 SELECTED = ", ".join(IMAGE_COLUMNS)
 _NOTES, _EXCLUDED = IMAGE_COLUMNS.index("notes"), IMAGE_COLUMNS.index("excluded")
-GROUP_KINDS = ("lookalike", "similar")
+GROUP_KINDS = ("lookalike", "similar", "derived")
 
 
 @dataclass(frozen=True)
 class Arrival:
     """What one import brings: accepted images, files set aside, and how many were ignored or known already.
 
-    `regrouped` gives images that were there before, by id, their new `lookalike`. `job_id` is the import job, which is
-    finished in the same transaction: killed a moment later, it must not tell that nothing was kept.
+    `regrouped` gives by kind of group ("lookalike", "derived") images that were there before, by id, their new one;
+    `refiled` gives by id the class of those whose files have come again in the folder of another. `job_id` is the
+    import job, which is finished in the same transaction: killed later, it must not tell that nothing was kept.
     """
 
     images: Sequence[Image]
@@ -35,17 +37,19 @@ class Arrival:
     ignored: int = 0
     known: int = 0
     notes: Sequence[str] = ()
-    regrouped: Mapping[str, str] = field(default_factory=dict)
+    regrouped: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    refiled: Mapping[str, str] = field(default_factory=dict)
     job_id: str = ""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many images of a data set take part, by class, and how many were taken out or are kept for evaluation."""
+    """How many images of a data set take part, by class in the order of their names, and how many stand elsewhere."""
 
     classes: Mapping[str, int]
     excluded: int
     holdout: int
+    pile: int
 
 
 class DatasetRows(Database):
@@ -66,11 +70,13 @@ class DatasetRows(Database):
             connection.execute("BEGIN IMMEDIATE")
             arrival = dataclasses.replace(arrival, images=_renamed(connection, dataset_id, arrival.images))
             _take_in(connection, dataset_id, arrival)
+            _refile(connection, dataset_id, arrival.refiled)
             if not arrival.images:
                 return
             connection.execute("UPDATE datasets SET version = version + 1 WHERE id = ?", (dataset_id,))
-            role = arrival.images[0].role
-            detail = {"images": len(arrival.images), "source": source, "known": arrival.known, "role": role}
+            roles = Counter(image.role for image in arrival.images)
+            detail = {"images": len(arrival.images), "source": source, "known": arrival.known}
+            detail |= {"role": roles.most_common(1)[0][0]} if len(roles) == 1 else {"roles": roles}
             number = connection.execute(
                 "INSERT INTO edits (dataset_id, kind, detail, created_at) VALUES (?, 'add', ?, ?)",
                 (dataset_id, json.dumps(detail), time.time()),
@@ -110,23 +116,24 @@ class DatasetRows(Database):
             holdout=tally.holdout,
             known=row["known"],
             version=row["version"],
+            pile=tally.pile,
         )
 
     def tally(self, dataset_id: str) -> Tally:
         """Count the images of a data set; of 32,000 that takes a hundredth of a second."""
         counts = self._rows(
             "SELECT role, excluded, label, COUNT(*) AS n FROM images WHERE dataset_id = ? "
-            "GROUP BY role, excluded, label ORDER BY label",
+            "GROUP BY role, excluded, label",
             dataset_id,
         )
         standing: Counter[str] = Counter()
         classes: dict[str, int] = {}
-        for count in counts:
+        for count in sorted(counts, key=lambda count: natural(count["label"])):
             if count["role"] == "main" and not count["excluded"]:
                 classes[count["label"]] = count["n"]
             else:
-                standing["excluded" if count["excluded"] else "holdout"] += count["n"]
-        return Tally(classes, excluded=standing["excluded"], holdout=standing["holdout"])
+                standing["excluded" if count["excluded"] else count["role"]] += count["n"]
+        return Tally(classes, standing["excluded"], standing["holdout"], standing["pile"])
 
     def has_copies(self, folder: str) -> bool:
         """Say whether a folder of the workspace's data sets holds copies that are on record."""
@@ -171,14 +178,14 @@ class DatasetRows(Database):
         return {row["id"]: _image(row) for row in rows}
 
     def standing(self, dataset_id: str) -> dict[str, str | None]:
-        """Return by id the class that each image of a data set has now, or None for one that is excluded."""
-        rows = self._rows("SELECT id, label, excluded FROM images WHERE dataset_id = ?", dataset_id)
-        return {row["id"]: None if row["excluded"] else row["label"] for row in rows}
+        """Return by id the class that each image of a data set has now, or None for one excluded or without a class."""
+        rows = self._rows("SELECT id, label, role, excluded FROM images WHERE dataset_id = ?", dataset_id)
+        return {row["id"]: None if row["excluded"] or row["role"] == "pile" else row["label"] for row in rows}
 
     def set_aside(self, dataset_id: str) -> list[SetAside]:
         """Return the files that were not accepted, each with its reason."""
-        rows = self._rows("SELECT name, reason FROM set_aside WHERE dataset_id = ? ORDER BY name", dataset_id)
-        return [SetAside(row["name"], row["reason"]) for row in rows]
+        rows = self._rows("SELECT name, reason FROM set_aside WHERE dataset_id = ?", dataset_id)
+        return sorted((SetAside(row["name"], row["reason"]) for row in rows), key=lambda each: natural(each.name))
 
     def set_measures(self, images: Sequence[Image]) -> None:
         """Record the measures, fingerprints and groups by them of images that were imported without."""
@@ -209,6 +216,19 @@ def _renamed(connection: sqlite3.Connection, dataset_id: str, images: Sequence[I
     return [dataclasses.replace(image, label=names.get(image.label, image.label)) for image in images]
 
 
+def _refile(connection: sqlite3.Connection, dataset_id: str, classes: Mapping[str, str]) -> None:
+    """Move images to the classes where their files are by now, as an edit that can be undone."""
+    query = "SELECT id FROM images WHERE dataset_id = ? AND role = 'pile'"
+    pile = {row["id"] for row in connection.execute(query, (dataset_id,))}
+    changes = [
+        Change(field, image_id, value)
+        for image_id, label in classes.items()
+        for field, value in (("label", label), ("imported_label", label), *[("role", "main")] * (image_id in pile))
+    ]
+    detail = {"classes": sorted(set(classes.values()), key=natural), "images": len(classes)}
+    make_edit(connection, dataset_id, "refile", detail, changes)
+
+
 def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) -> None:
     columns = ("dataset_id", *IMAGE_COLUMNS)
     connection.executemany(
@@ -218,7 +238,8 @@ def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) 
     connection.executemany(
         "INSERT INTO set_aside VALUES (?, ?, ?)", [(dataset_id, each.name, each.reason) for each in arrival.set_aside]
     )
-    _regroup(connection, "lookalike", arrival.regrouped)
+    for kind, keys in arrival.regrouped.items():
+        _regroup(connection, kind, keys)
     earlier = connection.execute("SELECT notes FROM datasets WHERE id = ?", (dataset_id,)).fetchone()["notes"]
     notes = dict.fromkeys([*json.loads(earlier), *arrival.notes])
     connection.execute(

@@ -17,11 +17,13 @@ from tlcore.database import new_id
 from tlcore.dataset_rows import Arrival
 from tlcore.decoder import DecodeJob, Decoder, Outcome
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.names import classes_of
+from tlcore.layout import Layout, Place, arrange, merge_twins
+from tlcore.names import natural
 from tlcore.questions import Ask, take_default
 from tlcore.records import Image, Role, SetAside
 from tlcore.sources import Entry, Found, Source, collect
 from tlcore.space import require_space
+from tlcore.splits import MAX_CLASSES, too_many
 from tlcore.store import Store
 from tlcore.workspace import Workspace
 from tlcore.zips import Progress
@@ -62,10 +64,11 @@ def ingest(
         if into is not None:
             measure_backlog(store, into, progress, check)
         admission = Admission(store, into, role)
-        labels, notes = _labels(found, admission)
+        layout = _arrange(found, admission, ask)
+        known = admission.recognise([entry.path for entry in found.entries], layout.places, check)
         require_space(folder, sum(_copy_bytes(entry) for entry in found.entries))
         spendable = _spendable(source, store.workspace, unpacked)
-        decoded, refused = _decode(found, labels, folder, admission, progress, check, spendable)
+        decoded, refused = _decode(found, layout.places, known, folder, admission, progress, check, spendable)
         images, unfit = admission.admit(decoded)
         for image in unfit:
             _remove_copy(store.workspace, image)
@@ -76,8 +79,9 @@ def ingest(
         progress("looking for near-duplicates", 0, 0)
         with flushing():
             images, regrouped = admission.regroup(images)
-        notes += found.notes + _empty_class_notes(images, labels, admission)
-        arrival = Arrival(images, set_aside, found.ignored, admission.known, notes, regrouped, job_id)
+        notes = [*layout.notes, *admission.notes(), *found.notes, *_class_notes(images, layout.places, admission)]
+        counts = found.ignored, admission.known
+        arrival = Arrival(images, set_aside, *counts, notes, regrouped, admission.refiled, job_id)
         shutil.rmtree(unpacked, ignore_errors=True)
         if into is None:
             store.add_dataset(folder_id, name, source.origin, arrival)
@@ -150,13 +154,14 @@ def hold_folders(workspace: Workspace, dataset_id: str) -> Iterator[tuple[Path, 
             shutil.rmtree(unpacked, ignore_errors=True)
 
 
-def _labels(found: Found, admission: Admission) -> tuple[list[str | None], list[str]]:
-    """Return the class of each entry, by its table, else its folder, as the data set calls it; None for no class."""
-    labels: list[str | None] = [entry.label for entry in found.entries]
-    notes: list[str] = []
-    if not any(labels):
-        labels, notes = classes_of([entry.name for entry in found.entries])
-    return [label and admission.rename(label) for label in labels], notes
+def _arrange(found: Found, admission: Admission, ask: Ask) -> Layout:
+    """Return where each entry belongs, by its table, else its folders and name, under what the data set calls it."""
+    names = [entry.name for entry in found.entries]
+    if any(entry.label for entry in found.entries):
+        named = [entry.label and admission.aliases.get(entry.label, entry.label) for entry in found.entries]
+        layout = Layout([Place(label, admission.role) for label in named], [])
+        return merge_twins(layout, ask, admission.classes)
+    return arrange(names, ask, admission.role, admission.classes, admission.aliases)
 
 
 def _spendable(source: Source, workspace: Workspace, unpacked: Path) -> tuple[str, ...]:
@@ -169,7 +174,8 @@ def _spendable(source: Source, workspace: Workspace, unpacked: Path) -> tuple[st
 
 def _decode(
     found: Found,
-    labels: Sequence[str | None],
+    places: Sequence[Place],
+    known: Sequence[bool],
     folder: Path,
     admission: Admission,
     progress: Progress,
@@ -178,26 +184,26 @@ def _decode(
 ) -> tuple[list[Image], list[SetAside]]:
     images: list[Image] = []
     refused: list[SetAside] = []
-    waiting: dict[DecodeJob, tuple[str, str, str]] = {}
+    waiting: dict[DecodeJob, tuple[str, Place, str]] = {}
 
     def jobs() -> Iterator[DecodeJob]:
-        for entry, label in zip(found.entries, labels, strict=True):
+        for entry, place, there in zip(found.entries, places, known, strict=True):
             entry_name = "/".join(entry.name)
-            reason = NO_CLASS if label is None else admission.refuse_class(label)
-            if label is None or reason:
-                refused.append(SetAside(entry_name, reason or NO_CLASS))
-            elif not admission.knows(entry.path, label):
+            reason = place.reason or (NO_CLASS if place.label is None else admission.refuse_class(place))
+            if reason:
+                refused.append(SetAside(entry_name, reason))
+            elif not there:
                 image_id = new_id("img")
                 copy, thumbnail = folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg"
                 job = DecodeJob(entry.path, copy, thumbnail, str(entry.path).startswith(spendable), entry.mark)
-                waiting[job] = (image_id, label, entry_name)
+                waiting[job] = (image_id, place, entry_name)
                 yield job
 
     total = len(found.entries)
     progress("checking images", 0, total)
     with Decoder() as decoder:
         for job, outcome in decoder.map(jobs()):
-            image_id, label, entry_name = waiting.pop(job)
+            image_id, place, entry_name = waiting.pop(job)
             if job.spent:
                 # Now and not at the end: what is gone this soon is never written to the disk.
                 job.path.unlink(missing_ok=True)
@@ -205,16 +211,20 @@ def _decode(
                 _remove_torn(job)
                 refused.append(SetAside(entry_name, str(outcome)))
             else:
-                images.append(_image(image_id, label, entry_name, folder.name, admission.role, outcome))
+                images.append(_image(image_id, place, entry_name, folder.name, outcome))
             progress("checking images", len(images) + len(refused) + admission.known, total)
             check_stop()
     progress("checking images", total, total)
     # Children finish in any order; the rows are to have the same one every time.
-    return sorted(images, key=lambda image: (image.label, image.name, image.content)), refused
+    return sorted(images, key=lambda image: (natural(image.label), natural(image.name), image.content)), refused
 
 
-def _image(image_id: str, label: str, name: str, folder: str, role: Role, outcome: Outcome) -> Image:
-    return Image(id=image_id, label=label, name=name, folder=folder, role=role, imported_label=label, **vars(outcome))
+def _image(image_id: str, place: Place, name: str, folder: str, outcome: Outcome) -> Image:
+    label, role, part = place.label or "", place.role, place.part
+    measured = vars(outcome)
+    return Image(
+        id=image_id, label=label, name=name, folder=folder, role=role, part=part, imported_label=label, **measured
+    )
 
 
 def _remove_torn(job: DecodeJob) -> None:
@@ -237,12 +247,16 @@ def _nothing_usable(source: Source, found: Found, set_aside: Sequence[SetAside])
     )
 
 
-def _empty_class_notes(images: Sequence[Image], labels: Sequence[str | None], admission: Admission) -> list[str]:
-    accepted = {image.label for image in images} | admission.classes
-    return [
+def _class_notes(images: Sequence[Image], places: Sequence[Place], admission: Admission) -> list[str]:
+    """Say which classes have no usable image, and where there are more classes than can be trained."""
+    accepted = {image.label for image in images}
+    named = {place.label for place in places if place.label and not place.reason}
+    notes = [
         f"Class {label!r} has no usable image and is left out. Add images to its folder or remove it."
-        for label in sorted({label for label in labels if label is not None} - accepted)
+        for label in sorted(named - accepted - admission.known_classes, key=natural)
     ]
+    classes = {image.label for image in images if image.role == "main"} | admission.known_classes
+    return [*notes, too_many(len(classes))] if len(classes) > MAX_CLASSES else notes
 
 
 def _copy_bytes(entry: Entry) -> int:

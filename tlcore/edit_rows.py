@@ -12,13 +12,13 @@ from tlcore.records import Edit, EditKind
 
 # The mark by which a folder's name, its subject, stands for the class that it was renamed to.
 ALIAS = "alias"
-IMAGE_FIELDS = {"label": "TEXT", "excluded": "INTEGER"}
+IMAGE_FIELDS = {"label": "TEXT", "imported_label": "TEXT", "role": "TEXT", "excluded": "INTEGER"}
 
 
 class Change(NamedTuple):
     """A field of a subject and its new value; None takes a mark away.
 
-    `field` is "label" or "excluded" of an image, whose id is the subject, or else a kind of mark on the data set.
+    `field` is one of `IMAGE_FIELDS` of an image, whose id is the subject, or else a kind of mark on the data set.
     """
 
     field: str
@@ -36,22 +36,7 @@ class EditRows(Database):
         """
         with self._transaction() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            rows = [
-                (change.field, change.subject, before, change.after)
-                for change in changes
-                if (before := _read(connection, dataset_id, change)) != change.after
-            ]
-            if not rows:
-                return 0
-            number = connection.execute(
-                "INSERT INTO edits (dataset_id, kind, detail, created_at) VALUES (?, ?, ?, ?)",
-                (dataset_id, kind, json.dumps(detail), time.time()),
-            ).lastrowid
-            connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", [(number, *row) for row in rows])
-            for field, subject, _, after in rows:
-                _write(connection, dataset_id, Change(field, subject, after))
-            _bump(connection, dataset_id)
-        return len(rows)
+            return make_edit(connection, dataset_id, kind, detail, changes)
 
     def undo_edit(self, dataset_id: str, number: int) -> None:
         """Put back what the latest edit replaced.
@@ -94,6 +79,28 @@ class EditRows(Database):
         """Return the marks of one kind on a data set: subject to value."""
         rows = self._rows("SELECT subject, value FROM marks WHERE dataset_id = ? AND field = ?", dataset_id, field)
         return {row["subject"]: row["value"] for row in rows}
+
+
+def make_edit(
+    connection: sqlite3.Connection, dataset_id: str, kind: EditKind, detail: dict[str, Any], changes: Iterable[Change]
+) -> int:
+    """Do within a transaction what `EditRows.add_edit` does."""
+    rows = [
+        (change.field, change.subject, before, change.after)
+        for change in changes
+        if (before := _read(connection, dataset_id, change)) != change.after
+    ]
+    if not rows:
+        return 0
+    number = connection.execute(
+        "INSERT INTO edits (dataset_id, kind, detail, created_at) VALUES (?, ?, ?, ?)",
+        (dataset_id, kind, json.dumps(detail), time.time()),
+    ).lastrowid
+    connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", [(number, *row) for row in rows])
+    for field, subject, _, after in rows:
+        _write(connection, dataset_id, Change(field, subject, after))
+    _bump(connection, dataset_id)
+    return len(rows)
 
 
 def _read(connection: sqlite3.Connection, dataset_id: str, change: Change) -> str | None:

@@ -47,12 +47,15 @@ def delete_class(store: Store, dataset_id: str, label: str) -> int:
 
 
 def move_images(store: Store, dataset_id: str, ids: Iterable[str], label: str) -> int:
-    """Give images another class, which may be new; return how many changed."""
+    """Give images another class, which may be new; return how many changed. Those of the pile are learnt from then."""
     # A folder's name may be one that nobody could type: the class is meant, and no other.
     wanted = label if label in store.dataset(dataset_id).classes else check_class_name(label)
     chosen = list(dict.fromkeys(ids))
     detail = {"class": wanted, "images": len(chosen)}
-    return store.add_edit(dataset_id, "move", detail, [Change("label", image_id, wanted) for image_id in chosen])
+    pile = [image.id for image in store.images_by_id(chosen).values() if image.role == "pile"]
+    changes = [Change("label", image_id, wanted) for image_id in chosen]
+    changes += [Change("role", image_id, "main") for image_id in pile]
+    return store.add_edit(dataset_id, "move", detail, changes) - len(pile)
 
 
 def exclude_images(store: Store, dataset_id: str, ids: Iterable[str]) -> int:
@@ -135,7 +138,7 @@ def _require_unseen(images: Sequence[Image], restored: set[str]) -> None:
     roles: defaultdict[str, set[str]] = defaultdict(set)
     for image in included:
         for key in {image.content, image.lookalike} - {""}:
-            roles[key].add(image.role)
+            roles[key] |= {image.role} - {"pile"}
     unfit = sum(image.id in restored and len(roles[image.content] | roles[image.lookalike]) > 1 for image in included)
     if unfit:
         raise DatasetError(

@@ -1,17 +1,29 @@
-"""File names that came from outside: which are refused, which are ignored, and which class they tell."""
+"""File names that came from outside: which are refused, which are ignored, and in which order they are listed."""
 
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from tlcore.errors import ImageRejected
 
 MAX_NAME_CHARACTERS = 8192
-SPLIT_FOLDERS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
-_JUNK_FILES = frozenset({"thumbs.db", ".ds_store", "desktop.ini"})
-_JUNK_FOLDERS = frozenset({"__macosx"})
+# Names that no person gives to a class, as parts of a pattern. "thumbs", "recycled" or "unknown" may be classes.
+_SYSTEM_FOLDERS = (
+    # What macOS, Windows and Linux keep beside people's files.
+    *("__macosx", "network trash folder", "temporary items", r"\$recycle\.bin", "system volume information"),
+    *(r"lost\+found", r"\$extend", r"found\.\d{3}"),
+    # Thumbnails, bins and snapshots of network storage (Synology, QNAP), of web servers and of Python.
+    *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb", "_thumbs", "_vti_cnf"),
+    "__pycache__",
+)
+_SYSTEM_FILES = (r"(?:eh)?thumbs(?:_vista)?\.db", r"desktop\.ini", r"icon\r", r"zbthumbnail\.info")
+# Written so that a browser reads it too: any part that begins with a dot, a system's folder, or a system's file.
+JUNK = rf"(?:^|[/\\])(?:\.(?!\.?(?:[/\\]|$))|(?:{'|'.join(_SYSTEM_FOLDERS)})[/\\]|(?:{'|'.join(_SYSTEM_FILES)})$)"
+_JUNK = re.compile(JUNK, re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
+_DIGITS = re.compile(r"([0-9]+)")
+_SPACES = re.compile(r"[\s_\-\u2010-\u2015.]+")
 
 Parts = tuple[str, ...]
 
@@ -54,36 +66,30 @@ def check_name(name: str) -> Parts:
 
 
 def is_junk(name: str) -> bool:
-    """Say whether a file is what systems leave beside photos (`.DS_Store`, `Thumbs.db`, ...): ignored, but counted."""
-    *folders, file = name.split("/")
-    return (
-        file.startswith("._")
-        or file.casefold() in _JUNK_FILES
-        or any(folder.casefold() in _JUNK_FOLDERS for folder in folders)
-    )
+    """Say whether a file is hidden or a system's (`.ipynb_checkpoints/a.jpg`, `Thumbs.db`): ignored, but counted."""
+    return _JUNK.search(name) is not None
 
 
-def classes_of(names: Sequence[Parts]) -> tuple[list[str | None], list[str]]:
-    """Tell the class of each file of a data set from its folders; None for a file in no class folder.
+def natural(name: str) -> tuple[tuple[str | tuple[int, str], ...], str]:
+    """Return the key by which names are sorted as people count: "2" before "10", capitals beside small letters."""
+    pieces = _DIGITS.split(name.casefold())
+    # By length and digits, since Python refuses to read very long numbers.
+    numbers = [(len(digits), digits) for digits in (piece.lstrip("0") for piece in pieces[1::2])]
+    keyed: list[str | tuple[int, str]] = [*pieces]
+    keyed[1::2] = numbers
+    return tuple(keyed), name
 
-    Folders around all class folders are stripped; then the first folder is the class. Where the first folders are
-    all splits ("train", "val", "test", ...), the second is the class. Also returns notes in plain words.
-    """
-    depth = _common_depth(names)
-    notes = []
-    first = {parts[depth] for parts in names if len(parts) > depth + 1}
-    if first and {folder.casefold() for folder in first} <= SPLIT_FOLDERS and _reaches(names, depth + 1):
-        depth += 1
-        folders = ", ".join(sorted(first))
-        notes.append(f"The folders {folders} were merged: Thaw makes its own split into training and validation.")
-    return [parts[depth] if len(parts) > depth + 1 else None for parts in names], notes
+
+def plain_name(name: str) -> str:
+    """Return what is left of a class name without capitals, letter forms and the kind of gaps between its words."""
+    return _SPACES.sub(" ", unicodedata.normalize("NFKC", name).casefold()).strip() or name
 
 
 def twins(classes: Iterable[str]) -> list[list[str]]:
-    """Return the groups of classes whose names differ only in capitals or letter forms: perhaps one class."""
+    """Return the groups of classes whose names differ only in capitals, letter forms or gaps: perhaps one class."""
     groups = defaultdict(list)
-    for name in sorted(classes):
-        groups[unicodedata.normalize("NFKC", name).casefold()].append(name)
+    for name in sorted(classes, key=natural):
+        groups[plain_name(name)].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -98,15 +104,3 @@ def respelled(originals: Iterable[str]) -> list[str]:
         for folder, forms in sorted(spellings.items())
         if len(forms) > 1
     ]
-
-
-def _common_depth(names: Sequence[Parts]) -> int:
-    """Count the leading folders that every file in a folder shares and below which class folders remain."""
-    depth = 0
-    while len({parts[depth] for parts in names if len(parts) > depth + 1}) == 1 and _reaches(names, depth + 1):
-        depth += 1
-    return depth
-
-
-def _reaches(names: Sequence[Parts], depth: int) -> bool:
-    return any(len(parts) > depth + 1 for parts in names)

@@ -7,8 +7,9 @@ from tlcore.questions import Question
 
 JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
-Role = Literal["main", "holdout"]
-EditKind = Literal["add", "rename", "merge", "delete", "move", "exclude", "restore", "ignore", "group"]
+Role = Literal["main", "holdout", "pile"]
+Part = Literal["", "training", "validation"]
+EditKind = Literal["add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group"]
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,12 @@ class Image:
     copy's, ".png" or ".jpg"; `notes` says what was normalised ("turned upright", "first frame of 12").
 
     `folder` holds its copy: it is named after the import that brought the image. "holdout" images are never trained
-    on, excluded ones take part in nothing. `original` is the sha256 of the original file; `taken_at` is from EXIF, in
-    seconds since 1970. `brightness` and `contrast` are the mean and standard deviation of its grey (0..255),
-    `sharpness` the variance of its Laplacian, `fingerprint` a difference hash of 256 bits in hex ("" where it is nearly
-    uniform). Images with the same `lookalike` (by fingerprint) or the same `similar` (by features) are near-duplicates;
-    "" stands for none.
+    on; those of the "pile" have no class (their label is "") and wait for one; excluded ones take part in nothing.
+    `part` is the side on which an image was in a split that somebody made, or "". `original` is the sha256 of the
+    original file; `taken_at` is from EXIF, in seconds since 1970. `brightness` and `contrast` are the mean and standard
+    deviation of its grey (0..255), `sharpness` the variance of its Laplacian, `fingerprint` a difference hash of 256
+    bits in hex ("" where it is nearly uniform). Images with the same `lookalike` (by fingerprint), the same `similar`
+    (by features) or the same `derived` (made of one photo, by their names) are near-duplicates; "" stands for none.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Image:
     fingerprint: str = ""
     lookalike: str = ""
     similar: str = ""
+    derived: str = ""
+    part: Part = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ class Dataset:
     """A data set as it stands: accepted + set aside + ignored + known = files found, over all its imports.
 
     `classes` counts the images that can be trained on or validated with; `excluded` were taken out by the person,
-    `holdout` are kept for evaluation alone; `known` files were added again and were there already. `version` goes up
-    with every change.
+    `holdout` are kept for evaluation alone, those of the `pile` have no class; `known` files were added again and were
+    there already. `version` goes up with every change.
     """
 
     id: str
@@ -76,6 +80,7 @@ class Dataset:
     holdout: int = 0
     known: int = 0
     version: int = 1
+    pile: int = 0
 
     @property
     def included(self) -> int:
@@ -83,7 +88,7 @@ class Dataset:
 
     @property
     def accepted(self) -> int:
-        return self.included + self.excluded + self.holdout
+        return self.included + self.excluded + self.holdout + self.pile
 
     @property
     def found(self) -> int:

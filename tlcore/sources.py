@@ -90,11 +90,14 @@ class _Collector:
         self._check_stop = check_stop
         self._originals: set[str] = set()
 
+    def ignores(self, name: str) -> bool:
+        """Say, and count, whether a file is hidden or a system's."""
+        junk = is_junk(name)
+        self.found.ignored += junk
+        return junk
+
     def add(self, name: str, path: Path, size: int, label: str | None = None, mark: Mark | None = None) -> None:
         """Take one plain file, by the name it came with, and the class that a table gives it."""
-        if is_junk(name):
-            self.found.ignored += 1
-            return
         try:
             parts = check_name(storable(name))
         except ImageRejected as problem:
@@ -129,15 +132,16 @@ class _Collector:
                     raise DatasetError(
                         f"Expected a folder that can be read. Received: {str(root)!r}: {problem.strerror}."
                     ) from problem
-                self.reject(prefix.rstrip("/"), f"this folder cannot be read: {problem.strerror}")
+                if not self.ignores(prefix):
+                    self.reject(prefix.rstrip("/"), f"this folder cannot be read: {problem.strerror}")
                 continue
-            if prefix and not items:
+            if prefix and not items and not is_junk(prefix):
                 self.found.notes.append(f"The folder {storable(prefix.rstrip('/'))!r} is empty and makes no class.")
             for item in items:
                 name = prefix + legible(os.fsencode(item.name))
                 if item.is_dir(follow_symlinks=False):
                     waiting.append((Path(item.path), f"{name}/"))
-                else:
+                elif not self.ignores(name):
                     self._take(item, name)
 
     def unpack(self, kind: SourceKind, archive: Path, folder: Path) -> None:
@@ -149,6 +153,8 @@ class _Collector:
         try:
             mark = mark_of(archive.stat())
             for file in UNPACKERS[kind](archive, folder, self._progress, self._check_stop):
+                if self.ignores(file.name):
+                    continue
                 if file.path is None:
                     self.reject(file.name, file.reason)
                 else:
@@ -165,7 +171,10 @@ class _Collector:
             ) from problem
 
     def read_table(self, table: Path, roots: Sequence[Path] | None) -> None:
-        """Take the files that a CSV of path and label lists; a row that gives none is set aside with its reason."""
+        """Take the files that a CSV of path and label lists; a row that gives none is set aside with its reason.
+
+        What a person lists is meant, even where it lies in a hidden folder.
+        """
         for row, path in read_rows(table, roots, self._check_stop):
             if path is None:
                 self.reject(shown(row, table.name), row.reason)
@@ -190,6 +199,9 @@ class _Collector:
                     self._take_uploaded(staging, json.loads(line))
 
     def _take_uploaded(self, staging: Path, row: dict[str, str]) -> None:
+        # The browser lists what is hidden, but does not send it.
+        if self.ignores(row["name"]):
+            return
         if "reason" in row:
             self.reject(row["name"], row["reason"])
             return

@@ -13,7 +13,7 @@ from tlcore.records import Image
 
 MIN_CLASSES = 2
 MIN_GROUPS = 2
-MAX_CLASSES = 1000
+MAX_CLASSES = 10_000
 SMALL_IMAGE_SIZE = 96
 
 
@@ -186,6 +186,14 @@ def _inseparable(groups: _Groups, label: str) -> DatasetError:
     )
 
 
+def too_many(classes: int) -> str:
+    """Say that a data set has more classes than a head is trained for."""
+    return (
+        f"Expected at most {MAX_CLASSES:,} classes. Received: {classes:,}. "
+        "Check that each folder is a class and not a single image, or merge classes."
+    )
+
+
 def _require_trainable(of_class: dict[str, set[int]]) -> None:
     if len(of_class) < MIN_CLASSES:
         received = f"only {next(iter(of_class))!r}" if of_class else "none"
@@ -194,10 +202,7 @@ def _require_trainable(of_class: dict[str, set[int]]) -> None:
             "Add a second folder of images, one folder for each class."
         )
     if len(of_class) > MAX_CLASSES:
-        raise DatasetError(
-            f"Expected at most {MAX_CLASSES:,} classes. Received: {len(of_class):,}. "
-            "Check that each folder is a class and not a single image, or merge classes."
-        )
+        raise DatasetError(too_many(len(of_class)))
     lonely = sorted(label for label, groups in of_class.items() if len(groups) < MIN_GROUPS)
     if lonely:
         named = ", ".join(repr(label) for label in lonely[:5]) + (", ..." if len(lonely) > 5 else "")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui import items, upload
 from pages.ui.addresses import address
+from tlcore.names import JUNK
 from tlcore.workspace import Workspace
 
 FOLDER = Path(__file__).parent
@@ -37,6 +38,7 @@ def drop_zone(workspace: Workspace, target: dict[str, str], title: str) -> str |
             "token": ticket.token,
             "target": target,
             "title": title,
+            "junk": JUNK,
             "max_files": items.MAX_FILES,
             "max_image_bytes": items.MAX_IMAGE_BYTES,
             "max_archive_bytes": items.MAX_ARCHIVE_BYTES,

@@ -28,9 +28,12 @@ class Upload {
 
   async run(list, name) {
     const items = [];
+    const junk = new RegExp(this.ticket.junk, "i");
     await list((item) => {
       // A file that is sent again keeps its number, by which Thaw knows it.
       items.push({ ...item, number: items.length });
+      // Listed without its bytes: Thaw counts it as ignored.
+      if (junk.test(item.path)) items.at(-1).reason = "hidden, or a system file";
       this.abort.signal.throwIfAborted();
       this.tell("Reading the folder…", `${items.length.toLocaleString()} files found`, 0);
     });
