@@ -60,7 +60,7 @@ def ingest(
     check = _at_most_every(STOP_EVERY_S, check_stop)
     with _alone(store, into, progress, check), hold_folders(store.workspace, folder_id) as (folder, unpacked):
         progress("finding files", 0, 0)
-        found = collect(source, unpacked, progress, check)
+        found = collect(source, unpacked, progress, check, ask)
         if into is not None:
             measure_backlog(store, into, progress, check)
         admission = Admission(store, into, role)

@@ -14,14 +14,18 @@ CHANGED = "it changed while it was being read; add it again once nothing writes 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file to decode: `name` is its checked relative path, as data; `path` is where its bytes are; `label` is the
-    class that a table gives it, or None where its folders tell; `mark` is the file's own where others may change it."""
+    """A file to decode: `name` is its checked relative path, as data; `path` is where its bytes are.
+
+    `label` is the class that a table gives it, or None where its folders tell; `split` is "train", "validation" or
+    "test" where a table says so, or "". `mark` is the file's own where others may change it.
+    """
 
     name: Parts
     path: Path
     size: int
     label: str | None = None
     mark: Mark | None = None
+    split: str = ""
 
 
 @dataclass

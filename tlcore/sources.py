@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tlcore import tables, tars, zips
+from tlcore import delimited, tables, tars, zips
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.found import Entry, Found, Mark, mark_of
-from tlcore.labels import apply_table, read_rows, shown
+from tlcore.labels import apply_tables, read_rows, shown
 from tlcore.names import check_name, is_junk, legible, respelled, storable
+from tlcore.questions import Ask, take_default
 from tlcore.records import SetAside
+from tlcore.tables import Row
 from tlcore.zips import Progress
 
 SourceKind = Literal["folder", "zip", "tar", "staged", "csv"]
@@ -41,12 +43,18 @@ def kind_of(path: Path) -> SourceKind:
     name = path.name.lower()
     if name.endswith(tars.SUFFIXES):
         return "tar"
-    if name.endswith(tables.SUFFIX):
+    if name.endswith((*delimited.SUFFIXES, *tables.SPREADSHEETS)):
         return "csv"
     return "zip" if name.endswith(".zip") else "folder"
 
 
-def collect(source: Source, unpacked: Path, progress: Progress, check_stop: Callable[[], None]) -> Found:
+def collect(
+    source: Source,
+    unpacked: Path,
+    progress: Progress,
+    check_stop: Callable[[], None],
+    ask: Ask = take_default,
+) -> Found:
     """List the files of a source; an archive (or the only one of a folder or upload) is unpacked into `unpacked`.
 
     A table of path and label at the top decides the classes. Nothing of the source is changed. Raises DatasetError
@@ -59,7 +67,7 @@ def collect(source: Source, unpacked: Path, progress: Progress, check_stop: Call
         kind = kind_of(source.path)
     collector = _Collector(progress, check_stop)
     if kind == "csv":
-        collector.read_table(source.path, source.roots)
+        collector.read_table(source.path, source.roots, ask)
         return collector.finish()
     if kind in UNPACKERS:
         collector.unpack(kind, source.path, unpacked)
@@ -71,8 +79,16 @@ def collect(source: Source, unpacked: Path, progress: Progress, check_stop: Call
         collector = _Collector(progress, check_stop)
         collector.unpack(kind_of(Path(archive.name[-1])), archive.path, unpacked)
     found = collector.finish()
-    apply_table(found)
+    apply_tables(found, ask)
     return found
+
+
+def _name_in(folder: Path, path: Path, row: Row) -> str:
+    """Return how a file that a table lists is called: as its row writes it, if it is written as a plain path."""
+    written = row.path.removeprefix(Path(row.path).anchor)
+    if "\\" in written or not (folder / row.path).exists():
+        return legible(os.fsencode(path.relative_to(folder.resolve())))
+    return written
 
 
 def _only_archive(found: Found) -> Entry | None:
@@ -96,15 +112,17 @@ class _Collector:
         self.found.ignored += junk
         return junk
 
-    def add(self, name: str, path: Path, size: int, label: str | None = None, mark: Mark | None = None) -> None:
-        """Take one plain file, by the name it came with, and the class that a table gives it."""
+    def add(
+        self, name: str, path: Path, size: int, label: str | None = None, mark: Mark | None = None, split: str = ""
+    ) -> None:
+        """Take one plain file, by the name it came with, and the class and part that a table gives it."""
         try:
             parts = check_name(storable(name))
         except ImageRejected as problem:
             self.reject(name, str(problem))
             return
         self._originals.add(storable(name).rpartition("/")[0] + "/")
-        self.found.entries.append(Entry(parts, path, size, label, mark))
+        self.found.entries.append(Entry(parts, path, size, label, mark, split))
         self._count()
 
     def reject(self, name: str, reason: str) -> None:
@@ -170,22 +188,23 @@ class _Collector:
                 f"Expected a {kind} that can be read. Received: {str(archive)!r}: {problem.strerror}."
             ) from problem
 
-    def read_table(self, table: Path, roots: Sequence[Path] | None) -> None:
-        """Take the files that a CSV of path and label lists; a row that gives none is set aside with its reason.
+    def read_table(self, table: Path, roots: Sequence[Path] | None, ask: Ask) -> None:
+        """Take the files that a table lists; a row that gives none is set aside with its reason.
 
         What a person lists is meant, even where it lies in a hidden folder.
         """
-        for row, path in read_rows(table, roots, self._check_stop):
+        rows, notes = read_rows(table, roots, self._check_stop, ask)
+        self.found.notes += notes
+        for row, path in rows:
             if path is None:
                 self.reject(shown(row, table.name), row.reason)
+                continue
+            try:
+                status = path.stat()
+            except OSError as problem:
+                self.reject(shown(row, table.name), f"it cannot be read: {problem.strerror}")
             else:
-                name = row.path.removeprefix(Path(row.path).anchor)
-                try:
-                    status = path.stat()
-                except OSError as problem:
-                    self.reject(shown(row, table.name), f"it cannot be read: {problem.strerror}")
-                else:
-                    self.add(name, path, status.st_size, row.label, mark_of(status))
+                self.add(_name_in(table.parent, path, row), path, status.st_size, row.label, mark_of(status), row.split)
 
     def read_manifest(self, staging: Path) -> None:
         """Take the files of an upload: `files/<n>` under the names that `manifest.jsonl` gives, one object a line."""

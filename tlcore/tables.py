@@ -1,73 +1,110 @@
-"""Reads a CSV of path and label: which class each file is of, row by row."""
+"""Reads a table of files and their classes: which class each file is of, row by row."""
 
-import csv
-import io
-import os
-from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO
 
+from tlcore.columns import (
+    SAMPLE_ROWS,
+    Columns,
+    Exists,
+    NoColumns,
+    choose_columns,
+    is_known,
+    read_label,
+    read_one_hot,
+    several,
+    split_of,
+)
+from tlcore.delimited import Unreadable, find_dialect, read_lines
 from tlcore.edits import check_class_name
 from tlcore.errors import DatasetError
 from tlcore.found import mark_of
 from tlcore.names import storable
+from tlcore.questions import Ask, Option, Question
 
-SUFFIX = ".csv"
 MAX_TABLE_BYTES = 50_000_000
 MAX_ROWS = 200_000
-MAX_HEADER_BYTES = 65_536
-COLUMNS = ("path", "label")
-SEPARATORS = ",;\t"
 NAMED_LABELS = 4
-_EXAMPLE = "Give it a first line 'path,label' and below it a line a file, such as 'photos/a.jpg,rose'."
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+EXAMPLE = "Give it a first line 'path,label' and below it a line a file, such as 'photos/a.jpg,rose'."
+_COMMAS = (",", ";")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: `line` is its number in the file, from 1; `reason` says why it names no file with a label, or is ""."""
+    """One row: `line` is its number in the file, from 1; `reason` says why it names no file with a label, or is "".
+
+    `split` is "train", "validation" or "test" where the table says so.
+    """
 
     line: int
     path: str
     label: str
     reason: str = ""
+    split: str = ""
 
 
-def is_table(path: Path) -> bool:
-    """Say whether a file begins with the header of a table of path and label; False where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(MAX_HEADER_BYTES)
-    except OSError:
-        return False
-    return _separator(io.StringIO(start.decode("utf-8-sig", "replace"), newline="").readline()) is not None
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table, and notes in plain words on how it was read."""
+
+    rows: list[Row]
+    notes: list[str] = field(default_factory=list)
 
 
-def read_table(path: Path) -> list[Row]:
-    """Return the rows of a CSV whose header names `path` and `label`, in any order and case, among other columns.
+class NotATable(DatasetError):
+    """The file is no table of files and classes at all; `files` is true where it does name files that are there."""
 
-    The separator is a comma, a semicolon or a tab; the text is UTF-8. Blank lines are no rows. Raises DatasetError
-    where the file as a whole is no such table, or beyond the caps.
+    files = False
+
+
+def read_table(path: Path, exists: Exists, ask: Ask, name: str = "") -> Table:
+    """Return the rows of a table, called `name` to people, that has a column of files and one, or several, of classes.
+
+    CSV with any usual separator and encoding, lists of a path and a label, and JSON lines are read, with a header or
+    without. `exists` says whether a cell names a file that is there, and `ask` is called where columns or labels can
+    be understood in several ways. Blank lines are no rows. Raises NotATable, and DatasetError where the table is
+    damaged or beyond the caps.
     """
+    name = name or path.name
+    if name.lower().endswith(SPREADSHEETS):
+        raise _refuse(name, "a spreadsheet, which is not read", "Save its sheet as CSV and use that")
+    headed = False
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        size, mark = status.st_size, mark_of(status)
         if size > MAX_TABLE_BYTES:
-            raise _refuse(
-                path, f"{size / 1e6:,.0f} MB", f"The limit is {MAX_TABLE_BYTES / 1e6:g} MB; import it in parts"
-            )
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            mark = mark_of(os.fstat(file.fileno()))
-            rows = _rows(path, file)
-            # Of a line that is half written the label may be cut short, and be another class.
-            if mark_of(path.stat()) != mark:
-                raise _refuse(path, "lines that changed while they were read", "Wait until nothing writes to it")
-            return rows
-    except UnicodeDecodeError as problem:
-        raise _refuse(path, "text that is not UTF-8", "Save it again as 'CSV UTF-8'") from problem
-    except OSError as problem:
-        raise _refuse(path, f"a file that cannot be read: {problem.strerror}", "Check the path") from problem
+            advice = f"The limit is {MAX_TABLE_BYTES / 1e6:g} MB; import it in parts"
+            raise _refuse(name, f"{size / 1e6:,.0f} MB", advice)
+        dialect = find_dialect(path, is_known)
+        lines = read_lines(path, dialect)
+        sample = list(islice(lines, 1))
+        headed = bool(sample) and any(map(is_known, sample[0][1]))
+        sample += islice(lines, SAMPLE_ROWS)
+        columns = choose_columns(name, [cells for _, cells in sample], exists, ask)
+        rows = list(_rows(name, chain(sample[1:] if columns.headed else sample, lines), columns))
+        # Of a line that is half written the label may be cut short, and be another class.
+        if mark_of(path.stat()) != mark:
+            raise _refuse(name, "lines that changed while they were read", "Wait until nothing writes to it")
+    except Unreadable as problem:
+        if headed:
+            raise _refuse(name, str(problem), problem.advice or EXAMPLE) from problem
+        raise _not_a_table(name, str(problem), problem.advice) from problem
+    except NoColumns as problem:
+        raise _not_a_table(name, str(problem), files=problem.files) from problem
+    except (OSError, UnicodeDecodeError) as problem:
+        received = f"a file that cannot be read: {getattr(problem, 'strerror', None) or 'damaged text'}"
+        raise _not_a_table(name, received, "Check the path") from problem
+    notes = list(columns.notes)
+    if dialect.guess:
+        notes.append(
+            f"{name!r} is not UTF-8; it was read as {dialect.guess} ({dialect.encoding}). If letters look wrong, save "
+            "it again as 'CSV UTF-8'."
+        )
+    return Table(_part_labels(name, rows, columns, ask), notes)
 
 
 def settle(rows: Sequence[Row], files: Mapping[int, Hashable]) -> list[Row]:
@@ -96,62 +133,90 @@ def settle(rows: Sequence[Row], files: Mapping[int, Hashable]) -> list[Row]:
 
 def refused(row: Row, reason: str) -> Row:
     """Return a row that is set aside."""
-    return Row(row.line, row.path, row.label, reason)
+    return replace(row, reason=reason)
 
 
-def _rows(path: Path, file: TextIO) -> list[Row]:
+def _rows(name: str, lines: Iterator[tuple[int, list[str]]], columns: Columns) -> Iterator[Row]:
     """Read a table line by line, so that one of far too many rows is refused before they are in memory."""
-    first = file.readline()
-    separator = _separator(first)
-    if separator is None:
-        raise _refuse(path, f"a first line without both: {first.rstrip()[:100]!r}", _EXAMPLE)
-    lines = csv.reader(chain([first], file), delimiter=separator, strict=True)
-    rows: list[Row] = []
-    try:
-        header = _header(next(lines))
-        columns = [header.index(name) for name in COLUMNS]
-        for cells in filter(any, lines):
-            if len(rows) == MAX_ROWS:
-                raise _refuse(path, f"over {MAX_ROWS:,} rows", "Import it in parts")
-            rows.append(_row(lines.line_num, cells, columns))
-    except csv.Error as problem:
-        raise _refuse(
-            path, f"a damaged line {lines.line_num:,} ({problem})", "Check the quotation marks there"
-        ) from problem
-    return rows
+    for count, (line, cells) in enumerate(lines, 1):
+        if count > MAX_ROWS:
+            raise _refuse(name, f"over {MAX_ROWS:,} rows", "Import it in parts")
+        yield _row(line, cells, columns)
 
 
-def _separator(line: str) -> str | None:
-    """Return the separator with which a table's first line holds both columns, each once, or None."""
-    for separator in SEPARATORS:
-        try:
-            header = _header(next(csv.reader([line], delimiter=separator, strict=True)))
-        except (csv.Error, StopIteration):
-            continue
-        if all(header.count(name) == 1 for name in COLUMNS):
-            return separator
-    return None
+def _row(line: int, cells: list[str], columns: Columns) -> Row:
+    def cell(column: int | None) -> str:
+        return cells[column] if column is not None and column < len(cells) else ""
 
-
-def _header(cells: list[str]) -> list[str]:
-    return [cell.strip().casefold() for cell in cells]
-
-
-def _row(line: int, cells: list[str], columns: list[int]) -> Row:
-    path, label = (cells[column].strip() if column < len(cells) else "" for column in columns)
-    path = storable(path)
+    path, split = storable(cell(columns.file)), split_of(cell(columns.split))
+    if columns.one_hot:
+        label, reason = read_one_hot(
+            [cell(column) for column in columns.one_hot], [columns.names[column] for column in columns.one_hot]
+        )
+    else:
+        label, reason = read_label(cell(columns.label))
     if not path:
         return Row(line, path, label, "its row names no file")
-    if not label:
-        return Row(line, path, label, "its label is empty")
+    if reason or not label:
+        return Row(line, path, label, reason or "its label is empty")
     try:
-        return Row(line, path, check_class_name(label))
+        return Row(line, path, check_class_name(label), split=split)
     except DatasetError:
         return Row(line, path, label, "its label is no name for a class: it is too long, or holds a NUL")
 
 
-def _refuse(path: Path, received: str, advice: str) -> DatasetError:
+def _part_labels(name: str, rows: list[Row], columns: Columns, ask: Ask) -> list[Row]:
+    """Set aside the rows of several labels; where a comma may be part of a name, ask."""
+    if columns.one_hot:
+        return rows
+    counts = Counter(row.label for row in rows if not row.reason)
+    parts = {label: each for label in counts if len(each := _parts(label, "|")) > 1}
+    commas = _joined(counts.keys() - parts.keys(), columns.plural)
+    if commas and _are_several(name, commas, ask):
+        parts |= commas
+    return [refused(row, several(parts[row.label])) if not row.reason and row.label in parts else row for row in rows]
+
+
+def _joined(labels: set[str], plural: bool) -> dict[str, list[str]]:
+    """Return the parts of labels that are joined by commas or, in a column that is called by a plural, by blanks.
+
+    A part must be a label of its own too, or part of another: "apples, sweet" alone is a name.
+    """
+    found: dict[str, list[str]] = {}
+    for mark in _COMMAS:
+        split = {label: each for label in labels if len(each := _parts(label, mark)) > 1}
+        counts = Counter(part for each in split.values() for part in each)
+        if any(part in labels or count > 1 for part, count in counts.items()):
+            found |= split
+    if plural and not found:
+        split = {label: each for label in labels if len(each := label.split()) > 1}
+        if split and all(part in labels for each in split.values() for part in each):
+            found = split
+    return found
+
+
+def _parts(label: str, mark: str) -> list[str]:
+    return [part for each in label.split(mark) if (part := each.strip())] if mark in label else [label]
+
+
+def _are_several(name: str, joined: Mapping[str, list[str]], ask: Ask) -> bool:
+    label, parts = min(joined.items())
+    options = (
+        Option("several", "Several labels", f"Rows such as {label!r} are set aside: a photo is of one class here."),
+        Option("one", "One name", f"{label!r} is a class of its own, one of {len(joined):,} such classes."),
+    )
+    text = f"Cells of {name!r} such as {label!r}: are they several labels ({', '.join(parts)}), or one name?"
+    return ask(Question("several-labels", text, options, "several")) == "several"
+
+
+def _not_a_table(name: str, received: str, advice: str = "", files: bool = False) -> NotATable:
+    problem = NotATable(str(_refuse(name, received, advice or EXAMPLE)))
+    problem.files = files
+    return problem
+
+
+def _refuse(name: str, received: str, advice: str) -> DatasetError:
     return DatasetError(
-        f"Expected a CSV with the columns path and label. Received: {path.name!r} with {received}. "
+        f"Expected a table with a column of file names and a column of classes. Received: {name!r} with {received}. "
         f"{advice.rstrip('.')}."
     )
