@@ -13,8 +13,9 @@ from tlcore.delimited import SUFFIXES
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.file_index import Ambiguous, FileIndex, common_folders
 from tlcore.found import Entry, Found
-from tlcore.names import Parts, check_name, classes_of, is_junk, legible
-from tlcore.questions import Ask, Option, Question
+from tlcore.layout import arrange
+from tlcore.names import Parts, check_name, is_junk, legible
+from tlcore.questions import Ask, Option, Question, take_default
 from tlcore.records import SetAside
 from tlcore.tables import NotATable, Row, Table, read_table, refused, settle
 
@@ -213,7 +214,7 @@ def _prefer_table(listings: Sequence[Listing], found: Found, ask: Ask) -> bool:
     """Say whether the tables decide and not the folders; ask where both give classes and they differ."""
     labels = {name: label for listing in listings for name, label in listing.labels.items()}
     photos = [entry.name for entry in found.entries]
-    folders = dict(zip(photos, classes_of(photos)[0], strict=True))
+    folders = {name: place.label for name, place in zip(photos, arrange(photos, take_default).places, strict=True)}
     listed = [(labels[name], folders[name]) for name in labels]
     if len({folder for _, folder in listed if folder is not None}) < 2 or _say_the_same(listed):
         return bool(labels) or not any(folders.values())

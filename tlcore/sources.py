@@ -191,13 +191,15 @@ class _Collector:
     def read_table(self, table: Path, roots: Sequence[Path] | None, ask: Ask) -> None:
         """Take the files that a table lists; a row that gives none is set aside with its reason.
 
-        What a person lists is meant, even where it lies in a hidden folder.
+        A photo that a person lists is meant, even where it lies in a hidden folder.
         """
         rows, notes = read_rows(table, roots, self._check_stop, ask)
         self.found.notes += notes
         for row, path in rows:
             if path is None:
                 self.reject(shown(row, table.name), row.reason)
+                continue
+            if self.ignores(path.name):
                 continue
             try:
                 status = path.stat()
