@@ -40,36 +40,14 @@ DIED = (
     "The process ended without finishing: it was killed, or the computer ran out of memory or disk or was "
     "switched off. Everything up to the last finished epoch is kept; press Resume to go on from there."
 )
-IMPORT_DIED = (
-    "The import ended without finishing: it was killed, or the computer ran out of memory or was switched off. "
-    "No half-made data set was kept; please add the photos again."
-)
-
-
-CHECK_DIED = (
-    "The check ended without finishing: it was killed, or the computer ran out of memory or was switched off. Start it "
-    "again; what had been computed is kept."
-)
-PROBE_DIED = (
-    "The probe ended without finishing: it was killed, or the computer ran out of memory or was switched off. Every "
-    "finished depth is kept; start it again to go on with the others."
-)
-SEARCH_DIED = (
-    "The search ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run "
-    "is as it was; start the search again."
-)
-SAVE_DIED = (
-    "Saving ended without finishing: it was killed, or the computer ran out of memory or was switched off. No half of "
-    "a project was kept; save it again."
-)
-MAP_DIED = (
-    "The map ended without finishing: it was killed, or the computer ran out of memory or was switched off. The run is "
-    "as it was; make the map again."
-)
-EXPORT_DIED = (
-    "The export ended without finishing: it was killed, or the computer ran out of memory or disk or was switched off. "
-    "No half-made export was kept, and an earlier one is as it was; start it again."
-)
+WHY_DIED = "ended without finishing: it was killed, or the computer ran out of memory or disk or was switched off."
+IMPORT_DIED = f"The import {WHY_DIED} No half-made data set was kept; please add the photos again."
+CHECK_DIED = f"The check {WHY_DIED} Start it again; what had been computed is kept."
+PROBE_DIED = f"The probe {WHY_DIED} Every finished depth is kept; start it again to go on with the others."
+SEARCH_DIED = f"The search {WHY_DIED} The run is as it was; start the search again."
+SAVE_DIED = f"Saving {WHY_DIED} No half of a project was kept; save it again."
+MAP_DIED = f"The map {WHY_DIED} The run is as it was; make the map again."
+EXPORT_DIED = f"The export {WHY_DIED} No half-made export was kept, and an earlier one is as it was; start it again."
 DEATHS = {
     "import": IMPORT_DIED,
     "check": CHECK_DIED,
