@@ -19,6 +19,8 @@ from tlcore import (
 )
 from tlcore.answers import Answer, quieten_tensorflow, tell
 from tlcore.backbones import BACKBONES
+from tlcore.dataset_zip import save_dataset
+from tlcore.division import read_division
 from tlcore.errors import RunError, SettingsError
 from tlcore.health import Finding, examine
 from tlcore.label_errors import FACT, read_doubts
@@ -70,6 +72,14 @@ def run_check(store: Store, arguments: argparse.Namespace) -> Answer:
     names = {image.id: image.name for image in store.every_image(arguments.dataset)}
     facts = done.facts | {FACT: [asdict(doubt) | {"image": names[doubt.image]} for doubt in read_doubts(done)]}
     return {"dataset": arguments.dataset, "backbone": done.backbone, "version": done.version, **facts}
+
+
+def run_dataset(store: Store, arguments: argparse.Namespace) -> Answer:
+    """Save a data set as it stands now as a zip of class folders, or its labels as a CSV."""
+    target = Path(arguments.to).expanduser().absolute()
+    division = read_division(arguments.split, arguments.seed)
+    saved = save_dataset(store, arguments.dataset, target, division, arguments.with_excluded)
+    return {"dataset": arguments.dataset, "file": str(target), **saved}
 
 
 def run_predict(store: Store, arguments: argparse.Namespace) -> Answer:
@@ -132,6 +142,7 @@ def _findings(store: Store, dataset: Dataset) -> list[Finding]:
 COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "import": run_import,
     "datasets": run_datasets,
+    "dataset": run_dataset,
     "check": run_check,
     "train": run_commands.run_train,
     "finetune": run_commands.run_finetune,

@@ -170,6 +170,14 @@ class DatasetRows(Database):
             for row in self._rows(f"SELECT {SELECTED} FROM images WHERE dataset_id = ? ORDER BY rowid", dataset_id)
         ]
 
+    def outline(self, dataset_id: str) -> list[sqlite3.Row]:
+        """Return what a list of all images tells: id, label, name, suffix, folder, role, excluded and original."""
+        return self._rows(
+            "SELECT id, label, name, suffix, folder, role, excluded, original FROM images WHERE dataset_id = ? "
+            "ORDER BY label, name, id",
+            dataset_id,
+        )
+
     def images_by_id(self, ids: Sequence[str]) -> dict[str, Image]:
         """Return the images of these ids by id, however they stand; unknown ids are left out."""
         rows = self._rows(

@@ -64,6 +64,17 @@ def _describe_data(command: Command) -> None:
         help="answer beforehand to a question that the import may have, such as levels=outer; several can be given",
     )
     command("datasets", "List the data sets.")
+    saving = command("dataset", "Save a data set, with its labels as they are now, as a zip of class folders or a CSV.")
+    saving.add_argument("action", metavar="ACTION", choices=("save",), help="save")
+    saving.add_argument("dataset", metavar="DATASET")
+    saving.add_argument("--to", metavar="FILE", required=True, help="a new .zip, or a new .csv for the labels alone")
+    saving.add_argument(
+        "--split", metavar="RUN_OR_SHARE", help="divide it as that run did, or anew with this share for validation"
+    )
+    saving.add_argument("--seed", type=int, help=f"of a new split (default: {head.seed})")
+    saving.add_argument(
+        "--with-excluded", action="store_true", help="take excluded pictures along, in their own folder"
+    )
     checking = command(
         "check",
         "Cross-validate: what would near-duplicates on both sides of a split claim, and which labels are likely wrong?",

@@ -29,6 +29,7 @@ MAX_TABLE_BYTES = 50_000_000
 MAX_ROWS = 200_000
 NAMED_LABELS = 4
 SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 EXAMPLE = "Give it a first line 'path,label' and below it a line a file, such as 'photos/a.jpg,rose'."
 _COMMAS = (",", ";")
 
@@ -131,6 +132,16 @@ def settle(rows: Sequence[Row], files: Mapping[int, Hashable]) -> list[Row]:
     return settled
 
 
+def guarded(text: str) -> str:
+    """Return a cell's text with an apostrophe before it where a spreadsheet would run it as a formula."""
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
+
+
+def unguarded(text: str) -> str:
+    """Take the apostrophe of `guarded` away again."""
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA_STARTS) else text
+
+
 def refused(row: Row, reason: str) -> Row:
     """Return a row that is set aside."""
     return replace(row, reason=reason)
@@ -146,7 +157,7 @@ def _rows(name: str, lines: Iterator[tuple[int, list[str]]], columns: Columns) -
 
 def _row(line: int, cells: list[str], columns: Columns) -> Row:
     def cell(column: int | None) -> str:
-        return cells[column] if column is not None and column < len(cells) else ""
+        return unguarded(cells[column].strip()) if column is not None and column < len(cells) else ""
 
     path, split = storable(cell(columns.file)), split_of(cell(columns.split))
     if columns.one_hot:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from tlcore.safe_names import DIRECTION_MARKS
+from tlcore.tables import FORMULA_STARTS
+
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 EMOJI_CODE = re.compile(r"(:[\w+\-]+:)")
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 BACKSLASHED = r"\\\1"
