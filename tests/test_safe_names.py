@@ -70,13 +70,14 @@ def test_many_equal_names_take_no_time_each():
 
 
 def test_no_class_folder_is_taken_for_something_else():
-    labels = ["train", "Holdout", "__MACOSX", "rose", "ROSE", "a/b"]
+    labels = ["train", "Holdout", "__MACOSX", "rose", "ROSE", "a/b", "excluded"]
     folders = name_class_folders(labels, frozenset({"holdout", "excluded"}))
     assert folders == {
-        "train": "train-2",
-        "Holdout": "Holdout-2",
+        "train": "xtrain",
+        "Holdout": "xHoldout",
         "__MACOSX": "___MACOSX",
         "rose": "rose",
         "ROSE": "ROSE-2",
         "a/b": "a_b",
+        "excluded": "excluded-2",
     }

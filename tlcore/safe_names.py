@@ -2,7 +2,8 @@
 
 import unicodedata
 
-from tlcore.names import SPLIT_FOLDERS, is_junk
+from tlcore.names import is_junk
+from tlcore.parts import read_part
 
 MOST_FOLDER_BYTES, MOST_FILE_BYTES = 100, 150
 FORBIDDEN = frozenset('<>:"/\\|?*')
@@ -52,11 +53,17 @@ class DistinctNames:
 
 def name_class_folders(labels: list[str], reserved: frozenset[str]) -> dict[str, str]:
     """Return a folder's name for each class, distinct and none that an import would take for something else."""
-    names = DistinctNames(reserved | SPLIT_FOLDERS)
+    names = DistinctNames(reserved)
     found = {}
     for label in labels:
         folder = safe_name(label, MOST_FOLDER_BYTES)
-        found[label] = names.take(f"_{folder}" if is_junk(f"{folder}/1.jpg") else folder)
+        part = read_part(folder)
+        if is_junk(f"{folder}/1.jpg"):
+            folder = f"_{folder}"
+        elif part is not None and part[1] == "":
+            # As one word it is no longer the name of a part: "train" or "test set".
+            folder = f"x{folder}"
+        found[label] = names.take(folder)
     return found
 
 
