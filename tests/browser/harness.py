@@ -42,18 +42,23 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 class Server:
-    """`streamlit run app.py` on a free port, over one workspace; it can be stopped and started again."""
+    """`streamlit run app.py` on a free port, over one workspace; it can be stopped and started again.
 
-    def __init__(self, workspace: Path) -> None:
+    `base` is the path below which it serves everything, as in `server.baseUrlPath`.
+    """
+
+    def __init__(self, workspace: Path, base: str = "") -> None:
         self.workspace = workspace
+        self.base = base
         with socket.socket() as chooser:
             chooser.bind(("127.0.0.1", 0))
             self.port = chooser.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}/{base.strip('/')}".rstrip("/")
 
     def start(self) -> None:
         """Start it and return when it answers."""
-        options = ["--server.headless=true", f"--server.port={self.port}", "--", "--workspace", str(self.workspace)]
+        options = ["--server.headless=true", f"--server.port={self.port}", f"--server.baseUrlPath={self.base}"]
+        options += ["--", "--workspace", str(self.workspace)]
         command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
         self.process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         wait_until(self._answers, SERVER_STARTS_IN_S, "the server's answer")
