@@ -78,6 +78,25 @@ async def send_slowly(port: int, body: bytes, pieces: int, pause_s: float) -> in
     return status
 
 
+async def send_then_read(port: int, content: bytes, length: int, pieces: int, pause_s: float) -> int:
+    """Send a body of `length` bytes whole before reading a byte, as most libraries do; return the status, or -1 where
+    the connection was reset under it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(head(length))
+        step = -(-length // pieces)
+        for start in range(0, length, step):
+            part = content[start : start + step]
+            writer.write(part + bytes(min(step, length - start) - len(part)))
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+        return int((await reader.readuntil(b"\r\n\r\n")).split()[1])
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return -1
+    finally:
+        writer.close()
+
+
 def head(length: int, path: str = "/predict", kind: str = "image/png") -> bytes:
     """Return the head of a request whose body has `length` bytes."""
     return (

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.corpus import encoded, photo
-from tests.service_process import ServiceProcess, head, send_slowly
+from tests.service_process import ServiceProcess, head, send_slowly, send_then_read
 from tests.strange_bodies import strange_requests
 from tests.tiny_export import SIDE, pack, write_tiny_export
 from tlcore.service_gate import LARGEST_BODY_BYTES, MOST_REQUESTS
@@ -122,6 +122,33 @@ def test_overload_is_refused_and_never_a_crash(service, wait_for):
     wait_for(lambda: service.metric("thaw_requests_inside") == 0, 20, "the end of the rush")
     refused = service.client.post("/predict", content=body, headers=PNG)
     assert refused.status_code == 200
+
+
+def test_under_load_slow_and_oversized_clients_get_an_answer_that_they_can_read(service, wait_for):
+    body = encoded(photo(3, 200, 200), "PNG")
+
+    async def all_at_once():
+        slow = [send_then_read(service.port, body, len(body), 12, 0.4) for _ in range(150)]
+        oversized = [send_then_read(service.port, body, LARGEST_BODY_BYTES + 5_000_000, 25, 0.1) for _ in range(12)]
+        told = await asyncio.gather(*slow, *oversized)
+        return collections.Counter(told[: len(slow)]), collections.Counter(told[len(slow) :])
+
+    slow, oversized = asyncio.run(asyncio.wait_for(all_at_once(), 120))
+    assert set(slow) == {200, 503}, slow
+    assert set(oversized) <= {413, 503}, oversized
+    wait_for(lambda: service.metric("thaw_requests_inside") == 0, 20, "the end of the rush")
+
+
+@pytest.mark.slow
+def test_a_body_that_trickles_is_answered_and_closed(service):
+    async def all_at_once():
+        return await asyncio.gather(*(send_slowly(service.port, bytes(10_000), 1000, 0.5) for _ in range(80)))
+
+    started = time.monotonic()
+    statuses = collections.Counter(asyncio.run(asyncio.wait_for(all_at_once(), 120)))
+    assert set(statuses) == {408, 503}
+    assert statuses[408] == MOST_REQUESTS
+    assert time.monotonic() - started < 60
 
 
 def send_strange(service, count):
