@@ -84,6 +84,7 @@ def test_the_heart_beats(store, job_id, monkeypatch):
 
 def test_unforeseen_ends_are_put_into_words():
     assert "out of memory" in explain(MemoryError())
+    assert "out of memory" in explain(OSError(errno.ENOMEM, "Cannot allocate memory"))
     assert "disk is full" in explain(OSError(errno.ENOSPC, "No space left on device"))
     assert "KeyError" in explain(KeyError("x"))
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from tlcore.admission import Admission
 from tlcore.backlog import measure_backlog
 from tlcore.database import new_id
 from tlcore.dataset_rows import Arrival
-from tlcore.decoder import DecodeJob, Decoder, Outcome
+from tlcore.decoder import DecodeJob, Decoder, Outcome, start_thread
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.layout import Layout, Place, arrange, merge_twins
 from tlcore.names import natural
@@ -273,8 +272,7 @@ def make_durable() -> None:
 @contextmanager
 def flushing() -> Iterator[None]:
     """Flush the copies that are written by now while the body runs, and wait for it."""
-    flush = threading.Thread(target=make_durable)
-    flush.start()
+    flush = start_thread(make_durable)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -87,7 +87,7 @@ class Decoder:
         self._closed = threading.Event()
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._watch, daemon=True).start()
+        start_thread(self._watch)
         try:
             for child in self._children:
                 child.start()
@@ -140,7 +140,7 @@ class Decoder:
         asked: queue.SimpleQueue[DecodeJob | None] = queue.SimpleQueue()
         finished: Finished = queue.SimpleQueue()
         over = threading.Event()
-        threads = [threading.Thread(target=self._work, args=(asked, finished, over)) for _ in self._children]
+        threads: list[threading.Thread] = []
         running = 0
 
         def next_finished() -> tuple[DecodeJob, Outcome]:
@@ -150,8 +150,8 @@ class Decoder:
             return job, outcome
 
         try:
-            for thread in threads:
-                thread.start()
+            for _ in self._children:
+                threads.append(start_thread(self._work, asked, finished, over))
             for job in jobs:
                 asked.put(job)
                 running += 1
@@ -174,6 +174,17 @@ class Decoder:
                 finished.put((job, self.decode(job), None))
             except Exception as problem:  # noqa: BLE001 - it is raised where the outcome is read
                 finished.put((job, None, problem))
+
+
+def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:
+    """Start a thread that does not keep the process alive; raise MemoryError where there is no memory for one."""
+    thread = threading.Thread(target=work, args=arguments, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as problem:
+        # Python's own word for what the system refused, which after all was memory.
+        raise MemoryError("no memory for another thread") from problem
+    return thread
 
 
 def _outcome(reply: dict[str, Any] | None, limit_s: float) -> Outcome:

@@ -15,6 +15,8 @@ from tlcore.questions import Question, require_answer, take_default
 from tlcore.store import Store
 
 HEARTBEAT_S = 2.0
+# What SQLite says where it can map no more memory, or get none for a file's name.
+NO_MEMORY = (sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_MMAP)
 WRITE_EVERY_S = 0.2
 ANSWER_EVERY_S = 0.2
 
@@ -125,7 +127,9 @@ def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterat
 def explain(problem: BaseException) -> str:
     """Put an unforeseen error into words for the person at the screen; the traceback is in the job's log."""
     # TensorFlow's error of a full GPU is known by name, since the server's process must not import TensorFlow.
-    if isinstance(problem, MemoryError) or type(problem).__name__ == "ResourceExhaustedError":
+    short = isinstance(problem, OSError) and problem.errno == errno.ENOMEM
+    short |= getattr(problem, "sqlite_errorcode", None) in NO_MEMORY
+    if short or isinstance(problem, MemoryError) or type(problem).__name__ == "ResourceExhaustedError":
         return (
             "The computer or its GPU ran out of memory. Close other programs, then resume, or start again with a "
             "smaller batch size."

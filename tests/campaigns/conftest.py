@@ -69,3 +69,19 @@ def settle(store, wait_for):
         return store.job(job_id)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def starve():
+    """Return a function after which a process gets no more memory than it has: the next it asks for is refused."""
+
+    def limit(pid):
+        try:
+            process = psutil.Process(pid)
+            held = process.memory_info().vms
+            process.rlimit(psutil.RLIMIT_AS, (held, held))
+        except psutil.NoSuchProcess:
+            return False
+        return True
+
+    return limit

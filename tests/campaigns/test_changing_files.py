@@ -177,8 +177,10 @@ def test_files_that_change_all_the_time_make_no_wrong_label(imports, store, tmp_
         with tally.trial(f"import {number}"):
             folder = write_classes(tmp_path / str(number), {"rose": 60, "tulip": 60}, 1000 * number)
             shown = contents(folder)
-            with changing(folder, random.Random(number)) as struck:
-                dataset_id = ingest(store, Source("folder", folder, "here"), "Photos")
+            with changing(folder, random.Random(number)) as (listed, struck):
+                dataset_id = ingest(
+                    store, Source("folder", folder, "here"), "Photos", at("checking images", listed.set)
+                )
             changes += len(struck)
             require_true(store, dataset_id, shown, 120)
     tally.facts["changed"] = changes
@@ -187,15 +189,16 @@ def test_files_that_change_all_the_time_make_no_wrong_label(imports, store, tmp_
 
 @contextmanager
 def changing(folder, chance):
-    """Change one file after another while the body runs; yield the names of those that were."""
-    over, struck = threading.Event(), []
+    """Change one file after another from an event on until the body ends; yield it and the names of those that were."""
+    listed, over, struck = threading.Event(), threading.Event(), []
     paths = sorted(folder.rglob("*.jpg"))
     chance.shuffle(paths)
     # Some of them are never touched.
     waiting = paths[20:]
 
     def work():
-        while waiting and not over.wait(0.005):
+        listed.wait()
+        while waiting and not over.wait(0.002):
             path = waiting.pop()
             chance.choice([grow, cut, replace, rewrite, CHANGES["is deleted"]])(path)
             struck.append(path.name)
@@ -203,9 +206,10 @@ def changing(folder, chance):
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        yield struck
+        yield listed, struck
     finally:
         over.set()
+        listed.set()
         thread.join()
 
 

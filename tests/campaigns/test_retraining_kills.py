@@ -2,11 +2,12 @@
 ends as an undisturbed one."""
 
 import random
+import sys
 import time
 
 import pytest
 
-from tests.corpus import fingerprints
+from tests.corpus import fingerprints, in_words
 from tests.test_worker import arrays, measured
 from tlcore import edits, fixes, jobs
 from tlcore.fix_history import list_chain, read_history
@@ -128,3 +129,31 @@ def test_killed_retrainings_lose_nothing(kills, store, taught, fixed, undisturbe
     assert in_time > len(moments) // 3, "kills came in time"
     (last,) = read_history(store, list_chain(store, store.run(taught))).rounds
     assert sum(last.moved.values()) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+@pytest.mark.parametrize("trials", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.timeout(3600)
+def test_retrainings_that_run_out_of_memory_lose_nothing(
+    trials, store, taught, fixed, undisturbed, settle, starve, campaign
+):
+    model, whole_s = undisturbed
+    chance, tally, struck = random.Random(5), campaign("retrainings out of memory"), 0
+    for number in range(trials):
+        with tally.trial(f"retraining {number}"):
+            run_id = fixes.retrain(store, taught)
+            job = store.latest_job(run_id)
+            time.sleep(chance.uniform(0.2, 0.8) * whole_s)
+            starve(job.pid)
+            job = settle(job.id, LIMIT_S)
+            struck += job.status == "failed"
+            if job.status == "failed":
+                assert "memory" in job.error
+                assert in_words(job.error)
+                jobs.resume(store, run_id)
+                job = settle(store.latest_job(run_id).id, LIMIT_S)
+            assert job.status == "finished", job.error
+            assert fixes.list_fixes(store, store.run(taught)) == fixed, "the fix is lost"
+            require_same(store, run_id, model)
+    tally.facts["struck"] = struck
+    assert struck >= 1
