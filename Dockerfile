@@ -17,5 +17,5 @@ USER thaw
 ENV TLCORE_WORKSPACE=/tmp/thaw PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8600
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8600/health', timeout=4)"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["python", "-c", "from urllib.request import ProxyHandler, build_opener; build_opener(ProxyHandler({})).open('http://127.0.0.1:8600/health', timeout=4)"]
 CMD ["python", "-m", "tlcore", "serve", "/model", "--host", "0.0.0.0", "--port", "8600"]

@@ -22,5 +22,7 @@ for picture in "$@"; do
 done
 
 # --fail-with-body: the service's reason is printed, and the exit status is not 0.
+# --noproxy: a proxy of the environment cannot reach this machine itself. It takes the place of no_proxy.
+elsewhere="${no_proxy:-${NO_PROXY:-}}"
 exec curl --silent --show-error --fail-with-body --max-time 60 --retry 4 --retry-connrefused \
-    "$@" "$address/predict"
+    --noproxy "127.0.0.1,localhost,::1${elsewhere:+,$elsewhere}" "$@" "$address/predict"

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,9 +11,11 @@ import sys
 import numpy as np
 import pytest
 
+from tests.odd_pictures import write_odd_pictures
 from tests.service_process import ROOT, ServiceProcess
 from tlcore import jobs
 from tlcore.calibration import temper
+from tlcore.classifier import load_classifier, predict_files
 from tlcore.decision import Decision, keep_decision
 from tlcore.evaluation import read_predictions
 from tlcore.images import load_pixels
@@ -143,8 +147,9 @@ def test_requests_pictures_and_batches_are_counted(service, originals):
     assert not any("never-seen" in name for name in after)
 
 
-def run_client(line, cwd):
-    return subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
+def run_client(line, cwd, **variables):
+    line, environment = list(map(str, line)), os.environ | variables
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, cwd=cwd, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +173,40 @@ def test_a_client_prints_what_training_recorded(request, service, recorded, orig
     assert done.stdout.splitlines() == [
         f"{name}: {recorded.labels[shares.argmax()]} {shares.max():.4f}"
         for name, shares in zip(names, recorded.probabilities, strict=True)
+    ]
+
+
+def test_proxies_are_not_asked_for_this_machine(request, service, originals, tiny_photos):
+    """Nothing listens where these variables point to."""
+    dead = "http://127.0.0.1:9"
+    proxies = {name: dead for each in ("http_proxy", "https_proxy", "all_proxy") for name in (each, each.upper())}
+    proxies |= {"no_proxy": "", "NO_PROXY": ""}
+    java = ["-Dhttp.proxyHost=127.0.0.1", "-Dhttp.proxyPort=9", "-Dhttp.nonProxyHosts="]
+    healthy = json.loads(re.search(r"HEALTHCHECK .* CMD (\[.*)", (ROOT / "Dockerfile").read_text())[1])
+    lines = [
+        [*PYTHON, service.url, originals[0]],
+        [sys.executable, *(word.replace("8600", str(service.port)) for word in healthy[1:])],
+    ]
+    if shutil.which("curl"):
+        lines.append(["sh", ROOT / "clients" / "client.sh", service.url, originals[0]])
+    if shutil.which("javac"):
+        program, *words = request.getfixturevalue("java")
+        lines.append([program, *java, *words, service.url, originals[0]])
+    for line in lines:
+        done = run_client(line, tiny_photos, **proxies)
+        assert (done.returncode, done.stderr) == (0, ""), line
+    elsewhere = run_client([*PYTHON, "http://thaw.invalid:8600", originals[0]], tiny_photos, **proxies)
+    assert "refused" in elsewhere.stderr, "the proxy is asked for other machines"
+
+
+def test_odd_pictures_get_the_answers_of_the_dashboard(store, service, run_id, recorded, tmp_path):
+    pictures = write_odd_pictures(tmp_path, ("small",))
+    told = predict_files(load_classifier(store, store.run(run_id)), pictures)
+    done = run_client([*PYTHON, service.url, *(path.name for path in pictures)], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        f"{path.name}: {recorded.labels[answer.probabilities.argmax()]} {answer.probabilities.max():.4f}"
+        for path, answer in zip(pictures, told, strict=True)
     ]
 
 

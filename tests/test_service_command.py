@@ -3,13 +3,17 @@
 import socket
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from tests.tiny_export import pack, record
 from tlcore.errors import RunError, SettingsError
 from tlcore.export_record import Signature
 from tlcore.parser import build_parser
-from tlcore.service_command import _announce, _listening, run_serve
+from tlcore.service import Service, build_app
+from tlcore.service_command import _announce, _listening, _read_origins, run_serve
+from tlcore.service_engine import Engine
 from tlcore.settings import HeadSettings
 
 
@@ -40,6 +44,41 @@ def test_an_address_that_is_taken_or_is_none_is_refused(store, archive):
     for wrong in (["--port", 70_000], ["--host", "no.such.host.invalid"]):
         with pytest.raises(SettingsError, match="Expected an address"):
             serve(store, archive, *wrong)
+
+
+@pytest.mark.parametrize(
+    "origin", ["", "example.org", "https://", "https://a.org/", "https://a.org/x", "https://*.org"]
+)
+def test_an_origin_that_no_browser_sends_is_refused(store, archive, origin):
+    with pytest.raises(SettingsError, match="Expected an origin"):
+        serve(store, archive, "--allow-origin", "https://fine.org", "--allow-origin", origin)
+
+
+def ask_from_a_page(origins, **headers):
+    """Return the headers that a browser looks at, of the service's answer and of its answer to a preflight."""
+    engine = Engine("run-1", ["a", "b"], 8, 0.0, lambda pixels: np.full((len(pixels), 2), 0.5, np.float32))
+    with TestClient(build_app(Service("tiny", engine), None, origins)) as client:
+        asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+        before = client.options("/predict", headers=headers | asked)
+        answer = client.post("/predict", content=b"<html>", headers=headers | {"content-type": "image/png"})
+        assert answer.status_code == 422
+        return answer.headers, before
+
+
+def test_pages_of_an_origin_that_is_allowed_may_read_answers_and_no_others():
+    here, elsewhere = "https://shop.example:8443", "https://evil.example"
+    origins = _read_origins(["http://localhost:3000", "https://Shop.example:8443"])
+    answer, before = ask_from_a_page(origins, origin=here)
+    assert answer["access-control-allow-origin"] == before.headers["access-control-allow-origin"] == here
+    assert before.status_code == 200
+    assert "content-type" in before.headers["access-control-allow-headers"].lower()
+    assert "access-control-allow-credentials" not in answer
+    answer, before = ask_from_a_page(origins, origin=elsewhere)
+    assert "access-control-allow-origin" not in answer
+    assert before.status_code == 400
+    for nobody in ((), origins):
+        answer, _ = ask_from_a_page(nobody, origin=elsewhere)
+        assert not [name for name in answer if name.startswith("access-control-allow-origin")]
 
 
 def test_the_socket_is_one_whose_answers_asyncio_sends_at_once():

@@ -1,8 +1,10 @@
 """What the service does with requests that are wrong, too many, cut or hostile: a real process, serving an export."""
 
 import asyncio
+import base64
 import collections
 import concurrent.futures
+import json
 import re
 import socket
 import time
@@ -29,7 +31,35 @@ def service(workspace, tmp_path_factory):
 
 
 GOOD = encoded(photo(1, 64, 64), "PNG")
+URL = b"data:image/png;base64," + base64.b64encode(GOOD)
+AS_TEXT = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n%s\r\n--x--\r\n'
 CUT_FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + GOOD
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/plain;charset=UTF-8", URL),
+        ("image/png", URL + b"\n"),
+        ("multipart/form-data; boundary=x", AS_TEXT % URL),
+        ("application/json", json.dumps({"instances": [{"b64": URL.decode()}]}).encode()),
+        ("application/json", json.dumps({"instances": [{"b64": base64.urlsafe_b64encode(GOOD).decode()}]}).encode()),
+        (
+            "application/json",
+            json.dumps({"instances": [{"b64": base64.b64encode(GOOD).decode().rstrip("=")}]}).encode(),
+        ),
+    ],
+)
+def test_data_urls_and_other_spellings_of_base64_are_pictures_too(service, kind, body):
+    expected = service.client.post("/predict", content=GOOD, headers=PNG).json()
+    path = ROWS if kind == "application/json" else "/predict"
+    answered = service.client.post(path, content=body, headers={"content-type": kind})
+    assert answered.status_code == 200, answered.text
+    said = answered.json()
+    if path == ROWS:
+        assert max(said["predictions"][0]["probabilities"]) == pytest.approx(expected["probability"], abs=1e-6)
+    else:
+        assert (said["label"], said["probability"]) == (expected["label"], pytest.approx(expected["probability"]))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +77,17 @@ CUT_FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png
         ("/predict", "multipart/form-data; boundary=x", GOOD, 400, "whole form"),
         ("/predict", "multipart/form-data; boundary=x", CUT_FORM, 400, "end is missing"),
         ("/predict", "multipart/form-data; boundary=x", b"--x--\r\n", 400, "at least one file"),
+        (
+            "/predict",
+            "multipart/form-data; boundary=x",
+            AS_TEXT % b"photo.jpg",
+            400,
+            "'file' without a file name.*with the @",
+        ),
+        ("/predict", "multipart/form-data; boundary=x", AS_TEXT % GOOD, 400, "'file' without a file name"),
+        ("/predict", "multipart/form-data; boundary=x", AS_TEXT % bytes(3_000_000), 400, "without a file name"),
+        ("/predict", "image/png", b"data:image/png," + GOOD, 400, "Begin it with data:image/jpeg;base64,"),
+        ("/predict", "image/png", URL[:-9] + b"!", 400, "Expected base64"),
         (ROWS, "application/json", b"{", 400, "JSON"),
         (ROWS, "application/json", b'{"instances": []}', 400, "at least one picture"),
         (ROWS, "application/json", b'{"instances": [[[0]]]}', 400, r"shape \(48, 48, 3\)"),

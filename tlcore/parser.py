@@ -210,6 +210,12 @@ def _describe_service(command: Command) -> None:
     serving.add_argument("source", metavar="RUN_OR_EXPORT", help="a run, or the folder or .zip of an export")
     serving.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine only)")
     serving.add_argument("--port", type=int, default=8600, help="default: 8600; 0 takes a free one")
+    serving.add_argument(
+        "--allow-origin",
+        action="append",
+        metavar="ORIGIN",
+        help="let pages of this origin, such as https://example.org, ask from a browser; may be repeated",
+    )
     serving.add_argument("--name", default="thaw", help="what the model is called in addresses (default: thaw)")
     serving.add_argument(
         "--tensorflow-serving", metavar="FOLDER", help="serve nothing; write the folder that TensorFlow Serving needs"

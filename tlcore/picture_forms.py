@@ -1,23 +1,48 @@
-"""Takes the picture files out of a request's body: the body itself, or the files of a form."""
+"""Takes the picture files out of a request's body: the body itself, the files of a form, or text that encodes one."""
 
 import asyncio
+import base64
+import binascii
 from collections.abc import AsyncGenerator
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from tlcore.refusals import Refused
+from tlcore.service_gate import LARGEST_BODY_BYTES
 from tlcore.service_reader import Sent
 
 _PIECE_BYTES = 1 << 16
+_DATA_URL = "data:"
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+
+
+def decode_text(words: str) -> bytes:
+    """Return the file that base64 or a data URL with base64 holds, also in the alphabet for URLs and without padding.
+
+    Raises Refused (400) for anything else.
+    """
+    encoded = words
+    if words.startswith(_DATA_URL):
+        head, _, encoded = words.partition(",")
+        if not head.endswith(";base64"):
+            raise _bad_base64(f"a data URL that begins with {words[:40]!r}", "Begin it with data:image/jpeg;base64, .")
+    encoded = encoded.translate(_STANDARD_ALPHABET).rstrip("=")
+    try:
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError) as problem:
+        raise _bad_base64(f"something else ({problem})", "Encode the file without line breaks.") from problem
 
 
 async def split_body(headers: Headers, body: bytearray, most: int) -> list[Sent]:
-    """Return the pictures of a body of type image/* or multipart/form-data.
+    """Return the pictures of a body of type image/* or multipart/form-data, or the one that a data URL is.
 
     Raises Refused: 415 for another type, 400 for a form that is damaged, holds no file or more than `most`.
     """
     kind = headers.get("content-type", "").lower()
+    if body.startswith(_DATA_URL.encode()):
+        # What a browser's canvas gives, whatever type the browser sends it as.
+        return [Sent("", decode_text(bytes(body).decode("ascii", "replace").rstrip()))]
     if kind.startswith("image/"):
         return [Sent("", bytes(body))]
     if kind.startswith("multipart/form-data"):
@@ -30,7 +55,8 @@ async def split_body(headers: Headers, body: bytearray, most: int) -> list[Sent]
 
 
 async def _split_form(headers: Headers, body: bytearray, most: int) -> list[Sent]:
-    parser = MultiPartParser(headers, _pieces(body), max_files=most, max_fields=most)
+    limits = {"max_files": most, "max_fields": most, "max_part_size": LARGEST_BODY_BYTES}
+    parser = MultiPartParser(headers, _pieces(body), **limits)
     try:
         if not body.rstrip(b"\r\n").endswith(b"--"):
             # The parser would leave out the last file without a word.
@@ -42,12 +68,31 @@ async def _split_form(headers: Headers, body: bytearray, most: int) -> list[Sent
             f"Expected a whole form of at most {most} files. Received: another ({problem}). "
             "Let a program write it, for instance curl -F file=@photo.jpg.",
         ) from problem
-    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    sent = [Sent(file.filename or "", await file.read()) for file in files]
+    sent, texts = [], []
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            sent.append(Sent(value.filename or "", await value.read()))
+        elif value.startswith(_DATA_URL):
+            sent.append(Sent(name, decode_text(value)))
+        else:
+            texts.append(name)
     await form.close()
     if not sent:
-        raise Refused(400, "Expected at least one file in the form. Received: none. Add one: curl -F file=@photo.jpg.")
+        raise _no_file(texts)
     return sent
+
+
+def _no_file(texts: list[str]) -> Refused:
+    received = f"the part {texts[0][:100]!r} without a file name, which makes it text" if texts else "none"
+    return Refused(
+        400,
+        f"Expected at least one file in the form. Received: {received}. Add one: curl -F file=@photo.jpg (with the @), "
+        "or in a program a part with a file name.",
+    )
+
+
+def _bad_base64(received: str, advice: str) -> Refused:
+    return Refused(400, f"Expected base64. Received: {received}. {advice}")
 
 
 async def _pieces(body: bytearray) -> AsyncGenerator[bytes, None]:

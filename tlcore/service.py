@@ -7,6 +7,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 import numpy as np
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 
 from tlcore.batcher import LARGEST_BATCH, Batcher
@@ -74,9 +75,22 @@ async def _unless_gone(request: Request, work: Awaitable[np.ndarray]) -> np.ndar
         hanging_up.cancel()
 
 
-def build_app(service: Service, hosts: Container[str | None] | None) -> Starlette:
-    """Return the ASGI application; `hosts` are the names it answers to, None for any."""
+def build_app(service: Service, hosts: Container[str | None] | None, origins: Sequence[str] = ()) -> Starlette:
+    """Return the ASGI application; `hosts` are the names it answers to, None for any.
+
+    Pages of `origins` may read its answers in a browser (CORS); those of any other site may not.
+    """
     app = Starlette(routes=ROUTES, exception_handlers=REFUSALS, lifespan=service.running)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("content-type",),
+            expose_headers=("retry-after",),
+            # A page from the internet asks this of a server on one's own machine.
+            allow_private_network=True,
+        )
     app.add_middleware(Shell, metrics=service.metrics, hosts=hosts)
     app.state.service = service
     return app

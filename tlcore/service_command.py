@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tlcore.service import Service, build_app
 from tlcore.service_engine import Engine, load_export, load_run
 from tlcore.store import Store
 
+_ORIGIN = re.compile(r"https?://[^/\s?#@*]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _IDLE_CONNECTION_S = 30
 _LAST_ANSWERS_S = 60
@@ -41,11 +42,23 @@ def run_serve(store: Store, arguments: argparse.Namespace) -> Answer:
     if arguments.tensorflow_serving:
         with open_export(_find_export(store, arguments.source)) as export:
             return write_repository(export, name, Path(arguments.tensorflow_serving))
+    origins = _read_origins(arguments.allow_origin or ())
     with _listening(arguments.host, arguments.port) as listener:
         service = Service(name, load_engine(store, arguments.source))
         hosts = LOOPBACK if arguments.host in LOOPBACK else None
-        _serve(build_app(service, hosts), listener, _announce(service, arguments.host, listener))
+        _serve(build_app(service, hosts, origins), listener, _announce(service, arguments.host, listener))
     return {"served": name, "run": service.engine.run}
+
+
+def _read_origins(given: Sequence[str]) -> Sequence[str]:
+    """Return the origins as browsers send them; raise SettingsError for what is none."""
+    for origin in given:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"Expected an origin, such as https://example.org or http://localhost:3000. Received: {origin!r}. "
+                "Leave out what comes after the name and port; * allows every page."
+            )
+    return [origin.lower() for origin in given]
 
 
 def load_engine(store: Store, source: str) -> Engine:

@@ -3,8 +3,6 @@
 The shape is that of its guide "RESTful API"; this service adds that an instance may be an encoded picture.
 """
 
-import base64
-import binascii
 import json
 import reprlib
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tlcore.picture_forms import decode_text
 from tlcore.refusals import Refused
 from tlcore.service_engine import SIGNATURE, Engine
 
@@ -140,10 +139,7 @@ def _read_encoded(picture: dict[str, Any]) -> bytes:
     encoded = picture.get("b64")
     if set(picture) != {"b64"} or not isinstance(encoded, str):
         raise _bad('{"b64": "..."}', f"the keys {reprlib.repr(list(picture))}", "Name nothing else in it.")
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as problem:
-        raise _bad("base64", f"something else ({problem})", "Encode the file without line breaks.") from problem
+    return decode_text(encoded)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Asks a service started with {@code python -m tlcore serve} what it sees on pictures. Needs Java 17 and nothing else:
@@ -31,15 +32,21 @@ public final class ThawClient {
     private static final int BUSY = 503;
     private static final int TRIES = 5;
 
-    private final HttpClient http = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(CONNECT_LIMIT)
-            .build();
+    private static final Set<String> LOOPBACK = Set.of("127.0.0.1", "localhost", "[::1]");
+
+    private final HttpClient http;
     private final URI predict;
 
     /** Talks to the service at an address such as {@code http://127.0.0.1:8600}. */
     public ThawClient(String address) {
         this.predict = URI.create(address.replaceAll("/+$", "") + "/predict");
+        HttpClient.Builder builder =
+                HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT_LIMIT);
+        // A proxy cannot reach this machine itself.
+        if (predict.getHost() != null && LOOPBACK.contains(predict.getHost())) {
+            builder.proxy(HttpClient.Builder.NO_PROXY);
+        }
+        this.http = builder.build();
     }
 
     /** What the service says of a picture; {@code label} is null where it does not know. */
