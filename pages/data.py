@@ -86,7 +86,8 @@ def draw_dataset(store: Store, dataset: Dataset) -> None:
     st.subheader(emphasised(dataset.name), anchor=False)
     draw_numbers(dataset)
     if dataset.ignored:
-        st.caption(f"{amounts.count(dataset.ignored, 'system file')} ignored, such as Thumbs.db or .DS_Store.")
+        files = amounts.count(dataset.ignored, "hidden or system file")
+        st.caption(f"{files} ignored, such as Thumbs.db or what lies in .ipynb_checkpoints.")
     for note in dataset.notes:
         st.info(sentence(note), icon=":material/info:")
     # A place of its own, also when it is empty: the tabs must not move, or what is focused in them would be lost.
@@ -102,6 +103,7 @@ def draw_numbers(dataset: Dataset) -> None:
         f"{dataset.known:,} there already = {dataset.found:,} found"
     )
     standing = f"{dataset.included:,} in classes + {dataset.excluded:,} excluded + {dataset.holdout:,} holdout"
+    standing += f" + {dataset.pile:,} without a class" if dataset.pile else ""
     numbers = [
         ("Images accepted", dataset.accepted, standing if dataset.accepted > dataset.included else None),
         ("Classes", len(dataset.classes), None),
@@ -112,6 +114,14 @@ def draw_numbers(dataset: Dataset) -> None:
         numbers.append(("Excluded", dataset.excluded, "Neither trained on nor tested with, until they are restored."))
     if dataset.holdout:
         numbers.append(("Holdout", dataset.holdout, "Training never sees them; the finished model is tested on them."))
+    if dataset.pile:
+        numbers.append(
+            (
+                "Without a class",
+                dataset.pile,
+                "Neither trained on nor tested with, until they are moved to a class: Pictures, Edit.",
+            )
+        )
     with st.container(horizontal=True):
         for label, number, explanation in numbers:
             st.metric(label, f"{number:,}", border=True, width=METRIC_WIDTH, help=explanation)

@@ -47,15 +47,18 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
             chosen |= augmenting.ask_augmentation(store, dataset, chosen["epochs"])
         later = selection.later_share()
         newest = f", and the newest {later:.0%} of the dated ones for later" if later else ""
-        st.caption(
-            f"{selection.validation_share():.0%} of each class are held out for validation{newest}, seed "
-            f"{selection.seed()}. All are chosen in step 1."
+        held_out = (
+            "The validation photos that came with these photos judge the model"
+            if partition.keeps_parts(store, dataset)
+            else f"{selection.validation_share():.0%} of each class are held out for validation"
         )
+        st.caption(f"{held_out}{newest}, seed {selection.seed()}. All are chosen in step 1.")
     return HeadSettings(
         backbone=row.name,
         seed=selection.seed(),
         validation_split=selection.validation_share(),
         later_share=later,
+        parts=selection.parts(),
         method=method,
         **chosen,
     )

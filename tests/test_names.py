@@ -99,7 +99,7 @@ def test_names_that_a_person_may_give_are_not_taken_for_a_systems(name):
 
 def test_numbers_in_names_sort_as_people_count():
     levels = [f"level-{number}" for number in range(1, 12)]
-    assert sorted(set(levels), key=natural) == levels
+    assert sorted({*levels}, key=natural) == levels
     assert sorted(["b", "10", "B", "2", "a10", "a9", "02", "1.10", "1.9"], key=natural) == [
         *("1.9", "1.10", "02", "2", "10", "a9", "a10", "B", "b")
     ]

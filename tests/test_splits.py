@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tlcore.errors import DatasetError
 from tlcore.groups import group_images
 from tlcore.records import Image
-from tlcore.splits import recommend_image_size, split
+from tlcore.splits import count_straddling, recommend_image_size, split
 
 
 def image(label, content, name=None, side=100):
@@ -70,7 +70,7 @@ def test_an_image_in_two_classes_is_only_trained_on():
         (classes(rose=9), "only 'rose'.*Add a second folder"),
         (classes(rose=9, tulip=1), "Class 'tulip' has 1 image.*Add images or remove the class"),
         ([*classes(rose=9), image("tulip", 1, "a"), image("tulip", 1, "b")], "copies and near-duplicates not counted"),
-        (classes(**{f"c{n}": 1 for n in range(10_000)}), "10,000.*merge classes"),
+        (classes(**{f"c{n}": 1 for n in range(10_001)}), "Received: 10,001.*merge classes"),
         ([image(label, n) for label in "ab" for n in range(3)], "cannot be told apart"),
     ],
 )
@@ -162,3 +162,48 @@ def test_no_group_is_ever_on_two_sides(drawn, share, seed, later):
     assert sorted(i.id for side in (parts.training, parts.validation, parts.later) for i in side) == sorted(group_of)
     for side in (parts.training, parts.validation):
         assert {i.label for i in side} == set(parts.labels)
+
+
+def parted(label, part, numbers):
+    return [replace(image(label, f"{part}{n}"), part=part) for n in numbers]
+
+
+def their_split(extra=()):
+    return [
+        each
+        for label in ("rose", "tulip")
+        for each in (*parted(label, "training", range(20)), *parted(label, "validation", range(10)))
+    ] + list(extra)
+
+
+def test_a_ready_made_split_is_kept_or_made_anew():
+    images = their_split()
+    halves = split(images, 0.2, 0, theirs=True)
+    assert {each.part for each in halves.validation} == {"validation"}
+    assert len(halves.validation) == 20
+    assert {each.part for each in split(images, 0.2, 0).validation} == {"training", "validation"}
+    assert split(classes(rose=9, tulip=9), 0.3, 0, theirs=True) == split(classes(rose=9, tulip=9), 0.3, 0)
+
+
+def test_what_straddles_a_ready_made_split_is_learnt_from_and_counted():
+    images = [
+        replace(each, derived=each.content[-1]) if each.label == "rose" and each.content[-1] in "123" else each
+        for each in their_split()
+    ]
+    halves = split(images, 0.2, 0, theirs=True)
+    assert len(halves.validation) == 17
+    assert count_straddling(images) == 3
+    assert count_straddling(their_split()) == count_straddling(classes(rose=3)) == 0
+
+
+def test_what_came_without_a_part_is_divided_by_share():
+    halves = split(their_split(classes(rose=50, tulip=50)), 0.2, 0, theirs=True)
+    held = Counter((each.label, each.part) for each in halves.validation)
+    assert held == {(label, part): 10 for label in ("rose", "tulip") for part in ("", "validation")}
+
+
+def test_a_class_without_validation_photos_of_theirs_gets_some():
+    halves = split(their_split(parted("lily", "training", range(20))), 0.2, 0, theirs=True)
+    assert Counter(each.label for each in halves.validation) == {"rose": 10, "tulip": 10, "lily": 4}
+    halves = split(their_split(parted("lily", "validation", range(20))), 0.2, 0, theirs=True)
+    assert Counter(each.label for each in halves.training)["lily"] == 1

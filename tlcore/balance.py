@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from tlcore.names import natural
 from tlcore.settings import ClassWeights, HeadSettings
 from tlcore.splits import Split
 
@@ -24,7 +25,7 @@ def class_weights(labels: Sequence[str], chosen: ClassWeights) -> dict[str, floa
     counts = Counter(labels)
     if chosen == "off" or (chosen == "auto" and imbalance(counts) <= UNBALANCED):
         return None
-    return {label: len(labels) / (len(counts) * count) for label, count in sorted(counts.items())}
+    return {label: len(labels) / (len(counts) * counts[label]) for label in sorted(counts, key=natural)}
 
 
 def number_weights(settings: HeadSettings, parts: Split) -> dict[int, float] | None:

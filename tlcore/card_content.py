@@ -16,6 +16,7 @@ from tlcore.evaluation import EVALUATION_SIDES, VALIDATION, Predictions, predict
 from tlcore.evidence import kept_epoch
 from tlcore.experiments import Experiment
 from tlcore.metrics import Interval, measure_accuracy, measure_classes
+from tlcore.names import natural
 from tlcore.project_rows import bare_source
 from tlcore.records import Dataset, Image, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -103,8 +104,7 @@ def _data(store: Store, run: Run, row: Experiment, dataset: Dataset) -> list[Blo
         "Source": bare_source(dataset.source),
         "Version": row.dataset_version,
         "SHA-256 of what the run saw": row.dataset_sha256,
-        "Split": f"{head.validation_split:.0%} of each class for validation, seed {head.seed}; near-duplicates are "
-        "kept on one side",
+        "Split": f"{_split(run, head)}; near-duplicates are kept on one side",
         "Near-duplicates": _near_duplicates(images),
         "Set aside at import": f"{dataset.set_aside:,} files",
         "Taken out by a person": f"{dataset.excluded:,} images",
@@ -114,10 +114,16 @@ def _data(store: Store, run: Run, row: Experiment, dataset: Dataset) -> list[Blo
     blocks: list[Block] = [Table("Where the photos come from", ("", ""), _pairs(facts))]
     sides = [side for side in SIDES if counts.get(side)]
     if sides:
-        labels = sorted({label for side in sides for label in counts[side]})
+        labels = sorted({label for side in sides for label in counts[side]}, key=natural)
         rows = [[label, *(f"{counts[side].get(label, 0):,}" for side in sides)] for label in labels]
         blocks.append(Table("Photos of each class", ("Class", *(SIDES[side] for side in sides)), rows))
     return blocks
+
+
+def _split(run: Run, head: HeadSettings) -> str:
+    if run.facts.get("kept_parts"):
+        return "the validation photos of the split that came with the photos"
+    return f"{head.validation_split:.0%} of each class for validation, seed {head.seed}"
 
 
 def _training(store: Store, run: Run, row: Experiment) -> list[Block]:

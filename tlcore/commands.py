@@ -126,6 +126,7 @@ def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
         "classes": dataset.classes,
         "excluded": dataset.excluded,
         "holdout": dataset.holdout,
+        "pile": dataset.pile,
         "known": dataset.known,
         "version": dataset.version,
         "notes": dataset.notes,

@@ -23,6 +23,7 @@ TITLES = {
     "seed": "Seed",
     "validation_split": "Share for validation",
     "later_share": "Share of the newest, for later",
+    "parts": "Whose validation photos",
     "layers": "Unfrozen layers",
     "phase": "Phase of the model that is judged",
     "device": "Device",
@@ -238,7 +239,7 @@ def _chance(best: Entry, other: Entry, verdict: Verdict) -> str:
 
 
 def _why_different(first: Entry, second: Entry) -> str:
-    names = ("data", "version", "seed", "validation_split", "later_share")
+    names = ("data", "version", "seed", "validation_split", "later_share", "parts")
     one, other = settings_of(first), settings_of(second)
     reasons = [title(name).lower() for name in names if one[name] != other[name]]
     return f"another {_listed(reasons)}" if reasons else "another split"

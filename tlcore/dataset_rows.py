@@ -20,6 +20,7 @@ from tlcore.records import Dataset, Image, Role, SetAside
 IMAGE_COLUMNS = tuple(column.name for column in dataclasses.fields(Image))
 SELECTED = ", ".join(IMAGE_COLUMNS)
 _NOTES, _EXCLUDED = IMAGE_COLUMNS.index("notes"), IMAGE_COLUMNS.index("excluded")
+STANDING = "dataset_id = ? AND role = ? AND excluded = ?"
 GROUP_KINDS = ("lookalike", "similar", "derived")
 
 
@@ -149,19 +150,33 @@ class DatasetRows(Database):
         role: Role = "main",
         excluded: bool = False,
     ) -> list[Image]:
-        """Return the images of a data set (of one class) that stand as asked, ordered by class and name."""
-        clause, values = ("", ()) if label is None else ("AND label = ?", (label,))
-        rows = self._rows(
-            f"SELECT {SELECTED} FROM images WHERE dataset_id = ? AND role = ? AND excluded = ? {clause} "
-            "ORDER BY label, name, id LIMIT ? OFFSET ?",
-            dataset_id,
-            role,
-            int(excluded),
-            *values,
-            limit,
-            offset,
-        )
-        return [_image(row) for row in rows]
+        """Return the images of a data set (of one class) that stand as asked, ordered by class and name, as people
+        count (`tlcore.names.natural`)."""
+        standing = (dataset_id, role, int(excluded))
+        if label is None and limit < 0:
+            rows = self._rows(f"SELECT {SELECTED} FROM images WHERE {STANDING}", *standing)
+            return _in_order([_image(row) for row in rows])[offset:]
+        if label is None:
+            return self._page(standing, limit, offset)
+        return self._of_class(standing, label, limit, offset)
+
+    def _page(self, standing: tuple[str, Role, int], limit: int, offset: int) -> list[Image]:
+        """Return some images of all classes: only those of the classes that the page touches are read."""
+        counts = self._rows(f"SELECT label, COUNT(*) AS n FROM images WHERE {STANDING} GROUP BY label", *standing)
+        found: list[Image] = []
+        for count in sorted(counts, key=lambda count: natural(count["label"])):
+            if offset < count["n"] and len(found) < limit:
+                found += self._of_class(standing, count["label"], limit - len(found), offset)
+            offset = max(0, offset - count["n"])
+        return found
+
+    def _of_class(self, standing: tuple[str, Role, int], label: str, limit: int, offset: int) -> list[Image]:
+        # Names and ids first: of a class of many thousands whole rows would take far longer to read.
+        rows = self._rows(f"SELECT name, id FROM images WHERE {STANDING} AND label = ?", *standing, label)
+        ordered = sorted(rows, key=lambda row: (natural(row["name"]), row["id"]))
+        ids = [row["id"] for row in ordered[offset : offset + limit if limit >= 0 else None]]
+        by_id = self.images_by_id(ids)
+        return [by_id[image_id] for image_id in ids if image_id in by_id]
 
     def every_image(self, dataset_id: str) -> list[Image]:
         """Return all images of a data set, however they stand, in the order in which they came."""
@@ -255,6 +270,12 @@ def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) 
         (arrival.ignored, arrival.known, json.dumps(list(notes)), dataset_id),
     )
     connection.execute("UPDATE jobs SET status = 'finished', dataset_id = ? WHERE id = ?", (dataset_id, arrival.job_id))
+
+
+def _in_order(images: list[Image]) -> list[Image]:
+    # A class's key is found once: there are few classes and many images.
+    labels = {label: natural(label) for label in {image.label for image in images}}
+    return sorted(images, key=lambda image: (labels[image.label], natural(image.name), image.id))
 
 
 def _regroup(connection: sqlite3.Connection, kind: str, keys: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from tlcore.errors import RunError
+from tlcore.names import natural
 from tlcore.records import Image, Run
 from tlcore.run_split import read_labels, read_side
 from tlcore.splits import Split
@@ -121,7 +122,7 @@ def find_mistakes(predictions: Predictions) -> list[Mistake]:
                 confidence - true_confidence,
             )
         )
-    return sorted(mistakes, key=lambda mistake: (-mistake.confidence_gap, mistake.name))
+    return sorted(mistakes, key=lambda mistake: (-mistake.confidence_gap, natural(mistake.name)))
 
 
 def confusion(predictions: Predictions) -> np.ndarray:

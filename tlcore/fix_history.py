@@ -12,6 +12,7 @@ from tlcore.comparison import Verdict, judge
 from tlcore.errors import RunError
 from tlcore.evaluation import VALIDATION, Predictions, predictions_file, read_labels, widen
 from tlcore.metrics import Interval, wilson
+from tlcore.names import natural
 from tlcore.records import Edit, Image, Job, Run
 from tlcore.run_split import read_sides
 from tlcore.store import Store
@@ -216,12 +217,12 @@ def _compare_classes(before: Predictions, after: Predictions) -> list[ClassChang
     right = {name: each.predicted == each.true for name, each in (("before", before), ("after", after))}
     true = np.array([image.label for image in after.images])
     changes = []
-    for label in sorted(set(true.tolist())):
+    for label in sorted(set(true.tolist()), key=natural):
         own = true == label
         counts = [wilson(int(right[name][own].sum()), int(own.sum())) for name in ("before", "after")]
         if counts[0] and counts[1]:
             changes.append(ClassChange(label, counts[0], counts[1]))
-    return sorted(changes, key=lambda change: (-abs(change.points), change.label))
+    return sorted(changes, key=lambda change: (-abs(change.points), natural(change.label)))
 
 
 def _level(records: Sequence[_Record], images: dict[str, Image]) -> list[Level]:

@@ -49,8 +49,8 @@ class GroupRules(Settings):
 def group_images(images: Sequence[Image], rules: GroupRules | None = None) -> list[int]:
     """Return the group of each image, int: the place in `images` of the group's first member.
 
-    Images are in one group if they share their content, `lookalike` or `similar`, the subject that the pattern reads
-    from their names, or a burst, directly or over others.
+    Images are in one group if they share their content, `lookalike`, `similar` or `derived`, the subject that the
+    pattern reads from their names, or a burst, directly or over others.
     """
     rules = rules or GroupRules()
     latest: dict[tuple[str, str], int] = {}
@@ -69,6 +69,8 @@ def _keys(image: Image, rules: GroupRules) -> Iterable[tuple[str, str]]:
         yield "lookalike", image.lookalike
     if image.similar:
         yield "similar", image.similar
+    if image.derived:
+        yield "derived", image.derived
     subject = rules.subject(image.name)
     if subject is not None:
         yield "subject", subject

@@ -10,7 +10,7 @@ from tlcore.balance import UNBALANCED, imbalance
 from tlcore.garbage import uncollected
 from tlcore.label_errors import read_doubts
 from tlcore.measures import UNIFORM_CONTRAST
-from tlcore.names import twins
+from tlcore.names import natural, twins
 from tlcore.records import Check, Image
 
 Kind = Literal[
@@ -90,7 +90,7 @@ def _conflicts(images: Sequence[Image], ignored: Collection[str]) -> list[Findin
         image
         for group in groups.values()
         if len({image.label for image in group}) > 1 and any(f"conflict:{image.id}" not in ignored for image in group)
-        for image in sorted(group, key=lambda image: (image.label, image.name))
+        for image in sorted(group, key=lambda image: (natural(image.label), natural(image.name)))
     ]
     if not disputed:
         return []
@@ -156,7 +156,7 @@ def _unbalanced(counts: Mapping[str, int]) -> list[Finding]:
 
 
 def _few(counts: Mapping[str, int]) -> list[Finding]:
-    few = sorted(label for label, count in counts.items() if count < FEW_IMAGES)
+    few = sorted((label for label, count in counts.items() if count < FEW_IMAGES), key=natural)
     if not few:
         return []
     named = ", ".join(f"{label!r} ({counts[label]})" for label in few[:5]) + (", ..." if len(few) > 5 else "")
@@ -257,7 +257,7 @@ def _copies(images: Sequence[Image], ignored: Collection[str]) -> list[Finding]:
     for image in images:
         groups[image.label, image.content].append(image)
     copied = [
-        sorted(group, key=lambda image: image.name)
+        sorted(group, key=lambda image: natural(image.name))
         for _, group in sorted(item for item in groups.items() if len(item[1]) > 1)
         if any(f"copies:{image.id}" not in ignored for image in group)
     ]
@@ -277,7 +277,7 @@ def _copies(images: Sequence[Image], ignored: Collection[str]) -> list[Finding]:
 def _worst_first(
     kind: Kind, measured: Sequence[tuple[float, Image]], ignored: Collection[str], title: str, advice: str
 ) -> Finding | None:
-    ordered = sorted(measured, key=lambda each: (each[0], each[1].name))
+    ordered = sorted(measured, key=lambda each: (each[0], natural(each[1].name)))
     images = tuple(image for _, image in ordered if f"{kind}:{image.id}" not in ignored)
     verb = "is" if len(images) == 1 else "are"
     return Finding(kind, f"{_count(images)} {verb} {title}", advice, images) if images else None

@@ -70,14 +70,14 @@ def is_junk(name: str) -> bool:
     return _JUNK.search(name) is not None
 
 
-def natural(name: str) -> tuple[tuple[str | tuple[int, str], ...], str]:
+def natural(name: str) -> tuple[list[str | tuple[int, str]], str]:
     """Return the key by which names are sorted as people count: "2" before "10", capitals beside small letters."""
-    pieces = _DIGITS.split(name.casefold())
-    # By length and digits, since Python refuses to read very long numbers.
-    numbers = [(len(digits), digits) for digits in (piece.lstrip("0") for piece in pieces[1::2])]
-    keyed: list[str | tuple[int, str]] = [*pieces]
-    keyed[1::2] = numbers
-    return tuple(keyed), name
+    pieces: list[str | tuple[int, str]] = [*_DIGITS.split(name.casefold())]
+    for place, digits in enumerate(pieces[1::2]):
+        # By length and digits, since Python refuses to read very long numbers.
+        number = str(digits).lstrip("0")
+        pieces[2 * place + 1] = (len(number), number)
+    return pieces, name
 
 
 def plain_name(name: str) -> str:

@@ -8,7 +8,7 @@ from tlcore.errors import SettingsError
 from tlcore.formats import FORMATS
 from tlcore.probe_record import ProbeSettings
 from tlcore.recipes import PRESETS
-from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, FineTuneSettings, HeadSettings
+from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings
 
 Command = Callable[[str, str], argparse.ArgumentParser]
 
@@ -107,6 +107,7 @@ def _describe_head(command: Command) -> None:
         "--exact", action="store_true", default=None, help="draw new views in every epoch, uncached: far slower"
     )
     train.add_argument("--later-share", type=float, help="share of the newest photos kept for evaluation (default: 0)")
+    train.add_argument("--parts", choices=PARTS, help=f"of a ready-made split, or Thaw's (default: {head.parts})")
     train.add_argument("--class-weights", choices=CLASS_WEIGHTS, help=f"default: {head.class_weights}")
     train.add_argument("--method", choices=METHODS, help=f"default: {head.method}; svm is for small sets")
     train.add_argument("--patience", type=int, help=f"epochs without improvement (default: {head.patience})")

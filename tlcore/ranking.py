@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tlcore.evaluation import Predictions
+from tlcore.names import natural
 
 
 def list_worst(predictions: Predictions, true: str | None = None, predicted: str | None = None) -> list[int]:
@@ -53,4 +54,4 @@ def _among(predictions: Predictions, true: str | None, predicted: str | None) ->
 def _ordered(predictions: Predictions, rows: Sequence[int] | np.ndarray, values: np.ndarray) -> list[int]:
     """Sort rows by their values, the smallest first, and equal ones by name."""
     told = values.tolist()
-    return sorted((int(row) for row in rows), key=lambda row: (told[row], predictions.images[row].name))
+    return sorted((int(row) for row in rows), key=lambda row: (told[row], natural(predictions.images[row].name)))

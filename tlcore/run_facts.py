@@ -30,6 +30,7 @@ def describe_split(settings: HeadSettings, parts: Split) -> dict[str, Any]:
         "extra_images": {name: len(images) for name, images in parts.extra.items()},
         "class_counts": {side: Counter(image.label for image in getattr(parts, side)) for side in SIDES},
         "class_weights": weigh_classes(settings, parts),
+        "kept_parts": settings.parts == "theirs" and any(image.part for image in (*parts.training, *parts.validation)),
     }
 
 

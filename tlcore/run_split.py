@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 
+from tlcore.dataset_rows import GROUP_KINDS
 from tlcore.edits import grouping
 from tlcore.files import write_atomically
 from tlcore.records import Image, Run
@@ -27,6 +28,7 @@ def choose_split(store: Store, dataset_id: str, settings: HeadSettings, images: 
         settings.seed,
         grouping(store, dataset_id),
         settings.later_share,
+        theirs=settings.parts == "theirs",
     )
     holdout = [image for image in store.images(dataset_id, role="holdout") if image.label in parts.labels]
     return dataclasses.replace(parts, holdout=unlike(holdout, images))
@@ -44,7 +46,7 @@ def unlike(holdout: Sequence[Image], images: Sequence[Image]) -> list[Image]:
 
 
 def _keys(image: Image) -> set[tuple[str, str]]:
-    keys = {("content", image.content), ("lookalike", image.lookalike), ("similar", image.similar)}
+    keys = {("content", image.content), *((kind, getattr(image, kind)) for kind in GROUP_KINDS)}
     return {(kind, key) for kind, key in keys if key}
 
 

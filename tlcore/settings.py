@@ -11,10 +11,12 @@ from tlcore.recipes import PLAIN, PRESETS, Recipe, find_recipe
 Output = Literal["softmax", "sigmoid"]
 Method = Literal["gradient", "svm"]
 ClassWeights = Literal["auto", "on", "off"]
+Parts = Literal["theirs", "own"]
 AUGMENTATIONS = tuple(PRESETS)
 OUTPUTS: tuple[Output, ...] = ("softmax", "sigmoid")
 METHODS: tuple[Method, ...] = ("gradient", "svm")
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = ("auto", "on", "off")
+PARTS: tuple[Parts, ...] = ("theirs", "own")
 
 
 class Settings:
@@ -49,7 +51,8 @@ class HeadSettings(Settings):
     data set. Adam at 1e-3 and global average pooling follow Keras's guide "Transfer learning & fine-tuning".
     `method` "svm" fits a linear support vector machine in place of gradient steps; `class_weights` "auto" weighs the
     classes where the largest is more than `tlcore.balance.UNBALANCED` times the smallest; `later_share` (0 to 0.5) of
-    each class's dated photos, the newest, are kept for evaluation alone.
+    each class's dated photos, the newest, are kept for evaluation alone. `parts` "theirs" leaves the photos of a
+    ready-made split on the side where they came in; where none came so, it means nothing.
 
     `augmentation` is a preset's name or a recipe as text (`tlcore.recipes.find_recipe`). `views` (1 to 16) of each
     image are computed once and cached, the first of them the image as it is; with `exact` every epoch draws new views
@@ -73,6 +76,7 @@ class HeadSettings(Settings):
     later_share: float = 0.0
     views: int = 4
     exact: bool = False
+    parts: Parts = "theirs"
 
     @property
     def recipe(self) -> Recipe:
@@ -106,6 +110,7 @@ class HeadSettings(Settings):
         self._require("patience", 1, 1000)
         self._require_one_of("method", METHODS)
         self._require_one_of("class_weights", CLASS_WEIGHTS)
+        self._require_one_of("parts", PARTS)
         self._require("later_share", 0.0, 0.5)
         if self.method == "svm" and (self.hidden_units or self.output == "sigmoid"):
             raise SettingsError(

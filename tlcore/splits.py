@@ -5,11 +5,13 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tlcore.errors import DatasetError
 from tlcore.garbage import uncollected
 from tlcore.groups import GroupRules, group_images
-from tlcore.records import Image
+from tlcore.names import natural
+from tlcore.records import Image, Part
 
 MIN_CLASSES = 2
 MIN_GROUPS = 2
@@ -44,18 +46,22 @@ def split(
     seed: int,
     rules: GroupRules | None = None,
     later_share: float = 0.0,
+    theirs: bool = False,
 ) -> Split:
     """Hold out about `validation_split` (0..1) of each class, and the newest `later_share` of its dated photos.
 
     Every group of near-duplicates (`tlcore.groups`) lies on one side whole. The same images and seed give the same
     split: groups are ranked by a hash of seed and content, so that adding images later leaves nearly all others where
     they were. An image that is in several classes is always trained on, with its group, since either side would count
-    one of its labels as wrong. Raises DatasetError, with advice, where the data set cannot be trained on.
+    one of its labels as wrong. With `theirs`, images of the validation part of a ready-made split are validation, and
+    those of its training part are not; a group with images of both is trained on. Of a class that the validation part
+    lacks, images are held out all the same. Raises DatasetError, with advice, where the data set cannot be trained on.
     """
     groups = _Groups(images, rules)
     _require_trainable(groups.of_class)
     later = _take_newest(groups, later_share) if later_share else set()
-    held_out = _hold_out(groups, later, validation_split, seed)
+    given = _read_parts(groups) if theirs else {}
+    held_out = _hold_out(groups, later, validation_split, seed, given)
     sides: dict[str, list[Image]] = {"training": [], "validation": [], "later": []}
     for image, group in zip(images, groups.of_image, strict=True):
         sides["later" if group in later else "validation" if group in held_out else "training"].append(image)
@@ -75,8 +81,8 @@ def recommend_image_size(images: Sequence[Image], input_size: int) -> int:
 
 
 def labels_of(images: Iterable[Image]) -> list[str]:
-    """Return the class names of `images`, sorted: the order of the model's outputs."""
-    return sorted({image.label for image in images})
+    """Return the class names of `images`, sorted as people count: the order of the model's outputs."""
+    return sorted({image.label for image in images}, key=natural)
 
 
 class _Groups:
@@ -118,8 +124,32 @@ def _count_distinct(members: Sequence[Image]) -> Mapping[str, int]:
     return Counter(label for label, _ in {(image.label, image.content) for image in members})
 
 
-def _hold_out(groups: _Groups, later: set[int], share: float, seed: int) -> set[int]:
-    """Choose the groups for validation, class by class, in the order of their ranks."""
+def count_straddling(images: Sequence[Image], rules: GroupRules | None = None) -> int:
+    """Count the images of the validation part of a ready-made split that are near-duplicates of its training part."""
+    groups = _Groups(images, rules)
+    given = _read_parts(groups)
+    return sum(
+        image.part == "validation" and given.get(group) == "training"
+        for image, group in zip(images, groups.of_image, strict=True)
+    )
+
+
+def _read_parts(groups: _Groups) -> dict[int, Part]:
+    """Return the part that each group is of, training where any of its images is; {} where no image has a part."""
+    parts: dict[int, Part] = {}
+    for group, members in groups.members.items():
+        found = {image.part for image in members}
+        parts[group] = "training" if "training" in found else "validation" if "validation" in found else ""
+    return parts if any(parts.values()) else {}
+
+
+def _hold_out(
+    groups: _Groups, later: set[int], share: float, seed: int, given: Mapping[int, Part] = MappingProxyType({})
+) -> set[int]:
+    """Choose the groups for validation: those `given` to it, then class by class, in the order of their ranks.
+
+    Groups that are given to training are chosen only for a class that would have none else.
+    """
     chosen: set[int] = set()
     held: Counter[str] = Counter()
     left = {label: len(own - later) for label, own in groups.of_class.items()}
@@ -134,11 +164,16 @@ def _hold_out(groups: _Groups, later: set[int], share: float, seed: int) -> set[
         # At least one group of each class must be left to learn from.
         return group not in chosen and all(left[label] > 1 for label in groups.labels(group))
 
+    for group, part in given.items():
+        if part == "validation" and group not in later | groups.disputed and allowed(group):
+            take(group)
     for label in sorted(groups.of_class):
         own = groups.of_class[label] - later - groups.disputed
-        target = max(1, round(sum(groups.count(group, label) for group in groups.of_class[label] - later) * share))
+        free = {group for group in groups.of_class[label] - later if not held[label] or not given.get(group)}
+        before = held[label] if given else 0
+        target = before + max(not before, round(sum(groups.count(group, label) for group in free) * share))
         ranked = sorted(own, key=lambda group: groups.rank(group, seed))
-        for group in ranked:
+        for group in filter(free.__contains__, ranked):
             # A large group may overshoot by no more than it would fall short without it.
             if held[label] < target and held[label] + groups.count(group, label) / 2 <= target and allowed(group):
                 take(group)
@@ -203,10 +238,10 @@ def _require_trainable(of_class: dict[str, set[int]]) -> None:
         )
     if len(of_class) > MAX_CLASSES:
         raise DatasetError(too_many(len(of_class)))
-    lonely = sorted(label for label, groups in of_class.items() if len(groups) < MIN_GROUPS)
+    lonely = sorted((label for label, groups in of_class.items() if len(groups) < MIN_GROUPS), key=natural)
     if lonely:
         named = ", ".join(repr(label) for label in lonely[:5]) + (", ..." if len(lonely) > 5 else "")
-        count = f"Class {named} has" if len(lonely) == 1 else f"{len(lonely)} classes ({named}) have"
+        count = f"Class {named} has" if len(lonely) == 1 else f"{len(lonely):,} classes ({named}) have"
         raise DatasetError(
             f"{count} 1 image, copies and near-duplicates not counted; a split needs at least 2. "
             "Add images or remove the class."

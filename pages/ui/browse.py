@@ -20,14 +20,19 @@ CLASSES_A_PAGE = 20
 PICTURES_A_CLASS = 12
 TILES_A_PAGE = 100
 OVERVIEW, EDIT = "Overview", "Edit"
-TITLES = {"all": "All classes", "excluded": "Excluded pictures", "holdout": "Holdout pictures"}
+TITLES = {
+    "all": "All classes",
+    "pile": "Without a class",
+    "excluded": "Excluded pictures",
+    "holdout": "Holdout pictures",
+}
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """Some pictures of a data set: those in training, of all classes or of `label`, the excluded or the held out."""
+    """Some pictures of a data set: those in training, of all classes or of `label`, or those that stand elsewhere."""
 
-    kind: Literal["all", "class", "excluded", "holdout"]
+    kind: Literal["all", "class", "pile", "excluded", "holdout"]
     label: str | None = None
 
     @property
@@ -39,21 +44,27 @@ class Shelf:
     def count(self, dataset: Dataset) -> int:
         if self.label is not None:
             return dataset.classes.get(self.label, 0)
-        return {"all": dataset.included, "excluded": dataset.excluded, "holdout": dataset.holdout}[self.kind]
+        return {
+            "all": dataset.included,
+            "pile": dataset.pile,
+            "excluded": dataset.excluded,
+            "holdout": dataset.holdout,
+        }[self.kind]
 
     def read(self, store: Store, dataset: Dataset, offset: int) -> list[Image]:
         """Return the images of the page of tiles that starts at `offset`."""
-        if self.kind == "holdout":
-            return store.images(dataset.id, limit=TILES_A_PAGE, offset=offset, role="holdout")
+        if self.kind == "holdout" or self.kind == "pile":
+            return store.images(dataset.id, limit=TILES_A_PAGE, offset=offset, role=self.kind)
         if self.kind != "excluded":
             return store.images(dataset.id, self.label, limit=TILES_A_PAGE, offset=offset)
         found = store.images(dataset.id, limit=TILES_A_PAGE, offset=offset, excluded=True)
         if len(found) == TILES_A_PAGE:
             return found
-        # Those excluded from the holdout come last.
-        held_out = store.images(dataset.id, role="holdout", excluded=True)
-        first = max(0, offset - (dataset.excluded - len(held_out)))
-        return found + held_out[first : first + TILES_A_PAGE - len(found)]
+        # Those excluded from the holdout, and from the pile, come last.
+        others = [*store.images(dataset.id, role="holdout", excluded=True)]
+        others += store.images(dataset.id, role="pile", excluded=True)
+        first = max(0, offset - (dataset.excluded - len(others)))
+        return found + others[first : first + TILES_A_PAGE - len(found)]
 
 
 def draw(store: Store, dataset: Dataset) -> None:
@@ -95,6 +106,8 @@ def draw_editor(store: Store, dataset: Dataset) -> None:
         class_tools.draw(store, dataset, shelf.label, show)
     elif shelf.kind == "all":
         st.caption("Choose a class above to rename it, merge it or delete it.")
+    elif shelf.kind == "pile":
+        st.caption("They are neither trained on nor tested with. Move them to a class, and they count as its photos.")
     count = shelf.count(dataset)
     title = emphasised(shelf.label) if shelf.label is not None else f"**{shelf.title}**"
     st.markdown(f"{title} · {amounts.count(count, 'image')}")
@@ -114,6 +127,7 @@ def draw_editor(store: Store, dataset: Dataset) -> None:
 def pick_shelf(dataset: Dataset, key: str) -> Shelf:
     """Draw the choice of what the grid shows."""
     shelves = [Shelf("all"), *(Shelf("class", label) for label in dataset.classes)]
+    shelves += [Shelf("pile")] if dataset.pile else []
     shelves += [Shelf("excluded")] if dataset.excluded else []
     shelves += [Shelf("holdout")] if dataset.holdout else []
     names = distinct(

@@ -1,6 +1,7 @@
 """The changes that a person made to a data set, in plain words: the latest with its Undo, and all of them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -11,6 +12,8 @@ from tlcore.records import Dataset, Edit, Job
 from tlcore.store import Store
 
 EDITS_A_PAGE = 50
+NAMED = 3
+WHERETO = {"main": "to learn from", "holdout": "to the holdout", "pile": "without a class"}
 FINDINGS = {
     "conflict": "pictures in several classes",
     "mislabelled": "pictures perhaps in the wrong class",
@@ -79,7 +82,7 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
     detail = edit.detail
     images = amounts.count(detail.get("images", 0), "image")
     if edit.kind == "add":
-        return f"added {images} to the holdout" if detail.get("role") == "holdout" else f"added {images}"
+        return f"added {images}{_whereto(detail)}"
     if edit.kind == "rename":
         return f"renamed {shown(detail['classes'][0])} to {shown(detail['class'])}"
     if edit.kind == "merge":
@@ -88,6 +91,8 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
         return f"deleted the class {shown(detail['class'])}, {images}"
     if edit.kind == "move":
         return f"moved {images} to {shown(detail['class'])}"
+    if edit.kind == "refile":
+        return f"moved {images} to {' and '.join(map(shown, detail['classes'][:NAMED]))}, as their files were"
     if edit.kind == "exclude":
         return f"excluded {images}"
     if edit.kind == "restore":
@@ -97,17 +102,27 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
     return f"set the grouping by {shown(detail['pattern'])}" if detail["pattern"] else "set the grouping"
 
 
+def _whereto(detail: dict[str, Any]) -> str:
+    """Say where the photos of an addition went, beside the classes."""
+    roles = detail.get("roles") or {detail.get("role", "main"): detail["images"]}
+    if list(roles) == ["main"]:
+        return ""
+    told = [f"{WHERETO[role]}" if len(roles) == 1 else f"{count:,} {WHERETO[role]}" for role, count in roles.items()]
+    return f"{' ' if len(roles) == 1 else ': '}{', '.join(told)}"
+
+
 def announce(store: Store, job: Job) -> None:
     """Say what an addition that has just ended has brought."""
     dataset_id = job.request.get("dataset")
     # A project that was dropped became a data set of its own.
     if dataset_id is None or dataset_id != job.dataset_id:
         return
-    latest = next(iter(store.edits(dataset_id)), None)
-    if latest and latest.kind == "add" and latest.created_at >= job.created_at:
-        known = latest.detail.get("known", 0)
+    made = [edit for edit in store.edits(dataset_id) if edit.created_at >= job.created_at]
+    latest = [edit for edit in reversed(made) if edit.kind in ("refile", "add")]
+    if latest:
+        known = latest[-1].detail.get("known", 0)
         there = f", {amounts.count(known, 'photo')} there already" if known else ""
-        st.toast(f"{_capital(tell(latest))}{there}.", icon=":material/check:")
+        st.toast(f"{_capital(', '.join(map(tell, latest)))}{there}.", icon=":material/check:")
     else:
         st.toast(
             "Nothing new: all of these photos are there already. Excluded ones can be restored under Pictures, Edit.",

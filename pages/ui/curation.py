@@ -31,7 +31,7 @@ def tile(image: Image, caption: str = "", badge: str = "") -> Tile:
         picture_url("thumbnail", image),
         picture_url("image", image),
         image.name.rpartition("/")[2],
-        caption or image.label,
+        caption or image.label or "no class",
         badge,
     )
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ from pages.ui.names import emphasised, in_html
 from pages.ui.routes import picture_url
 from tlcore import edits
 from tlcore.groups import GroupRules, group_images
+from tlcore.names import natural
 from tlcore.records import Dataset, Image
 from tlcore.store import Store
 from tlcore.workspace import Workspace
@@ -59,7 +61,8 @@ def draw_summary(dataset: Dataset, groups: Sequence[Group]) -> None:
     grouped = sum(map(len, groups))
     st.markdown(
         f"**{amounts.count(len(groups), 'group')}** of near-duplicates with **{grouped:,}** of "
-        f"{amounts.count(dataset.included, 'image')}. Each group stays on one side of the split, whole, so that no "
+        f"{amounts.count(dataset.included, 'image')}: they look alike, or their names tell that a program turned or "
+        "cropped one photo. Each group stays on one side of the split, whole, so that no "
         "photo is judged by its own twin. You need not do anything."
     )
 
@@ -97,7 +100,7 @@ def draw_group(store: Store, dataset: Dataset, group: Group) -> None:
 
 def describe(group: Group) -> str:
     """Say which classes a group is of, how many images it has, and what joins them."""
-    labels = sorted({image.label for image in group})
+    labels = sorted({image.label for image in group}, key=natural)
     several = " :orange-badge[in several classes]" if len(labels) > 1 else ""
     named = ", ".join(map(emphasised, labels[:CLASSES_IN_WORDS])) + (", …" if len(labels) > CLASSES_IN_WORDS else "")
     return f"{named} · {amounts.count(len(group), 'image')}, {bond(group)}{several}"
@@ -132,7 +135,9 @@ def bond(group: Sequence[Image]) -> str:
         return "nearly the same picture"
     if len({image.similar for image in group}) == 1 and group[0].similar:
         return "the same scene to the backbone"
-    return "joined by several likenesses or by your rules"
+    if len({image.derived for image in group}) == 1 and group[0].derived:
+        return "made of one photo by a program, as their names tell"
+    return "joined by several likenesses, by their names or by your rules"
 
 
 def _figure(image: Image) -> str:
@@ -144,8 +149,8 @@ def _figure(image: Image) -> str:
     )
 
 
-def _best_first(image: Image) -> tuple[float, float, str]:
-    return -image.width * image.height, -(image.sharpness or 0.0), image.name
+def _best_first(image: Image) -> tuple[float, float, Any]:
+    return -image.width * image.height, -(image.sharpness or 0.0), natural(image.name)
 
 
 # Held as they are: to copy thousands of images at every click would take longer than to draw them.
@@ -161,4 +166,4 @@ def groups_of(images: Sequence[Image], rules: GroupRules) -> list[Group]:
     for image, group in zip(images, group_images(images, rules), strict=True):
         members[group].append(image)
     groups = [tuple(sorted(each, key=_best_first)) for each in members.values() if len(each) > 1]
-    return sorted(groups, key=lambda group: (-len(group), group[0].label, group[0].name))
+    return sorted(groups, key=lambda group: (-len(group), natural(group[0].label), natural(group[0].name)))

@@ -11,19 +11,29 @@ from pages.ui import amounts, contents, selection
 from pages.ui.leakage import interval
 from pages.ui.names import emphasised, sentence, visible
 from tlcore.backbones import BACKBONES
+from tlcore.edits import grouping
 from tlcore.errors import DatasetError
 from tlcore.records import Check, Dataset
 from tlcore.run_split import choose_split
-from tlcore.settings import HeadSettings
-from tlcore.splits import recommend_image_size
+from tlcore.settings import PARTS, HeadSettings, Parts
+from tlcore.splits import count_straddling, recommend_image_size
 from tlcore.store import Store
 from tlcore.workspace import Workspace
 
 FEW_VALIDATION = 30
 CLASSES_IN_WORDS = 5
+PART_WORDS: dict[Parts, str] = {"theirs": "Keep their validation photos", "own": "Thaw's own split"}
 
 State = tuple[Path, str, int, tuple[str, ...]]
 """Workspace, data set, version, and what has been compared by features: what an answer about a data set depends on."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """How many images came as validation photos, and how many of these are near-duplicates of the training part."""
+
+    validation: int
+    straddling: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,8 @@ def choose(store: Store, dataset: Dataset) -> None:
 
 
 def ask_shares(store: Store, dataset: Dataset) -> None:
-    """Draw the choices: the validation share, the seed, and where photos have dates the share of the newest."""
+    """Draw the choices: whose validation photos, their share, the seed, and with dates the share of the newest."""
+    ask_parts(store, dataset)
     left, right = st.columns([3, 1])
     share = left.slider(
         "Validation share",
@@ -57,7 +68,8 @@ def ask_shares(store: Store, dataset: Dataset) -> None:
         selection.validation_share(),
         0.05,
         format="percent",
-        help="Images that the model never learns from. They show how well it does on photos it has not seen.",
+        help="Images that the model never learns from. They show how well it does on photos it has not seen. Of photos "
+        "that came with a split of their own it counts for the others alone.",
     )
     seed = right.number_input(
         "Seed", 0, selection.LARGEST_SEED, selection.seed(), help="The same seed gives the same split and training."
@@ -79,15 +91,48 @@ def ask_shares(store: Store, dataset: Dataset) -> None:
     st.caption(f"{dated:,} of {amounts.count(dataset.included, 'image')} say when they were taken.")
 
 
+def ask_parts(store: Store, dataset: Dataset) -> None:
+    """Draw the choice between the split that came with the photos, if one did, and Thaw's own."""
+    given = count_parts(store, dataset)
+    if not given.validation:
+        return
+    present = selection.parts()
+    picked = st.radio(
+        "Whose validation photos?",
+        PARTS,
+        index=PARTS.index(present),
+        format_func=PART_WORDS.__getitem__,
+        horizontal=True,
+        key=f"parts of {dataset.id}",
+    )
+    selection.choose("parts", picked)
+    if picked == "theirs":
+        st.caption(
+            f"{amounts.count(given.validation, 'photo')} came in a validation part. {tell_straddling(given.straddling)}"
+        )
+
+
+def tell_straddling(straddling: int) -> str:
+    """Say how many photos of the validation part are learnt from, and why."""
+    if not straddling:
+        return "None of them is a near-duplicate of a photo of the training part."
+    verb = "is a near-duplicate" if straddling == 1 else "are near-duplicates"
+    return (
+        f"**{straddling:,}** of them {verb} of training photos and would be judged by heart: they are on the training "
+        "side, so that nothing leaks."
+    )
+
+
 def draw_sides(store: Store, dataset: Dataset, sides: Mapping[str, Sides]) -> None:
     """Say how many images go where, of each class too, and warn where they are too few to judge by."""
     training, validation, later = (
         sum(getattr(each, side) for each in sides.values()) for side in ("training", "validation", "later")
     )
+    whose = "as they came" if keeps_parts(store, dataset) else "about the same share of every class"
     newest = f" The newest **{later:,}** judge the finished model alone." if later else ""
     st.markdown(
-        f"**{amounts.count(training, 'image')}** to learn from, **{validation:,}** held out for validation, about the "
-        f"same share of every class.{newest}"
+        f"**{amounts.count(training, 'image')}** to learn from, **{validation:,}** held out for validation, {whose}."
+        f"{newest}"
     )
     check = store.latest_check(dataset.id)
     draw_trust(sides, check if check and check.version == dataset.version else None)
@@ -148,7 +193,10 @@ def refusal(store: Store, dataset: Dataset) -> str | None:
 def count_sides(store: Store, dataset: Dataset) -> dict[str, Sides]:
     """Return how many images of each class go where under the choices; raise DatasetError with advice."""
     settings = HeadSettings(
-        validation_split=selection.validation_share(), seed=selection.seed(), later_share=selection.later_share()
+        validation_split=selection.validation_share(),
+        seed=selection.seed(),
+        later_share=selection.later_share(),
+        parts=selection.parts(),
     )
     return _count(*_state(store, dataset), settings.to_json())
 
@@ -163,10 +211,21 @@ def count_dated(store: Store, dataset: Dataset) -> int:
     return _count_dated(*_state(store, dataset))
 
 
+def count_parts(store: Store, dataset: Dataset) -> Given:
+    """Return how many images came in the validation part of a ready-made split, and how many of them would leak."""
+    return _count_parts(*_state(store, dataset))
+
+
+def keeps_parts(store: Store, dataset: Dataset) -> bool:
+    """Say whether the validation photos are, by the choice that stands, those that came with the photos."""
+    return selection.parts() == "theirs" and count_parts(store, dataset).validation > 0
+
+
 def prepare(store: Store, dataset: Dataset) -> None:
     """Find the answers for the choices that stand before anyone chooses, so that they are held."""
     state = _state(store, dataset)
     _count_dated(*state)
+    _count_parts(*state)
     _image_size(*state, BACKBONES[HeadSettings().backbone].input_size)
     _count(*state, HeadSettings().to_json())
 
@@ -196,3 +255,11 @@ def _image_size(root: Path, dataset_id: str, version: int, compared: tuple[str, 
 @st.cache_data(show_spinner=False, max_entries=100)
 def _count_dated(root: Path, dataset_id: str, version: int, compared: tuple[str, ...]) -> int:
     return sum(image.taken_at is not None for image in contents.read(root, dataset_id, version, compared))
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def _count_parts(root: Path, dataset_id: str, version: int, compared: tuple[str, ...]) -> Given:
+    images = contents.read(root, dataset_id, version, compared)
+    validation = sum(image.part == "validation" for image in images)
+    rules = grouping(Store(Workspace(root)), dataset_id) if validation else None
+    return Given(validation, count_straddling(images, rules) if validation else 0)

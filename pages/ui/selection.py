@@ -7,11 +7,11 @@ from pages.ui.options import distinct
 from tlcore.backbones import BACKBONES, Backbone
 from tlcore.errors import ThawError
 from tlcore.records import Dataset, Job, Run
-from tlcore.settings import HeadSettings
+from tlcore.settings import PARTS, HeadSettings, Parts
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
 
-KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later", "compare")
+KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later", "parts", "compare")
 SHARES = (0.05, 0.5)
 LATER_SHARES = (0.0, 0.5)
 LARGEST_SEED = 2**31 - 1
@@ -55,6 +55,11 @@ def validation_share() -> float:
 def later_share() -> float:
     """Return the chosen share of the newest dated photos kept for "later", within `LATER_SHARES`, else none."""
     return _number("later", HeadSettings().later_share, *LATER_SHARES)
+
+
+def parts() -> Parts:
+    """Return whose validation photos are chosen where a split came with the photos, else the default."""
+    return next((each for each in PARTS if each == chosen("parts")), HeadSettings().parts)
 
 
 def seed() -> int:
