@@ -205,7 +205,7 @@ def test_turned_copies_of_one_photo_are_one_group_in_every_split(store, tmp_path
     (more / "cat" / "p3_jpg.rf.ffffffffffffffff.jpg").rename(more / "cat" / "p4_jpg.rf.eeeeeeeeeeeeeeee.jpg")
     shutil.copytree(write_classes(tmp_path / "last", {"cat": 1}, seed=950), more, dirs_exist_ok=True)
     (more / "cat" / "0.jpg").rename(more / "cat" / "p4_jpg.rf.dddddddddddddddd.jpg")
-    with pytest.raises(DatasetError, match="2 set aside: .* training never saw"):
+    with pytest.raises(DatasetError, match=r"2 set aside: .* training never saw"):
         add(store, more, into=dataset.id, role="holdout")
 
 

@@ -270,19 +270,13 @@ def _place(label: str | None, kind: Kind | None, name: Parts, answer: str, divis
 def _notes(division: Division, answer: str) -> list[str]:
     """Say what became of the parts."""
     made = [name for kind in LABELLED for name in division.folders.get(kind, ())]
-    notes = []
     if answer == "together" and len(made) > 1:
-        notes.append(
-            f"The folders {', '.join(made)} were merged: Thaw makes its own split into training and validation."
-        )
-    elif answer == "theirs" and len(made) > 1:
-        told = [
-            f"{', '.join(map(repr, division.folders[kind]))}: {WORDS[kind]}"
-            for kind in LABELLED
-            if kind in division.folders
-        ]
-        notes.append(f"The parts of a ready-made split were kept ({'; '.join(told)}).")
-    return notes
+        return [f"The folders {', '.join(made)} were merged: Thaw makes its own split into training and validation."]
+    kept = [kind for kind in WORDS if kind in division.folders]
+    if answer == "theirs" and kept:
+        told = [f"{', '.join(map(repr, division.folders[kind]))} {WORDS[kind]}" for kind in kept]
+        return [f"The photos came in parts, which were kept: {', '.join(told)}."]
+    return []
 
 
 def _parts(counts: Mapping[Kind, Counter[str]]) -> str:
