@@ -5,6 +5,7 @@ DIR` allows the browser to import from that folder instead of from the home fold
 """
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -14,15 +15,18 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.ui import failure, policy, read_ahead, upload
+from pages.ui import failure, policy, read_ahead
 from pages.ui.guard import Guard
 from pages.ui.items import UploadRefused
-from pages.ui.routes import ROUTES, refuse
-from tlcore import datasets, devices, garbage, jobs, roots, trash
+from pages.ui.routes import ROUTES, refuse, refuse_workspace
+from tlcore import devices, garbage, jobs, roots, trash
 from tlcore.arrival import Arrival
-from tlcore.errors import DatasetError
+from tlcore.errors import DatasetError, WorkspaceError
 from tlcore.store import Store
+from tlcore.sweeper import sweep
 from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
+
+LOOK_AGAIN_S = 10.0
 
 
 def choose_workspace(arguments: list[str]) -> None:
@@ -46,18 +50,54 @@ def choose_workspace(arguments: list[str]) -> None:
         parser.error(str(problem))
 
 
-@asynccontextmanager
-async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Tell the truth about jobs whose process died while no server was there, clear what they left, see the device."""
+def prepare() -> Store:
+    """Tell the truth about jobs whose process died while no server was there, clear what they left, see the device.
+
+    Raises WorkspaceError where the workspace cannot be used as it is.
+    """
     store = Store(open_workspace())
-    jobs.reconcile(store)
-    datasets.sweep(store)
-    upload.sweep(store)
+    sweep(store)
     trash.start_emptying(store)
     devices.start_probe(store.workspace)
     read_ahead.start(store)
     garbage.spare_modules()
+    return store
+
+
+class Caretaker:
+    """Sees to the workspace of this server: once when it can be used, and every few seconds to jobs that died."""
+
+    def __init__(self) -> None:
+        self._store: Store | None = None
+        self._told = ""
+
+    def look(self) -> None:
+        """Prepare, or tell of the jobs that are dead; what is wrong with the workspace is said once, in one line."""
+        try:
+            if self._store is None:
+                self._store = prepare()
+            elif self._store.unfinished_jobs():
+                jobs.reconcile(self._store)
+        except WorkspaceError as problem:
+            if str(problem) != self._told:
+                sys.stderr.write(f"{problem}\n")
+            self._told = str(problem)
+
+    async def keep_looking(self) -> None:
+        """Look again and again, in a thread, so that what is said to be running is, within 15 s."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            await asyncio.to_thread(self.look)
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Prepare the workspace and look after it for as long as the server lives; the pages say what is wrong with it."""
+    caretaker = Caretaker()
+    caretaker.look()
+    looking = asyncio.create_task(caretaker.keep_looking())
     yield
+    looking.cancel()
 
 
 if Path(sys.argv[0]).name == Path(__file__).name:
@@ -69,5 +109,5 @@ app = st.App(
     routes=ROUTES,
     middleware=[Middleware(Guard), Middleware(Arrival)],
     on_script_error=failure.show,
-    exception_handlers={UploadRefused: refuse, Exception: policy.tell_failure},
+    exception_handlers={UploadRefused: refuse, WorkspaceError: refuse_workspace, Exception: policy.tell_failure},
 )

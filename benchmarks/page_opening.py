@@ -84,7 +84,7 @@ def add_run(store: Store, dataset_id: str, images: list[Image], judged: int, see
     facts = {"seconds_per_image": 0.01, "image_size": 224, "head": {"best_epoch": 8}, "dataset_version": version}
     store.add_facts(run_id, facts)
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_split(store, run_id, Split(labels=labels, training=images[judged:], validation=images[:judged]))
     block = {"kind": "Conv2D", "parameters": 10, "flops": 10, "activation_bytes": 4, "trainable_parameters": 10}
     layers = [

@@ -120,19 +120,19 @@ def awaits_answer(workspace: Workspace) -> bool:
     report = devices.read_report(workspace)
     if report is None:
         # The server asked as it started.
-        asked = st.session_state.setdefault(ASKED, {"at": time.time(), "before": None})
+        asked = st.session_state.setdefault(ASKED, {"at": time.monotonic(), "before": None})
     else:
         asked = st.session_state.get(ASKED)
     if asked and report and report.probed_at != asked["before"]:
         del st.session_state[ASKED]
         return False
-    return bool(asked) and time.time() - asked["at"] < ANSWER_WITHIN_S
+    return bool(asked) and time.monotonic() - asked["at"] < ANSWER_WITHIN_S
 
 
 def ask_again(workspace: Workspace) -> None:
     """Start another look at the device, and wait for its report."""
     report = devices.read_report(workspace)
-    st.session_state[ASKED] = {"at": time.time(), "before": report.probed_at if report else None}
+    st.session_state[ASKED] = {"at": time.monotonic(), "before": report.probed_at if report else None}
     devices.start_probe(workspace)
 
 

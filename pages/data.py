@@ -13,6 +13,7 @@ from pages.ui import (
     live,
     partition,
     questions,
+    rebuilding,
     selection,
     sources,
     steps,
@@ -211,6 +212,7 @@ def _topic(label: str) -> str:
 
 steps.heading("data")
 kept = selection.store()
+rebuilding.draw(kept)
 shown = selection.dataset(kept)
 progress_spot = st.container()
 sources.draw(kept, shown)

@@ -1,7 +1,6 @@
 """The Backbone page: what is missing and how to bring it, what was measured and how to measure."""
 
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from tlcore.backbones import BACKBONES
+from tlcore.processes import ticking
 from tlcore.speed import Measuring, read_measuring
 from tlcore.weights import Adoption, local_path, read_adoption
 from tlcore.workspace import Workspace, open_workspace
@@ -77,7 +77,7 @@ def test_a_path_that_cannot_be_taken_starts_no_check(workspace, typed, answer):
 
 
 def test_a_check_whose_process_died_is_told(workspace):
-    dead = Adoption("vgg16", "/x", time.time() - 1000)
+    dead = Adoption("vgg16", "/x", ticking() - 1000)
     (workspace.root / "adoption.json").write_text(json.dumps(asdict(dead)))
     page = visit("vgg16")
     assert "without saying why" in page.error[0].value
@@ -106,7 +106,7 @@ def test_measuring_is_refused_in_words_while_a_run_works(workspace, wait_for):
 
 
 def test_a_measurement_that_died_is_told(workspace):
-    dead = Measuring("vgg16", 0, 3, time.time() - 1000)
+    dead = Measuring("vgg16", 0, 3, ticking() - 1000)
     (workspace.root / "measuring.json").write_text(json.dumps(asdict(dead)))
     page = visit("vgg16")
     assert "before it had finished" in page.warning[0].value

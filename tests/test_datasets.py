@@ -22,12 +22,13 @@ from tests.corpus import (
     zip_of,
 )
 from tlcore import edits
-from tlcore.datasets import ingest, sweep
+from tlcore.datasets import ingest
 from tlcore.errors import DatasetError
 from tlcore.health import examine
 from tlcore.reporter import Stopped
 from tlcore.sources import Source
 from tlcore.store import Store
+from tlcore.sweeper import sweep
 from tlcore.workspace import open_workspace
 
 

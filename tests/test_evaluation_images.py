@@ -65,7 +65,7 @@ def test_photos_of_the_holdout_cannot_come_into_training_nor_the_other_way(store
     near = store.images(dataset_id)[0]
     for image, role in ((far, "main"), (near, "holdout")):
         folder = tmp_path / role / image.label
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         # Another file with all but the same picture: its bytes are not known, its fingerprint is.
         copy = store.workspace.image(image.folder, image.id, image.suffix)
         Picture.open(copy).resize((80, 60)).save(folder / "again.jpg", quality=90)

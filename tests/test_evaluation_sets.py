@@ -66,7 +66,7 @@ def run_of(store: Store, settings: HeadSettings, wrong: dict[str, int]) -> str:
     facts = {"seconds_per_image": 0.01, "image_size": 224, "head": {"best_epoch": 1}}
     store.add_facts(run_id, facts | {"dataset_version": store.dataset(DATASET).version})
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     parts = choose_split(store, DATASET, settings)
     write_split(store, run_id, parts)
     block = {"kind": "Conv2D", "parameters": 10, "flops": 10, "activation_bytes": 4, "block": "block 0"}

@@ -36,7 +36,7 @@ def retrained_from(store: Store, earlier: str, wrong: int = 0, labels: tuple[str
     judge it for the next class."""
     run_id = store.add_run(DATASET, SETTINGS.backbone, SETTINGS.to_json())
     store.add_facts(run_id, {"retrained_from": earlier, "head": {"best_epoch": 1}})
-    store.workspace.run(run_id).mkdir(parents=True)
+    store.workspace.run(run_id).mkdir(parents=True, exist_ok=True)
     before = {image.id for image in read_split(store, store.run(earlier)).validation}
     images = store.images(DATASET)
     parts = {

@@ -11,9 +11,9 @@ import pytest
 
 from tests.corpus import leftovers, write_classes
 from tlcore import jobs
-from tlcore.datasets import sweep
 from tlcore.images import load_pixels
 from tlcore.store import Store
+from tlcore.sweeper import sweep
 from tlcore.workspace import open_workspace
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -98,8 +98,10 @@ def require_whole(store, before, grown=None):
     assert leftovers(store) == []
     images = [image for dataset_id in after for image in store.every_image(dataset_id)]
     files = {path for path in (store.workspace.root / "datasets").rglob("*") if path.is_file()}
-    assert files == {path for image in images for path in copies(store, image)}
-    assert len(files) == 2 * sum(accepted for accepted, *_ in after.values())
+    journals = {store.workspace.journal(dataset_id) for dataset_id in after}
+    assert files == {path for image in images for path in copies(store, image)} | journals
+    assert not store.survey().unknown
+    assert len(files - journals) == 2 * sum(accepted for accepted, *_ in after.values())
     if changed:
         (dataset_id,) = changed
         assert dataset_id == (grown or dataset_id)

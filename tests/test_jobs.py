@@ -11,6 +11,7 @@ from tests.corpus import write_classes
 from tlcore import jobs
 from tlcore.dataset_rows import Arrival
 from tlcore.errors import BackboneError, DatasetError, GuardError, RunError, SettingsError
+from tlcore.processes import ticking
 from tlcore.records import Epoch
 from tlcore.reporter import reporting
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -34,7 +35,7 @@ def test_a_job_whose_process_never_came_is_failed_after_a_grace(store):
     job_id = store.add_job("import", {})
     jobs.reconcile(store)
     assert store.job(job_id).status == "starting"
-    store.update_job(job_id, created_at=time.time() - jobs.STARTING_GRACE_S - 1)
+    store.update_job(job_id, born=ticking() - jobs.STARTING_GRACE_S - 1)
     jobs.reconcile(store)
     assert store.job(job_id).status == "failed"
 
@@ -80,8 +81,8 @@ def test_the_job_runs_in_a_session_of_its_own_and_logs_to_its_file(store, tmp_pa
 def test_silence_is_told(store):
     job = store.job(store.add_job("import", {}))
     assert not jobs.silent(job)
-    assert jobs.silent(dataclasses.replace(job, updated_at=time.time() - 16))
-    assert not jobs.silent(dataclasses.replace(job, updated_at=0, status="failed"))
+    assert jobs.silent(dataclasses.replace(job, heard=ticking() - 16))
+    assert not jobs.silent(dataclasses.replace(job, heard=0, status="failed"))
 
 
 def test_a_busy_run_takes_no_second_job(store, run_id):
@@ -151,7 +152,7 @@ def trained(store, run_id):
     store.update_job(store.add_job("head", {}, "data-1", run_id), status="finished")
     store.set_result(run_id, 1)
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in jobs.HEAD_FILES:
         (folder / name).write_text(name)
     (folder / "layers.json").write_text(json.dumps([{"block": f"block {index // 10}"} for index in range(141)]))

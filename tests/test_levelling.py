@@ -12,7 +12,7 @@ from tlcore.levelling import level, relabel
 
 
 def at(moment, told):
-    return dataclasses.replace(told, run=dataclasses.replace(told.run, created_at=moment))
+    return dataclasses.replace(told, run=dataclasses.replace(told.run, number=moment))
 
 
 def told_apart(predictions):

@@ -74,7 +74,7 @@ def add_large_map(store, number):
     run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
     store.set_result(run_id, 1)
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_split(store, run_id, Split(labels=labels, training=images[10:], validation=images[:10]))
     probabilities = np.eye(2, dtype=np.float32)[[n % 2 for n in range(10)]]
     probabilities[:2] = probabilities[1::-1]

@@ -46,7 +46,7 @@ def add_run(store, training, asked, features=None):
     """Record a run that learnt from `training` and is judged on `asked`, with its cached features; return the run."""
     store.add_dataset(DATASET, "garden", "folder", Arrival([*training, asked]))
     run_id = store.add_run(DATASET, "efficientnet-lite0", HeadSettings().to_json())
-    store.workspace.run(run_id).mkdir(parents=True)
+    store.workspace.run(run_id).mkdir(parents=True, exist_ok=True)
     write_split(store, run_id, Split(training=training, validation=[asked], labels=list(LABELS)))
     cache = FeatureCache(store.workspace.features, {"of": "the test"}, [(3,)], ["float32"])
     if features is None:

@@ -84,7 +84,7 @@ def add_run(store: Store, images: list[Image]) -> str:
     store.set_result(run_id, 1)
     store.add_facts(run_id, {"seconds_per_image": 0.01, "image_size": 224, "head": {"best_epoch": 3}})
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     labels = sorted({TAG, BOLD})
     (folder / "labels.json").write_text(json.dumps(labels))
     seen = [(image.id, image.label) for image in images]
@@ -128,7 +128,7 @@ def add_many_classes(store: Store, classes: int) -> str:
     run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
     store.set_result(run_id, 1)
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "labels.json").write_text(json.dumps(labels))
     sides = {"training": [], "validation": [[image.id, image.label] for image in images]}
     (folder / "split.json").write_text(json.dumps(sides))

@@ -58,7 +58,7 @@ def add_trained_run(store, seed):
     settings = HeadSettings(image_size=48)
     run_id = store.add_run(DATASET, settings.backbone, settings.to_json())
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "labels.json").write_text(json.dumps(LABELS))
     kernel = np.random.default_rng(seed).normal(0, 0.02, (1280, len(LABELS))).astype(np.float32)
     np.savez(folder / "head.npz", **{"head/0": kernel, "head/1": np.zeros(len(LABELS), np.float32)})

@@ -37,7 +37,7 @@ def run_id(store: Store) -> str:
     store.set_result(run_id, 1)
     store.add_facts(run_id, {"image_size": 224})
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / LAYERS_FILE).write_text(json.dumps([{"block": f"block {n // 4}"} for n in range(12)]))
     return run_id
 

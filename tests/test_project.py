@@ -56,7 +56,7 @@ def make_run(store, dataset_id):
     store.update_job(store.add_job("head", {}, dataset_id, run_id), status="finished")
     store.set_fine_tune(run_id, FineTuneSettings(layers=9, learning_rate=1e-5).to_json())
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     labels = sorted(CLASSES)
     sides = {"training": half[0], "validation": half[1]}
     (folder / "labels.json").write_text(json.dumps(labels))
@@ -84,7 +84,8 @@ def elsewhere(tmp_path):
 
 
 def files_of(store, run_id):
-    return {path.name: path.read_bytes() for path in store.workspace.run(run_id).iterdir()}
+    files = [path for path in store.workspace.run(run_id).iterdir() if path != store.workspace.record(run_id)]
+    return {path.name: path.read_bytes() for path in files}
 
 
 def pixels_of(store, dataset_id):

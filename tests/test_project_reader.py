@@ -16,10 +16,10 @@ from tests.corpus import overlapping_zip
 from tests.test_project import elsewhere as elsewhere
 from tests.test_project import pack
 from tests.test_project import saved as saved
-from tlcore.datasets import sweep
 from tlcore.errors import DatasetError, RunError
 from tlcore.project_reader import open_project
 from tlcore.store import Store
+from tlcore.sweeper import sweep
 from tlcore.workspace import open_workspace
 
 
@@ -284,6 +284,7 @@ import os, signal, sys
 from pathlib import Path
 from tlcore import project_reader
 from tlcore.store import Store
+from tlcore.sweeper import sweep
 from tlcore.workspace import open_workspace
 
 def die(*arguments, **more):

@@ -28,7 +28,7 @@ def run(garden):
 def add_another(store, run, training, **facts):
     """Record a later run of the same data set, with the same features unless `facts` say otherwise."""
     run_id = store.add_run(run.dataset_id, run.backbone, run.head)
-    store.workspace.run(run_id).mkdir(parents=True)
+    store.workspace.run(run_id).mkdir(parents=True, exist_ok=True)
     write_split(store, run_id, Split(training=training, validation=[image(99)], labels=list(LABELS)))
     store.add_facts(run_id, {"feature_cache": run.facts["feature_cache"]} | facts)
     store.set_result(run_id, 1)

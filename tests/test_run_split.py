@@ -30,7 +30,7 @@ def test_a_run_goes_on_with_the_split_it_recorded(store, tiny_dataset, run_id):
     assert read_split(store, store.run(run_id)) is None
     parts = split(store.images(tiny_dataset), 0.25, seed=9)
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_split(store, run_id, parts)
     assert read_split(store, store.run(run_id)) == parts
 
@@ -38,7 +38,7 @@ def test_a_run_goes_on_with_the_split_it_recorded(store, tiny_dataset, run_id):
 def test_images_that_are_known_are_not_read_again_and_bear_the_recorded_labels(store, tiny_dataset, run_id):
     images = store.images(tiny_dataset)
     parts = split(images, 0.25, seed=9)
-    store.workspace.run(run_id).mkdir(parents=True)
+    store.workspace.run(run_id).mkdir(parents=True, exist_ok=True)
     write_split(store, run_id, parts)
     renamed = dataclasses.replace(images[0], label="elsewhere")
     known = {image.id: image for image in [renamed, *images[1:5]]}
@@ -51,7 +51,7 @@ def test_images_that_are_known_are_not_read_again_and_bear_the_recorded_labels(s
 def test_a_run_of_the_first_release_recorded_ids_alone(store, tiny_dataset, run_id):
     parts = split(store.images(tiny_dataset), 0.25, seed=9)
     folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / LABELS_FILE).write_text(json.dumps(parts.labels))
     recorded = {"training": [i.id for i in parts.training], "validation": [i.id for i in parts.validation]}
     (folder / SPLIT_FILE).write_text(json.dumps(recorded))
@@ -65,7 +65,7 @@ def test_a_run_of_the_first_release_recorded_ids_alone(store, tiny_dataset, run_
 
 def test_a_run_keeps_the_labels_that_it_saw(store, tiny_dataset, run_id):
     parts = split(store.images(tiny_dataset), 0.25, seed=9)
-    store.workspace.run(run_id).mkdir(parents=True)
+    store.workspace.run(run_id).mkdir(parents=True, exist_ok=True)
     write_split(store, run_id, parts)
     moved = parts.training[0]
     edits.move_images(store, tiny_dataset, [moved.id], "elsewhere")

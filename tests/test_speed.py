@@ -4,13 +4,13 @@ import json
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from tlcore import speed
+from tlcore.processes import ticking
 from tlcore.speed import Measuring, read_measuring, read_speeds, start_measuring
 from tlcore.workspace import open_workspace
 
@@ -53,8 +53,8 @@ def test_a_busy_machine_and_an_unknown_row_are_refused_without_tensorflow(tmp_pa
 
 
 def test_a_measurement_whose_process_died_is_not_awaited_for_ever():
-    assert Measuring("vgg16", 0, 1, time.time()).active
-    assert not Measuring("vgg16", 0, 1, time.time() - 1000).active
+    assert Measuring("vgg16", 0, 1, ticking()).active
+    assert not Measuring("vgg16", 0, 1, ticking() - 1000).active
 
 
 def test_a_later_device_comes_last_so_that_it_is_the_one_shown(tmp_path):

@@ -15,6 +15,7 @@ from pages.ui.routes import ROUTES, refuse
 from tlcore.dataset_rows import Arrival
 from tlcore.records import Image
 from tlcore.store import Store
+from tlcore.sweeper import sweep
 from tlcore.workspace import Workspace, open_workspace
 
 ORIGIN = {"origin": "http://testserver"}
@@ -391,7 +392,7 @@ def test_sweep_removes_forgotten_uploads_and_spares_those_in_use(workspace):
     store.add_job("import", {"kind": "staged", "path": str(workspace.staging(in_use)), "name": ""})
     for upload_id in (forgotten, in_use):
         os.utime(workspace.staging(upload_id), (0, 0))
-    upload.sweep(store)
+    sweep(store)
     assert {path.name for path in (workspace.root / "staging").iterdir()} == {in_use, fresh}
 
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import keras
@@ -15,6 +14,7 @@ import pytest
 from tests.server import Server
 from tlcore.backbones import BACKBONES
 from tlcore.errors import WeightsError
+from tlcore.processes import ticking
 from tlcore.weights import Adoption, adopt, fetch, fingerprint, is_local, read_adoption, start_adoption
 from tlcore.workspace import open_workspace
 
@@ -263,10 +263,10 @@ def test_the_check_runs_in_a_process_of_its_own_and_tells_how_it_ended(tmp_path,
     ended = read_adoption(workspace)
     assert (ended.backbone, ended.path, ended.lost) == ("resnet50", str(file), False)
     assert "Received: 'wrong.h5' with 5 bytes" in ended.error
-    assert ended.started_at < ended.finished_at <= time.time()
+    assert ended.started_at < ended.finished_at <= ticking()
 
 
 def test_a_check_whose_process_died_is_not_awaited_for_ever():
-    assert Adoption("resnet50", "x", time.time()).active
-    dead = Adoption("resnet50", "x", time.time() - 1000)
+    assert Adoption("resnet50", "x", ticking()).active
+    dead = Adoption("resnet50", "x", ticking() - 1000)
     assert (dead.active, dead.lost) == (False, True)

@@ -5,7 +5,7 @@ import sys
 import traceback
 from typing import Any
 
-from tlcore.commands import COMMANDS
+from tlcore.commands import COMMANDS, run_rebuild
 from tlcore.errors import ThawError
 from tlcore.parser import build_parser
 from tlcore.reporter import explain
@@ -36,7 +36,12 @@ def main(words: list[str] | None = None) -> int:
     as_json = "--json" in given
     try:
         arguments = build_parser().parse_args(given)
-        answer = COMMANDS[arguments.command](Store(open_workspace(arguments.workspace)), arguments)
+        workspace = open_workspace(arguments.workspace)
+        if arguments.command == "rebuild":
+            # The one command that needs no database, for there may be none.
+            answer = run_rebuild(workspace)
+        else:
+            answer = COMMANDS[arguments.command](Store(workspace), arguments)
     except ThawError as problem:
         return fail(str(problem), as_json)
     except Exception as problem:  # noqa: BLE001 - the outermost shell: a script that reads the JSON must hear of it

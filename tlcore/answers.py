@@ -13,6 +13,11 @@ def tell(stage: str, done: int, total: int) -> None:
     print(f"{stage}: {done:,} of {total:,}" if total else f"{stage} ...", file=sys.stderr)  # noqa: T201
 
 
+def say(sentence: str) -> None:
+    """Print a sentence that is no part of the answer on standard error."""
+    print(sentence, file=sys.stderr)  # noqa: T201
+
+
 def quieten_tensorflow() -> None:
     """Keep TensorFlow's own words off standard error; to be called before it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

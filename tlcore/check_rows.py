@@ -4,22 +4,26 @@ import json
 import time
 from typing import Any
 
-from tlcore.database import Database
+from tlcore.journal_rows import JournalRows, last_row, listed
 from tlcore.records import Check
 
 
-class CheckRows(Database):
+class CheckRows(JournalRows):
     """Reads and writes checks."""
 
     def add_check(self, dataset_id: str, backbone: str, version: int, facts: dict[str, Any]) -> None:
         """Record what a check of a version of a data set measured (JSON-able)."""
-        self._write(
-            "INSERT INTO checks VALUES (?, ?, ?, ?, ?)", dataset_id, backbone, version, time.time(), json.dumps(facts)
-        )
+        with self._recording(dataset_id) as (connection, entry):
+            before = last_row(connection, "checks")
+            connection.execute(
+                "INSERT INTO checks VALUES (?, ?, ?, ?, ?)",
+                (dataset_id, backbone, version, time.time(), json.dumps(facts)),
+            )
+            entry["checks"] = listed(connection, "checks", dataset_id, before)
 
     def latest_check(self, dataset_id: str) -> Check | None:
         """Return the newest check of a data set, or None before the first."""
-        rows = self._rows("SELECT * FROM checks WHERE dataset_id = ? ORDER BY created_at DESC LIMIT 1", dataset_id)
+        rows = self._rows("SELECT * FROM checks WHERE dataset_id = ? ORDER BY rowid DESC LIMIT 1", dataset_id)
         if not rows:
             return None
         row = rows[0]

@@ -1,6 +1,5 @@
 """A finished run's classifier, put together again to answer for new pictures."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from tlcore.backbones import Backbone, find_backbone
 from tlcore.decoder import Decoder
 from tlcore.errors import ImageRejected, RunError, WeightsError
 from tlcore.evaluation import read_labels
+from tlcore.files import scratch_folder
 from tlcore.inference import Forward, freeze
 from tlcore.intake import read_pictures
 from tlcore.records import Run
@@ -81,8 +81,8 @@ def predict_files(classifier: Classifier, paths: Sequence[Path]) -> list[Answer]
     """Decode pictures exactly as an import does and classify them, in the order given."""
     unique = list(dict.fromkeys(paths))
     answers: dict[Path, Answer] = {}
-    with tempfile.TemporaryDirectory() as scratch, Decoder() as decoder:
-        for place, pixels in read_pictures(decoder, Path(scratch), unique, classifier.image_size):
+    with scratch_folder("predict") as scratch, Decoder() as decoder:
+        for place, pixels in read_pictures(decoder, scratch, unique, classifier.image_size):
             rejected = str(pixels) if isinstance(pixels, ImageRejected) else None
             shares = None if isinstance(pixels, ImageRejected) else classifier.predict(pixels[None])[0]
             answers[unique[place]] = Answer(unique[place], shares, rejected)

@@ -17,7 +17,7 @@ from tlcore import (
     lineage_commands,
     run_commands,
 )
-from tlcore.answers import Answer, quieten_tensorflow, tell
+from tlcore.answers import Answer, quieten_tensorflow, say, tell
 from tlcore.backbones import BACKBONES
 from tlcore.dataset_zip import save_dataset
 from tlcore.division import read_division
@@ -25,11 +25,14 @@ from tlcore.errors import RunError, SettingsError
 from tlcore.health import Finding, examine
 from tlcore.label_errors import FACT, read_doubts
 from tlcore.questions import read_answers
+from tlcore.rebuild import rebuild
+from tlcore.rebuild import tell as tell_rebuilt
 from tlcore.records import Dataset
 from tlcore.settings import HeadSettings
 from tlcore.sources import kind_of
 from tlcore.splits import recommend_image_size
 from tlcore.store import Store
+from tlcore.workspace import Workspace
 
 SAMPLES = (importer.DIGITS, importer.FLOWER_PHOTOS)
 
@@ -56,7 +59,21 @@ def run_import(store: Store, arguments: argparse.Namespace) -> Answer:
 
 def run_datasets(store: Store, arguments: argparse.Namespace) -> Answer:
     """List the data sets."""
+    found = store.survey()
+    if found.unknown:
+        say(found.tell())
     return [describe_dataset(store, dataset) for dataset in store.datasets()]
+
+
+def run_rebuild(workspace: Workspace) -> Answer:
+    """Bring back what the folders hold and the database does not; a damaged database is set aside."""
+    rebuilt = rebuild(workspace)
+    return {
+        "datasets": [each.id for each in rebuilt.datasets],
+        "runs": rebuilt.runs,
+        "set_aside": str(rebuilt.set_aside) if rebuilt.set_aside else None,
+        "told": tell_rebuilt(rebuilt),
+    }
 
 
 def run_check(store: Store, arguments: argparse.Namespace) -> Answer:
@@ -144,6 +161,7 @@ COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "import": run_import,
     "datasets": run_datasets,
     "dataset": run_dataset,
+    "rebuild": lambda store, arguments: run_rebuild(store.workspace),
     "check": run_check,
     "train": run_commands.run_train,
     "finetune": run_commands.run_finetune,

@@ -6,7 +6,6 @@ A converter that crashes takes its own process with it and no more.
 import argparse
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tlcore.export_record import Signature, Tensor
+from tlcore.files import scratch_folder
 from tlcore.inference import freeze_graph
 from tlcore.litert_metadata import describe
 from tlcore.onnx_graph import write_erfc, write_uncompiled
@@ -102,8 +102,8 @@ def convert_onnx(source: Path, target: Path, calibration: np.ndarray | None) -> 
     """Write ONNX from a SavedModel, with inputs and outputs of the same names."""
     import tf2onnx
 
-    with tempfile.TemporaryDirectory() as scratch:
-        loaded = tf.saved_model.load(str(write_uncompiled(source, Path(scratch) / "model")))
+    with scratch_folder("convert") as scratch:
+        loaded = tf.saved_model.load(str(write_uncompiled(source, scratch / "model")))
     signature = loaded.signatures[SIGNATURE]
     specifications = [signature.structured_input_signature[1]["image"]]
 

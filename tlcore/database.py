@@ -5,13 +5,16 @@ WAL with synchronous=FULL lost none of 22,590 acknowledged commits over 100 kill
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from tlcore import faults, identity
+from tlcore.files import replacing
 from tlcore.workspace import Workspace
 
 KEPT = "id NOT IN (SELECT subject FROM trashed)"
@@ -74,6 +77,9 @@ FROM (
     FROM runs WHERE KEPT
 ) AS runs JOIN datasets ON datasets.id = dataset_id;
 """
+
+TIMEOUT_S = 60.0
+"""How long a lock that another program holds is waited for; a backup takes less."""
 
 # Each script brings a database from the version that is its place in the list to the next.
 MIGRATIONS = (
@@ -161,6 +167,16 @@ DROP VIEW experiments;
 ALTER TABLE images ADD COLUMN derived TEXT NOT NULL DEFAULT '';
 ALTER TABLE images ADD COLUMN part TEXT NOT NULL DEFAULT '';
 """,
+    # `journal_bytes`: how much of a data set's journal the rows hold (-1: there is none); `saves`: how often the record
+    # of a run was written; `born` and `heard`: seconds by `tlcore.processes.ticking`.
+    """
+CREATE TABLE workspace (id TEXT NOT NULL);
+ALTER TABLE datasets ADD COLUMN journal_bytes INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE runs ADD COLUMN saves INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN pid_started INTEGER;
+ALTER TABLE jobs ADD COLUMN born REAL NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN heard REAL NOT NULL DEFAULT 0;
+""",
 )
 
 
@@ -171,35 +187,66 @@ def new_id(prefix: str) -> str:
 
 @dataclass(frozen=True)
 class Database:
-    """Opens the database of one workspace anew for every transaction: cheap, and safe from any thread or process."""
+    """Opens the database of one workspace anew for every transaction: cheap, and safe from any thread or process.
+
+    Whatever the database or its disk refuses is raised as WorkspaceError; so is one that is lost, damaged, another
+    workspace's or a newer Thaw's. None of these is mended by itself: `tlcore.rebuild` does that where a person asks.
+    """
 
     workspace: Workspace
+    timeout_s: float = TIMEOUT_S
 
     def __post_init__(self) -> None:
+        # Not opened before: SQLite would remove the log beside an empty file, which may hold all there is left.
+        if not identity.has_database(self.workspace):
+            self._begin()
         with self._transaction() as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version < len(MIGRATIONS):
-            self._migrate()
+            version = _version(connection)
+            if version == len(MIGRATIONS):
+                identity.recognise(connection, self.workspace)
+                return
+        if version > len(MIGRATIONS):
+            raise faults.newer(self.workspace.root, version, len(MIGRATIONS))
+        if version == 0 and identity.holds_work(self.workspace):
+            raise faults.lost(self.workspace.root)
+        self._migrate()
+
+    def _begin(self) -> None:
+        """Make a new database, one process at a time, where nothing has been kept yet; raise WorkspaceError else."""
+        with faults.explaining(self.workspace.root):
+            self.workspace.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with FileLock(migration_lock(self.workspace)):
+                # Another process may have made it while this one waited.
+                if not identity.has_database(self.workspace):
+                    if identity.holds_work(self.workspace):
+                        raise faults.lost(self.workspace.root)
+                    begin_database(self.workspace)
 
     def _migrate(self) -> None:
         """Bring the tables up to date, one process at a time: a kill leaves the old tables or the new."""
-        with FileLock(f"{self.workspace.database}.migration.lock"), self._transaction() as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            for number, script in enumerate(MIGRATIONS[version:], version + 1):
-                connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+        with faults.explaining(self.workspace.root), FileLock(migration_lock(self.workspace)):
+            with self._transaction() as connection:
+                _migrate(connection)
+            with self._transaction() as connection:
+                identity.recognise(connection, self.workspace)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.workspace.database, timeout=30)
-        connection.row_factory = sqlite3.Row
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+        with faults.explaining(self.workspace.root, self.timeout_s):
+            # Never one that is not there: it would be made, empty, in place of the one that was lost.
+            if not identity.has_database(self.workspace):
+                raise faults.gone_or_lost(self.workspace.root)
+            address = f"{self.workspace.database.absolute().as_uri()}?mode=rw"
+            connection = sqlite3.connect(address, uri=True, timeout=self.timeout_s)
+            connection.row_factory = sqlite3.Row
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("PRAGMA foreign_keys=ON")
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
 
     def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         with self._transaction() as connection:
@@ -208,3 +255,55 @@ class Database:
     def _write(self, statement: str, *values: Any) -> None:
         with self._transaction() as connection:
             connection.execute(statement, values)
+
+
+def begin_database(workspace: Workspace) -> None:
+    """Make a database without rows, whole or not at all, in place of none or of an empty file; hold `migration_lock`.
+
+    What lies beside the place of an earlier one goes to quarantine: its log would be taken for the new one's.
+    """
+    identity.set_aside(workspace)
+    with replacing(workspace.database) as temporary:
+        temporary.touch(mode=0o600)
+        connection = sqlite3.connect(temporary)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            _migrate(connection)
+            with connection:
+                identity.name(connection, workspace)
+        finally:
+            connection.close()
+
+
+def migration_lock(workspace: Workspace) -> Path:
+    """Return the file whose lock keeps apart those who make or change the tables."""
+    return Path(f"{workspace.database}.migration.lock")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    for number, script in enumerate(MIGRATIONS[_version(connection) :], _version(connection) + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def put_rows(connection: sqlite3.Connection, table: str, rows: Mapping[str, Any], key: str = "", **owner: str) -> None:
+    """Insert rows, given as "columns" and "rows"; one whose `key` is there already changes that.
+
+    Columns that are not known here are left out: a later Thaw may have written them.
+    """
+    known = columns_of(connection, table)
+    kept = [place for place, name in enumerate(rows["columns"]) if name in known]
+    names = [*(rows["columns"][place] for place in kept), *owner]
+    again = f"ON CONFLICT ({key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}"
+    connection.executemany(
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) {again if key else ''}",
+        ([*(row[place] for place in kept), *owner.values()] for row in rows["rows"]),
+    )
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Return the names of the columns of a table."""
+    return [row["name"] for row in connection.execute(f"PRAGMA table_info({table})")]

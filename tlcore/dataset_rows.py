@@ -6,22 +6,24 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tlcore.database import KEPT, Database
-from tlcore.edit_rows import ALIAS, Change, make_edit
+from tlcore.database import KEPT
+from tlcore.edit_rows import ALIAS, make_edit
 from tlcore.errors import DatasetError
 from tlcore.garbage import uncollected
+from tlcore.journal import Entry
+from tlcore.journal_rows import Change, JournalRows, add_edit, last_row, listed, set_values
 from tlcore.names import natural
 from tlcore.records import Dataset, Image, Role, SetAside
 
 IMAGE_COLUMNS = tuple(column.name for column in dataclasses.fields(Image))
 SELECTED = ", ".join(IMAGE_COLUMNS)
 _NOTES, _EXCLUDED = IMAGE_COLUMNS.index("notes"), IMAGE_COLUMNS.index("excluded")
-STANDING = "dataset_id = ? AND role = ? AND excluded = ?"
 GROUP_KINDS = ("lookalike", "similar", "derived")
+STANDING = "dataset_id = ? AND role = ? AND excluded = ?"
 
 
 @dataclass(frozen=True)
@@ -53,44 +55,39 @@ class Tally:
     pile: int
 
 
-class DatasetRows(Database):
+class DatasetRows(JournalRows):
     """Reads and writes data sets."""
 
     def add_dataset(self, dataset_id: str, name: str, source: str, arrival: Arrival) -> None:
         """Record a finished import in one transaction: a data set is there whole or not at all."""
-        with self._transaction() as connection:
+        with self._recording(dataset_id) as (connection, entry):
             connection.execute(
                 "INSERT INTO datasets (id, name, source, created_at, ignored, notes) VALUES (?, ?, ?, ?, 0, '[]')",
                 (dataset_id, name, source, time.time()),
             )
-            _take_in(connection, dataset_id, arrival)
+            entry |= _take_in(connection, dataset_id, arrival)
 
     def add_to_dataset(self, dataset_id: str, source: str, arrival: Arrival) -> None:
         """Record an addition to a data set in one transaction, as an edit that can be undone."""
-        with self._transaction() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._recording(dataset_id) as (connection, entry):
             arrival = dataclasses.replace(arrival, images=_renamed(connection, dataset_id, arrival.images))
-            _take_in(connection, dataset_id, arrival)
-            _refile(connection, dataset_id, arrival.refiled)
+            entry |= _take_in(connection, dataset_id, arrival)
+            _refile(connection, entry, dataset_id, arrival.refiled)
             if not arrival.images:
                 return
             connection.execute("UPDATE datasets SET version = version + 1 WHERE id = ?", (dataset_id,))
             roles = Counter(image.role for image in arrival.images)
             detail = {"images": len(arrival.images), "source": source, "known": arrival.known}
             detail |= {"role": roles.most_common(1)[0][0]} if len(roles) == 1 else {"roles": roles}
-            number = connection.execute(
-                "INSERT INTO edits (dataset_id, kind, detail, created_at) VALUES (?, 'add', ?, ?)",
-                (dataset_id, json.dumps(detail), time.time()),
-            ).lastrowid
+            edit = {"kind": "add", "detail": json.dumps(detail), "created_at": time.time()}
             # To undo an addition is to exclude what came with it.
-            connection.executemany(
-                "INSERT INTO changes VALUES (?, 'excluded', ?, '1', '0')",
-                [(number, image.id) for image in arrival.images],
-            )
+            changes = [("excluded", image.id, "1", "0") for image in arrival.images]
+            add_edit(connection, dataset_id, edit, changes)
+            entry["made"] = [*entry.get("made", []), {"edit": edit, "changes": changes}]
 
     def datasets(self) -> list[Dataset]:
         """Return every data set, newest first."""
-        rows = self._rows(f"SELECT id FROM datasets WHERE {KEPT} ORDER BY created_at DESC")
+        rows = self._rows(f"SELECT id FROM datasets WHERE {KEPT} ORDER BY rowid DESC")
         return [self.dataset(row["id"]) for row in rows]
 
     def dataset(self, dataset_id: str) -> Dataset:
@@ -213,17 +210,24 @@ class DatasetRows(Database):
     def set_measures(self, images: Sequence[Image]) -> None:
         """Record the measures, fingerprints and groups by them of images that were imported without."""
         columns = ("brightness", "contrast", "sharpness", "fingerprint", "lookalike")
-        with self._transaction() as connection:
-            connection.executemany(
-                f"UPDATE images SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",
-                [(*(getattr(image, column) for column in columns), image.id) for image in images],
-            )
+        for dataset_id in self._datasets_of([image.id for image in images]):
+            values = {column: {image.id: getattr(image, column) for image in images} for column in columns}
+            with self._recording(dataset_id) as (connection, entry):
+                for column in columns:
+                    set_values(connection, dataset_id, column, values[column])
+                entry["values"] = values
 
     def set_similar(self, dataset_id: str, keys: Mapping[str, str]) -> None:
         """Record the groups of near-duplicates by features: image id to the key of its group; others are in none."""
-        with self._transaction() as connection:
-            connection.execute("UPDATE images SET similar = '' WHERE dataset_id = ?", (dataset_id,))
-            _regroup(connection, "similar", keys)
+        with self._recording(dataset_id) as (connection, entry):
+            grouped = connection.execute("SELECT id FROM images WHERE dataset_id = ? AND similar != ''", (dataset_id,))
+            values = {row["id"]: "" for row in grouped} | dict(keys)
+            set_values(connection, dataset_id, "similar", values)
+            entry["values"] = {"similar": values}
+
+    def _datasets_of(self, image_ids: Sequence[str]) -> list[str]:
+        query = "SELECT DISTINCT dataset_id FROM images WHERE id IN (SELECT value FROM json_each(?))"
+        return [row["dataset_id"] for row in self._rows(query, json.dumps(image_ids))]
 
 
 # A page asks for its data set up to ten times, and every change to what is counted here makes a new version.
@@ -239,7 +243,7 @@ def _renamed(connection: sqlite3.Connection, dataset_id: str, images: Sequence[I
     return [dataclasses.replace(image, label=names.get(image.label, image.label)) for image in images]
 
 
-def _refile(connection: sqlite3.Connection, dataset_id: str, classes: Mapping[str, str]) -> None:
+def _refile(connection: sqlite3.Connection, entry: Entry, dataset_id: str, classes: Mapping[str, str]) -> None:
     """Move images to the classes where their files are by now, as an edit that can be undone."""
     query = "SELECT id FROM images WHERE dataset_id = ? AND role = 'pile'"
     pile = {row["id"] for row in connection.execute(query, (dataset_id,))}
@@ -249,10 +253,12 @@ def _refile(connection: sqlite3.Connection, dataset_id: str, classes: Mapping[st
         for field, value in (("label", label), ("imported_label", label), *[("role", "main")] * (image_id in pile))
     ]
     detail = {"classes": sorted(set(classes.values()), key=natural), "images": len(classes)}
-    make_edit(connection, dataset_id, "refile", detail, changes)
+    make_edit(connection, entry, dataset_id, "refile", detail, changes)
 
 
-def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) -> None:
+def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) -> Entry:
+    """Add what an import brings; return what the journal is to say of it."""
+    before = {table: last_row(connection, table) for table in ("images", "set_aside")}
     columns = ("dataset_id", *IMAGE_COLUMNS)
     connection.executemany(
         f"INSERT INTO images ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
@@ -262,7 +268,7 @@ def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) 
         "INSERT INTO set_aside VALUES (?, ?, ?)", [(dataset_id, each.name, each.reason) for each in arrival.set_aside]
     )
     for kind, keys in arrival.regrouped.items():
-        _regroup(connection, kind, keys)
+        set_values(connection, dataset_id, kind, keys)
     earlier = connection.execute("SELECT notes FROM datasets WHERE id = ?", (dataset_id,)).fetchone()["notes"]
     notes = dict.fromkeys([*json.loads(earlier), *arrival.notes])
     connection.execute(
@@ -270,18 +276,14 @@ def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) 
         (arrival.ignored, arrival.known, json.dumps(list(notes)), dataset_id),
     )
     connection.execute("UPDATE jobs SET status = 'finished', dataset_id = ? WHERE id = ?", (dataset_id, arrival.job_id))
+    new: Entry = {table: listed(connection, table, dataset_id, after) for table, after in before.items()}
+    return new | {"values": {kind: dict(keys) for kind, keys in arrival.regrouped.items()}}
 
 
 def _in_order(images: list[Image]) -> list[Image]:
     # A class's key is found once: there are few classes and many images.
     labels = {label: natural(label) for label in {image.label for image in images}}
     return sorted(images, key=lambda image: (labels[image.label], natural(image.name), image.id))
-
-
-def _regroup(connection: sqlite3.Connection, kind: str, keys: Mapping[str, str]) -> None:
-    assert kind in GROUP_KINDS
-    updates: Iterable[tuple[str, str]] = ((key, image_id) for image_id, key in keys.items())
-    connection.executemany(f"UPDATE images SET {kind} = ? WHERE id = ?", updates)
 
 
 def _values(image: Image) -> list[object]:

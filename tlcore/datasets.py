@@ -24,14 +24,11 @@ from tlcore.sources import Entry, Found, Source, collect
 from tlcore.space import require_space
 from tlcore.splits import MAX_CLASSES, too_many
 from tlcore.store import Store
-from tlcore.workspace import Workspace
+from tlcore.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.zips import Progress
 
 NO_CLASS = "it is not inside a class folder: put it in a folder named after its class"
-DATASET_PREFIX = "data"
 STOP_EVERY_S = 0.5
-# In the staging folder of a project that is being opened: a file by the name of each run that is put in place.
-OPENING = "opening"
 
 
 def ingest(
@@ -50,11 +47,10 @@ def ingest(
     With `into`, the id of a data set, what is new is added to that one; `job_id` is the job that asked for it, if any.
     `ask` is called where the photos can be understood in several ways.
     Accepted + set aside + ignored + known = found.
-    Rows are written in one transaction at the end; until then a kill leaves only folders that the next import removes.
+    Rows are written in one transaction at the end; until then a kill leaves only folders that `tlcore.sweeper` removes.
     `check_stop` raises to end the import early, which leaves nothing. Raises DatasetError where no image could be
     accepted, the source cannot be read or the disk is too full.
     """
-    sweep(store)
     folder_id = new_id(DATASET_PREFIX)
     check = _at_most_every(STOP_EVERY_S, check_stop)
     with _alone(store, into, progress, check), hold_folders(store.workspace, folder_id) as (folder, unpacked):
@@ -89,30 +85,6 @@ def ingest(
     return into or folder_id
 
 
-def sweep(store: Store) -> None:
-    """Remove what killed imports left behind. An import that is alive holds its lock and is left alone."""
-    workspace = store.workspace
-    left = {path.name for path in (workspace.root / "datasets").iterdir()}
-    left |= {path.name for path in (workspace.root / "staging").glob(f"{DATASET_PREFIX}-*")}
-    for dataset_id in left:
-        try:
-            with FileLock(workspace.job_lock(dataset_id), timeout=0):
-                # Asked under the lock: a moment ago the import may have been alive, and have ended well.
-                if not store.has_copies(dataset_id):
-                    shutil.rmtree(workspace.dataset(dataset_id), ignore_errors=True)
-                discard_runs(store, dataset_id)
-                shutil.rmtree(workspace.staging(dataset_id), ignore_errors=True)
-        except Timeout:
-            continue
-
-
-def discard_runs(store: Store, dataset_id: str) -> None:
-    """Remove the folders of runs that the opening of a project put in place and has not recorded."""
-    begun = {path.name for path in (store.workspace.staging(dataset_id) / OPENING).glob("run-*")}
-    for run_id in begun - {run.id for run in store.runs()}:
-        shutil.rmtree(store.workspace.run(run_id), ignore_errors=True)
-
-
 @contextmanager
 def _alone(store: Store, dataset_id: str | None, progress: Progress, check_stop: Callable[[], None]) -> Iterator[None]:
     """Hold a data set that is added to: of two additions at once neither would know what the other brings.
@@ -139,13 +111,19 @@ def _alone(store: Store, dataset_id: str | None, progress: Progress, check_stop:
 
 @contextmanager
 def hold_folders(workspace: Workspace, dataset_id: str) -> Iterator[tuple[Path, Path]]:
-    """Hold a data set's lock and its folders: its own, gone if the body fails, and one for unpacking, always gone."""
+    """Hold a data set's lock and its folders: its own, gone if the body fails, and one for unpacking, always gone.
+
+    Until the body has ended, a file in its own says that it may be removed.
+    """
     folder, unpacked = workspace.dataset(dataset_id), workspace.staging(dataset_id)
     with FileLock(workspace.job_lock(dataset_id)):
         try:
-            (folder / "images").mkdir(parents=True)
+            folder.mkdir(parents=True)
+            (folder / UNFINISHED_FILE).touch()
+            (folder / "images").mkdir()
             (folder / "thumbnails").mkdir()
             yield folder, unpacked
+            (folder / UNFINISHED_FILE).unlink()
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -4,29 +4,26 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from tlcore.database import Database
 from tlcore.errors import DatasetError
+from tlcore.journal import Entry
+from tlcore.journal_rows import (
+    IMAGE_FIELDS,
+    Change,
+    JournalRows,
+    add_edit,
+    latest_edit,
+    undo_latest,
+    write_change,
+)
 from tlcore.records import Edit, EditKind
 
 # The mark by which a folder's name, its subject, stands for the class that it was renamed to.
 ALIAS = "alias"
-IMAGE_FIELDS = {"label": "TEXT", "imported_label": "TEXT", "role": "TEXT", "excluded": "INTEGER"}
 
 
-class Change(NamedTuple):
-    """A field of a subject and its new value; None takes a mark away.
-
-    `field` is one of `IMAGE_FIELDS` of an image, whose id is the subject, or else a kind of mark on the data set.
-    """
-
-    field: str
-    subject: str
-    after: str | None
-
-
-class EditRows(Database):
+class EditRows(JournalRows):
     """Reads and writes edits, and the marks that they leave on a data set."""
 
     def add_edit(self, dataset_id: str, kind: EditKind, detail: dict[str, Any], changes: Iterable[Change]) -> int:
@@ -34,28 +31,22 @@ class EditRows(Database):
 
         What changes nothing is left out, and an edit of which nothing is left is not recorded.
         """
-        with self._transaction() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            return make_edit(connection, dataset_id, kind, detail, changes)
+        with self._recording(dataset_id) as (connection, entry):
+            return make_edit(connection, entry, dataset_id, kind, detail, changes)
 
     def undo_edit(self, dataset_id: str, number: int) -> None:
         """Put back what the latest edit replaced.
 
         Raises DatasetError if `number` is not the latest edit that stands: two tabs may ask for the same one.
         """
-        with self._transaction() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            latest = connection.execute(
-                "SELECT MAX(number) AS number FROM edits WHERE dataset_id = ? AND undone_at IS NULL", (dataset_id,)
-            ).fetchone()["number"]
-            if latest != number:
+        with self._recording(dataset_id) as (connection, entry):
+            if latest_edit(connection, dataset_id) != number:
                 raise DatasetError(
                     f"Expected the latest change of this data set. Received: change {number}, which is undone already "
                     "or has others after it. Reload the page and undo the latest first."
                 )
-            for row in connection.execute("SELECT * FROM changes WHERE edit = ?", (number,)).fetchall():
-                _write(connection, dataset_id, Change(row["field"], row["subject"], row["before"]))
-            connection.execute("UPDATE edits SET undone_at = ? WHERE number = ?", (time.time(), number))
+            entry["undone_at"] = time.time()
+            undo_latest(connection, dataset_id, entry["undone_at"])
             _bump(connection, dataset_id)
 
     def edits(self, dataset_id: str) -> list[Edit]:
@@ -82,9 +73,14 @@ class EditRows(Database):
 
 
 def make_edit(
-    connection: sqlite3.Connection, dataset_id: str, kind: EditKind, detail: dict[str, Any], changes: Iterable[Change]
+    connection: sqlite3.Connection,
+    entry: Entry,
+    dataset_id: str,
+    kind: EditKind,
+    detail: dict[str, Any],
+    changes: Iterable[Change],
 ) -> int:
-    """Do within a transaction what `EditRows.add_edit` does."""
+    """Do within a transaction what `EditRows.add_edit` does, and say so in the `entry` of the journal."""
     rows = [
         (change.field, change.subject, before, change.after)
         for change in changes
@@ -92,14 +88,12 @@ def make_edit(
     ]
     if not rows:
         return 0
-    number = connection.execute(
-        "INSERT INTO edits (dataset_id, kind, detail, created_at) VALUES (?, ?, ?, ?)",
-        (dataset_id, kind, json.dumps(detail), time.time()),
-    ).lastrowid
-    connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", [(number, *row) for row in rows])
+    edit = {"kind": kind, "detail": json.dumps(detail), "created_at": time.time()}
+    add_edit(connection, dataset_id, edit, rows)
     for field, subject, _, after in rows:
-        _write(connection, dataset_id, Change(field, subject, after))
+        write_change(connection, dataset_id, Change(field, subject, after))
     _bump(connection, dataset_id)
+    entry["made"] = [*entry.get("made", []), {"edit": edit, "changes": rows}]
     return len(rows)
 
 
@@ -113,24 +107,6 @@ def _read(connection: sqlite3.Connection, dataset_id: str, change: Change) -> st
     query = "SELECT value FROM marks WHERE dataset_id = ? AND field = ? AND subject = ?"
     row = connection.execute(query, (dataset_id, change.field, change.subject)).fetchone()
     return row[0] if row else None
-
-
-def _write(connection: sqlite3.Connection, dataset_id: str, change: Change) -> None:
-    if change.field in IMAGE_FIELDS:
-        connection.execute(
-            f"UPDATE images SET {change.field} = CAST(? AS {IMAGE_FIELDS[change.field]}) WHERE id = ?",
-            (change.after, change.subject),
-        )
-    elif change.after is None:
-        connection.execute(
-            "DELETE FROM marks WHERE dataset_id = ? AND field = ? AND subject = ?",
-            (dataset_id, change.field, change.subject),
-        )
-    else:
-        connection.execute(
-            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)",
-            (dataset_id, change.field, change.subject, change.after),
-        )
 
 
 def _bump(connection: sqlite3.Connection, dataset_id: str) -> None:

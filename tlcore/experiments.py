@@ -56,7 +56,8 @@ class ExperimentRows(Database):
 
     def experiments(self) -> list[Experiment]:
         """Return every run with its lineage, newest first."""
-        rows = self._rows(f"SELECT {', '.join(COLUMNS)} FROM experiments ORDER BY created_at DESC, model_id")
+        order = "(SELECT rowid FROM runs WHERE id = model_id) DESC"
+        rows = self._rows(f"SELECT {', '.join(COLUMNS)} FROM experiments ORDER BY {order}")
         return [Experiment(**{name: _value(name, row[name]) for name in COLUMNS}) for row in rows]
 
 

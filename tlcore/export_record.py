@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tlcore.errors import RunError
-from tlcore.files import sync_folder, write_atomically
+from tlcore.files import remove, remove_abandoned, sync_folder, write_atomically
 from tlcore.workspace import Workspace
 
 SCHEMA = 1
@@ -17,8 +17,8 @@ SCHEMA = 1
 EXPORT_FOLDER, RECORD_FILE, README_FILE, SUMS_FILE = "export", "export.json", "README.txt", "SHA256SUMS"
 READER_FILE = "read_photo.py"
 CARD_FILES = ("model_card.md", "model_card.html")
-# The export that grows, and the earlier one while the two change places; what is needed on the way lies in staging.
-PART_FOLDER, OLD_FOLDER, WORK_PREFIX = ".export.part", ".export.old", "export-"
+# The earlier export while a newer one takes its place; what an export needs on the way lies in staging.
+OLD_FOLDER, WORK_PREFIX = ".export.old", "export-"
 WIDEST_GREYS = 65535
 UNKNOWN = -1
 """The number in `answer` where the model is not sure enough to name a class."""
@@ -157,12 +157,18 @@ def place_export(folder: Path, target: Path) -> None:
 
 def clear_export(workspace: Workspace, run_id: str, job_id: str) -> None:
     """Remove what an export that was killed left behind; the whole export that there is stays, or is put back."""
-    target = export_folder(workspace, run_id)
+    put_back(export_folder(workspace, run_id))
+    remove_abandoned(workspace.run(run_id))
+    remove(work_folder(workspace, job_id))
+
+
+def put_back(target: Path) -> None:
+    """Put an export back that a kill caught while a newer one took its place, or remove it where that one is there."""
     old = target.with_name(OLD_FOLDER)
-    if old.exists() and not target.exists():
+    if old.is_dir() and not target.exists():
         old.rename(target)
-    for left in (old, target.with_name(PART_FOLDER), work_folder(workspace, job_id)):
-        shutil.rmtree(left, ignore_errors=True)
+    else:
+        remove(old)
 
 
 def read_export(folder: Path) -> Export | None:

@@ -20,10 +20,8 @@ from tlcore.decision import Decision
 from tlcore.evaluation import read_labels
 from tlcore.export_guide import write_guide
 from tlcore.export_record import (
-    PART_FOLDER,
     SUMS_FILE,
     WIDEST_GREYS,
-    WORK_PREFIX,
     Export,
     ModelFile,
     Signature,
@@ -35,7 +33,7 @@ from tlcore.export_record import (
     write_export,
 )
 from tlcore.exports import decision_of, mark_result
-from tlcore.files import write_atomically
+from tlcore.files import temporary_beside, write_atomically
 from tlcore.formats import Format, choose_formats
 from tlcore.model_card import write_model_card
 from tlcore.records import Run
@@ -184,15 +182,10 @@ def _finish(store: Store, run: Run, folder: Path, made: Export) -> None:
 
 @contextmanager
 def _folders(reporter: Reporter, run: Run) -> Iterator[tuple[Path, Path]]:
-    """Yield the folder in which the export grows and one for what it needs on the way; both are gone afterwards.
-
-    What a killed export left is removed first: no other goes on, since this one holds the device.
-    """
+    """Yield the folder in which the export grows and one for what it needs on the way; both are gone afterwards."""
     workspace = reporter.store.workspace
-    folder = export_folder(workspace, run.id).with_name(PART_FOLDER)
+    folder = temporary_beside(export_folder(workspace, run.id))
     work = work_folder(workspace, reporter.job_id)
-    for left in (folder, *work.parent.glob(f"{WORK_PREFIX}*")):
-        shutil.rmtree(left, ignore_errors=True)
     try:
         folder.mkdir(parents=True)
         work.mkdir(parents=True)

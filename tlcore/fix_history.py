@@ -146,7 +146,7 @@ def _from(run: Run) -> str | None:
 
 def _retrained(runs: Iterable[Run], run_id: str) -> Run | None:
     found = [each for each in runs if _from(each) == run_id and each.result_phase is not None]
-    return max(found, key=lambda each: each.created_at, default=None)
+    return max(found, key=lambda each: each.number, default=None)
 
 
 def _read(store: Store, run: Run) -> _Record | None:

@@ -17,6 +17,7 @@ from tlcore.roots import require_allowed
 from tlcore.samples import FLOWERS, write_digits
 from tlcore.sources import Source, SourceKind
 from tlcore.store import Store
+from tlcore.sweeper import DIGITS_PREFIX
 from tlcore.workspace import open_workspace
 
 DIGITS, FLOWER_PHOTOS = "digits", "flowers"
@@ -78,22 +79,13 @@ def _locate(path: str) -> Path:
 
 
 def _import_digits(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
-    _sweep_digits(store)
-    folder = store.workspace.staging(f"{DIGITS}-{reporter.job_id}")
+    folder = store.workspace.staging(f"{DIGITS_PREFIX}{reporter.job_id}")
     try:
         reporter.progress("writing the sample digits", 0, 0)
         source = Source("folder", write_digits(folder), "the digits that come with scikit-learn")
         return _ingest(store, reporter, source, request, DIGITS_NAME)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sweep_digits(store: Store) -> None:
-    """Remove what killed imports of the sample left behind."""
-    alive = {f"{DIGITS}-{job.id}" for job in store.unfinished_jobs()}
-    for folder in (store.workspace.root / "staging").glob(f"{DIGITS}-*"):
-        if folder.name not in alive:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _import_flowers(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 from tlcore.database import Database, new_id
 from tlcore.errors import RunError
+from tlcore.processes import start_of, ticking
 from tlcore.questions import Question, require_answer
 from tlcore.records import Job
+from tlcore.run_record import save_record
 
 
 class JobRows(Database):
@@ -27,10 +29,10 @@ class JobRows(Database):
         with self._transaction() as connection:
             added = connection.execute(
                 "INSERT INTO jobs (id, kind, dataset_id, run_id, request, status, stage, done, total, rate, "
-                "created_at, updated_at, stop_requested) "
-                "SELECT ?, ?, ?, ?, ?, 'starting', 'starting', 0, 0, 0, ?, ?, 0 "
+                "created_at, updated_at, stop_requested, born, heard) "
+                "SELECT ?, ?, ?, ?, ?, 'starting', 'starting', 0, 0, 0, ?, ?, 0, ?, ? "
                 "WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE run_id = ? AND status IN ('starting', 'running'))",
-                (job_id, kind, dataset_id, run_id, json.dumps(request), now, now, run_id),
+                (job_id, kind, dataset_id, run_id, json.dumps(request), now, now, ticking(), ticking(), run_id),
             )
             gone = connection.execute(
                 "SELECT subject FROM trashed WHERE subject IN (SELECT value FROM json_each(?))",
@@ -45,23 +47,26 @@ class JobRows(Database):
                 raise RunError(
                     f"Expected a run at rest. Received: {run_id!r}, which is running. Wait or stop it first."
                 )
+            self._save_run_of(connection, job_id)
         return job_id
 
     def claim_job(self, job_id: str, pid: int) -> None:
         """Mark a job that waits as running in process `pid`; raise RunError if it runs or has ended already."""
         with self._transaction() as connection:
             claimed = connection.execute(
-                "UPDATE jobs SET status = 'running', pid = ?, updated_at = ? WHERE id = ? AND status = 'starting'",
-                (pid, time.time(), job_id),
+                "UPDATE jobs SET status = 'running', pid = ?, pid_started = ?, updated_at = ?, heard = ? "
+                "WHERE id = ? AND status = 'starting'",
+                (pid, start_of(pid), time.time(), ticking(), job_id),
             )
             if claimed.rowcount == 0:
                 raise RunError(
                     f"Expected a job that waits to start. Received: {job_id!r}, which has been taken or ended."
                 )
+            self._save_run_of(connection, job_id)
 
     def note_pid(self, job_id: str, pid: int) -> None:
         """Remember the process that was started for a job, until it claims the job itself."""
-        self._write("UPDATE jobs SET pid = ? WHERE id = ? AND pid IS NULL", pid, job_id)
+        self._write("UPDATE jobs SET pid = ?, pid_started = ? WHERE id = ? AND pid IS NULL", pid, start_of(pid), job_id)
 
     def job(self, job_id: str) -> Job:
         """Return one job; raise RunError if there is none of that id."""
@@ -72,14 +77,14 @@ class JobRows(Database):
 
     def unfinished_jobs(self) -> list[Job]:
         """Return the jobs that say they are starting or running, oldest first."""
-        query = "SELECT * FROM jobs WHERE status IN ('starting', 'running') ORDER BY created_at"
+        query = "SELECT * FROM jobs WHERE status IN ('starting', 'running') ORDER BY rowid"
         return [read_job(row) for row in self._rows(query)]
 
     def queue(self) -> list[Job]:
         """Return the unfinished jobs that want the device (no import, map or save), in the order of their turns."""
         query = (
             "SELECT * FROM jobs WHERE status IN ('starting', 'running') AND kind NOT IN ('import', 'map', 'save') "
-            "ORDER BY priority DESC, created_at, rowid"
+            "ORDER BY priority DESC, rowid"
         )
         return [read_job(row) for row in self._rows(query)]
 
@@ -93,18 +98,22 @@ class JobRows(Database):
 
     def jobs(self, kind: str, limit: int = 20) -> list[Job]:
         """Return the newest jobs of one kind."""
-        query = "SELECT * FROM jobs WHERE kind = ? ORDER BY created_at DESC LIMIT ?"
+        query = "SELECT * FROM jobs WHERE kind = ? ORDER BY rowid DESC LIMIT ?"
         return [read_job(row) for row in self._rows(query, kind, limit)]
 
     def latest_job(self, run_id: str) -> Job | None:
         """Return the newest job of a run, which says how the run stands."""
-        rows = self._rows("SELECT * FROM jobs WHERE run_id = ? ORDER BY created_at DESC LIMIT 1", run_id)
+        rows = self._rows("SELECT * FROM jobs WHERE run_id = ? ORDER BY rowid DESC LIMIT 1", run_id)
         return read_job(rows[0]) if rows else None
 
     def update_job(self, job_id: str, **changes: Any) -> None:
         """Change columns of a job and stamp it as alive now."""
-        columns = ", ".join(f"{name} = ?" for name in (*changes, "updated_at"))
-        self._write(f"UPDATE jobs SET {columns} WHERE id = ?", *changes.values(), time.time(), job_id)
+        changes = {"updated_at": time.time(), "heard": ticking()} | changes
+        columns = ", ".join(f"{name} = ?" for name in changes)
+        with self._transaction() as connection:
+            connection.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*changes.values(), job_id))
+            if "status" in changes:
+                self._save_run_of(connection, job_id)
 
     def ask_to_stop(self, job_id: str) -> None:
         """Leave word for a job's process that it should stop; says nothing about its heartbeat."""
@@ -129,13 +138,19 @@ class JobRows(Database):
 
     def fail_job(self, job_id: str, error: str) -> None:
         """Mark a job failed unless it has ended some other way in the meantime."""
-        self._write(
-            "UPDATE jobs SET status = 'failed', error = ?, updated_at = ? "
-            "WHERE id = ? AND status IN ('starting', 'running')",
-            error,
-            time.time(),
-            job_id,
-        )
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET status = 'failed', error = ?, updated_at = ?, heard = ? "
+                "WHERE id = ? AND status IN ('starting', 'running')",
+                (error, time.time(), ticking(), job_id),
+            )
+            self._save_run_of(connection, job_id)
+
+    def _save_run_of(self, connection: sqlite3.Connection, job_id: str) -> None:
+        """Write the record of the run that a job works on, if any: how its latest job stands is how a run stands."""
+        row = connection.execute("SELECT run_id FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row and row["run_id"]:
+            save_record(connection, self.workspace, row["run_id"])
 
 
 def subjects_of(dataset_id: str | None, run_id: str | None, request: Mapping[str, Any]) -> list[str]:

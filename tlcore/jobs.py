@@ -6,12 +6,10 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 from filelock import FileLock, Timeout
 
 from tlcore.advice import recommend_depth, recommend_learning_rate, refuse_fine_tune
@@ -20,6 +18,7 @@ from tlcore.database import new_id
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.export_record import clear_export
 from tlcore.probe_record import PROBE_FILE, ProbeSettings
+from tlcore.processes import is_alive, ticking
 from tlcore.records import Job, JobKind, Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.store import Store
@@ -276,13 +275,14 @@ def reconcile(store: Store) -> None:
 
 def silent(job: Job) -> bool:
     """Say whether an active job has not been heard of for 15 s (suspended, or the machine is overloaded)."""
-    return job.active and time.time() - job.updated_at > SILENT_AFTER_S
+    # What is negative was said before the machine was started anew.
+    return job.active and not 0 <= ticking() - job.heard <= SILENT_AFTER_S
 
 
 def _alive(store: Store, job: Job) -> bool:
     if job.pid is None:
-        return time.time() - job.created_at < STARTING_GRACE_S
-    if not psutil.pid_exists(job.pid):
+        return 0 <= ticking() - job.born < STARTING_GRACE_S
+    if not is_alive(job.pid, job.pid_started):
         return False
     if job.status == "starting":
         return True

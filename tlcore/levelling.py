@@ -41,7 +41,7 @@ def relabel(predictions: Predictions, labels: Mapping[str, str]) -> Predictions:
 def _group(entries: Sequence[Entry]) -> list[list[tuple[Entry, Predictions]]]:
     """Gather the runs that share nearly all images, the newest of each group first."""
     groups: list[list[tuple[Entry, Predictions]]] = []
-    for entry in sorted(entries, key=lambda entry: -entry.run.created_at):
+    for entry in sorted(entries, key=lambda entry: -entry.run.number):
         if entry.judged is None:
             continue
         own = _ids(entry.judged)

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tlcore.errors import DatasetError, RunError
 from tlcore.export_record import RECORD_FILE, Export, measure_entry, read_export
+from tlcore.files import scratch_folder
 from tlcore.formats import FORMATS
 from tlcore.zips import unpack
 
@@ -37,9 +37,9 @@ def open_export(path: Path) -> Iterator[OpenedExport]:
     if path.is_dir():
         yield _check(path, path)
         return
-    with tempfile.TemporaryDirectory(prefix="thaw-export-") as scratch:
-        folder = Path(scratch) / "export"
-        _unpack(path, Path(scratch), folder)
+    with scratch_folder("opened") as scratch:
+        folder = scratch / "export"
+        _unpack(path, scratch, folder)
         yield _check(folder, path)
 
 

@@ -64,6 +64,7 @@ def _describe_data(command: Command) -> None:
         help="answer beforehand to a question that the import may have, such as levels=outer; several can be given",
     )
     command("datasets", "List the data sets.")
+    command("rebuild", "Bring data sets and runs back from their folders, where the database is lost or damaged.")
     saving = command("dataset", "Save a data set, with its labels as they are now, as a zip of class folders or a CSV.")
     saving.add_argument("action", metavar="ACTION", choices=("save",), help="save")
     saving.add_argument("dataset", metavar="DATASET")

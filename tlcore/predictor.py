@@ -7,13 +7,11 @@ is `tlcore.predictor_client`.
 import argparse
 import os
 import queue
-import shutil
 import sys
-import tempfile
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -24,6 +22,7 @@ from PIL import Image
 from tlcore.backbones import find_backbone
 from tlcore.decoder import Decoder
 from tlcore.errors import ImageRejected, PredictorError, ThawError, WeightsError
+from tlcore.files import scratch_folder
 from tlcore.frames import Frame, read_frame, write_frame
 from tlcore.images import load_pixels
 from tlcore.intake import decode_pictures, read_pictures
@@ -41,8 +40,6 @@ KEPT_RUNS = 2
 DECODERS = 2
 # What the phases leave; a file that is newer than the classifier in memory makes another model.
 RESULTS = ("head.npz", "tuned.npz")
-SCRATCH = "predictor-"
-STALE_AFTER_S = 3600
 
 
 class Loaded:
@@ -84,8 +81,8 @@ class Service:
     def _classify(self, question: Frame) -> Frame:
         classifier = self._load(question).classifier
         with self._scratch() as scratch:
-            paths = _place(question, Path(scratch))
-            seen = dict(read_pictures(self._decoder, Path(scratch), paths, classifier.image_size))
+            paths = _place(question, scratch)
+            seen = dict(read_pictures(self._decoder, scratch, paths, classifier.image_size))
         outcomes = [seen[place] for place in range(len(paths))]
         rejected = [str(outcome) if isinstance(outcome, ImageRejected) else None for outcome in outcomes]
         pixels = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
@@ -95,7 +92,7 @@ class Service:
     def _draw_heat_maps(self, question: Frame) -> Frame:
         loaded = self._load(question)
         with self._scratch() as scratch:
-            for _, copy in decode_pictures(self._decoder, Path(scratch), _place(question, Path(scratch))):
+            for _, copy in decode_pictures(self._decoder, scratch, _place(question, scratch)):
                 if isinstance(copy, ImageRejected):
                     raise copy
                 pixels = load_pixels(copy, loaded.classifier.image_size)
@@ -107,8 +104,8 @@ class Service:
         header = {"class": number, "shapes": [array.shape for array in arrays], "maps": described}
         return Frame(header, [array.tobytes() for array in arrays])
 
-    def _scratch(self) -> "tempfile.TemporaryDirectory[str]":
-        return tempfile.TemporaryDirectory(prefix=SCRATCH, dir=self._store.workspace.root / "staging")
+    def _scratch(self) -> AbstractContextManager[Path]:
+        return scratch_folder("predictor", self._store.workspace.root / "staging")
 
     def _load(self, question: Frame) -> Loaded:
         """Return the run's classifier from memory or from disk; never by way of the internet."""
@@ -134,7 +131,6 @@ def serve(store: Store, questions: IO[bytes], answers: IO[bytes], idle_s: float)
     """Answer until the questions end, since whoever asked is gone, or none has come for `idle_s` seconds."""
     arrived: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(questions, arrived), daemon=True).start()
-    _sweep(store.workspace.root / "staging")
     with Decoder(min(DECODERS, os.cpu_count() or 1)) as decoder:
         service = Service(store, decoder)
         while True:
@@ -183,13 +179,6 @@ def _require_weights(run: Run) -> None:
 
 def _refuse(reason: str) -> Frame:
     return Frame({"error": PredictorError.__name__, "message": f"No answer for these pictures: {reason}."})
-
-
-def _sweep(staging: Path) -> None:
-    """Remove what processes that were killed left behind; an answer takes far less than an hour."""
-    for folder in staging.glob(f"{SCRATCH}*"):
-        if time.time() - folder.stat().st_mtime > STALE_AFTER_S:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _claim_pipes() -> tuple[IO[bytes], IO[bytes]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tlcore import project_checks as checks
 from tlcore.database import new_id
-from tlcore.datasets import DATASET_PREFIX, OPENING, discard_runs, hold_folders, make_durable, sweep
+from tlcore.datasets import hold_folders, make_durable
 from tlcore.errors import RunError
 from tlcore.project import DATASET_FILE, MANIFEST_FILE, MARK_FILE, RUN_FILE, Contents, image_name, thumbnail_name
 from tlcore.project_checks import refuse
@@ -21,7 +21,8 @@ from tlcore.project_files import required, unpack_project
 from tlcore.project_rows import OF_DATASET, PRIVATE_FACTS
 from tlcore.project_runs import take_run
 from tlcore.store import Store
-from tlcore.workspace import SPLIT_FILE
+from tlcore.sweeper import discard_runs
+from tlcore.workspace import DATASET_PREFIX, OPENING, SPLIT_FILE
 from tlcore.zips import Progress
 
 _RUN_PATH = re.compile(rf"runs/({checks.ID.pattern})/([a-z0-9-]+\.(?:json|npz))")
@@ -42,7 +43,6 @@ def open_project(
     Thaw's or newer than this Thaw, and DatasetError for a zip that is not honest. A kill leaves only what the next
     import or start removes.
     """
-    sweep(store)
     place = new_id(DATASET_PREFIX)
     with hold_folders(store.workspace, place) as (folder, unpacked):
         files = unpack_project(archive, unpacked / "zip", progress, check_stop)

@@ -8,8 +8,10 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
-from tlcore.database import Database, new_id
+from tlcore.database import new_id
 from tlcore.dataset_rows import IMAGE_COLUMNS
+from tlcore.journal_rows import JournalRows, whole
+from tlcore.run_record import save_record
 
 Row = dict[str, Any]
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -30,7 +32,7 @@ OF_DATASET = ("images", "set_aside", "edits", "marks", "checks")
 PRIVATE_FACTS = ("mlflow",)
 
 
-class ProjectRows(Database):
+class ProjectRows(JournalRows):
     """Reads and writes whole data sets and runs."""
 
     def dump_dataset(self, dataset_id: str) -> dict[str, Any]:
@@ -76,17 +78,19 @@ class ProjectRows(Database):
         Raises sqlite3.IntegrityError for an id that is in use.
         """
         dataset_id = dumped["dataset"]["id"]
-        with self._transaction() as connection:
+        with self._recording(dataset_id) as (connection, entry):
             _add(connection, "datasets", [dumped["dataset"]])
             for table in ("images", "set_aside", "marks", "checks"):
                 _add(connection, table, dumped[table], dataset_id=dataset_id)
             numbers = {edit["number"]: _add_edit(connection, edit, dataset_id) for edit in dumped["edits"]}
             _add(connection, "changes", [change | {"edit": numbers[change["edit"]]} for change in dumped["changes"]])
-            for each in runs:
+            for each in sorted(runs, key=lambda each: each["run"]["created_at"]):
                 _add(connection, "runs", [each["run"]], dataset_id=dataset_id)
                 _add(connection, "epochs", each["epochs"], run_id=each["run"]["id"])
                 _add_job(connection, dataset_id, each["run"])
+                save_record(connection, self.workspace, each["run"]["id"])
             connection.execute("UPDATE jobs SET status = 'finished', dataset_id = ? WHERE id = ?", (dataset_id, job_id))
+            entry |= whole(connection, dataset_id)
 
 
 def bare_source(source: str) -> str:

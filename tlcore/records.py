@@ -123,7 +123,8 @@ class Check:
 @dataclass(frozen=True)
 class Run:
     """A training run. `head` and `fine_tune` are settings as JSON; `result_phase` is 1 or 2 once there is a
-    model; `facts` are measured: seconds a stage, images per second, versions, device, hashes."""
+    model; `facts` are measured: seconds a stage, images per second, versions, device, hashes. `number` goes up from run
+    to run of a workspace: a clock may have been set back between two of them."""
 
     id: str
     dataset_id: str
@@ -133,6 +134,7 @@ class Run:
     created_at: float
     result_phase: int | None
     facts: dict[str, Any]
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ class Epoch:
 class Job:
     """A piece of work in a process of its own. `done` of `total` items of `stage`, at `rate` items a second
     (0 while unknown); times are seconds since 1970; `updated_at` is its heartbeat; jobs of a higher `priority` have
-    their turn on the device first. While it has a `question` it waits for the person's `answer`."""
+    their turn on the device first. While it has a `question` it waits for the person's `answer`. `born` and `heard` are
+    when it was made and last heard of by `tlcore.processes.ticking`, `pid_started` is what `start_of` says of its
+    process."""
 
     id: str
     kind: JobKind
@@ -172,6 +176,9 @@ class Job:
     priority: int = 0
     question: Question | None = None
     answer: str | None = None
+    pid_started: int | None = None
+    born: float = 0.0
+    heard: float = 0.0
 
     @property
     def active(self) -> bool:

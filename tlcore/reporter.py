@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,15 +9,16 @@ from contextlib import contextmanager, suppress
 
 from filelock import FileLock
 
-from tlcore.errors import ThawError
+from tlcore.errors import ThawError, WorkspaceError
+from tlcore.faults import NO_ROOM
 from tlcore.questions import Question, require_answer, take_default
 from tlcore.store import Store
+from tlcore.sweeper import sweep
 
 HEARTBEAT_S = 2.0
-# What SQLite says where it can map no more memory, or get none for a file's name.
-NO_MEMORY = (sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR_NOMEM, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_MMAP)
 WRITE_EVERY_S = 0.2
 ANSWER_EVERY_S = 0.2
+PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total); stage is a plain phrase such as "checking images"."""
@@ -98,7 +98,7 @@ def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterat
     def beat() -> None:
         while not over.wait(HEARTBEAT_S):
             # A full disk or a busy database now may be better in two seconds; the lock goes on telling that we live.
-            with suppress(sqlite3.OperationalError):
+            with suppress(WorkspaceError):
                 store.update_job(job_id)
 
     with FileLock(store.workspace.job_lock(job_id)):
@@ -106,6 +106,7 @@ def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterat
         heart = threading.Thread(target=beat, daemon=True)
         heart.start()
         try:
+            sweep(store)
             yield Reporter(store, job_id, echo)
             status, error = "finished", None
         except Stopped:
@@ -121,20 +122,30 @@ def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterat
         finally:
             over.set()
             heart.join()
+            _tell_end(store, job_id, status, error)
+
+
+def _tell_end(store: Store, job_id: str, status: str, error: str | None) -> None:
+    """Record how a job ended; where the disk is full or the database locked, once more after a while and again."""
+    for pause_s in PAUSES_S:
+        try:
             store.update_job(job_id, status=status, error=error)
+        except WorkspaceError:
+            time.sleep(pause_s)
+        else:
+            return
+    store.update_job(job_id, status=status, error=error)
 
 
 def explain(problem: BaseException) -> str:
     """Put an unforeseen error into words for the person at the screen; the traceback is in the job's log."""
     # TensorFlow's error of a full GPU is known by name, since the server's process must not import TensorFlow.
     short = isinstance(problem, OSError) and problem.errno == errno.ENOMEM
-    short |= getattr(problem, "sqlite_errorcode", None) in NO_MEMORY
     if short or isinstance(problem, MemoryError) or type(problem).__name__ == "ResourceExhaustedError":
         return (
             "The computer or its GPU ran out of memory. Close other programs, then resume, or start again with a "
             "smaller batch size."
         )
-    full = isinstance(problem, OSError) and problem.errno == errno.ENOSPC
-    if full or (isinstance(problem, sqlite3.OperationalError) and "full" in str(problem)):
+    if isinstance(problem, OSError) and problem.errno in NO_ROOM:
         return "The disk is full. Free some space, then resume; nothing that was saved is damaged."
     return f"Something unforeseen went wrong ({type(problem).__name__}). The details are in the log of this job."

@@ -4,9 +4,11 @@ import dataclasses
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from tlcore import run_record
 from tlcore.database import KEPT, Database, new_id
 from tlcore.errors import RunError
 from tlcore.records import Epoch, Run
@@ -17,22 +19,28 @@ EPOCH_COLUMNS = tuple(column.name for column in dataclasses.fields(Epoch))
 class RunRows(Database):
     """Reads and writes runs."""
 
+    @contextmanager
+    def _recording_run(self, run_id: str) -> Iterator[sqlite3.Connection]:
+        """Yield a transaction after which the record in the run's folder is written anew."""
+        with self._transaction() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            run_record.catch_up(connection, self.workspace, run_id)
+            yield connection
+            run_record.save_record(connection, self.workspace, run_id)
+
     def add_run(self, dataset_id: str, backbone: str, head: str) -> str:
         """Record a run with its phase-1 settings (JSON); return its id."""
         run_id = new_id("run")
-        self._write(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, NULL, ?, NULL, '{}')",
-            run_id,
-            dataset_id,
-            backbone,
-            head,
-            time.time(),
-        )
+        with self._recording_run(run_id) as connection:
+            connection.execute(
+                "INSERT INTO runs (id, dataset_id, backbone, head, created_at, facts) VALUES (?, ?, ?, ?, ?, '{}')",
+                (run_id, dataset_id, backbone, head, time.time()),
+            )
         return run_id
 
     def run(self, run_id: str) -> Run:
         """Return one run; raise RunError if there is none of that id."""
-        rows = self._rows(f"SELECT * FROM runs WHERE id = ? AND {KEPT}", run_id)
+        rows = self._rows(f"SELECT rowid AS number, * FROM runs WHERE id = ? AND {KEPT}", run_id)
         if not rows:
             raise RunError(
                 f"Expected the id of a run in this workspace. Received: {run_id!r}. "
@@ -42,13 +50,15 @@ class RunRows(Database):
 
     def runs(self) -> list[Run]:
         """Return every run, newest first."""
-        return [_run(row) for row in self._rows(f"SELECT * FROM runs WHERE {KEPT} ORDER BY created_at DESC")]
+        query = f"SELECT rowid AS number, * FROM runs WHERE {KEPT} ORDER BY rowid DESC"
+        return [_run(row) for row in self._rows(query)]
 
     def branch_run(self, run_id: str, branched: str) -> None:
         """Copy a run's row and its phase-1 epochs under the id `branched`; phase 1 is its result."""
-        with self._transaction() as connection:
+        with self._recording_run(branched) as connection:
             connection.execute(
-                "INSERT INTO runs SELECT ?, dataset_id, backbone, head, NULL, ?, 1, "
+                "INSERT INTO runs (id, dataset_id, backbone, head, fine_tune, created_at, result_phase, facts) "
+                "SELECT ?, dataset_id, backbone, head, NULL, ?, 1, "
                 "json_set(json_remove(facts, '$.fine_tune', '$.cut', '$.mlflow'), '$.branched_from', id) "
                 "FROM runs WHERE id = ?",
                 (branched, time.time(), run_id),
@@ -61,15 +71,17 @@ class RunRows(Database):
 
     def set_fine_tune(self, run_id: str, fine_tune: str) -> None:
         """Record the phase-2 settings (JSON) of a run."""
-        self._write("UPDATE runs SET fine_tune = ? WHERE id = ?", fine_tune, run_id)
+        with self._recording_run(run_id) as connection:
+            connection.execute("UPDATE runs SET fine_tune = ? WHERE id = ?", (fine_tune, run_id))
 
     def set_result(self, run_id: str, phase: int) -> None:
         """Record which phase's model is the result of a run."""
-        self._write("UPDATE runs SET result_phase = ? WHERE id = ?", phase, run_id)
+        with self._recording_run(run_id) as connection:
+            connection.execute("UPDATE runs SET result_phase = ? WHERE id = ?", (phase, run_id))
 
     def add_facts(self, run_id: str, facts: dict[str, Any]) -> None:
         """Merge measured facts (JSON-able) into a run."""
-        with self._transaction() as connection:
+        with self._recording_run(run_id) as connection:
             row = connection.execute("SELECT facts FROM runs WHERE id = ?", (run_id,)).fetchone()
             merged = json.loads(row["facts"]) | facts
             connection.execute("UPDATE runs SET facts = ? WHERE id = ?", (json.dumps(merged), run_id))
@@ -80,7 +92,7 @@ class RunRows(Database):
 
     def add_epochs(self, run_id: str, epochs: Sequence[Epoch]) -> None:
         """Record finished epochs in one transaction, each as `add_epoch` does."""
-        with self._transaction() as connection:
+        with self._recording_run(run_id) as connection:
             connection.executemany(
                 f"INSERT OR REPLACE INTO epochs (run_id, {', '.join(EPOCH_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [(run_id, *(getattr(epoch, column) for column in EPOCH_COLUMNS)) for epoch in epochs],
@@ -93,7 +105,8 @@ class RunRows(Database):
 
     def drop_epochs(self, run_id: str, after: int) -> None:
         """Forget the epochs beyond number `after`, which a resume will train again."""
-        self._write("DELETE FROM epochs WHERE run_id = ? AND epoch > ?", run_id, after)
+        with self._recording_run(run_id) as connection:
+            connection.execute("DELETE FROM epochs WHERE run_id = ? AND epoch > ?", (run_id, after))
 
 
 def _run(row: sqlite3.Row) -> Run:
@@ -106,4 +119,5 @@ def _run(row: sqlite3.Row) -> Run:
         created_at=row["created_at"],
         result_phase=row["result_phase"],
         facts=json.loads(row["facts"]),
+        number=row["number"],
     )

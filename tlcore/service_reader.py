@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ import numpy as np
 
 from tlcore.decoder import Decoder
 from tlcore.errors import ImageRejected
+from tlcore.files import scratch_folder
 from tlcore.intake import read_pictures
 from tlcore.refusals import Refused
 
@@ -42,7 +42,7 @@ class PictureReader:
 
     def __enter__(self) -> Self:
         with ExitStack() as parts:
-            self._scratch = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="thaw-serve-")))
+            self._scratch = parts.enter_context(scratch_folder("serve"))
             parts.enter_context(self._decoder)
             parts.callback(self._pool.shutdown, cancel_futures=True)
             self._parts = parts.pop_all()
@@ -64,8 +64,8 @@ class PictureReader:
 
     def _read(self, pictures: Sequence[Sent]) -> np.ndarray:
         try:
-            with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
-                return np.stack(self._decode(pictures, Path(folder)))
+            with scratch_folder("request", self._scratch) as folder:
+                return np.stack(self._decode(pictures, folder))
         except OSError as problem:
             raise Refused(
                 503,

@@ -21,6 +21,7 @@ from tlcore.backbones import Backbone, find_backbone
 from tlcore.devices import configure_device
 from tlcore.errors import RunError, ThawError
 from tlcore.files import write_atomically
+from tlcore.processes import ticking
 from tlcore.workspace import Workspace, open_workspace
 
 BATCH = 32
@@ -42,7 +43,7 @@ class Measuring:
     @property
     def active(self) -> bool:
         """Whether more is to come: not finished, and heard of within the time that the slowest row may take."""
-        return not self.finished and time.time() - self.updated_at < SILENT_AFTER_S
+        return not self.finished and 0 <= ticking() - self.updated_at < SILENT_AFTER_S
 
 
 def measure(row: Backbone) -> float:
@@ -70,7 +71,7 @@ def measure(row: Backbone) -> float:
 
 def start_measuring(workspace: Workspace, rows: Sequence[str]) -> None:
     """Start the measurement of those rows in a process of its own; `read_measuring` tells how it stands."""
-    _write_measuring(workspace, Measuring(rows[0], 0, len(rows), time.time()))
+    _write_measuring(workspace, Measuring(rows[0], 0, len(rows), ticking()))
     subprocess.Popen(
         [sys.executable, "-m", "tlcore.speed", "--workspace", str(workspace.root), *rows],
         stdin=subprocess.DEVNULL,
@@ -100,10 +101,10 @@ def measure_all(workspace: Workspace, names: Sequence[str]) -> None:
             device = configure_device()
             try:
                 for number, row in enumerate(rows):
-                    _write_measuring(workspace, Measuring(row.name, number, len(rows), time.time()))
+                    _write_measuring(workspace, Measuring(row.name, number, len(rows), ticking()))
                     _keep(workspace, device, row.name, measure(row))
             finally:
-                _write_measuring(workspace, Measuring("", len(rows), len(rows), time.time(), finished=True))
+                _write_measuring(workspace, Measuring("", len(rows), len(rows), ticking(), finished=True))
     except Timeout:
         raise RunError(
             "Expected an idle machine. Received: one on which a run is working, which would make every backbone look "
@@ -141,7 +142,7 @@ def main() -> None:
     except (ThawError, ImportError, OSError, RuntimeError, MemoryError) as problem:
         error = str(problem) or "The measurement ran out of memory. Close other programs and measure again."
     total = len(arguments.rows)
-    _write_measuring(workspace, Measuring("", total, total, time.time(), finished=True, error=error))
+    _write_measuring(workspace, Measuring("", total, total, ticking(), finished=True, error=error))
     sys.exit(bool(error))
 
 

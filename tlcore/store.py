@@ -9,9 +9,22 @@ from tlcore.edit_rows import EditRows
 from tlcore.experiments import ExperimentRows
 from tlcore.job_rows import JobRows
 from tlcore.project_rows import ProjectRows
+from tlcore.rebuild_rows import RebuildRows
 from tlcore.run_rows import RunRows
+from tlcore.survey import SurveyRows
 from tlcore.trash_rows import TrashRows
 
 
-class Store(DatasetRows, EditRows, CheckRows, RunRows, JobRows, ExperimentRows, ProjectRows, TrashRows):
+class Store(
+    DatasetRows,
+    EditRows,
+    CheckRows,
+    RunRows,
+    JobRows,
+    ExperimentRows,
+    ProjectRows,
+    SurveyRows,
+    RebuildRows,
+    TrashRows,
+):
     """Reads and writes everything. Cheap to make; safe from any thread or process."""

@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tlcore.backbones import Backbone, find_backbone
 from tlcore.downloads import Download, Progress, download, is_whole
 from tlcore.errors import ThawError, WeightsError
 from tlcore.files import replacing, write_atomically
+from tlcore.processes import ticking
 from tlcore.workspace import Workspace, open_workspace
 
 ADOPT_WITHIN_S = 180
@@ -39,7 +39,7 @@ class Adoption:
     @property
     def active(self) -> bool:
         """Whether an answer is still to come, within the time that it may take."""
-        return self.finished_at == 0.0 and time.time() - self.started_at < ADOPT_WITHIN_S
+        return self.finished_at == 0.0 and 0 <= ticking() - self.started_at < ADOPT_WITHIN_S
 
     @property
     def lost(self) -> bool:
@@ -112,7 +112,7 @@ def adopt(backbone: Backbone, source: Path, keras_home: Path | None = None) -> P
 
 def start_adoption(workspace: Workspace, backbone: Backbone, source: Path) -> None:
     """Start `adopt` in a process of its own; `read_adoption` tells how it stands."""
-    _write_adoption(workspace, Adoption(backbone.name, str(source), time.time()))
+    _write_adoption(workspace, Adoption(backbone.name, str(source), ticking()))
     subprocess.Popen(
         [sys.executable, "-m", "tlcore.weights", backbone.name, str(source), "--workspace", str(workspace.root)],
         stdin=subprocess.DEVNULL,
@@ -198,12 +198,12 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--workspace")
     arguments = parser.parse_args()
-    workspace, started, error = open_workspace(arguments.workspace), time.time(), ""
+    workspace, started, error = open_workspace(arguments.workspace), ticking(), ""
     try:
         adopt(find_backbone(arguments.backbone), arguments.file)
     except (ThawError, OSError, ImportError) as problem:
         error = str(problem)
-    adoption = Adoption(arguments.backbone, str(arguments.file), started, time.time(), error)
+    adoption = Adoption(arguments.backbone, str(arguments.file), started, ticking(), error)
     _write_adoption(workspace, adoption)
     sys.exit(bool(error))
 

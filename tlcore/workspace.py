@@ -1,15 +1,29 @@
 """The folder that holds everything Thaw keeps, and where each thing lies in it."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from tlcore import faults
+
 ENVIRONMENT_VARIABLE = "TLCORE_WORKSPACE"
 
 # What a run's folder holds besides its weights and predictions.
 LABELS_FILE, SPLIT_FILE, LAYERS_FILE, MAP_FILE = "labels.json", "split.json", "layers.json", "map.npz"
+# What the folders of data sets and runs keep of their rows, in case the database is lost.
+JOURNAL_FILE, RECORD_FILE = "journal.jsonl", "run.json"
+# In the folder of an import that has not ended yet, and in the staging folder of a project that is being opened: a file
+# by the name of each run that is put in place.
+UNFINISHED_FILE, OPENING = "unfinished", "opening"
+DATASET_PREFIX = "data"
+ESSENTIAL = ("staging", "datasets", "runs", "features", "locks", "logs")
+FOLDERS = (*ESSENTIAL, "downloads", "projects", "quarantine")
+OTHERS = 0o077
+# Below these every folder is a drive of its own; one that is missing is a drive that is not connected.
+DRIVES = tuple(map(Path, ("/media", "/mnt", "/run/media", "/Volumes")))
 
 
 @dataclass(frozen=True)
@@ -20,11 +34,19 @@ class Workspace:
 
     @property
     def database(self) -> Path:
-        return self.root / "thaw.sqlite3"
+        return self.root / faults.DATABASE_FILE
+
+    @property
+    def identity(self) -> Path:
+        return self.root / "workspace.json"
 
     @property
     def features(self) -> Path:
         return self.root / "features"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "quarantine"
 
     @property
     def device_lock(self) -> Path:
@@ -42,6 +64,9 @@ class Workspace:
     def dataset(self, dataset_id: str) -> Path:
         return self.root / "datasets" / dataset_id
 
+    def journal(self, dataset_id: str) -> Path:
+        return self.dataset(dataset_id) / JOURNAL_FILE
+
     def image(self, dataset_id: str, image_id: str, suffix: str) -> Path:
         return self.dataset(dataset_id) / "images" / f"{image_id}{suffix}"
 
@@ -54,14 +79,54 @@ class Workspace:
     def trash(self, trash_id: str) -> Path:
         return self.root / "trash" / trash_id
 
+    def record(self, run_id: str) -> Path:
+        return self.run(run_id) / RECORD_FILE
+
     def project(self, subject: str) -> Path:
         return self.root / "projects" / f"{subject}.zip"
 
 
 def open_workspace(root: str | Path | None = None) -> Workspace:
-    """Return the workspace at `root`, else at $TLCORE_WORKSPACE, else in the user's data folder; create it."""
+    """Return the workspace at `root`, else at $TLCORE_WORKSPACE, else in the user's data folder; create it.
+
+    It is for this user's eyes alone, also where it was made before: others may neither read nor list it. Raises
+    WorkspaceError where there can be none: a file, a drive that is not connected, a folder without the right to write.
+    """
     chosen = root or os.environ.get(ENVIRONMENT_VARIABLE) or platformdirs.user_data_path("thaw")
     workspace = Workspace(Path(chosen).expanduser().resolve())
-    for folder in ("staging", "datasets", "runs", "features", "locks", "logs"):
-        (workspace.root / folder).mkdir(parents=True, exist_ok=True)
+    with faults.explaining(workspace.root):
+        _require_drive(workspace.root)
+        for folder in ESSENTIAL:
+            (workspace.root / folder).mkdir(parents=True, exist_ok=True)
+        _make_private(workspace)
+    _opened.add(workspace.root)
     return workspace
+
+
+def _require_drive(root: Path) -> None:
+    """Raise WorkspaceError rather than make a folder on the system's disk where a drive should be."""
+    if root.exists():
+        return
+    if root in _opened or any(each.parent in DRIVES and not each.exists() for each in (root, *root.parents)):
+        raise faults.gone(root)
+
+
+def _make_private(workspace: Workspace) -> None:
+    """Take every right away from others; of the root itself only where nothing but Thaw's own lies in it."""
+    if os.name != "posix":
+        return
+    database = workspace.database.name
+    own = {*FOLDERS, workspace.identity.name, "speed.json", "measuring.json", "adoption.json", "device.json"}
+    present = {each.name: each for each in os.scandir(workspace.root)}
+    private = [Path(each.path) for name, each in present.items() if name in own or name.startswith(database)]
+    if all(name in own or name.startswith((database, ".")) for name in present):
+        private.append(workspace.root)
+    for path in private:
+        found = path.stat(follow_symlinks=False)
+        # Nothing follows a link here: what it names is not ours. Nor is what belongs to someone else, or to everyone.
+        ours = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode) and not found.st_mode & stat.S_ISVTX
+        if ours and found.st_mode & OTHERS:
+            path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+
+
+_opened: set[Path] = set()

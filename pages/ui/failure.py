@@ -4,8 +4,9 @@ import logging
 
 import streamlit as st
 
+from pages.ui import rebuilding
 from pages.ui.names import sentence
-from tlcore.errors import ThawError
+from tlcore.errors import ThawError, WorkspaceError
 
 LOG = logging.getLogger("thaw")
 KEPT, PAGE = "refusals of forms", "page of the refusals"
@@ -19,6 +20,8 @@ def show(problem: Exception) -> bool:
     """Draw `problem` in plain words; return True, which tells Streamlit not to draw it itself."""
     if isinstance(problem, ThawError):
         st.error(sentence(str(problem)), icon=":material/error:")
+        if isinstance(problem, WorkspaceError):
+            rebuilding.offer(problem)
     else:
         st.error(UNFORESEEN, icon=":material/error:")
     return True

@@ -20,7 +20,7 @@ from pages.ui.policy import NOT_KEPT
 from pages.ui.sender import read_token
 from pages.ui.try_routes import FRAMES
 from tlcore import jobs
-from tlcore.errors import DatasetError
+from tlcore.errors import DatasetError, WorkspaceError
 from tlcore.records import Image, Role
 from tlcore.store import Store
 from tlcore.workspace import Workspace, open_workspace
@@ -91,6 +91,11 @@ async def send_plotly(_: Request) -> Response:
 async def refuse(request: Request, problem: UploadRefused) -> JSONResponse:
     """Answer a refused upload in plain words."""
     return JSONResponse({"error": str(problem)}, status_code=problem.status)
+
+
+async def refuse_workspace(_: Request, problem: WorkspaceError) -> JSONResponse:
+    """Answer that the workspace cannot be used as it is, in plain words."""
+    return JSONResponse({"error": str(problem)}, status_code=503)
 
 
 def picture_url(kind: str, image: Image) -> str:

@@ -16,7 +16,7 @@ COLUMNS = ("change", "image", "true", "before", "before_confidence", "after", "a
 
 def draw(entries: Sequence[Entry]) -> None:
     """Draw what changes between two of the runs that have a model; at first from the earliest to the latest."""
-    ready = sorted((entry for entry in entries if entry.judged), key=lambda entry: entry.run.created_at)
+    ready = sorted((entry for entry in entries if entry.judged), key=lambda entry: entry.run.number)
     if len(ready) < 2:
         return
     st.subheader("Which mistakes were fixed, which are new", anchor=False)

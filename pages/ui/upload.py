@@ -5,11 +5,9 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +15,12 @@ from typing import IO, Any
 
 from pages.ui.items import MAX_FILES, UploadRefused, parse_items
 from tlcore.database import new_id
-from tlcore.store import Store
+from tlcore.sweeper import UPLOAD_ID
 from tlcore.workspace import Workspace
 
 MAX_MANIFEST_BYTES = 2 * 1024**2
 DISK_RESERVE_BYTES = 200 * 1024**2
 LENGTH_BYTES = 4
-STALE_AFTER_S = 24 * 3600
-UPLOAD_ID = re.compile(r"upload-[0-9a-f]{12}")
 
 TOKEN_FILE = "token.sha256"
 CLOSED_FILE = "closed"
@@ -100,15 +96,6 @@ def discard(workspace: Workspace, upload_id: str) -> None:
     (folder / TOKEN_FILE).unlink(missing_ok=True)
     MANIFESTS.forget(folder)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def sweep(store: Store) -> None:
-    """Remove staging folders that nobody has touched for a day and that no import is reading."""
-    in_use = {Path(job.request["path"]).name for job in store.unfinished_jobs() if job.request.get("path")}
-    for folder in (store.workspace.root / "staging").iterdir():
-        stale = time.time() - folder.stat().st_mtime > STALE_AFTER_S
-        if stale and UPLOAD_ID.fullmatch(folder.name) and folder.name not in in_use:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Unpacker:
