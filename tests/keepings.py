@@ -9,7 +9,7 @@ from tlcore.dataset_rows import Arrival
 from tlcore.records import Epoch, Image, SetAside
 from tlcore.settings import HeadSettings
 from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tlcore.workspace import RECORD_FILE, open_workspace
 
 CLASSES = ("cat", "dog")
 CLASS_SIZE = 3
@@ -104,7 +104,8 @@ def snapshot(store: Store) -> tuple[dict[str, bytes], dict[str, object]]:
         path.relative_to(root).as_posix(): path.read_bytes()
         for name in kept
         for path in [root / name, *(root / name).rglob("*")]
-        if path.is_file()
+        # How the latest job of a run stands is written there again and again.
+        if path.is_file() and path.name != RECORD_FILE
     }
     rows: dict[str, object] = {each.id: (each, store.every_image(each.id)) for each in store.datasets()}
     rows |= {run.id: (run, store.epochs(run.id), store.latest_job(run.id)) for run in store.runs()}

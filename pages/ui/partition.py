@@ -10,6 +10,7 @@ import streamlit as st
 from pages.ui import amounts, contents, selection
 from pages.ui.leakage import interval
 from pages.ui.names import emphasised, sentence, visible
+from pages.ui.options import distinct
 from tlcore.backbones import BACKBONES
 from tlcore.edits import grouping
 from tlcore.errors import DatasetError
@@ -101,7 +102,7 @@ def ask_parts(store: Store, dataset: Dataset) -> None:
         "Whose validation photos?",
         PARTS,
         index=PARTS.index(present),
-        format_func=PART_WORDS.__getitem__,
+        format_func=distinct(PARTS, PART_WORDS.__getitem__),
         horizontal=True,
         key=f"parts of {dataset.id}",
     )
