@@ -1,11 +1,13 @@
 """Names for files and folders that every system takes, as near as can be to what they were called."""
 
+import re
 import unicodedata
 
 from tlcore.names import is_junk
 from tlcore.parts import read_part
 
 MOST_FOLDER_BYTES, MOST_FILE_BYTES = 100, 150
+PLAIN = re.compile(r"[A-Za-z0-9_. -]*")
 FORBIDDEN = frozenset('<>:"/\\|?*')
 DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 UNPRINTABLE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -23,8 +25,11 @@ def safe_name(name: str, most_bytes: int) -> str:
 
     What may not be in it becomes "_"; a name that begins badly or is reserved gets one in front.
     """
-    letters = unicodedata.normalize("NFC", name)
-    text = "".join("_" if _misleads(letter) else letter for letter in letters).strip()
+    text = name.strip()
+    # Nearly every name, of which there may be very many.
+    if not PLAIN.fullmatch(text):
+        letters = unicodedata.normalize("NFC", name)
+        text = "".join("_" if _misleads(letter) else letter for letter in letters).strip()
     if text.startswith(BAD_STARTS) or text.partition(".")[0].rstrip().upper() in RESERVED:
         text = f"_{text}"
     return _cut(text, most_bytes).rstrip(". ") or "_"
@@ -42,12 +47,12 @@ class DistinctNames:
         stem = safe_name(name, most_bytes - len(suffix))
         found, key = stem + suffix, _key(stem + suffix)
         number = self._numbers.get(key, 1)
-        while _key(found) in self._taken:
+        while (key if number == 1 else _key(found)) in self._taken:
             number += 1
             ending = f"-{number}{suffix}"
             found = _cut(stem, most_bytes - len(ending)).rstrip(". ") + ending
         self._numbers[key] = number
-        self._taken.add(_key(found))
+        self._taken.add(_key(found) if number > 1 else key)
         return found
 
 
@@ -76,4 +81,6 @@ def _cut(text: str, most_bytes: int) -> str:
 
 
 def _key(name: str) -> str:
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -86,15 +86,20 @@ class TrashRows(Database):
 
     def copies_left(self, dataset_id: str, folders: Iterable[str]) -> list[tuple[str, str, str]]:
         """Return the folder, id and suffix of a data set's images in folders other than `folders`."""
-        rows = self._rows("SELECT folder, id, suffix FROM images WHERE dataset_id = ?", dataset_id)
-        apart = set(folders)
-        return [tuple(row) for row in rows if row["folder"] not in apart]
+        rows = self._rows(
+            "SELECT folder, id, suffix FROM images WHERE dataset_id = ? "
+            "AND folder NOT IN (SELECT value FROM json_each(?))",
+            dataset_id,
+            json.dumps(list(folders)),
+        )
+        return [(row["folder"], row["id"], row["suffix"]) for row in rows]
 
     def own_folders(self, dataset_id: str) -> list[str]:
         """Return the folders that hold copies of this data set's images alone."""
         rows = self._rows(
-            "SELECT DISTINCT folder FROM images AS own WHERE dataset_id = ? AND NOT EXISTS "
-            "(SELECT 1 FROM images WHERE folder = own.folder AND dataset_id != own.dataset_id)",
+            "SELECT folder FROM (SELECT DISTINCT folder FROM images WHERE dataset_id = ?) AS own WHERE NOT EXISTS "
+            "(SELECT 1 FROM images WHERE folder = own.folder AND dataset_id != ?)",
+            dataset_id,
             dataset_id,
         )
         return sorted(row["folder"] for row in rows)
