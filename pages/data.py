@@ -17,6 +17,7 @@ from pages.ui import (
     selection,
     sources,
     steps,
+    taking,
 )
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, sentence, visible
@@ -225,6 +226,7 @@ else:
     pick_dataset(kept, shown)
     draw_dataset(kept, shown)
     partition.choose(kept, shown)
+    taking.draw(kept, shown)
     deleting.offer(kept, [shown.id], "Delete this data set…")
     steps.onward("backbone", "On to step 2: choose a backbone")
     count_findings(kept, shown)

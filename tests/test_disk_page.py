@@ -29,7 +29,12 @@ def tick(page: AppTest, *things: str) -> AppTest:
 
 
 def unfold(page: AppTest, things: list[str]) -> AppTest:
-    page.session_state[f"delete {' '.join(things)}"] = True
+    return unfold_panel(page, f"delete {' '.join(things)}")
+
+
+def unfold_panel(page: AppTest, key: str) -> AppTest:
+    """Open a panel that is drawn only once it is open."""
+    page.session_state[key] = True
     return page.run()
 
 

@@ -28,7 +28,7 @@ class Division:
         return self.run_id is not None or self.share is not None
 
 
-def read_division(text: str | None, seed: int | None = None) -> Division:
+def read_division(text: str | None, seed: int | None = None, later_share: float = 0.0) -> Division:
     """Return the division that a person named by a run's id or a share; raise SettingsError for anything else."""
     chosen = Division() if seed is None else Division(seed=seed)
     if text is None:
@@ -43,7 +43,7 @@ def read_division(text: str | None, seed: int | None = None) -> Division:
         raise SettingsError(
             f"Expected the id of a run, or a share for validation between 0 and 1, such as 0.2. Received: {text!r}."
         )
-    return replace(chosen, share=share)
+    return replace(chosen, share=share, later_share=later_share)
 
 
 def place_images(store: Store, dataset_id: str, division: Division) -> dict[str, str]:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from pages.ui import upload
 from pages.ui.addresses import address
+from pages.ui.dataset_route import DATASET_ROUTE
 from pages.ui.export_route import EXPORT_ROUTE
 from pages.ui.figure import LIBRARY
 from pages.ui.items import UploadRefused
@@ -165,6 +166,7 @@ ROUTES = [
     Route(address("thaw/upload/{upload_id}/finish"), finish_upload, methods=["POST"]),
     Route(address("thaw/plotly.js"), send_plotly, methods=["GET"]),
     EXPORT_ROUTE,
+    DATASET_ROUTE,
     Route(address("thaw/{kind}/{folder}/{image_id}"), send_picture, methods=["GET"]),
     FRAMES,
 ]
