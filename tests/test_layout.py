@@ -122,10 +122,10 @@ def test_the_question_shows_what_would_come_of_each_answer():
     assert question.default == "theirs"
     assert [option.key for option in question.options] == ["theirs", "together", "without"]
     assert question.options[0].preview == (
-        "to learn from: cats 12, dogs 12 · validation: cats 12, dogs 12 · holdout: cats 12, dogs 12 · "
+        "to learn from: cats (12), dogs (12) · validation: cats (12), dogs (12) · holdout: cats (12), dogs (12) · "
         "without a class: 12"
     )
-    assert "cats 36, dogs 36" in question.options[1].preview
+    assert "cats (36), dogs (36)" in question.options[1].preview
     assert "holdout" not in question.options[2].preview
 
 
@@ -201,7 +201,7 @@ def test_a_lone_folder_with_telling_names_is_asked_about():
     person = Person()
     names = tree("pets/cat_{}.jpg pets/dog_{}.jpg")
     assert read(names, person) == classes("cat", "dog")
-    assert [option.preview for option in person.asked["names"].options] == ["cat 12, dog 12", "pets 24"]
+    assert [option.preview for option in person.asked["names"].options] == ["cat (12), dog (12)", "pets (24)"]
     assert read(names, Person(names="folder")) == classes("pets", count=24)
     assert read(names, classes={"pets"}) == classes("pets", count=24)
 
@@ -238,8 +238,8 @@ def test_the_level_is_chosen_by_the_person():
     assert read(names, person) == classes("animals", count=24) | classes("vehicles")
     assert read(names, Person(levels="both")) == classes("animals, cats", "animals, dogs", "vehicles, cars")
     assert [option.preview for option in person.asked["levels"].options] == [
-        *("animals 24, vehicles 12", "cars 12, cats 12, dogs 12"),
-        "animals, cats 12, animals, dogs 12, vehicles, cars 12",
+        *("animals (24), vehicles (12)", "cars (12), cats (12), dogs (12)"),
+        "animals, cats (12); animals, dogs (12); vehicles, cars (12)",
     ]
 
 

@@ -244,7 +244,7 @@ def _ask_parts(division: Division, labels: Sequence[str | None], pictures: Seque
     if len(options) == 1 and not counts["unlabelled"]:
         return "together"
     if len(made) > 1:
-        named = ", ".join(repr(name) for names in division.folders.values() for name in names[:NAMED])
+        named = ", ".join(repr(name) for kind in WORDS for name in division.folders.get(kind, ())[:NAMED])
         text = f"The folders {named} look like a split that somebody made: keep its parts?"
     else:
         named = ", ".join(map(repr, division.folders["unlabelled"][:NAMED]))
@@ -297,7 +297,8 @@ def _listed(counts: Counter[str]) -> str:
     """List classes with their numbers, the first few by name."""
     names = sorted(counts, key=natural)
     more = f" and {len(names) - NAMED:,} more classes" if len(names) > NAMED else ""
-    return ", ".join(f"{name} {counts[name]:,}" for name in names[:NAMED]) + more
+    between = "; " if any("," in name for name in names[:NAMED]) else ", "
+    return between.join(f"{name} ({counts[name]:,})" for name in names[:NAMED]) + more
 
 
 def _name_of(group: Sequence[str], counts: Mapping[str, int], present: Collection[str]) -> str:

@@ -31,10 +31,12 @@ State = tuple[Path, str, int, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Given:
-    """How many images came as validation photos, and how many of these are near-duplicates of the training part."""
+    """How many images came as validation photos, how many of these are near-duplicates of the training part, and how
+    many came without a part."""
 
     validation: int
     straddling: int
+    others: int
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ def ask_shares(store: Store, dataset: Dataset) -> None:
         selection.validation_share(),
         0.05,
         format="percent",
-        help="Images that the model never learns from. They show how well it does on photos it has not seen. Of photos "
-        "that came with a split of their own it counts for the others alone.",
+        disabled=keeps_parts(store, dataset) and not count_parts(store, dataset).others,
+        help="Images that the model never learns from. They show how well it does on photos it has not seen. Where the "
+        "validation photos that came are kept, this is the share of the other photos.",
     )
     seed = right.number_input(
         "Seed", 0, selection.LARGEST_SEED, selection.seed(), help="The same seed gives the same split and training."
@@ -119,8 +122,8 @@ def tell_straddling(straddling: int) -> str:
         return "None of them is a near-duplicate of a photo of the training part."
     verb = "is a near-duplicate" if straddling == 1 else "are near-duplicates"
     return (
-        f"**{straddling:,}** of them {verb} of training photos and would be judged by heart: they are on the training "
-        "side, so that nothing leaks."
+        f"**{straddling:,}** of them {verb} of training photos, which the model would know by heart: they are on the "
+        "training side, so that nothing leaks."
     )
 
 
@@ -263,4 +266,5 @@ def _count_parts(root: Path, dataset_id: str, version: int, compared: tuple[str,
     images = contents.read(root, dataset_id, version, compared)
     validation = sum(image.part == "validation" for image in images)
     rules = grouping(Store(Workspace(root)), dataset_id) if validation else None
-    return Given(validation, count_straddling(images, rules) if validation else 0)
+    others = sum(not image.part for image in images)
+    return Given(validation, count_straddling(images, rules) if validation else 0, others)

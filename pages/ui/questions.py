@@ -7,6 +7,9 @@ from tlcore.questions import Option, Question
 from tlcore.records import Job
 from tlcore.store import Store
 
+BUTTON_WIDTH = 260
+PREVIEW_WIDTH = 380
+
 
 def draw(store: Store, job: Job, question: Question) -> None:
     """Draw a question that a job waits with; the option that is advised stands out."""
@@ -16,14 +19,16 @@ def draw(store: Store, job: Job, question: Question) -> None:
 
 
 def draw_option(store: Store, job: Job, question: Question, option: Option) -> None:
-    """Draw one answer."""
-    st.button(
-        sentence(option.label),
-        type="primary" if option.key == question.default else "secondary",
-        key=f"answer {question.key} {option.key} {job.id}",
-        disabled=job.answer is not None,
-        on_click=store.answer_question,
-        args=(job.id, question, option.key),
-    )
-    if option.preview:
-        st.caption(sentence(option.preview))
+    """Draw one answer: its button, and beside it (on a narrow screen below) what would come of it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            sentence(option.label),
+            type="primary" if option.key == question.default else "secondary",
+            key=f"answer {question.key} {option.key} {job.id}",
+            width=BUTTON_WIDTH,
+            disabled=job.answer is not None,
+            on_click=store.answer_question,
+            args=(job.id, question, option.key),
+        )
+        if option.preview:
+            st.caption(sentence(option.preview), width=PREVIEW_WIDTH)
