@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.campaigns.tally import Tally
 from tests.corpus import photo
 from tlcore.importer import run_import
 from tlcore.store import Store
@@ -41,6 +42,22 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("campaigns")
     for line in sorted(lines):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def campaign(request):
+    """Return a function that opens the count of a campaign; at the end of the test it is printed, and nothing may be
+    lost."""
+    tallies = []
+
+    def begin(of):
+        tallies.append(Tally(of))
+        return tallies[-1]
+
+    yield begin
+    for tally in tallies:
+        request.node.user_properties.append(("campaign", str(tally)))
+    assert [lost for tally in tallies for lost in tally.lost] == []
 
 
 @pytest.fixture(scope="module", autouse=True)

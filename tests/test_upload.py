@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import subprocess
@@ -291,6 +292,7 @@ def test_finish_starts_the_import_and_closes_the_upload(client, workspace, ticke
         "kind": "staged",
         "path": str(workspace.staging(ticket.upload_id)),
         "ask": True,
+        "upload": hashlib.sha256(ticket.token.encode()).hexdigest(),
         "name": "photos",
     }
     assert not upload.is_open(workspace, ticket.upload_id)
@@ -362,6 +364,15 @@ def test_finish_asked_again_gives_the_same_import_even_when_that_is_over(client,
     stranger = upload.Ticket(ticket.upload_id, "guess")
     assert finish(client, stranger).status_code == 403
     assert [job.id for job in Store(workspace).jobs("import")] == [first]
+
+
+def test_an_upload_that_a_killed_server_closed_is_imported_when_the_browser_asks_again(client, workspace, ticket):
+    send(client, ticket, frame({"photos/a/1.jpg": b"not an image"}))
+    upload.close(workspace.staging(ticket.upload_id))
+    job_id = finish(client, ticket).json()["job"]
+    # Nothing of it is remembered in the server's memory.
+    assert finish(client, ticket).json()["job"] == job_id
+    assert [job.id for job in Store(workspace).jobs("import")] == [job_id]
 
 
 def test_giving_up_leaves_an_upload_to_the_import_that_reads_it(client, workspace, ticket):

@@ -20,7 +20,6 @@ from pages.ui.items import UploadRefused
 from pages.ui.policy import NOT_KEPT
 from pages.ui.sender import read_token
 from pages.ui.try_routes import FRAMES
-from tlcore import jobs
 from tlcore.errors import DatasetError, WorkspaceError
 from tlcore.records import Image, Role
 from tlcore.store import Store
@@ -56,16 +55,13 @@ async def finish_upload(request: Request) -> JSONResponse:
     A browser that did not hear the answer asks again, and gets the same one.
     """
     upload_id, token = request.path_params["upload_id"], read_token(request)
-    job_id = upload.recorded_import(upload_id, token)
+    store = Store(_workspace())
+    job_id = await run_in_threadpool(upload.find_import, store, upload_id, token)
     if job_id is None:
         folder = _authorised(request)
         wanted = _wanted(await _body(request))
-        store = Store(_workspace())
         await run_in_threadpool(_require_dataset, store, wanted.get("dataset"))
-        upload.close(folder)
-        asked = {"kind": "staged", "path": str(folder), "ask": True} | wanted
-        job_id = await run_in_threadpool(jobs.start_import, store, asked)
-        upload.record_import(upload_id, token, job_id)
+        job_id = await run_in_threadpool(upload.begin_import, store, folder, token, wanted)
     return JSONResponse({"job": job_id})
 
 

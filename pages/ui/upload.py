@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from pages.ui.items import MAX_FILES, UploadRefused, parse_items
+from tlcore import jobs
 from tlcore.database import new_id
+from tlcore.store import Store
 from tlcore.sweeper import UPLOAD_ID
 from tlcore.workspace import Workspace
 
 MAX_MANIFEST_BYTES = 2 * 1024**2
 DISK_RESERVE_BYTES = 200 * 1024**2
 LENGTH_BYTES = 4
+RECENT_IMPORTS = 500
 
 TOKEN_FILE = "token.sha256"
 CLOSED_FILE = "closed"
@@ -60,29 +63,38 @@ def authorised(workspace: Workspace, upload_id: str, token: str) -> Path:
 
 
 def close(folder: Path) -> None:
-    """Take no more files for an upload; raise UploadRefused if it is closed or empty."""
+    """Take no more files for an upload; raise UploadRefused if it is empty."""
     manifest = folder / MANIFEST_FILE
     if not manifest.is_file() or not manifest.stat().st_size:
         raise UploadRefused(400, "Expected at least one file. Received: none. Add a folder that holds photos.")
-    try:
-        (folder / CLOSED_FILE).touch(exist_ok=False)
-    except FileExistsError:
-        raise UploadRefused(409, COMPLETE) from None
+    (folder / CLOSED_FILE).touch()
     MANIFESTS.forget(folder)
 
 
-def record_import(upload_id: str, token: str, job_id: str) -> None:
-    """Remember which import reads a closed upload, for a browser that did not hear the answer and asks again.
+def find_import(store: Store, upload_id: str, token: str) -> str | None:
+    """Return the id of the import that reads an upload, or None where there is none or `token` is not the upload's.
 
-    The upload's own folder does not say, since a quick import is over by then, and the folder with it.
+    The job itself says it: the upload's folder goes with a quick import, and what a server remembers with the server.
     """
-    IMPORTS[upload_id] = (_digest(token), job_id)
+    for job in store.jobs("import", limit=RECENT_IMPORTS):
+        known = job.request.get("upload", "")
+        if Path(job.request.get("path", "")).name == upload_id and hmac.compare_digest(known, _digest(token)):
+            return job.id
+    return None
 
 
-def recorded_import(upload_id: str, token: str) -> str | None:
-    """Return the id of the import that reads an upload, or None where there is none or `token` is not the upload's."""
-    digest, job_id = IMPORTS.get(upload_id, ("", ""))
-    return job_id if hmac.compare_digest(digest, _digest(token)) else None
+def begin_import(store: Store, folder: Path, token: str, asked: dict[str, Any]) -> str:
+    """Close an upload and start the import that reads it, once, whoever asks again; return the job's id.
+
+    A server that was killed in between left it closed and unread: then the next one starts the import.
+    """
+    with BEGINNING:
+        job_id = find_import(store, folder.name, token)
+        if job_id is None:
+            close(folder)
+            request = {"kind": "staged", "path": str(folder), "ask": True, "upload": _digest(token)} | asked
+            job_id = jobs.start_import(store, request)
+    return job_id
 
 
 def discard(workspace: Workspace, upload_id: str) -> None:
@@ -228,7 +240,7 @@ class Manifests:
 
 
 MANIFESTS = Manifests()
-IMPORTS: dict[str, tuple[str, str]] = {}
+BEGINNING = threading.Lock()
 
 
 def require_space(folder: Path, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What the campaigns share: a count that is printed, a run to disturb, and the death of a process."""
+"""What the campaigns share: a run to disturb, and the death of a process."""
 
 import os
 import signal
@@ -6,28 +6,11 @@ import signal
 import psutil
 import pytest
 
-from tests.campaigns.tally import Tally
 from tlcore import jobs
 from tlcore.settings import HeadSettings
 from tlcore.worker import work
 
 TAUGHT = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.25, patience=1000, hidden_units=512)
-
-
-@pytest.fixture
-def campaign(request):
-    """Return a function that opens the count of a campaign; at the end of the test it is printed, and nothing may be
-    lost."""
-    tallies = []
-
-    def begin(of):
-        tallies.append(Tally(of))
-        return tallies[-1]
-
-    yield begin
-    for tally in tallies:
-        request.node.user_properties.append(("campaign", str(tally)))
-    assert [lost for tally in tallies for lost in tally.lost] == []
 
 
 @pytest.fixture(scope="session")
