@@ -7,7 +7,7 @@ from tlcore import speed
 from tlcore.answers import Answer, quieten_tensorflow
 from tlcore.backbones import BACKBONES, find_backbone
 from tlcore.store import Store
-from tlcore.weights import adopt, is_local
+from tlcore.weights import adopt, fingerprint, is_local, note_weights
 
 
 def run_backbones(store: Store, arguments: argparse.Namespace) -> Answer:
@@ -30,7 +30,9 @@ def run_weights(store: Store, arguments: argparse.Namespace) -> Answer:
     """Check a file of pretrained weights and put it where a download would have put it."""
     quieten_tensorflow()
     row = find_backbone(arguments.backbone)
-    return {"backbone": row.name, "weights": str(adopt(row, Path(arguments.file).expanduser()))}
+    path = adopt(row, Path(arguments.file).expanduser())
+    note_weights(store.workspace, row, fingerprint(path))
+    return {"backbone": row.name, "weights": str(path)}
 
 
 def run_speed(store: Store, arguments: argparse.Namespace) -> Answer:

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -89,8 +90,8 @@ def is_whole(path: Path, size_bytes: int, hash: str | None) -> bool:
         return False
     if hash is None:
         return True
-    # Keras publishes md5 for its older files; here it guards against damage, not against forgery.
-    algorithm = "md5" if len(hash) == _MD5_CHARACTERS else "sha256"
+    # Keras publishes md5 for its older files, against damage and not against forgery (see `tlcore.weights.recognise`).
+    algorithm = partial(hashlib.md5, usedforsecurity=False) if len(hash) == _MD5_CHARACTERS else hashlib.sha256
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest() == hash
 

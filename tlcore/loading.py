@@ -10,7 +10,7 @@ from tlcore.architectures import build_backbone
 from tlcore.backbones import Backbone
 from tlcore.errors import WeightsError
 from tlcore.reporter import Reporter
-from tlcore.weights import fetch, fingerprint
+from tlcore.weights import fetch, recognise
 
 
 @dataclass(frozen=True)
@@ -46,4 +46,4 @@ def _fetch_weights(reporter: Reporter, row: Backbone) -> tuple[Path, str]:
         reporter.progress("downloading the backbone's weights (bytes)", done, total)
 
     path = fetch(row, tell)
-    return path, fingerprint(path)
+    return path, recognise(reporter.store.workspace, row, path)

@@ -24,6 +24,7 @@ from tlcore.processes import ticking
 from tlcore.workspace import Workspace, open_workspace
 
 ADOPT_WITHIN_S = 180
+KNOWN_FILE = "weights.json"
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,31 @@ def read_adoption(workspace: Workspace) -> Adoption | None:
     return Adoption(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
+def recognise(workspace: Workspace, backbone: Backbone, path: Path) -> str:
+    """Return the sha256 of a backbone's weights file, in hex; raise WeightsError where this workspace knows another.
+
+    Of most files Keras publishes an md5, and of MobileNetV2's nothing: enough to tell damage, not a forgery. So what
+    was used first is noted (trust on first use), and a later change does not pass for it.
+    """
+    sha256 = fingerprint(path)
+    known = _read_known(workspace).get(backbone.weights_file)
+    if known is None:
+        note_weights(workspace, backbone, sha256)
+    elif known != sha256:
+        raise WeightsError(
+            f"Expected '{backbone.weights_file}' as this workspace first used it, with sha256 {known}. Received: "
+            f"'{path}' with sha256 {sha256}. Restore that file, or remove it to have it downloaded; if the new one is "
+            "right, bring it as a file of your own on the Backbone page."
+        )
+    return sha256
+
+
+def note_weights(workspace: Workspace, backbone: Backbone, sha256: str) -> None:
+    """Keep the sha256 of the weights file that a backbone is to have in this workspace from now on."""
+    known = _read_known(workspace) | {backbone.weights_file: sha256}
+    write_atomically(workspace.root / KNOWN_FILE, json.dumps(known, indent=1).encode())
+
+
 def fingerprint(path: Path) -> str:
     """Return the sha256 of a file's content, in hex."""
     with path.open("rb") as file:
@@ -183,6 +209,11 @@ def _ignore_progress(_done: int, _total: int) -> None:
     pass
 
 
+def _read_known(workspace: Workspace) -> dict[str, str]:
+    path = workspace.root / KNOWN_FILE
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
 def _adoption_path(workspace: Workspace) -> Path:
     return workspace.root / "adoption.json"
 
@@ -200,7 +231,8 @@ def main() -> None:
     arguments = parser.parse_args()
     workspace, started, error = open_workspace(arguments.workspace), ticking(), ""
     try:
-        adopt(find_backbone(arguments.backbone), arguments.file)
+        backbone = find_backbone(arguments.backbone)
+        note_weights(workspace, backbone, fingerprint(adopt(backbone, arguments.file)))
     except (ThawError, OSError, ImportError) as problem:
         error = str(problem)
     adoption = Adoption(arguments.backbone, str(arguments.file), started, ticking(), error)
