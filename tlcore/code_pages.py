@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from tlcore.questions import Ask, Option, Question
+
 # What each language writes beside a to z, the most frequent first; of Chinese, Japanese and Korean what is common in
 # the names of things.
 _LATIN = {
@@ -57,6 +59,7 @@ _HANGUL = (
     "키탈탕태털텔토통투판팔패펜편평폐품풀풍플피필학함항해햄향허험현혈형호홍확환활황회효후훈흑흰히강고양래레플파과장"
 )
 _SAMPLE = 2000
+_SHOWN = 8
 _SEPARATORS = re.compile(r"[/\\\s._,;:|\"'()-]")
 _GREEK_ACCENTS = frozenset("άέήίόύώϊϋΐΰ")
 _RARE = 0.8
@@ -148,6 +151,37 @@ def list_readings(raws: Sequence[bytes], home: str) -> list[Reading]:
             found[text] = Reading(page, score)
     ordered = sorted(found.values(), key=lambda each: -each.score)
     return [each for each in ordered if each.score > max(0.0, ordered[0].score - MARGIN)][:MOST_READINGS]
+
+
+def choose_codec(raws: Sequence[bytes], home: str, ask: Ask) -> tuple[str, str]:
+    """Return the codec that reads names, and a note that says it in plain words or "" for names that are UTF-8.
+
+    Where several readings are plausible and they give folders different names, `ask` is called. Names that make sense
+    in no code page are read as Latin-1, which never confuses two of them.
+    """
+    if is_utf8(raws):
+        return "utf-8", ""
+    readings = {reading.page.codec: reading.page for reading in list_readings(raws, home)}
+    if not readings:
+        return "latin-1", "Some names are in an encoding that could not be told; they are shown with other letters."
+    codec = next(iter(readings))
+    folders = sorted({raw.rpartition(b"/")[0] for raw in raws} - {b""})
+    if len(readings) > 1 and not all(folder.isascii() for folder in folders):
+        options = tuple(
+            Option(
+                page.codec,
+                f"{page.language} ({page.codec})",
+                _preview([folder.decode(page.codec) for folder in folders]),
+            )
+            for page in readings.values()
+        )
+        codec = ask(Question("names", "In which language are these names? The archive does not say.", options, codec))
+    return codec, f"Names that do not say their encoding were read as {readings[codec].language} ({codec})."
+
+
+def _preview(folders: Sequence[str]) -> str:
+    names = sorted({folder.rpartition("/")[2] for folder in folders if not folder.isascii()})
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
 
 
 def _score(words: Sequence[str], language: str) -> float:

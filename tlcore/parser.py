@@ -51,7 +51,7 @@ def _describe_data(command: Command) -> None:
     importing.add_argument(
         "path",
         metavar="PATH",
-        help="folder, .zip, .tar, .tar.gz, .csv with the columns path and label, digits or flowers",
+        help="folder, .zip, .tar, .tar.gz, table (.csv, .tsv, .jsonl) of files and classes, digits or flowers",
     )
     importing.add_argument("--name", help="what to call the data set (default: the folder's name)")
     importing.add_argument("--into", metavar="DATASET", help="add to this data set what is new")

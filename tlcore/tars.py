@@ -5,10 +5,11 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from tlcore.code_pages import is_utf8
 from tlcore.errors import DatasetError
 from tlcore.images import MAX_FILE_BYTES
 from tlcore.names import legible
@@ -41,15 +42,21 @@ _ODD_TYPES = {
 
 @dataclass(frozen=True)
 class _Entry:
+    """A file by its header; `raw` is its name where that is not UTF-8, else b""."""
+
     name: str
     type: bytes
     size: int
+    raw: bytes
 
 
-def unpack(archive: Path, folder: Path, progress: Progress, check_stop: Callable[[], None]) -> Iterator[Unpacked]:
+def unpack(
+    archive: Path, folder: Path, progress: Progress, check_stop: Callable[[], None], earlier: int = 0
+) -> Iterator[Unpacked]:
     """Yield the files of a tar one by one, each written to `folder` under a number.
 
-    Every byte that comes out is counted, those of headers and of what is set aside too. Raises DatasetError, which
+    Every byte that comes out is counted, those of headers and of what is set aside too, from those of `earlier`
+    archives of the same import on. Raises DatasetError, which
     refuses the whole tar, if it is cut, damaged, sparse, followed by something else, compressed otherwise than with
     gzip, packed more than `MAX_RATIO` to 1, or beyond the caps on entries and bytes. The caller removes `folder`.
     """
@@ -57,9 +64,9 @@ def unpack(archive: Path, folder: Path, progress: Progress, check_stop: Callable
     packed = archive.stat().st_size
     try:
         with archive.open("rb") as file:
-            tar = _Reader(_decompressed(file), Budget(packed, "tar"))
+            tar = _Reader(_decompressed(file), Budget(packed, "tar", earlier))
             for number, entry in enumerate(tar.entries(check_stop)):
-                yield _unpack_entry(tar, entry, folder / str(number))
+                yield replace(_unpack_entry(tar, entry, folder / str(number)), raw=entry.raw)
                 progress(_STAGE, file.tell(), packed)
     except (tarfile.HeaderError, gzip.BadGzipFile, zlib.error, EOFError, ValueError) as problem:
         raise DatasetError(
@@ -171,7 +178,7 @@ def _noted(info: tarfile.TarInfo, notes: dict[bytes, bytes]) -> _Entry:
     if size < 0:
         raise tarfile.HeaderError("a file's size is below zero")
     name = notes.get(b"path") or info.name.encode("utf-8", "surrogateescape")
-    return _Entry(legible(name), info.type, size)
+    return _Entry(legible(name), info.type, size, b"" if is_utf8([name]) else name)
 
 
 def _sparse() -> DatasetError:

@@ -7,13 +7,15 @@ import zipfile
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from tlcore.errors import DatasetError
+from tlcore.found import Mark
 from tlcore.images import MAX_FILE_BYTES
 from tlcore.space import require_space
+from tlcore.zip_names import has_backslashes, read_name
 
 # With these three, a zip's list of entries and what is made of it stay within 200 MB of memory.
 MAX_ENTRIES = 100_000
@@ -30,19 +32,26 @@ _LOCATOR = struct.Struct("<4sLQL")
 _SEE_LARGE = 0xFFFFFFFF
 _LOCAL_HEADER_BYTES = 30
 _ENCRYPTED = 0x1
-_UTF8 = 0x800
+_SEE_LARGE_DISK = 0xFFFF
 
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unpacked:
-    """A file of an archive: `path` is where its bytes are, or None with the `reason` why they were not kept."""
+    """A file of an archive: `path` is where its bytes are, or None with the `reason` why they were not kept.
+
+    `raw` is its name in bytes of an unknown code page, or b"" where `name` is sure; `backslashes` says that these part
+    the folders in it; `mark` is the file's own where it lies in a folder, in which others may change it.
+    """
 
     name: str
     path: Path | None
     size: int
     reason: str = ""
+    raw: bytes = b""
+    backslashes: bool = False
+    mark: Mark | None = None
 
 
 def unpack(
@@ -51,25 +60,30 @@ def unpack(
     progress: Progress,
     check_stop: Callable[[], None],
     largest: int = MAX_FILE_BYTES,
+    earlier: int = 0,
 ) -> Iterator[Unpacked]:
     """Yield the files of a zip one by one, each written to `folder` under a number; one over `largest` is set aside.
 
-    Bytes are counted as they come out. Raises DatasetError, which refuses the whole zip, if it is cut, encrypted,
-    nested, overlapping, wrong about its sizes, packed more than `MAX_RATIO` to 1, or beyond the caps on entries and
-    bytes. The caller removes `folder`.
+    Bytes are counted as they come out, on from those of `earlier` archives of the same import. Raises DatasetError,
+    which refuses the whole zip, if it is cut, encrypted, nested, overlapping, one part of several, wrong about its
+    sizes, packed more than `MAX_RATIO` to 1, or beyond the caps on entries and bytes. The caller removes `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         _check_directory(archive)
         with zipfile.ZipFile(archive) as opened:
             files = _take_entries(opened)
+            backslashes = has_backslashes(files)
             _check_entries(files, opened.start_dir)
             total = len(files)
             require_space(folder, sum(min(info.file_size, largest) for info in files))
-            budget = Budget(archive.stat().st_size, "zip")
+            budget = Budget(archive.stat().st_size, "zip", earlier)
             for number in range(total):
                 check_stop()
-                yield _unpack_file(opened, files.popleft(), folder / str(number), budget, largest)
+                info = files.popleft()
+                if not (backslashes and info.file_size == 0 and info.orig_filename.endswith("\\")):
+                    file = _unpack_file(opened, info, folder / str(number), budget, largest)
+                    yield replace(file, backslashes=True) if backslashes else file
                 progress("unpacking the zip", number + 1, total)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, UnicodeDecodeError, ValueError) as problem:
         # Of a file whose two names differ, Python shows both in raw bytes.
@@ -83,17 +97,21 @@ def unpack(
 
 
 class Budget:
-    """Counts real bytes over a whole archive, a `kind` "zip" or "tar" of `packed` bytes, and ends what is too much."""
+    """Counts real bytes over a whole archive, a `kind` "zip" or "tar" of `packed` bytes, and ends what is too much.
 
-    def __init__(self, packed: int, kind: str) -> None:
+    The limit on all bytes holds for all archives of an import together: `earlier` counts those that came out before.
+    """
+
+    def __init__(self, packed: int, kind: str, earlier: int = 0) -> None:
         self.packed = packed
         self.kind = kind
+        self.earlier = earlier
         self.real = 0
 
     def spend(self, count: int, file_bytes: int = 0, file_packed: int = 0) -> None:
         """Count bytes that came out; with them, those of the present file so far and what it is packed into."""
         self.real += count
-        if self.real > MAX_TOTAL_BYTES:
+        if self.earlier + self.real > MAX_TOTAL_BYTES:
             raise refuse(f"more than {MAX_TOTAL_BYTES / 1e9:g} GB of files", "Import it in parts", self.kind)
         for real, packed in ((self.real, self.packed), (file_bytes, file_packed)):
             if real > RATIO_FREE_BYTES and real > MAX_RATIO * packed:
@@ -125,6 +143,8 @@ def _check_directory(archive: Path) -> None:
         at = tail.rfind(b"PK\x05\x06")
         if at < 0 or len(tail) - at < _END.size:
             raise zipfile.BadZipFile("its end is missing")
+        if _END.unpack_from(tail, at)[1] not in (0, _SEE_LARGE_DISK):
+            raise refuse("one part of an archive in parts", "Unpack it beside its other parts and add the folder")
         entries, directory_bytes = _claims(file, size, tail, at)
         if entries > MAX_ENTRIES:
             raise refuse(f"{entries:,} entries", f"The limit is {MAX_ENTRIES:,}; import it in parts")
@@ -185,9 +205,9 @@ def _check_entries(files: deque[zipfile.ZipInfo], directory_start: int) -> None:
 
 
 def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, budget: Budget, largest: int) -> Unpacked:
-    name = _name(info)
+    name, raw = read_name(info)
     if stat.S_ISLNK(info.external_attr >> 16):
-        return Unpacked(name, None, 0, LINK)
+        return Unpacked(name, None, 0, LINK, raw)
     size = 0
     with opened.open(info) as packed, path.open("wb") as plain:
         while chunk := packed.read(_CHUNK_BYTES):
@@ -199,17 +219,5 @@ def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, bud
         raise zipfile.BadZipFile("a file's size is not what the zip says")
     if size > largest:
         path.unlink()
-        return too_large(name, size, largest)
-    return Unpacked(name, path, size)
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    """Return a name as it stands in the zip: `zipfile` cuts it at a NUL and repairs separators."""
-    if info.flag_bits & _UTF8:
-        return info.orig_filename
-    # Without the mark many programs write UTF-8 all the same.
-    raw = info.orig_filename.encode("cp437")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return info.orig_filename
+        return replace(too_large(name, size, largest), raw=raw)
+    return Unpacked(name, path, size, raw=raw)

@@ -1,6 +1,9 @@
 // Entries: what a drop holds, walked to its files, each with its path below what was dropped.
 
-const ARCHIVE = /\.(zip|tar|tar\.gz|tgz)$/i;
+const ARCHIVE = /\.(zip|tm|tar|tar\.gz|tgz)$/i;
+// Thaw says so of these too, but only after they have been copied, which they may be too large for.
+const UNREAD_ARCHIVE = /\.(7z|rar|zipx|tar\.(xz|bz2|zst)|(zip|7z|rar)\.\d{3}|[zr]\d{2})$/i;
+const UNREAD_REASON = "it is an archive of a kind, or in parts, that is not read: unpack it and add the folder";
 
 async function walk(entries, found) {
   for (const entry of entries) {
@@ -27,6 +30,6 @@ async function children(folder) {
 }
 
 function nameOf(tops) {
-  if (tops.length === 1) return tops[0].replace(ARCHIVE, "");
-  return `${tops.slice(0, 3).join(", ")}${tops.length > 3 ? "…" : ""}`;
+  const names = tops.map((top) => top.replace(ARCHIVE, ""));
+  return `${names.slice(0, 3).join(", ")}${names.length > 3 ? "…" : ""}`;
 }

@@ -3,13 +3,15 @@
 import json
 from typing import Any
 
+from tlcore.archives import ZIP_SUFFIXES
 from tlcore.errors import ThawError
 from tlcore.images import MAX_FILE_BYTES
+from tlcore.tars import SUFFIXES as TAR_SUFFIXES
 
 MAX_FILES = 200_000
 MAX_IMAGE_BYTES = MAX_FILE_BYTES
 MAX_ARCHIVE_BYTES = 2 * 1024**3
-ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
+ARCHIVE_ENDINGS = (*ZIP_SUFFIXES, *TAR_SUFFIXES)
 MAX_NAME_CHARACTERS = 4096
 # Number.MAX_SAFE_INTEGER
 LARGEST_COUNT = 2**53 - 1

@@ -79,7 +79,7 @@ def draw_path(store: Store, target: Target) -> None:
         path = st.text_input(
             "Folder, .zip, .tar.gz or .csv on this machine",
             placeholder="/home/me/photos",
-            help="A .csv has one line for each photo: its path, a comma and its class.",
+            help="A table has one line for each photo: its path, a comma and its class. Those of other tools will do.",
         )
         if st.form_submit_button("Import this path"):
             import_path(store, path, target)

@@ -53,6 +53,10 @@ class Upload {
   weigh(item) {
     this.totalFiles += 1;
     if (item.reason) return;
+    if (UNREAD_ARCHIVE.test(item.path)) {
+      item.reason = UNREAD_REASON;
+      return;
+    }
     const limit = ARCHIVE.test(item.path) ? this.ticket.max_archive_bytes : this.ticket.max_image_bytes;
     if (item.file.size > limit) item.reason = `larger than ${Math.round(limit / 1e6)} MB`;
     else this.totalBytes += item.file.size;
