@@ -359,3 +359,13 @@ def test_a_spreadsheet_by_its_path_is_refused_with_a_remedy(tmp_path):
     folder = table_set(tmp_path, b"PK\3\4", name="labels.xlsx")
     with pytest.raises(DatasetError, match=r"Expected.*Received: 'labels.xlsx'.*CSV"):
         found_in("csv", folder / "labels.xlsx")
+
+
+def test_a_table_of_other_things_leaves_the_class_folders_alone(tmp_path):
+    names = [f"{label}/{n}.jpg" for label in "xy" for n in range(4)]
+    text = "file,by\n" + "".join(f"{name},{'Ann' if number % 2 else 'Bob'}\n" for number, name in enumerate(names))
+    asked = Asked()
+    found = found_in("folder", table_set(tmp_path, text, names), ask=asked)
+    assert set(labels(found).values()) == {None}
+    assert asked.keys == []
+    assert "'by'" in reasons(found)["labels.csv"]

@@ -11,7 +11,7 @@ from tlcore.questions import Ask, Option, Question
 # What each language writes beside a to z, the most frequent first; of Chinese, Japanese and Korean what is common in
 # the names of things.
 _LATIN = {
-    "German": "üäöß",
+    "German": "äüöß",
     "French": "éèàêçôûâîùïëœ",
     "Spanish": "óíáéñúü",
     "Portuguese": "ãçáéíóêõúâô",

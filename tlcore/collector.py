@@ -12,7 +12,7 @@ from tlcore.code_pages import choose_codec, is_utf8
 from tlcore.contents import MAX_FILES, TOO_MANY_FILES, Contents
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.found import Entry, Found, Mark, mark_of
-from tlcore.labels import read_rows, shown
+from tlcore.listed_files import read_rows
 from tlcore.names import check_name, is_junk, legible, respelled, storable
 from tlcore.questions import Ask
 from tlcore.records import SetAside
@@ -118,14 +118,14 @@ class Collector:
         self.found.notes += notes
         for row, path in rows:
             if path is None:
-                self.reject(shown(row, table.name), row.reason)
+                self.reject(row.shown(table.name), row.reason)
                 continue
             if self.ignores(path.name):
                 continue
             try:
                 status = path.stat()
             except OSError as problem:
-                self.reject(shown(row, table.name), f"it cannot be read: {problem.strerror}")
+                self.reject(row.shown(table.name), f"it cannot be read: {problem.strerror}")
             else:
                 self.add(_name_in(table.parent, path, row), path, status.st_size, row.label, mark_of(status), row.split)
 

@@ -127,17 +127,17 @@ def split_of(text: str) -> str:
     return SPLITS.get(plain(text), "")
 
 
-def choose_columns(table: str, rows: Sequence[Sequence[str]], exists: Exists, ask: Ask) -> Columns:
+def choose_columns(table: str, rows: Sequence[Sequence[str]], exists: Exists, ask: Ask, named: bool = False) -> Columns:
     """Tell the columns from a table's first rows, the header among them if there is one.
 
     `exists` says whether a cell names a file that is there. Where several columns could hold the class, `ask` is
-    called. Raises NoColumns.
+    called; with `named`, only one of a usual name can. Raises NoColumns.
     """
     width = max(map(len, rows), default=0)
     if width < 2 or len(set(rows[0])) < 2:
         raise NoColumns(f"one column only: {_listed(rows[0] if rows else [])}", files=False)
     padded = [[*row, *[""] * (width - len(row))] for row in rows[: SAMPLE_ROWS + 1]]
-    return _Chooser(table, padded, exists).choose(ask)
+    return _Chooser(table, padded, exists).choose(ask, named)
 
 
 class _Chooser:
@@ -154,17 +154,18 @@ class _Chooser:
         self.columns = range(len(self.first)) if body else range(0)
         self.hits = {n: _share(self.cells[n], exists) for n in self.columns}
 
-    def choose(self, ask: Ask) -> Columns:
+    def choose(self, ask: Ask, named: bool) -> Columns:
         file = self._file()
         rest = [n for n in self.columns if n != file]
         split = next((n for n in rest if self._is_split(n)), None)
         rest = [n for n in rest if n != split]
         hot = tuple(n for n in rest if self.headed and self._is_binary(n) and self._rank(n, FILE_NAMES) is None)
-        labels = self._named(rest) or ([] if len(hot) > 1 and self._is_one_hot(hot) else self._unnamed(rest))
+        is_hot = len(hot) > 1 and self._is_one_hot(hot)
+        labels = self._named(rest) or ([] if is_hot or (named and self.headed) else self._unnamed(rest))
         if labels:
             label, notes = self._one_of(labels, ask)
             return Columns(self.names, self.headed, file, label, (), split, notes)
-        if len(hot) > 1:
+        if is_hot or (len(hot) > 1 and not named):
             return Columns(self.names, self.headed, file, None, hot, split)
         raise NoColumns(f"no column that is clearly the class among {_listed(self.first)}", files=self.hits[file] > 0)
 

@@ -1,31 +1,26 @@
-"""Which file each row of a table of files and classes means, beside the table or elsewhere on this machine."""
+"""Lets the tables of files and classes that lie beside photos decide the classes of these."""
 
-import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from tlcore import tables
+from tlcore.class_names import may_name_classes, names_classes, read_class_names
 from tlcore.columns import split_of
-from tlcore.delimited import SUFFIXES
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.file_index import Ambiguous, FileIndex, common_folders
+from tlcore.file_index import FileIndex, common_folders
 from tlcore.found import Entry, Found
 from tlcore.layout import arrange
-from tlcore.names import Parts, check_name, is_junk, legible
+from tlcore.names import Parts
 from tlcore.questions import Ask, Option, Question, take_default
 from tlcore.records import SetAside
 from tlcore.tables import NotATable, Row, Table, read_table, refused, settle
 
-OUTSIDE = "it lies, or leads by a link, outside the folders that may be read"
-MISSING = "there is no such file"
 NOT_LISTED = "the table {table!r} does not list it"
 # A table lies beside the folders of photos, or in one folder more; among very many text files none is looked for.
 DEEPEST = 1
 MOST_TABLES = 50
-MOST_NEIGHBOURS = 50_000
 SHOWN_CLASSES = 8
 # Kaggle's example of what to hand in lists the photos of the test with a class that is no class of theirs.
 NO_TABLES = ("sample_submission", "samplesubmission", "submission")
@@ -50,29 +45,6 @@ class Listing:
         return {self.names_of[row.line]: row.label for row in self.rows if not row.reason}
 
 
-def read_rows(
-    table: Path, roots: Sequence[Path] | None, tick: Callable[[], None], ask: Ask
-) -> tuple[list[tuple[Row, Path | None]], list[str]]:
-    """Return the rows of a table, each with the file it means or None where it has a reason against it; and notes.
-
-    Relative paths lie beside the table, and so do files that are named loosely (see `FileIndex`); absolute ones lie
-    under one of `roots` (anywhere for None). Links are followed first and judged by where they lead. `tick` is called
-    for every row. Raises DatasetError as `read_table` does.
-    """
-    neighbours = _Neighbours(table.parent, roots)
-    read = read_table(table, neighbours.exists, ask)
-    rows, files = [], {}
-    for row in read.rows:
-        tick()
-        if not row.reason:
-            try:
-                files[row.line] = neighbours.find(row.path)
-            except ImageRejected as problem:
-                row = refused(row, str(problem))
-        rows.append(row)
-    return [(row, None if row.reason else files[row.line]) for row in settle(rows, files)], read.notes
-
-
 def apply_tables(found: Found, ask: Ask) -> None:
     """Let the tables of files and classes near the top of a source, if there are any, decide the classes of its files.
 
@@ -80,9 +52,17 @@ def apply_tables(found: Found, ask: Ask) -> None:
     they do not list are set aside, and so is each row that gives no file a label. Where tables contradict each other,
     or the folders, `ask` is called. A file that seems to be a table and cannot be read is set aside with the reason.
     """
-    listings = _read_listings(found, ask)
-    if not listings:
-        return
+    listings, unused = _read_listings(found, ask)
+    if listings:
+        _decide(listings, unused, found, ask)
+    for entry, reason in unused.items():
+        found.entries[:] = [each for each in found.entries if each != entry]
+        found.set_aside.append(SetAside("/".join(entry.name), reason))
+        found.notes.append(f"The table {entry.name[-1]!r} was not used: {reason.rstrip('.')}.")
+
+
+def _decide(listings: list[Listing], unused: dict[Entry, str], found: Found, ask: Ask) -> None:
+    """Let tables decide the classes, unless the folders are chosen; `unused` ones may name classes that are numbers."""
     entries = {listing.entry for listing in listings}
     found.entries[:] = [entry for entry in found.entries if entry not in entries]
     found.ignored += len(entries)
@@ -92,7 +72,8 @@ def apply_tables(found: Found, ask: Ask) -> None:
         return
     for listing in chosen:
         _apply(listing, found)
-    _set_rest_aside(chosen, found)
+    _name_numbers(found, unused)
+    _set_rest_aside(chosen, unused, found)
     found.notes.append(f"The classes come from {_named(chosen)}, not from folders.")
 
 
@@ -104,16 +85,33 @@ def _apply(listing: Listing, found: Found) -> None:
         if entry.name in labels:
             split = splits.get(entry.name, part)
             found.entries[place] = replace(entry, label=labels[entry.name], split=split)
-    found.set_aside += [SetAside(shown(row, listing.name), row.reason) for row in listing.rows if row.reason]
+    found.set_aside += [SetAside(row.shown(listing.name), row.reason) for row in listing.rows if row.reason]
     found.notes += listing.notes
     if splits:
         counts = ", ".join(f"{count:,} {split}" for split, count in sorted(Counter(splits.values()).items()))
         found.notes.append(f"A column of {listing.name!r} says which part each photo is of: {counts}.")
 
 
-def _set_rest_aside(listings: Sequence[Listing], found: Found) -> None:
+def _name_numbers(found: Found, unused: dict[Entry, str]) -> None:
+    """Give classes that are numbers the names that a list beside the table has for all of them."""
+    numbers = {entry.label for entry in found.entries if entry.label is not None}
+    if not all(number.isdecimal() for number in numbers):
+        return
+    depth = len(common_folders([entry.name for entry in found.entries]))
+    near = [entry for entry in found.entries if len(entry.name) - 1 <= depth + DEEPEST]
+    for listed in [entry for entry in near if may_name_classes(entry.name[-1])][:MOST_TABLES]:
+        if names := read_class_names(listed.path, numbers):
+            found.entries.remove(listed)
+            unused.pop(listed, None)
+            found.ignored += 1
+            found.entries[:] = [replace(each, label=names.get(each.label or "", each.label)) for each in found.entries]
+            found.notes.append(f"The names of the classes come from {listed.name[-1]!r}.")
+            return
+
+
+def _set_rest_aside(listings: Sequence[Listing], unused: Iterable[Entry], found: Found) -> None:
     """Set aside what no table gives a class; a file that a row tells of is not counted again."""
-    told = {name for listing in listings for name in listing.names_of.values()}
+    told = {name for listing in listings for name in listing.names_of.values()} | {entry.name for entry in unused}
     reason = NOT_LISTED.format(table=" or ".join(listing.name for listing in listings))
     for entry in found.entries:
         if entry.label is None and entry.name not in told:
@@ -121,33 +119,32 @@ def _set_rest_aside(listings: Sequence[Listing], found: Found) -> None:
     found.entries[:] = [entry for entry in found.entries if entry.label is not None]
 
 
-def _read_listings(found: Found, ask: Ask) -> list[Listing]:
-    """Read the tables near the top that name files which are there."""
+def _read_listings(found: Found, ask: Ask) -> tuple[list[Listing], dict[Entry, str]]:
+    """Read the tables near the top that name files which are there; return them, and why others are of no use."""
     listings: list[Listing] = []
+    unused: dict[Entry, str] = {}
     candidates = _candidates(found.entries)
     if not candidates:
-        return []
-    index = FileIndex(entry.name for entry in found.entries if not _may_be_table(entry.name[-1]))
+        return [], {}
+    photos = [entry.name for entry in found.entries if not tables.may_be_table(entry.name[-1])]
+    index = FileIndex(photos)
+    # What is in columns of other names may be anything, and the folders give classes already.
+    named = len(set(classes_of(photos)[0]) - {None}) > 1
     for entry in candidates:
         name = entry.name[-1]
+        exists = partial(index.exists, folder=entry.name[:-1])
         try:
-            table = read_table(entry.path, partial(index.exists, folder=entry.name[:-1]), ask, name)
+            table = read_table(entry.path, exists, ask, name, named or names_classes(name))
         except DatasetError as problem:
             if not isinstance(problem, NotATable) or problem.files:
-                _set_table_aside(entry, str(problem), found)
+                unused[entry] = str(problem)
             continue
         listing = _listing(entry, table, index)
         if listing.names_of:
             listings.append(listing)
         else:
-            _set_table_aside(entry, _names_nothing(name, table), found)
-    return listings
-
-
-def _set_table_aside(entry: Entry, reason: str, found: Found) -> None:
-    found.entries.remove(entry)
-    found.set_aside.append(SetAside("/".join(entry.name), reason))
-    found.notes.append(f"The table {entry.name[-1]!r} was not used: {reason.rstrip('.')}.")
+            unused[entry] = _names_nothing(name, table)
+    return listings, unused
 
 
 def _names_nothing(name: str, table: Table) -> str:
@@ -158,10 +155,6 @@ def _names_nothing(name: str, table: Table) -> str:
     )
 
 
-def _may_be_table(name: str) -> bool:
-    return name.lower().endswith((*SUFFIXES, *tables.SPREADSHEETS))
-
-
 def _candidates(entries: Sequence[Entry]) -> list[Entry]:
     """Return what may be a table by its name and place, the nearest to the top first."""
     depth = len(common_folders([entry.name for entry in entries]))
@@ -169,7 +162,7 @@ def _candidates(entries: Sequence[Entry]) -> list[Entry]:
         entry
         for entry in entries
         if len(entry.name) - 1 <= depth + DEEPEST
-        and _may_be_table(entry.name[-1])
+        and tables.may_be_table(entry.name[-1])
         and not entry.name[-1].lower().startswith(NO_TABLES)
     ]
     return sorted(near, key=lambda entry: (len(entry.name), entry.name))[:MOST_TABLES]
@@ -248,84 +241,3 @@ def _path(listing: Listing) -> str:
 def _named(listings: Sequence[Listing]) -> str:
     names = " and ".join(repr(listing.name) for listing in listings[:SHOWN_CLASSES])
     return f"the table {names}" if len(listings) == 1 else f"the tables {names}"
-
-
-class _Outside(ImageRejected):
-    """A row means a file that may not be read: nothing more is told of it, and no other is looked for."""
-
-
-class _Neighbours:
-    """The files that a table on this machine may mean."""
-
-    def __init__(self, folder: Path, roots: Sequence[Path] | None) -> None:
-        self._folder = folder
-        self._roots = roots
-        self._index: FileIndex | None = None
-
-    def exists(self, text: str) -> bool:
-        try:
-            self.find(text)
-        except ImageRejected:
-            return False
-        return True
-
-    def find(self, text: str) -> Path:
-        """Return the plain file that a text means; raise ImageRejected with the reason where it may not be."""
-        try:
-            return _locate(text, self._folder, self._roots)
-        except _Outside:
-            raise
-        except ImageRejected as problem:
-            try:
-                name, _ = self._listed().find(text, ())
-            except Ambiguous:
-                raise
-            except ImageRejected:
-                raise problem from None
-            return _locate("/".join(name), self._folder, self._roots)
-
-    def _listed(self) -> FileIndex:
-        """List the files beside the table and below, once, and only where a row is not the plain path of one."""
-        if self._index is None:
-            self._index = FileIndex(_list_files(self._folder))
-        return self._index
-
-
-def _list_files(folder: Path) -> list[Parts]:
-    names: list[Parts] = []
-    for parent, _, files in os.walk(folder):
-        for file in files:
-            name = legible(os.fsencode(Path(parent, file).relative_to(folder)))
-            if not is_junk(name) and not _may_be_table(name):
-                try:
-                    names.append(check_name(name))
-                except ImageRejected:
-                    continue
-        if len(names) > MOST_NEIGHBOURS:
-            # Of so many, too many would end alike; rows must be the paths of their files.
-            return []
-    return names
-
-
-def _locate(text: str, folder: Path, roots: Sequence[Path] | None) -> Path:
-    """Return the plain file that a path of a table means; raise ImageRejected with the reason where it may not be."""
-    written = Path(text)
-    if not written.is_absolute():
-        check_name(text)
-        written, roots = folder / text, [folder]
-    try:
-        located = written.resolve()
-        # Asked first, so that nothing is told of what lies outside.
-        if roots is not None and not any(located.is_relative_to(root.resolve()) for root in roots):
-            raise _Outside(OUTSIDE)
-        if not located.exists():
-            raise ImageRejected(MISSING)
-        if not located.is_file():
-            raise ImageRejected("it is not a plain file (a folder, a pipe, a device or a socket)")
-    except (OSError, RuntimeError, ValueError) as problem:
-        raise ImageRejected(f"it cannot be read: {problem}") from problem
-    return located
-
-
-def shown(row: Row, table: str) -> str:
-    return row.path or f"line {row.line} of {table}"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tlcore import delimited, tables
 from tlcore.archives import archive_kind, explain_unread
 from tlcore.collector import Collector
 from tlcore.contents import UNPACKERS, unpack_all, unpack_one
@@ -14,6 +13,7 @@ from tlcore.file_index import common_folders
 from tlcore.found import Entry, Found
 from tlcore.labels import apply_tables
 from tlcore.questions import Ask, take_default
+from tlcore.tables import may_be_table
 from tlcore.zips import Progress
 
 SourceKind = Literal["folder", "zip", "tar", "staged", "csv"]
@@ -35,7 +35,7 @@ class Source:
 
 def kind_of(path: Path) -> SourceKind:
     """Tell by its name how a path on this machine is to be read."""
-    if path.name.lower().endswith((*delimited.SUFFIXES, *tables.SPREADSHEETS)):
+    if may_be_table(path.name):
         return "csv"
     return archive_kind(path.name) or "folder"
 

@@ -18,7 +18,7 @@ from tlcore.columns import (
     several,
     split_of,
 )
-from tlcore.delimited import Unreadable, find_dialect, read_lines
+from tlcore.delimited import SUFFIXES, Unreadable, find_dialect, read_lines
 from tlcore.edits import check_class_name
 from tlcore.errors import DatasetError
 from tlcore.found import mark_of
@@ -47,6 +47,10 @@ class Row:
     reason: str = ""
     split: str = ""
 
+    def shown(self, table: str) -> str:
+        """Return what the row is called among the files: its path, or where it has none its line in the table."""
+        return self.path or f"line {self.line} of {table}"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -62,13 +66,18 @@ class NotATable(DatasetError):
     files = False
 
 
-def read_table(path: Path, exists: Exists, ask: Ask, name: str = "") -> Table:
+def may_be_table(name: str) -> bool:
+    """Say whether a file is a table by its name, or a spreadsheet."""
+    return name.lower().endswith((*SUFFIXES, *SPREADSHEETS))
+
+
+def read_table(path: Path, exists: Exists, ask: Ask, name: str = "", named: bool = False) -> Table:
     """Return the rows of a table, called `name` to people, that has a column of files and one, or several, of classes.
 
     CSV with any usual separator and encoding, lists of a path and a label, and JSON lines are read, with a header or
     without. `exists` says whether a cell names a file that is there, and `ask` is called where columns or labels can
-    be understood in several ways. Blank lines are no rows. Raises NotATable, and DatasetError where the table is
-    damaged or beyond the caps.
+    be understood in several ways; with `named`, the class must be in a column of a usual name. Blank lines are no
+    rows. Raises NotATable, and DatasetError where the table is damaged or beyond the caps.
     """
     name = name or path.name
     if name.lower().endswith(SPREADSHEETS):
@@ -85,7 +94,7 @@ def read_table(path: Path, exists: Exists, ask: Ask, name: str = "") -> Table:
         sample = list(islice(lines, 1))
         headed = bool(sample) and any(map(is_known, sample[0][1]))
         sample += islice(lines, SAMPLE_ROWS)
-        columns = choose_columns(name, [cells for _, cells in sample], exists, ask)
+        columns = choose_columns(name, [cells for _, cells in sample], exists, ask, named)
         rows = list(_rows(name, chain(sample[1:] if columns.headed else sample, lines), columns))
         # Of a line that is half written the label may be cut short, and be another class.
         if mark_of(path.stat()) != mark:
