@@ -42,11 +42,13 @@ def run_loop(workspace: Path, run_id: str, folder: Path) -> None:
     engine.warm([1, 8])
     paths = sorted(folder.rglob("*.jpg"))
     with Decoder(2) as decoder, tempfile.TemporaryDirectory() as scratch:
-        read = dict(read_pictures(decoder, Path(scratch), paths, engine.image_size))
+        read = dict(read_pictures(decoder, Path(scratch), paths, engine.image_size, engine.grey_range))
         pixels = np.stack([read[place] for place in range(len(paths))])
 
         def both(number: int) -> int:
-            ((_, one),) = read_pictures(decoder, Path(scratch), [paths[number % len(paths)]], engine.image_size)
+            ((_, one),) = read_pictures(
+                decoder, Path(scratch), [paths[number % len(paths)]], engine.image_size, engine.grey_range
+            )
             engine.network(one[None])
             return 1
 

@@ -9,7 +9,6 @@ from pages.ui import amounts, answer_figure, heat_map, selection, steps, tries
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, literal, sentence, visible
 from pages.ui.options import class_names
-from pages.ui.preview import make_preview
 from pages.ui.tries import Picture, Tried
 from pages.ui.verdict import UNKNOWN
 from pages.ui.webcam import webcam
@@ -105,12 +104,11 @@ def draw_tried(store: Store, run: Run, labels: list[str], tried: Tried) -> None:
     assert verdict.shares is not None
     with st.container(border=True):
         left, right = st.columns([1, 2])
-        small = make_preview(picture.id, picture.content)
-        if small:
-            left.image(small, width="stretch")
-        else:
-            left.caption("Too large to be shown here.")
+        assert tried.thumbnail is not None
+        left.image(tried.thumbnail, width="stretch")
         left.caption(literal(picture.name))
+        if tried.notes:
+            left.caption(literal("; ".join(tried.notes)))
         with right:
             sure = f"{emphasised(first.label)} ({amounts.percent(first.share)})"
             st.markdown(sure if verdict.known else f"**{UNKNOWN}**. Likeliest: {sure}")

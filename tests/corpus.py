@@ -117,7 +117,7 @@ def _foreign() -> list[Case]:
         Case("rose/draw.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", SET_ASIDE, "PostScript"),
         Case("rose/layers.psd", b"8BPS\x00\x01" + b"\0" * 40, SET_ASIDE, "Photoshop"),
         Case("rose/sky.fits", b"SIMPLE  =                    T" + b" " * 50, SET_ASIDE, "FITS"),
-        Case("rose/phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 60, SET_ASIDE, "Most compatible"),
+        Case("rose/phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 60, SET_ASIDE, "cut off, damaged"),
         Case("rose/paper.png", b"%PDF-1.7\n1 0 obj", SET_ASIDE, "PDF"),
         Case("rose/array.npy", array.getvalue(), SET_ASIDE, "NumPy"),
         Case("rose/model.pkl", pickle.dumps({"a": 1}), SET_ASIDE, "pickle"),

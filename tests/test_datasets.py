@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
@@ -15,6 +16,7 @@ from tests.corpus import (
     ACCEPTED,
     SET_ASIDE,
     Case,
+    encoded,
     jpeg,
     leftovers,
     write_classes,
@@ -184,3 +186,62 @@ def test_a_holdout_is_compared_with_photos_that_the_first_release_imported(store
     with pytest.raises(DatasetError, match="3 set aside: it is, or looks nearly like, a photo of the data set"):
         ingest(store, source("folder", tmp_path / "again"), "", into=dataset_id, role="holdout")
     assert all(image.fingerprint and image.brightness for image in store.images(dataset_id))
+
+
+def deep_photos(folder, largest, seed=0):
+    """Write deep greys that all fill 0..largest, a photo of 8 bits beside them."""
+    random = np.random.default_rng(seed)
+    files = [Case("cell/plain.jpg", jpeg(900 + seed), ACCEPTED)]
+    for number in range(3):
+        values = random.integers(0, largest + 1, (24, 32)).astype(np.uint16)
+        values[0, :2] = 0, largest
+        files.append(Case(f"cell/{number}.png", encoded(Image.fromarray(values), "PNG"), ACCEPTED))
+    return write_folder(folder, files)
+
+
+def kept_greys(store, image):
+    with Image.open(store.workspace.image(image.folder, image.id, image.suffix)) as copy:
+        return np.asarray(copy)[..., 0]
+
+
+def test_deep_pictures_of_a_data_set_have_one_range_and_keep_it(store, tmp_path):
+    dataset_id = ingest(store, source("folder", deep_photos(tmp_path / "first", 4000)), "Cells")
+    assert store.dataset(dataset_id).grey_range == 4095
+    images = {image.name: image for image in store.images(dataset_id)}
+    assert images["cell/0.png"].notes == ["scaled from more than 8 bits (0 to 4,095)"]
+    assert images["cell/plain.jpg"].notes == []
+    for name in ("cell/0.png", "cell/1.png"):
+        with Image.open(tmp_path / "first" / name) as original:
+            expected = np.floor(np.asarray(original, dtype=float) * 255 / 4095 + 0.5)
+        assert np.array_equal(kept_greys(store, images[name]), expected)
+
+    ingest(store, source("folder", deep_photos(tmp_path / "brighter", 9000, seed=1)), "more", into=dataset_id)
+    ingest(store, source("folder", deep_photos(tmp_path / "darker", 200, seed=2)), "more", into=dataset_id)
+    assert store.dataset(dataset_id).grey_range == 4095
+    notes = [image.notes for image in store.images(dataset_id)]
+    assert notes.count(["scaled from more than 8 bits (0 to 4,095)", "values above 4,095 were clipped"]) == 3
+    assert notes.count(["scaled from more than 8 bits (0 to 4,095)"]) == 6
+
+
+def test_the_first_import_with_deep_pictures_decides_their_range(store, tmp_path):
+    dataset_id = ingest(store, source("folder", write_classes(tmp_path / "plain", {"cell": 3})), "Cells")
+    assert store.dataset(dataset_id).grey_range is None
+    ingest(store, source("folder", deep_photos(tmp_path / "deep", 60_000)), "more", into=dataset_id)
+    assert store.dataset(dataset_id).grey_range == 65535
+
+
+def test_deep_pictures_that_wait_are_accounted_for_and_leave_nothing(store, tmp_path):
+    folder = deep_photos(tmp_path / "photos", 900)
+    (folder / "cell" / "cut.png").write_bytes((folder / "cell" / "0.png").read_bytes()[:200])
+    told = []
+    dataset_id = ingest(
+        store, source("folder", folder), "Cells", lambda stage, done, total: told.append((stage, done, total))
+    )
+    dataset = store.dataset(dataset_id)
+    assert (dataset.accepted, dataset.set_aside, dataset.grey_range) == (4, 1, 1023)
+    counts = [done for stage, done, total in told if stage == "checking images"]
+    assert counts == sorted(counts)
+    assert counts[-1] == 5
+    assert not leftovers(store)
+    files = [path for path in store.workspace.dataset(dataset_id).rglob("*") if path.is_file()]
+    assert len(files) == 8

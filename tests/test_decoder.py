@@ -5,15 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
+import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
 from tests.corpus import encoded, jpeg, photo
-from tlcore.decoder import Decoded, DecodeJob, Decoder
+from tlcore.decoder import Decoded, DecodeJob, Decoder, HeldBack, decode_by_one_range
 from tlcore.errors import ImageRejected
 from tlcore.images import load_pixels, normalise
 from tlcore.measures import measure
@@ -171,7 +172,9 @@ def test_the_child_answers_json_lines(tmp_path):
         "target": str(asked.target),
         "thumbnail": str(asked.thumbnail),
         "spent": False,
+        "grey_range": 65535,
         "limit_s": 5,
+        "lent_s": 5,
     }
     answer = subprocess.run(
         [sys.executable, "-m", "tlcore.decoder"],
@@ -196,6 +199,7 @@ def alive(pid):
 @posix
 def test_a_child_that_has_nothing_to_do_is_not_ended_by_the_alarm_of_its_last_picture(tmp_path):
     asked = {"path": str(tmp_path / "absent.jpg"), "target": "", "thumbnail": "", "spent": False, "limit_s": 20}
+    asked |= {"grey_range": 65535, "lent_s": 5}
     program = "import signal; from tlcore import decoder; decoder.serve(); print(signal.alarm(0))"
     child = subprocess.run(
         [sys.executable, "-c", program], input=json.dumps(asked) + "\n", capture_output=True, text=True, check=True
@@ -204,3 +208,33 @@ def test_a_child_that_has_nothing_to_do_is_not_ended_by_the_alarm_of_its_last_pi
     assert json.loads(ready) == {"ready": True}
     assert "rejected" in json.loads(answer)
     assert seconds_left == "0"
+
+
+def deep(largest):
+    values = np.linspace(0, largest, 24 * 32).reshape(24, 32).astype(np.uint16)
+    return encoded(Image.fromarray(values), "PNG")
+
+
+def test_deep_pictures_wait_until_the_range_of_all_is_known(tmp_path):
+    asked = [job(tmp_path, f"{n}", content) for n, content in enumerate([deep(900), jpeg(1), deep(4000), deep(200)])]
+    asked = [replace(each, grey_range=None) for each in asked]
+    with Decoder(children=2) as decoder:
+        outcomes = dict(decode_by_one_range(decoder, asked))
+    assert outcomes.keys() == set(asked)
+    assert [outcomes[each].grey_range for each in asked] == [4095, None, 4095, 4095]
+    assert outcomes[asked[0]].notes == ["scaled from more than 8 bits (0 to 4,095)"]
+
+
+def test_a_picture_whose_values_decide_the_range_decides_it_for_those_that_wait(tmp_path):
+    asked = [replace(job(tmp_path, f"{n}", deep(largest)), grey_range=None) for n, largest in enumerate([900, 40_000])]
+    with Decoder(children=1) as decoder:
+        outcomes = [outcome for _, outcome in decode_by_one_range(decoder, asked)]
+    assert [outcome.grey_range for outcome in outcomes] == [65535, 65535]
+
+
+def test_a_picture_that_waits_keeps_its_file(tmp_path):
+    asked = replace(job(tmp_path, "deep", deep(900)), grey_range=None, spent=True)
+    with Decoder(children=1) as decoder:
+        assert decoder.decode(asked) == HeldBack(900)
+        assert asked.path.exists()
+        assert isinstance(dict(decode_by_one_range(decoder, [asked]))[asked], Decoded)

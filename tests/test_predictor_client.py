@@ -1,5 +1,6 @@
 """The predictor asked as pages ask it: a real process, killed, idle, with junk, by two threads at once."""
 
+import io
 import json
 import os
 import signal
@@ -10,8 +11,9 @@ import threading
 import numpy as np
 import psutil
 import pytest
+from PIL import Image as Picture
 
-from tests.corpus import jpeg, png_bomb
+from tests.corpus import encoded, jpeg, photo, png_bomb
 from tlcore.backbones import find_backbone
 from tlcore.dataset_rows import Arrival
 from tlcore.errors import ImageRejected, PredictorError, RunError, SettingsError, WeightsError
@@ -87,6 +89,32 @@ def test_junk_among_good_pictures_costs_its_own_answer_alone(shared, run_id, tmp
     assert from_files[0].rejected
     np.testing.assert_allclose(from_files[1].probabilities, shares[0], atol=1e-5)
     assert not list((shared._workspace.root / "staging").iterdir()), "nothing of what was sent is left"
+
+
+def test_deep_pictures_are_read_by_the_range_of_the_runs_photos(shared, store, run_id, tmp_path):
+    dark = add_trained_run(store, seed=1)
+    store.add_facts(dark, {"grey_range": 4095})
+    plain = Picture.fromarray(np.asarray(photo(3, 48, 48).convert("L")))
+    deep = Picture.fromarray((np.asarray(plain).astype(np.float64) * 4095 / 255).round().astype(np.uint16))
+    sent = [encoded(plain, "PNG"), encoded(deep, "PNG")]
+    plainly, deeply = shared.classify(dark, sent)
+    np.testing.assert_allclose(plainly.probabilities, deeply.probabilities, atol=1e-6)
+    assert (list(plainly.notes), list(deeply.notes)) == ([], ["scaled from more than 8 bits (0 to 4,095)"])
+    black = shared.classify(run_id, sent)[1]
+    assert abs(black.probabilities - deeply.probabilities).max() > 1e-3
+    (tmp_path / "deep.png").write_bytes(sent[1])
+    from_file = shared.classify_files(dark, [tmp_path / "deep.png"])[0]
+    np.testing.assert_allclose(from_file.probabilities, deeply.probabilities, atol=1e-6)
+    maps = shared.heat_maps(dark, sent[1], 0)
+    assert abs(maps.picture[..., 0].astype(int) - np.asarray(plain)).max() <= 1
+
+
+def test_thumbnails_come_where_they_are_asked_for(shared, run_id):
+    with_them = shared.classify(run_id, [jpeg(1, 900, 600), b"no picture", jpeg(2)], thumbnails=True)
+    assert [answer.thumbnail is None for answer in with_them] == [False, True, False]
+    with Picture.open(io.BytesIO(with_them[0].thumbnail)) as small:
+        assert small.size == (256, 171)
+    assert [answer.thumbnail for answer in shared.classify(run_id, [jpeg(1)])] == [None]
 
 
 def test_two_threads_get_each_their_own_answers(shared, run_id, other_id):

@@ -37,6 +37,7 @@ def saved(tmp_path_factory):
     store = Store(open_workspace(folder / "workspace"))
     ask(store, "import", write_classes(folder / "photos", CLASSES), "--name", "Flowers")
     (dataset,) = store.datasets()
+    store._write("UPDATE datasets SET grey_range = 4095 WHERE id = ?", dataset.id)
     edits.exclude_images(store, dataset.id, [store.images(dataset.id, "rose")[-1].id])
     figures = {"accuracies": [0.8, 1.0], "mean": 0.9, "low": 0.8, "high": 1.0, "folds": 5}
     doubt = {"image": store.images(dataset.id)[0].id, "given": "rose", "suggested": "<b>tulip", "margin": 0.5}
@@ -111,6 +112,7 @@ def test_all_comes_back_on_another_machine_under_the_same_ids(saved, elsewhere):
     assert pixels_of(elsewhere, saved.dataset) == pixels_of(saved.store, saved.dataset)
     one, other = saved.store.dataset(saved.dataset), elsewhere.dataset(saved.dataset)
     assert (other.classes, other.version, other.excluded) == (one.classes, one.version, 1)
+    assert other.grey_range == 4095
     assert elsewhere.latest_job(saved.run).status == "finished"
     assert not leftovers(elsewhere)
 

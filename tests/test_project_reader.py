@@ -88,6 +88,12 @@ HOSTILE = {
         "lacks a column",
     ),
     "path as id": ("dataset.json", first_image(id="../../evil"), "as id in images"),
+    "another grey range": (
+        "dataset.json",
+        as_json(lambda value: value["dataset"].update(grey_range=12)),
+        "as grey_range in datasets",
+    ),
+    "another grey range of a run": ("run.json", run_row(facts={"grey_range": [12]}), "grey_range of another kind"),
     "path as suffix": ("dataset.json", first_image(suffix="/../x"), "as suffix in images"),
     "half a character": ("dataset.json", first_image(label="\ud800"), "as label in images"),
     "huge number": ("dataset.json", first_image(width=10**30), "as width in images"),

@@ -62,6 +62,7 @@ def test_a_retrained_head_begins_where_the_earlier_one_ended_and_leaves_what_any
     run, earlier = store.run(run_id), store.run(taught)
     assert run.result_phase == 1
     assert (run.facts["warm_start"], run.facts["sides_of"]) == (taught, taught)
+    assert run.facts["grey_range"] == 65535
     assert run.facts["warm_learning_rate"] == pytest.approx(3e-4)
     assert run.facts["warm_batch_size"] == HeadSettings.from_json(run.head).batch_size
     # What the pages and phase 2 read of a run is there, whichever way its head was trained.

@@ -75,6 +75,7 @@ def test_phase_1_leaves_its_epochs_files_and_facts(store, tiny_dataset, head_run
     assert seen == sorted((image.id, image.label) for image in store.images(tiny_dataset))
     assert len(json.loads((folder / "layers.json").read_text())) == 141
     assert run.facts["image_size"] == 48
+    assert run.facts["grey_range"] == 65535
     assert (run.facts["training_images"], run.facts["validation_images"]) == (18, 6)
     assert {"features", "training", "total"} == set(run.facts["head"]["seconds"])
     assert run.facts["head"]["images_per_second"] > 0

@@ -1,14 +1,12 @@
 """The Try it page on a model with weights drawn by chance, asked in the real predictor process."""
 
 import base64
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from httpx import Response
-from PIL import Image as Picture
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
@@ -17,14 +15,13 @@ from pages.ui import heat_map, tries
 from pages.ui.answer_figure import LIKELIEST
 from pages.ui.items import UploadRefused
 from pages.ui.names import csv
-from pages.ui.preview import SIDE_PX, make_preview
 from pages.ui.routes import ROUTES, refuse
 from pages.ui.tries import Picture as Still
 from pages.ui.tries import Tried
 from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, address
 from pages.ui.verdict import UNKNOWN, judge
 from pages.ui.webcam import read_still
-from tests.corpus import jpeg, photo
+from tests.corpus import jpeg
 from tests.test_pages import BOLD, drawn_html, words
 from tests.test_predictor_client import LABELS, add_trained_run
 from tlcore.calibration import temper
@@ -261,19 +258,3 @@ def test_rows_of_the_table_are_safe_and_whole():
 @pytest.mark.parametrize(("threshold", "known"), [(0.0, True), (0.7, True), (0.71, False), (1.0, False)])
 def test_it_knows_from_the_threshold_on(threshold, known):
     assert judge(Answer(np.array([0.3, 0.7]), None), Decision(1, threshold=threshold)).known is known
-
-
-def test_a_preview_is_small_and_upright():
-    with io.BytesIO() as file:
-        sideways = Picture.Exif()
-        sideways[0x0112] = 6
-        photo(1, 1200, 800).save(file, "JPEG", exif=sideways)
-        small = make_preview("sideways", file.getvalue())
-    with Picture.open(io.BytesIO(small)) as image:
-        assert image.size == (round(SIDE_PX * 800 / 1200), SIDE_PX)
-
-
-def test_a_picture_that_would_take_too_much_memory_has_no_preview():
-    with io.BytesIO() as file:
-        Picture.new("1", (6000, 6000)).save(file, "PNG")
-        assert make_preview("large", file.getvalue()) is None

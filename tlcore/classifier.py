@@ -12,6 +12,7 @@ from tlcore import model as models
 from tlcore.architectures import build_backbone
 from tlcore.backbones import Backbone, find_backbone
 from tlcore.decoder import Decoder
+from tlcore.deep_pictures import WIDEST
 from tlcore.errors import ImageRejected, RunError, WeightsError
 from tlcore.evaluation import read_labels
 from tlcore.files import scratch_folder
@@ -26,7 +27,10 @@ from tlcore.weights import fetch, fingerprint
 
 @dataclass(frozen=True)
 class Classifier:
-    """The assembled model, uint8 (n, image_size, image_size, 3) -> probabilities; its parts and what it puts out."""
+    """The assembled model, uint8 (n, image_size, image_size, 3) -> probabilities; its parts and what it puts out.
+
+    Pictures of more than 8 bits are read by `grey_range`, that of the photos that it learnt from.
+    """
 
     model: keras.Model
     row: Backbone
@@ -35,6 +39,7 @@ class Classifier:
     labels: list[str]
     image_size: int
     output: str
+    grey_range: int = WIDEST
 
     def predict(self, pixels: np.ndarray) -> np.ndarray:
         """Return float32 (n, classes) for uint8 (n, image_size, image_size, 3), all of them in one batch."""
@@ -65,7 +70,8 @@ def load_classifier(store: Store, run: Run) -> Classifier:
     result = "tuned.npz" if run.result_phase == 2 else "head.npz"
     write_variables(name_variables(backbone, head), load_arrays(store.workspace.run(run.id) / result))
     assembled = models.assemble(row, backbone, head, image_size)
-    return Classifier(assembled, row, backbone, head, labels, image_size, settings.output)
+    grey_range = run.facts.get("grey_range", WIDEST)
+    return Classifier(assembled, row, backbone, head, labels, image_size, settings.output, grey_range)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ def predict_files(classifier: Classifier, paths: Sequence[Path]) -> list[Answer]
     unique = list(dict.fromkeys(paths))
     answers: dict[Path, Answer] = {}
     with scratch_folder("predict") as scratch, Decoder() as decoder:
-        for place, pixels in read_pictures(decoder, scratch, unique, classifier.image_size):
+        read = read_pictures(decoder, scratch, unique, classifier.image_size, classifier.grey_range)
+        for place, pixels in read:
             rejected = str(pixels) if isinstance(pixels, ImageRejected) else None
             shares = None if isinstance(pixels, ImageRejected) else classifier.predict(pixels[None])[0]
             answers[unique[place]] = Answer(unique[place], shares, rejected)

@@ -33,6 +33,7 @@ class Arrival:
     `regrouped` gives by kind of group ("lookalike", "derived") images that were there before, by id, their new one;
     `refiled` gives by id the class of those whose files have come again in the folder of another. `job_id` is the
     import job, which is finished in the same transaction: killed later, it must not tell that nothing was kept.
+    `grey_range` is kept where the data set has none yet.
     """
 
     images: Sequence[Image]
@@ -43,6 +44,7 @@ class Arrival:
     regrouped: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     refiled: Mapping[str, str] = field(default_factory=dict)
     job_id: str = ""
+    grey_range: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class DatasetRows(JournalRows):
             known=row["known"],
             version=row["version"],
             pile=tally.pile,
+            grey_range=row["grey_range"],
         )
 
     def tally(self, dataset_id: str) -> Tally:
@@ -272,8 +275,9 @@ def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) 
     earlier = connection.execute("SELECT notes FROM datasets WHERE id = ?", (dataset_id,)).fetchone()["notes"]
     notes = dict.fromkeys([*json.loads(earlier), *arrival.notes])
     connection.execute(
-        "UPDATE datasets SET ignored = ignored + ?, known = known + ?, notes = ? WHERE id = ?",
-        (arrival.ignored, arrival.known, json.dumps(list(notes)), dataset_id),
+        "UPDATE datasets SET ignored = ignored + ?, known = known + ?, notes = ?, "
+        "grey_range = coalesce(grey_range, ?) WHERE id = ?",
+        (arrival.ignored, arrival.known, json.dumps(list(notes)), arrival.grey_range, dataset_id),
     )
     connection.execute("UPDATE jobs SET status = 'finished', dataset_id = ? WHERE id = ?", (dataset_id, arrival.job_id))
     new: Entry = {table: listed(connection, table, dataset_id, after) for table, after in before.items()}

@@ -14,7 +14,8 @@ from tlcore.admission import Admission
 from tlcore.backlog import measure_backlog
 from tlcore.database import new_id
 from tlcore.dataset_rows import Arrival
-from tlcore.decoder import DecodeJob, Decoder, Outcome, start_thread
+from tlcore.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range, start_thread
+from tlcore.decoding_time import IMPORT_EXTRA_S, Allowance
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.layout import Layout, Place, arrange, merge_twins
 from tlcore.names import natural
@@ -63,7 +64,10 @@ def ingest(
         known = admission.recognise([entry.path for entry in found.entries], layout.places, check)
         require_space(folder, sum(_copy_bytes(entry) for entry in found.entries))
         spendable = _spendable(source, store.workspace, unpacked)
-        decoded, refused = _decode(found, layout.places, known, folder, admission, progress, check, spendable)
+        grey_range = store.dataset(into).grey_range if into else None
+        decoded, refused, grey_range = _decode(
+            found, layout.places, known, folder, admission, progress, check, spendable, grey_range
+        )
         images, unfit = admission.admit(decoded)
         for image in unfit:
             _remove_copy(store.workspace, image)
@@ -76,7 +80,7 @@ def ingest(
             images, regrouped = admission.regroup(images)
         notes = [*layout.notes, *admission.notes(), *found.notes, *_class_notes(images, layout.places, admission)]
         counts = found.ignored, admission.known
-        arrival = Arrival(images, set_aside, *counts, notes, regrouped, admission.refiled, job_id)
+        arrival = Arrival(images, set_aside, *counts, notes, regrouped, admission.refiled, job_id, grey_range)
         shutil.rmtree(unpacked, ignore_errors=True)
         if into is None:
             store.add_dataset(folder_id, name, source.origin, arrival)
@@ -158,8 +162,14 @@ def _decode(
     progress: Progress,
     check_stop: Callable[[], None],
     spendable: tuple[str, ...],
-) -> tuple[list[Image], list[SetAside]]:
+    grey_range: int | None,
+) -> tuple[list[Image], list[SetAside], int | None]:
+    """Decode what is found; return the images, the files set aside and the range of pictures of more than 8 bits.
+
+    Without a `grey_range` it is the one that holds all that come, if any come.
+    """
     images: list[Image] = []
+    ranges = {grey_range or 0}
     refused: list[SetAside] = []
     waiting: dict[DecodeJob, tuple[str, Place, str]] = {}
 
@@ -172,14 +182,21 @@ def _decode(
             elif not there:
                 image_id = new_id("img")
                 copy, thumbnail = folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg"
-                job = DecodeJob(entry.path, copy, thumbnail, str(entry.path).startswith(spendable), entry.mark)
+                job = DecodeJob(
+                    entry.path,
+                    copy,
+                    thumbnail,
+                    spent=str(entry.path).startswith(spendable),
+                    mark=entry.mark,
+                    grey_range=grey_range,
+                )
                 waiting[job] = (image_id, place, entry_name)
                 yield job
 
     total = len(found.entries)
     progress("checking images", 0, total)
-    with Decoder() as decoder:
-        for job, outcome in decoder.map(jobs()):
+    with Decoder(allowance=Allowance(IMPORT_EXTRA_S)) as decoder:
+        for job, outcome in decode_by_one_range(decoder, jobs()):
             image_id, place, entry_name = waiting.pop(job)
             if job.spent:
                 # Now and not at the end: what is gone this soon is never written to the disk.
@@ -188,17 +205,19 @@ def _decode(
                 _remove_torn(job)
                 refused.append(SetAside(entry_name, str(outcome)))
             else:
+                ranges.add(outcome.grey_range or 0)
                 images.append(_image(image_id, place, entry_name, folder.name, outcome))
             progress("checking images", len(images) + len(refused) + admission.known, total)
             check_stop()
     progress("checking images", total, total)
     # Children finish in any order; the rows are to have the same one every time.
-    return sorted(images, key=lambda image: (natural(image.label), natural(image.name), image.content)), refused
+    ordered = sorted(images, key=lambda image: (natural(image.label), natural(image.name), image.content))
+    return ordered, refused, max(ranges) or None
 
 
-def _image(image_id: str, place: Place, name: str, folder: str, outcome: Outcome) -> Image:
+def _image(image_id: str, place: Place, name: str, folder: str, decoded: Decoded) -> Image:
     label, role, part = place.label or "", place.role, place.part
-    measured = vars(outcome)
+    measured = {field: value for field, value in vars(decoded).items() if field != "grey_range"}
     return Image(
         id=image_id, label=label, name=name, folder=folder, role=role, part=part, imported_label=label, **measured
     )

@@ -1,24 +1,24 @@
 """Child processes that decode one image at a time, so that a file that hangs or crashes a parser costs only itself."""
 
-import contextlib
 import json
-import math
 import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tlcore.allocator import keep_memory
 from tlcore.copies import save_normalised, save_thumbnail
-from tlcore.errors import DatasetError, ImageRejected
+from tlcore.decoding_child import Child
+from tlcore.decoding_time import Allowance, end_after, ordinary_s
+from tlcore.deep_pictures import WIDEST, RangeUnknown, choose_range
+from tlcore.errors import ImageRejected
 from tlcore.found import CHANGED, Mark, mark_of
 from tlcore.images import normalise
 from tlcore.measures import measure
@@ -26,11 +26,8 @@ from tlcore.measures import measure
 LIMIT_S = 20.0
 MEMORY_BYTES = 2_000_000_000
 MAX_CHILDREN = 4
-_START_LIMIT_S = 60.0
 _WATCH_EVERY_S = 0.2
 _IN_LINE = 8
-# Each is one of several, so NumPy is to start no threads of its own.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 # Told apart by what it is and not by what it holds: to compare paths takes longer than to ask for an image.
@@ -39,6 +36,8 @@ class DecodeJob:
     """Decode `path`; keep the copy at `target` plus its suffix and the thumbnail at `thumbnail`.
 
     A file that is `spent` is needed no more, and may become the copy. One with another `mark` than this is refused.
+    `grey_range` scales pictures of more than 8 bits; without one, those are held back (`HeldBack`) whose values leave
+    open which range it is to be.
     """
 
     path: Path
@@ -46,6 +45,7 @@ class DecodeJob:
     thumbnail: Path
     spent: bool = False
     mark: Mark | None = None
+    grey_range: int | None = WIDEST
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Decoded:
     """A copy that was kept: `content` is the sha256 of what it shows, `width` and `height` the original's, upright.
 
     `original` is the sha256 of the original file; `taken_at` the camera's date in seconds since 1970, where it tells
-    one; the rest is as in `tlcore.measures.Measures`.
+    one; `grey_range` what more than 8 bits were scaled by, if there were; the rest is as in `tlcore.measures.Measures`.
     """
 
     content: str
@@ -67,23 +67,35 @@ class Decoded:
     contrast: float
     sharpness: float
     fingerprint: str
+    grey_range: int | None = None
 
 
-Outcome = Decoded | ImageRejected
+@dataclass(frozen=True)
+class HeldBack:
+    """A picture of more than 8 bits that waits for a range; `largest` is its largest value."""
+
+    largest: int
+
+
+Outcome = Decoded | ImageRejected | HeldBack
 Finished = queue.SimpleQueue[tuple[DecodeJob, Outcome | None, BaseException | None]]
 
 
 class Decoder:
     """A pool of decoding processes; use it as a context manager.
 
-    A file that takes longer than `limit_s`, or whose child dies, is one ImageRejected; the child is replaced.
+    A file that takes longer than `limit_s`, or whose child dies, is one ImageRejected; the child is replaced. So is
+    one that takes more processor time than its size warrants and than `allowance` lends it.
     """
 
-    def __init__(self, children: int | None = None, limit_s: float = LIMIT_S) -> None:
+    def __init__(
+        self, children: int | None = None, limit_s: float = LIMIT_S, *, allowance: Allowance | None = None
+    ) -> None:
         count = children or min(os.cpu_count() or 1, MAX_CHILDREN)
         self.limit_s = limit_s
-        self._children = [_Child() for _ in range(count)]
-        self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
+        self._allowance = allowance or Allowance()
+        self._children = [Child() for _ in range(count)]
+        self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
         self._closed = threading.Event()
 
     def __enter__(self) -> Self:
@@ -127,10 +139,15 @@ class Decoder:
         Raises OSError where the copy cannot be written (a full disk), and DatasetError where no child can be started.
         """
         child = self._idle.get()
+        lent = self._allowance.lend(self.limit_s)
         try:
-            return _outcome(child.ask(job, self.limit_s), self.limit_s)
+            reply = child.ask(_request(job), self.limit_s, lent)
         finally:
             self._idle.put(child)
+        # Of a child that has died nobody knows what it used.
+        used = min(lent, reply.pop("extra_s", lent))
+        self._allowance.give_back(lent - used)
+        return _outcome(reply, self.limit_s, lent, self._allowance.seconds)
 
     def map(self, jobs: Iterable[DecodeJob]) -> Iterator[tuple[DecodeJob, Outcome]]:
         """Decode every job, yielding each with its outcome as it finishes; holds only some jobs at a time.
@@ -187,102 +204,57 @@ def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Thread
     return thread
 
 
-def _outcome(reply: dict[str, Any] | None, limit_s: float) -> Outcome:
-    if reply is None:
-        return ImageRejected("decoding it crashed the decoder; open it in a picture editor and save it again")
-    if "late" in reply:
-        return ImageRejected(
-            f"decoding it took longer than {limit_s:g} s; open it in a picture editor and save it again"
-        )
+def decode_by_one_range(
+    decoder: Decoder, jobs: Iterable[DecodeJob]
+) -> Iterator[tuple[DecodeJob, Decoded | ImageRejected]]:
+    """Decode every job as `Decoder.map` does; those that are held back come last, all by the range that holds them."""
+    held: dict[DecodeJob, int] = {}
+    widest = 0
+    for job, outcome in decoder.map(jobs):
+        if isinstance(outcome, HeldBack):
+            held[job] = outcome.largest
+            continue
+        if isinstance(outcome, Decoded):
+            widest = max(widest, outcome.grey_range or 0)
+        yield job, outcome
+    if held:
+        widest = max(widest, choose_range(max(held.values())))
+    again = {replace(job, grey_range=widest): job for job in held}
+    for job, outcome in decoder.map(again):
+        assert not isinstance(outcome, HeldBack)
+        yield again[job], outcome
+
+
+def _request(job: DecodeJob) -> dict[str, Any]:
+    paths = {"path": job.path, "target": job.target, "thumbnail": job.thumbnail}
+    request: dict[str, Any] = {name: _absolute(path) for name, path in paths.items()}
+    return request | {"spent": job.spent, "mark": job.mark, "grey_range": job.grey_range}
+
+
+def _outcome(reply: dict[str, Any], limit_s: float, lent_s: float, allowance_s: float) -> Outcome:
+    if "died" in reply:
+        return ImageRejected(_tell_death(reply["died"], limit_s, lent_s, allowance_s))
     if "rejected" in reply:
         return ImageRejected(reply["rejected"])
+    if "largest" in reply:
+        return HeldBack(reply["largest"])
     if "errno" in reply:
         raise OSError(reply["errno"], os.strerror(reply["errno"]), reply["file"])
     return Decoded(**reply)
 
 
-class _Child:
-    """One decoding process, started again after it has died."""
-
-    def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
-        self._closed = False
-        self._deadline = math.inf
-        self._late = False
-        # Between an answer's arrival and its reading nobody may be killed for being late with it.
-        self._judging = threading.Lock()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tlcore.decoder"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[1],
-            env=os.environ | _ENVIRONMENT,
-        )
-
-    def await_ready(self) -> None:
-        if self._read(_START_LIMIT_S) != {"ready": True}:
-            raise DatasetError(
-                "Expected a process that decodes images to start. Received: one that ended at once. "
-                "Check that `python -m tlcore.decoder` runs, and that there is memory left."
-            )
-
-    def ask(self, job: DecodeJob, limit_s: float) -> dict[str, Any] | None:
-        """Return the child's reply; {"late": True} if it was killed for lateness, None if it died."""
-        if self._closed:
-            return None
-        if self.process is None:
-            self.start()
-            self.await_ready()
-        assert self.process is not None
-        assert self.process.stdin is not None
-        paths = {"path": job.path, "target": job.target, "thumbnail": job.thumbnail}
-        request: dict[str, Any] = {name: _absolute(path) for name, path in paths.items()}
-        request |= {"spent": job.spent, "mark": job.mark, "limit_s": limit_s}
-        # A child that died since the last image shows itself here or in the empty answer.
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
-            self.process.stdin.flush()
-        return self._read(limit_s)
-
-    def kill_if_late(self) -> None:
-        """End the process if it owes an answer past its time; called from another thread than the one that waits."""
-        with self._judging:
-            process = self.process
-            if process is not None and time.monotonic() > self._deadline:
-                self._late = True
-                process.kill()
-
-    def close(self) -> None:
-        self._closed = True
-        self._end()
-
-    def _read(self, limit_s: float) -> dict[str, Any] | None:
-        process = self.process
-        assert process is not None
-        assert process.stdout is not None
-        self._late = False
-        self._deadline = time.monotonic() + limit_s
-        line = process.stdout.readline()
-        with self._judging:
-            self._deadline = math.inf
-        if line.endswith(b"\n") and not self._late:
-            reply: dict[str, Any] = json.loads(line)
-            return reply
-        self._end()
-        return {"late": True} if self._late else None
-
-    def _end(self) -> None:
-        process, self.process = self.process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+def _tell_death(how: str, limit_s: float, lent_s: float, allowance_s: float) -> str:
+    again = "open it in a picture editor and save it again"
+    if how == "late":
+        return f"decoding it took longer than {limit_s:g} s; {again}"
+    if how != "slow":
+        return f"decoding it crashed the decoder; {again}"
+    if lent_s >= limit_s:
+        return f"decoding it took over {limit_s:g} s more than a picture of its size warrants; {again}"
+    return (
+        f"decoding it takes much longer than a picture of its size warrants, and the {allowance_s:g} s that an import "
+        f"has for such pictures are used up; {again}, or import it by itself"
+    )
 
 
 def _absolute(path: Path) -> str:
@@ -311,19 +283,36 @@ def serve() -> None:
 
 
 def _handle(request: dict[str, Any]) -> dict[str, Any]:
+    """Answer one request; end this process where it takes more time than its size warrants and than it was lent."""
+    started, warranted_s = time.process_time(), 0.0
+
+    def tell_size(size_bytes: int, pixels: int) -> None:
+        nonlocal warranted_s
+        warranted_s = ordinary_s(size_bytes, pixels)
+        end_after(warranted_s + request["lent_s"])
+
+    reply = _decode(request, tell_size)
+    end_after(0)
+    return reply | {"extra_s": max(0.0, time.process_time() - started - warranted_s)}
+
+
+def _decode(request: dict[str, Any], tell_size: Callable[[int, int], None]) -> dict[str, Any]:
     path = Path(request["path"])
     try:
-        normalised = normalise(path)
+        normalised = normalise(path, request["grey_range"], tell_size)
         _require_unchanged(path, request.get("mark"))
     except ImageRejected as problem:
         return {"rejected": str(problem)}
+    except RangeUnknown as unknown:
+        return {"largest": unknown.largest}
     try:
         suffix, content = save_normalised(normalised, Path(request["target"]), path if request["spent"] else None)
         save_thumbnail(normalised, Path(request["thumbnail"]))
     except OSError as problem:
         return {"errno": problem.errno, "file": str(problem.filename)}
     kept = normalised.width, normalised.height, normalised.notes, normalised.original, normalised.taken_at
-    return vars(Decoded(content, suffix, *kept, **vars(measure(normalised.image))))
+    measures = vars(measure(normalised.image))
+    return vars(Decoded(content, suffix, *kept, **measures, grey_range=normalised.grey_range))
 
 
 def _require_unchanged(path: Path, mark: Sequence[int] | None) -> None:

@@ -22,7 +22,7 @@ PARSER_ERRORS = (
     struct.error,
     zlib.error,
 )
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,20 +34,26 @@ _TURNS = {
 }
 SIDEWAYS = (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8])
 """The turns that exchange width and height."""
-_CAMERA_IFD = 0x8769
+CAMERA_IFD = 0x8769
 _CAMERA_DATES = ((0x9003, 0x9011), (0x9004, 0x9012))
 """DateTimeOriginal and DateTimeDigitized, each with the tag of its offset from UTC (EXIF 2.31)."""
 _CHANGED, _CHANGED_OFFSET = 0x0132, 0x9010
+DATE_TAGS = (*(tag for pair in _CAMERA_DATES for tag in pair), _CHANGED, _CHANGED_OFFSET)
 _CLOCK_SLACK_S = 2 * 86400
 
 
 def find_turn(image: Image.Image) -> Image.Transpose | None:
     """Return how the picture must be turned to stand upright; None where it does already or nobody knows."""
     try:
-        return _TURNS.get(int(image.getexif().get(_ORIENTATION, 1)))
+        return _TURNS.get(int(image.getexif().get(ORIENTATION, 1)))
     except PARSER_ERRORS:
         # Spoilt camera data is common and says nothing against the pixels.
         return None
+
+
+def is_sideways(orientation: object) -> bool:
+    """Say whether an EXIF orientation exchanges width and height."""
+    return orientation in range(5, 9)
 
 
 def find_date(image: Image.Image) -> float | None:
@@ -60,7 +66,7 @@ def find_date(image: Image.Image) -> float | None:
         exif = image.getexif()
         if not exif:
             return None
-        camera = exif.get_ifd(_CAMERA_IFD)
+        camera = exif.get_ifd(CAMERA_IFD)
         written = [(camera.get(date), camera.get(offset)) for date, offset in _CAMERA_DATES]
         written.append((exif.get(_CHANGED), camera.get(_CHANGED_OFFSET)))
     except PARSER_ERRORS:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from tlcore.deep_pictures import WIDEST
 from tlcore.errors import RunError
 from tlcore.files import remove, remove_abandoned, sync_folder, write_atomically
 from tlcore.workspace import Workspace
@@ -19,7 +20,6 @@ READER_FILE = "read_photo.py"
 CARD_FILES = ("model_card.md", "model_card.html")
 # The earlier export while a newer one takes its place; what an export needs on the way lies in staging.
 OLD_FOLDER, WORK_PREFIX = ".export.old", "export-"
-WIDEST_GREYS = 65535
 UNKNOWN = -1
 """The number in `answer` where the model is not sure enough to name a class."""
 
@@ -125,7 +125,7 @@ class Export:
     device: str
     seconds: float
     versions: dict[str, str] = field(default_factory=dict)
-    grey_range: int = WIDEST_GREYS
+    grey_range: int = WIDEST
     schema: int = SCHEMA
 
     @property

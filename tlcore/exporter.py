@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from tlcore.decision import Decision
+from tlcore.deep_pictures import WIDEST
 from tlcore.evaluation import read_labels
 from tlcore.export_guide import write_guide
 from tlcore.export_record import (
     SUMS_FILE,
-    WIDEST_GREYS,
     Export,
     ModelFile,
     Signature,
@@ -166,7 +166,7 @@ def _record(
         device=device,
         seconds=0.0,
         versions=versions,
-        grey_range=int(run.facts.get("grey_range", WIDEST_GREYS)),
+        grey_range=int(run.facts.get("grey_range", WIDEST)),
     )
 
 

@@ -1,36 +1,47 @@
-"""The one place where a file is accepted or refused as an image, and where its pixels are read back."""
+"""The one place where a file is accepted or refused as an image, and where its pixels are read back.
+
+How a file becomes the picture that is kept, in this order; whoever is to have the same answers must do the same:
+
+1. What it is, its content tells. Of several frames or pages the first is taken, of a HEIC file the main picture, of a
+   camera raw the JPEG that the camera put into it, of a large JPEG what libjpeg decodes at a half, a quarter or an
+   eighth as long as its longer side stays at least 640 pixels.
+2. More than 8 bits a channel become 8: round(value * 255 / grey_range), what exceeds the range is clipped to it. The
+   range, one of 255, 1023, 4095, 16383 and 65535, is one for a data set: the smallest that holds every such picture of
+   its first import with any. Floating-point and signed greys, and those beyond 16 bits, are scaled by their own least
+   and greatest value; a PGM, HEIC or AVIF by the range that it declares (`tlcore.deep_pictures`).
+3. Palettes, CMYK, grey and whatever else there is become RGB.
+4. Alpha that is one value everywhere is dropped. Else the picture is laid on white; on grey (128, 128, 128) where nine
+   tenths of what is visible, weighed by alpha, has 245 or more in every channel (`tlcore.transparency`).
+5. It is turned upright as EXIF says; a HEIC file as its own marks say, and not once more by EXIF.
+6. The longer side is shrunk to 640 pixels where it is longer (bicubic, antialiased), and, for a model, stretched to its
+   square (bilinear, antialiased).
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
-import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageFile, UnidentifiedImageError
 
+from tlcore.camera_raw import extract_preview, is_camera_raw
+from tlcore.deep_pictures import WIDEST, find_layout, has_deep_colours, reopen, scale_colours, scale_grey
 from tlcore.errors import ImageRejected
 from tlcore.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
 from tlcore.jpeg import Encoding, find_encoding, strip
+from tlcore.jpeg_end import supply_end
+from tlcore.picture_formats import choose_formats
 from tlcore.png import check_chunks
-from tlcore.signatures import HEAD_BYTES, describe
+from tlcore.signatures import HEAD_BYTES, describe, is_heic
+from tlcore.transparency import describe_ground, find_ground, lay_on
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,21 +56,8 @@ LOSSLESS_SIDE_PX = 256
 # What a picture is measured at, and enough for its thumbnail.
 MEASURED_SIDE_PX = 240
 
-# Named by their plugins, so that these alone are loaded: Pillow would load all it has, slowly, to look for one.
-# MPO (two pictures in one file, as some cameras write) comes with JPEG.
-FORMATS = tuple(
-    plugin.format
-    for plugin in (
-        JpegImagePlugin.JpegImageFile,
-        PngImagePlugin.PngImageFile,
-        WebPImagePlugin.WebPImageFile,
-        GifImagePlugin.GifImageFile,
-        BmpImagePlugin.BmpImageFile,
-        TiffImagePlugin.TiffImageFile,
-        AvifImagePlugin.AvifImageFile,
-    )
-)
 _DAMAGED = "the picture is cut off or damaged; copy or download it again"
+_NO_HEIC = "this HEIC photo is cut off, damaged or of a kind that is not read; convert it to JPEG"
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,8 @@ class Normalised:
     `width` and `height` are the original's in pixels, upright; `notes` says what was changed; `original` is the sha256
     of the file; `taken_at` the camera's date in seconds since 1970; `encoding` how the file, a JPEG, had encoded just
     these pixels. `bare` are the bytes of a JPEG that can be kept as it is, without those that make no pixels; of such a
-    one `image` may be half as large, which is enough to measure it and for its thumbnail.
+    one `image` may be half as large, which is enough to measure it and for its thumbnail. `grey_range` is what more
+    than 8 bits were scaled by, None where there were none or the picture's own range was taken.
     """
 
     image: Image.Image
@@ -80,19 +79,26 @@ class Normalised:
     taken_at: float | None
     encoding: Encoding | None
     bare: bytes | None
+    grey_range: int | None
 
 
-def normalise(path: Path) -> Normalised:
-    """Decode the file at `path` whole and bring it to the one form that is kept.
+def normalise(
+    path: Path, grey_range: int | None = WIDEST, tell_size: Callable[[int, int], None] = lambda size_bytes, pixels: None
+) -> Normalised:
+    """Decode the file at `path` whole and bring it to the one form that is kept, by the rule at the top of this module.
 
-    The format is told from the content, never from the name. The caps on bytes, pixels, sides and text are applied
-    before the pixels are decoded. Raises ImageRejected with the reason in plain words.
+    The caps on bytes, pixels, sides and text are applied before the pixels are decoded. `tell_size` is told the file's
+    bytes as soon as these are read, with 0 pixels, and once more with its pixels before these are decoded. Raises
+    ImageRejected with the reason in plain words, and RangeUnknown where `grey_range` is None and it takes one to
+    decode the picture.
     """
     try:
         with _opened(path) as file:
             # Read once, so that what is hashed is what is decoded.
             content = file.read(min(os.fstat(file.fileno()).st_size, MAX_FILE_BYTES))
-        return _decode(content)
+        tell_size(len(content), 0)
+        opened = _Opened(hashlib.sha256(content).hexdigest(), grey_range, functools.partial(tell_size, len(content)))
+        return _decode(content, opened)
     except MemoryError as problem:
         raise ImageRejected("it needs more memory to decode than is allowed; save it smaller") from problem
 
@@ -146,16 +152,46 @@ def _require_plain_file(path: Path) -> None:
         )
 
 
-def _decode(content: bytes) -> Normalised:
+class _CutOff(ImageRejected):
+    """Raised where a picture's data end before its pixels do."""
+
+
+@dataclass
+class _Opened:
+    """What is known of a file beside its bytes: their hash, the range of deep pictures, and the notes so far."""
+
+    original: str
+    grey_range: int | None
+    tell_pixels: Callable[[int], None]
+    notes: list[str] = field(default_factory=list)
+
+
+def _decode(content: bytes, opened: _Opened) -> Normalised:
+    """Decode what a file holds: the picture itself, a raw's preview, or a JPEG to which its end mark is added."""
+    if is_camera_raw(content):
+        content = extract_preview(content)
+        opened.notes.append("camera raw: its embedded preview")
+    try:
+        return _decode_picture(content, opened)
+    except _CutOff:
+        ended = supply_end(content) if content.startswith(b"\xff\xd8") else None
+        if ended is None:
+            raise
+        opened.notes.append("its end mark was missing")
+        return _decode_picture(ended, opened)
+
+
+def _decode_picture(content: bytes, opened: _Opened) -> Normalised:
     head = content[:HEAD_BYTES]
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         check_chunks(io.BytesIO(content))
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=choose_formats(head)) as image:
             _check_size(*image.size)
-            return _normalise_opened(image, content)
+            opened.tell_pixels(image.width * image.height)
+            return _normalise_opened(image, content, opened)
     except UnidentifiedImageError as problem:
-        raise ImageRejected(describe(head)) from problem
+        raise ImageRejected(_NO_HEIC if is_heic(head) else describe(head)) from problem
     except Image.DecompressionBombError as problem:
         raise ImageRejected(_too_many_pixels("far more")) from problem
     except PARSER_ERRORS as problem:
@@ -178,17 +214,20 @@ def _too_many_pixels(received: str) -> str:
     return f"it has {received}; the limit is {MAX_PIXELS / 1e6:,.0f} megapixels. Save it smaller"
 
 
-def _normalise_opened(image: ImageFile.ImageFile, content: bytes) -> Normalised:
+def _normalise_opened(image: ImageFile.ImageFile, content: bytes, opened: _Opened) -> Normalised:
     width, height = image.size
-    bare = _find_bare(image, content)
+    bare, layout, notes = _find_bare(image, content), find_layout(image), list(opened.notes)
     # JPEG can be decoded at a half, a quarter or an eighth, which is what makes camera photos quick.
     image.draft(None, fit(width, height, MEASURED_SIDE_PX if bare else LONGER_SIDE_PX))
     _load(image)
-    if image.format == "TIFF":
-        # Pillow turns a TIFF upright while loading it.
+    if image.format in ("TIFF", "HEIF"):
+        # Pillow turns a TIFF upright while loading it; a HEIC file may turn out to have another size.
         width, height = image.size
-    notes, turn, taken_at = _frame_notes(image), find_turn(image), find_date(image)
-    upright = _composite(_shrink(_to_eight_bits(image, notes)), notes)
+        _check_size(width, height)
+    notes += _frame_notes(image)
+    turn, taken_at = find_turn(image), find_date(image)
+    eight_bits, grey_range = _to_eight_bits(image, layout, content, opened.grey_range, notes)
+    upright = _lay_and_shrink(eight_bits, layout, content, notes)
     encoding = find_encoding(image) if bare or upright.size == (width, height) else None
     # Comments, colour profiles and the like would be written into the copies.
     upright.info = {}
@@ -199,8 +238,7 @@ def _normalise_opened(image: ImageFile.ImageFile, content: bytes) -> Normalised:
         encoding = None
         if turn in SIDEWAYS:
             width, height = height, width
-    original = hashlib.sha256(content).hexdigest()
-    return Normalised(upright, width, height, notes, original, taken_at, encoding, bare)
+    return Normalised(upright, width, height, notes, opened.original, taken_at, encoding, bare, grey_range)
 
 
 def _find_bare(image: ImageFile.ImageFile, content: bytes) -> bytes | None:
@@ -214,55 +252,54 @@ def _load(image: ImageFile.ImageFile) -> None:
         image.load()
     except OSError as problem:
         if "truncated" in str(problem):
-            raise ImageRejected(f"the {image.format} is cut off before its end; copy or download it again") from problem
+            raise _CutOff(f"the {image.format} is cut off before its end; copy or download it again") from problem
         raise
 
 
 def _frame_notes(image: ImageFile.ImageFile) -> list[str]:
     frames = getattr(image, "n_frames", 1)
-    return [f"first frame of {frames}"] if frames > 1 else []
+    which = "main picture" if image.format == "HEIF" else "first frame"
+    return [f"{which} of {frames}"] if frames > 1 else []
 
 
-def _to_eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Return `image` as L, RGB or RGBA; a JPEG's own object where it is, since to copy it is a third of decoding it."""
+def _to_eight_bits(
+    image: Image.Image, layout: str, content: bytes, grey_range: int | None, notes: list[str]
+) -> tuple[Image.Image, int | None]:
+    """Return `image` as L, RGB or RGBA, and the range that more than 8 bits were scaled by.
+
+    A JPEG's own object is returned where it is one of these, since to copy it is a third of decoding it.
+    """
     mode = image.mode
     if mode == "RGB" and image.format == "JPEG":
-        return image
+        return image, None
     if mode.startswith("I;16") or mode in ("I", "F"):
-        notes.append("scaled from more than 8 bits")
-        return _scale_grey(image)
+        return scale_grey(image, layout, grey_range, notes)
+    if has_deep_colours(layout) and mode in ("RGB", "RGBA"):
+        return scale_colours(image, layout, content, grey_range, notes)
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        return image.convert("RGBA")
+        return image.convert("RGBA"), None
     if mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         notes.append(f"converted from {mode}")
-        return image.convert("RGB")
+        return image.convert("RGB"), None
     if mode == "P":
-        return image.convert("RGB")
-    return image.convert("L") if mode in ("1", "L") else image.convert("RGB")
+        return image.convert("RGB"), None
+    return image.convert("L") if mode in ("1", "L") else image.convert("RGB"), None
 
 
-def _scale_grey(image: Image.Image) -> Image.Image:
-    """Scale deep greys to 0..255 by the range that their type, or else their own values, span."""
-    deep = image.convert("F")
-    low, high = deep.getextrema()
-    if not (isinstance(low, float) and isinstance(high, float) and math.isfinite(low) and math.isfinite(high)):
-        raise ImageRejected("its grey values are not numbers (infinite or undefined); export it as an 8-bit PNG")
-    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and high <= 65535):
-        low, high = 0.0, 65535.0
-    scale = 255.0 / (high - low) if high > low else 0.0
-    # Converting F to L cuts the fraction off, so half a step makes it round.
-    return deep.point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
-
-
-def _composite(image: Image.Image, notes: list[str]) -> Image.Image:
+def _lay_and_shrink(image: Image.Image, layout: str, content: bytes, notes: list[str]) -> Image.Image:
+    """Return `image` as RGB without alpha, at most `LONGER_SIDE_PX` on its longer side."""
     if image.mode != "RGBA":
-        return image if image.mode == "RGB" else image.convert("RGB")
-    alpha = image.getchannel("A")
-    if alpha.getextrema() != (255, 255):
-        notes.append("transparency laid on white")
-    paper = Image.new("RGB", image.size, "white")
-    paper.paste(image.convert("RGB"), mask=alpha)
-    return paper
+        shrunk = _shrink(image)
+        return shrunk if shrunk.mode == "RGB" else shrunk.convert("RGB")
+    ground = find_ground(image)
+    if words := describe_ground(image, ground):
+        notes.append(words)
+    if ground is not None:
+        return lay_on(_shrink(image), ground)
+    if layout.startswith("RGBa") and image.getchannel("A").getextrema() == (0, 0):
+        # Colours that count as multiplied by an alpha of 0 were lost in the reading.
+        return _shrink(reopen(content, layout.replace("RGBa", "RGBX"), "RGB"))
+    return _shrink(image.convert("RGB"))
 
 
 def _shrink(image: Image.Image) -> Image.Image:

@@ -129,7 +129,7 @@ def _read_listings(found: Found, ask: Ask) -> tuple[list[Listing], dict[Entry, s
     photos = [entry.name for entry in found.entries if not tables.may_be_table(entry.name[-1])]
     index = FileIndex(photos)
     # What is in columns of other names may be anything, and the folders give classes already.
-    named = len(set(classes_of(photos)[0]) - {None}) > 1
+    named = len(set(_folder_classes(photos)) - {None}) > 1
     for entry in candidates:
         name = entry.name[-1]
         exists = partial(index.exists, folder=entry.name[:-1])
@@ -145,6 +145,11 @@ def _read_listings(found: Found, ask: Ask) -> tuple[list[Listing], dict[Entry, s
         else:
             unused[entry] = _names_nothing(name, table)
     return listings, unused
+
+
+def _folder_classes(photos: Sequence[Parts]) -> list[str | None]:
+    """Return the class of each photo as its folders tell it, without asking."""
+    return [place.label for place in arrange(photos, take_default).places]
 
 
 def _names_nothing(name: str, table: Table) -> str:
@@ -207,7 +212,7 @@ def _prefer_table(listings: Sequence[Listing], found: Found, ask: Ask) -> bool:
     """Say whether the tables decide and not the folders; ask where both give classes and they differ."""
     labels = {name: label for listing in listings for name, label in listing.labels.items()}
     photos = [entry.name for entry in found.entries]
-    folders = {name: place.label for name, place in zip(photos, arrange(photos, take_default).places, strict=True)}
+    folders = dict(zip(photos, _folder_classes(photos), strict=True))
     listed = [(labels[name], folders[name]) for name in labels]
     if len({folder for _, folder in listed if folder is not None}) < 2 or _say_the_same(listed):
         return bool(labels) or not any(folders.values())

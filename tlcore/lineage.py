@@ -4,6 +4,7 @@ import json
 import time
 
 from tlcore.anatomy import describe_layers
+from tlcore.deep_pictures import WIDEST
 from tlcore.epochs import EpochKeeper
 from tlcore.feeds import Feed
 from tlcore.files import write_atomically
@@ -29,6 +30,7 @@ def record_materials(reporter: Reporter, materials: Materials) -> None:
             "weights_file": materials.row.weights_file,
             "weights_sha256": materials.weights_sha256,
             "dataset_version": materials.dataset_version,
+            "grey_range": reporter.store.dataset(materials.run.dataset_id).grey_range or WIDEST,
             **describe_split(materials.settings, parts),
             "versions": read_versions(),
         },

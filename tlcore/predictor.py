@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -25,7 +26,7 @@ from tlcore.errors import ImageRejected, PredictorError, ThawError, WeightsError
 from tlcore.files import scratch_folder
 from tlcore.frames import Frame, read_frame, write_frame
 from tlcore.images import load_pixels
-from tlcore.intake import decode_pictures, read_pictures
+from tlcore.intake import Copy, decode_pictures
 from tlcore.records import Run
 from tlcore.settings import FineTuneSettings
 from tlcore.store import Store
@@ -58,6 +59,15 @@ class Loaded:
         return GradCam(self.classifier, self._tuned_layers)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A picture as the model sees it, uint8 (image_size, image_size, 3); as a person does, a JPEG; and its notes."""
+
+    pixels: np.ndarray
+    thumbnail: bytes
+    notes: list[str]
+
+
 class Service:
     """Answers questions about runs, one at a time; a run that went on since is loaded anew."""
 
@@ -82,21 +92,25 @@ class Service:
         classifier = self._load(question).classifier
         with self._scratch() as scratch:
             paths = _place(question, scratch)
-            seen = dict(read_pictures(self._decoder, scratch, paths, classifier.image_size))
+            copies = decode_pictures(self._decoder, scratch, paths, classifier.grey_range)
+            seen = {place: _look(copy, classifier.image_size) for place, copy in copies}
         outcomes = [seen[place] for place in range(len(paths))]
         rejected = [str(outcome) if isinstance(outcome, ImageRejected) else None for outcome in outcomes]
-        pixels = [outcome for outcome in outcomes if isinstance(outcome, np.ndarray)]
-        shares = classifier.predict(np.stack(pixels)).tobytes() if pixels else b""
-        return Frame({"rejected": rejected, "classes": len(classifier.labels)}, [shares])
+        read = [outcome for outcome in outcomes if isinstance(outcome, Seen)]
+        shares = classifier.predict(np.stack([each.pixels for each in read])).tobytes() if read else b""
+        thumbnails = [each.thumbnail for each in read] if question.header.get("thumbnails") else []
+        header = {"rejected": rejected, "classes": len(classifier.labels), "notes": [each.notes for each in read]}
+        return Frame(header, [shares, *thumbnails])
 
     def _draw_heat_maps(self, question: Frame) -> Frame:
         loaded = self._load(question)
         with self._scratch() as scratch:
-            for _, copy in decode_pictures(self._decoder, scratch, _place(question, scratch)):
+            paths, grey_range = _place(question, scratch), loaded.classifier.grey_range
+            for _, copy in decode_pictures(self._decoder, scratch, paths, grey_range):
                 if isinstance(copy, ImageRejected):
                     raise copy
-                pixels = load_pixels(copy, loaded.classifier.image_size)
-                with Image.open(copy, formats=("PNG", "JPEG")) as image:
+                pixels = load_pixels(copy.path, loaded.classifier.image_size)
+                with Image.open(copy.path, formats=("PNG", "JPEG")) as image:
                     picture = np.asarray(image.convert("RGB"))
         number, *maps = loaded.grad_cam.draw(pixels, question.header["class"])
         arrays = [picture, *(each.values for each in maps if each)]
@@ -118,6 +132,12 @@ class Service:
             self._loaded[key] = Loaded(self._store, run)
         self._loaded.move_to_end(key)
         return self._loaded[key]
+
+
+def _look(copy: Copy | ImageRejected, image_size: int) -> Seen | ImageRejected:
+    if isinstance(copy, ImageRejected):
+        return copy
+    return Seen(load_pixels(copy.path, image_size), copy.thumbnail.read_bytes(), copy.notes)
 
 
 def count_tuned_layers(run: Run) -> int:

@@ -36,10 +36,15 @@ Picture = TypeVar("Picture")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a run's model says of one picture: float32 (classes,) in 0..1 that sum to 1, or why it could not be read."""
+    """What a run's model says of one picture: float32 (classes,) in 0..1 that sum to 1, or why it could not be read.
+
+    `notes` says what was changed to read it; `thumbnail` is a small JPEG of it, where it was asked for.
+    """
 
     probabilities: np.ndarray | None
     rejected: str | None
+    notes: Sequence[str] = ()
+    thumbnail: bytes | None = None
 
 
 class Predictor:
@@ -67,12 +72,11 @@ class Predictor:
         """The process's id while it is running."""
         return self._process.pid if self._process and self.running else None
 
-    def classify(self, run_id: str, pictures: Sequence[bytes]) -> list[Answer]:
+    def classify(self, run_id: str, pictures: Sequence[bytes], thumbnails: bool = False) -> list[Answer]:
         """Classify the contents of picture files, in the order given; decoded exactly as an import does it."""
+        asked = {"do": "classify", "run": run_id, "thumbnails": thumbnails}
         return [
-            answer
-            for each in _slices(pictures)
-            for answer in _read_answers(self._ask(Frame({"do": "classify", "run": run_id}, each), len(each)))
+            answer for each in _slices(pictures) for answer in _read_answers(self._ask(Frame(asked, each), len(each)))
         ]
 
     def classify_files(self, run_id: str, paths: Sequence[Path]) -> list[Answer]:
@@ -208,8 +212,15 @@ def _checked(answer: Frame) -> Frame:
 
 
 def _read_answers(answer: Frame) -> list[Answer]:
-    shares = iter(np.frombuffer(answer.parts[0], dtype=np.float32).reshape(-1, answer.header["classes"]))
-    return [Answer(None if reason else next(shares), reason) for reason in answer.header["rejected"]]
+    first, *parts = answer.parts
+    shares = np.frombuffer(first, dtype=np.float32).reshape(-1, answer.header["classes"])
+    thumbnails: Sequence[bytes | None] = parts or [None] * len(shares)
+    read = iter(zip(shares, answer.header["notes"], thumbnails, strict=True))
+    return [
+        Answer(None, reason) if reason else Answer(share, None, notes, thumbnail)
+        for reason in answer.header["rejected"]
+        for share, notes, thumbnail in [(None, (), None) if reason else next(read)]
+    ]
 
 
 def _read_maps(answer: Frame) -> HeatMaps:

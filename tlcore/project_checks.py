@@ -16,6 +16,7 @@ from PIL import Image as Picture
 
 from tlcore.backbones import find_backbone
 from tlcore.copies import THUMBNAIL_SIDE_PX, content_of
+from tlcore.deep_pictures import GREY_RANGES
 from tlcore.errors import RunError, ThawError
 from tlcore.images import LONGER_SIDE_PX
 from tlcore.probe_record import read_probe
@@ -105,6 +106,7 @@ CHECKS: Mapping[str, Check] = {
     "id": _matches(ID),
     "content": _matches(HASH),
     "suffix": _one_of(".png", ".jpg"),
+    "grey_range": _or_none(_one_of(*GREY_RANGES)),
     "role": _one_of(*get_args(Role)),
     "excluded": _flag,
     "before": _MAYBE_TEXT,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tlcore.decision import FACT, Decision
+from tlcore.deep_pictures import GREY_RANGES
 from tlcore.errors import ThawError
 from tlcore.evidence import judge_run
 from tlcore.label_errors import read_doubts
@@ -25,6 +26,7 @@ KNOWN: Mapping[str, Callable[[Any], bool]] = {
     "extra_images": _mapping(is_number),
     "versions": _mapping(is_text),
     "intended_use": is_text,
+    "grey_range": lambda value: value in GREY_RANGES,
     **dict.fromkeys(("device", "weights_file", "weights_sha256", "dataset_sha256"), is_text),
     **dict.fromkeys(("image_size", "dataset_version", "training_images", "validation_images"), is_number),
 }

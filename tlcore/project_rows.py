@@ -15,7 +15,7 @@ from tlcore.run_record import save_record
 
 Row = dict[str, Any]
 TABLES: Mapping[str, tuple[str, ...]] = {
-    "datasets": ("id", "name", "source", "created_at", "ignored", "notes", "known", "version"),
+    "datasets": ("id", "name", "source", "created_at", "ignored", "notes", "known", "version", "grey_range"),
     "images": IMAGE_COLUMNS,
     "set_aside": ("name", "reason"),
     "edits": ("number", "kind", "detail", "created_at", "undone_at"),

@@ -65,7 +65,8 @@ class Dataset:
 
     `classes` counts the images that can be trained on or validated with; `excluded` were taken out by the person,
     `holdout` are kept for evaluation alone, those of the `pile` have no class; `known` files were added again and were
-    there already. `version` goes up with every change.
+    there already. `version` goes up with every change. `grey_range` is what pictures of more than 8 bits are scaled
+    by, None where none has come yet.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Dataset:
     known: int = 0
     version: int = 1
     pile: int = 0
+    grey_range: int | None = None
 
     @property
     def included(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from tlcore.allocator import keep_memory
 from tlcore.arrays import load_arrays, numbered, save_arrays
 from tlcore.balance import number_weights
+from tlcore.deep_pictures import WIDEST
 from tlcore.devices import processor_name
 from tlcore.errors import RunError
 from tlcore.evaluation import VALIDATION, predictions_file, read_labels
@@ -118,6 +119,7 @@ def retrain_head(reporter: Reporter, plan: Retraining) -> None:
         run_id,
         inherited
         | describe_split(settings, plan.split)
+        | {"grey_range": store.dataset(plan.run.dataset_id).grey_range or WIDEST}
         | {"versions": read_versions(), "device": f"CPU: {processor_name()}"}
         | {"warm_start": plan.earlier.id, "warm_learning_rate": rate, "warm_batch_size": batch_size},
     )

@@ -29,7 +29,7 @@ class Service:
         self.gate = Gate()
         self.metrics = Metrics()
         self.batcher = Batcher(engine.network, self.metrics.observe_batch)
-        self.reader = PictureReader(engine.image_size)
+        self.reader = PictureReader(engine.image_size, engine.grey_range)
         # One at a time: what a body in JSON unpacks to is many times its size.
         self.parser = ThreadPoolExecutor(1, "parser")
         self.metrics.watch("thaw_requests_inside", "Requests being answered now", lambda: self.gate.requests)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tlcore.calibration import temper
 from tlcore.decision import read_decision
+from tlcore.deep_pictures import WIDEST
 from tlcore.errors import RunError
 from tlcore.export_record import UNKNOWN
 from tlcore.opened_export import OpenedExport
@@ -19,13 +20,15 @@ SIGNATURE = "serving_default"
 @dataclass(frozen=True)
 class Engine:
     """What the service knows of its model; `network` takes uint8 (n, image_size, image_size, 3) and returns
-    probabilities, float32 (n, classes), with the temperature applied. `run` is the id of the run behind it."""
+    probabilities, float32 (n, classes), with the temperature applied. `run` is the id of the run behind it; pictures of
+    more than 8 bits are read by `grey_range`."""
 
     run: str
     labels: Sequence[str]
     image_size: int
     threshold: float
     network: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+    grey_range: int = WIDEST
 
     def choose(self, probabilities: np.ndarray) -> int:
         """Return the likeliest class's place in `labels`, or -1, "I don't know", below the threshold."""
@@ -49,7 +52,7 @@ def load_run(store: Store, run: Run) -> Engine:
         shares = classifier.predict(pixels)
         return shares if temperature == 1 else temper(shares, temperature).astype(np.float32)
 
-    return Engine(run.id, classifier.labels, classifier.image_size, threshold, network)
+    return Engine(run.id, classifier.labels, classifier.image_size, threshold, network, classifier.grey_range)
 
 
 def load_export(export: OpenedExport) -> Engine:
@@ -74,4 +77,4 @@ def load_export(export: OpenedExport) -> Engine:
         assert loaded
         return signature(image=tf.constant(pixels))["probabilities"].numpy()
 
-    return Engine(record.run, record.labels, record.image_size, record.threshold, network)
+    return Engine(record.run, record.labels, record.image_size, record.threshold, network, record.grey_range)

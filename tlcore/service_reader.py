@@ -33,8 +33,8 @@ class Sent:
 class PictureReader:
     """Reads files of unknown bytes in child processes with limits; use it as a context manager."""
 
-    def __init__(self, image_size: int) -> None:
-        self._image_size = image_size
+    def __init__(self, image_size: int, grey_range: int) -> None:
+        self._image_size, self._grey_range = image_size, grey_range
         children = min(DECODERS, os.cpu_count() or 1)
         self._decoder = Decoder(children, DECODING_LIMIT_S)
         self._pool = ThreadPoolExecutor(children, "reader")
@@ -78,7 +78,7 @@ class PictureReader:
         paths = [folder / f"{place}.sent" for place in encoded]
         for path, content in zip(paths, encoded.values(), strict=True):
             path.write_bytes(content)
-        for position, pixels in read_pictures(self._decoder, folder, paths, self._image_size):
+        for position, pixels in read_pictures(self._decoder, folder, paths, self._image_size, self._grey_range):
             place = list(encoded)[position]
             if isinstance(pixels, ImageRejected):
                 raise _no_picture(pictures, place, str(pixels))

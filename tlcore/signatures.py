@@ -32,8 +32,10 @@ _IMAGES: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"II\*\x00|MM\x00\*"), "TIFF"),
     (re.compile(rb"BM"), "BMP"),
     (re.compile(rb"....ftypavi[fs]", re.DOTALL), "AVIF"),
+    (re.compile(rb"P[1-6f]\s"), "PPM"),
 )
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
 _HTML = re.compile(
     rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|script|meta|title)\b", re.IGNORECASE | re.DOTALL
 )
@@ -44,6 +46,14 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05]")
 def image_kind(head: bytes) -> str | None:
     """Name the accepted format that a file's first bytes announce, or None."""
     return next((kind for pattern, kind in _IMAGES if pattern.match(head)), None)
+
+
+def is_heic(head: bytes) -> bool:
+    """Say whether a file's first bytes announce a HEIC photo, or another picture in a HEIF container but AVIF."""
+    if head[4:8] != b"ftyp" or head[8:12] not in _HEIC_BRANDS:
+        return False
+    end = min(int.from_bytes(head[:4]), len(head))
+    return _AVIF_BRANDS.isdisjoint(head[place : place + 4] for place in range(16, end, 4))
 
 
 def describe(head: bytes) -> str:
@@ -68,7 +78,7 @@ def describe(head: bytes) -> str:
         return "this is a video or sound file, not a picture"
     if _is_text(head):
         return "this is a text file, not a picture"
-    return "this is not a picture in a format that is read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)"
+    return "this is not a picture in a format that is read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, PPM)"
 
 
 def _describe_container(brand: bytes) -> str:

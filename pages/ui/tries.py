@@ -31,10 +31,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Tried:
-    """A picture and what the model says of it."""
+    """A picture and what the model says of it; `notes` say what was changed to read it, `thumbnail` is a small JPEG."""
 
     picture: Picture
     verdict: Verdict
+    notes: Sequence[str] = ()
+    thumbnail: bytes | None = None
 
 
 def keep_still(content: bytes) -> None:
@@ -76,12 +78,16 @@ def try_pictures(store: Store, run: Run, pictures: Sequence[Picture]) -> list[Tr
         bar = st.progress(0.0, text=_tell(0, len(fresh)))
         for start in range(0, len(fresh), BATCH):
             batch = fresh[start : start + BATCH]
-            answers = predictor(store.workspace).classify(run.id, [picture.content for picture in batch])
-            said |= dict(zip((picture.id for picture in batch), answers, strict=True))
+            told = predictor(store.workspace).classify(run.id, [picture.content for picture in batch], thumbnails=True)
+            said |= dict(zip((picture.id for picture in batch), told, strict=True))
             bar.progress((start + len(batch)) / len(fresh), text=_tell(start + len(batch), len(fresh)))
         bar.empty()
     decision = read_decision(run)
-    return [Tried(picture, judge(said[picture.id], decision)) for picture in pictures]
+    answers = [said[picture.id] for picture in pictures]
+    return [
+        Tried(picture, judge(answer, decision), answer.notes, answer.thumbnail)
+        for picture, answer in zip(pictures, answers, strict=True)
+    ]
 
 
 def as_row(tried: Tried, labels: Sequence[str]) -> dict[str, object]:
