@@ -40,6 +40,29 @@ def test_a_job_whose_process_never_came_is_failed_after_a_grace(store):
     assert store.job(job_id).status == "failed"
 
 
+def test_a_clock_that_was_set_back_keeps_no_dead_job_alive(store, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    job_id = store.add_job("import", {})
+    monkeypatch.undo()
+    assert store.job(job_id).created_at > time.time()
+    monkeypatch.setattr(jobs, "STARTING_GRACE_S", 0.05)
+    monkeypatch.setattr(jobs, "SILENT_AFTER_S", 0.05)
+    time.sleep(0.1)
+    assert jobs.silent(store.job(job_id))
+    jobs.reconcile(store)
+    assert store.job(job_id).status == "failed"
+
+
+def test_a_process_whose_number_came_round_again_is_not_the_job(store, run_id):
+    job_id = store.add_job("head", {}, "data-1", run_id)
+    store.note_pid(job_id, os.getpid())
+    jobs.reconcile(store)
+    assert store.job(job_id).status == "starting"
+    store.update_job(job_id, pid_started=1)
+    jobs.reconcile(store)
+    assert store.job(job_id).status == "failed"
+
+
 def test_a_living_process_without_the_lock_is_not_the_job(store, run_id):
     job_id = store.add_job("head", {}, "data-1", run_id)
     store.update_job(job_id, status="running", pid=os.getpid())

@@ -228,18 +228,7 @@ def test_a_database_that_was_made_anew_in_an_old_workspace_is_known_for_certain(
     kept = files_of(store.workspace.root)
     with contextlib.closing(sqlite3.connect(store.workspace.database)) as connection, connection:
         connection.execute("PRAGMA foreign_keys = OFF")
-        for table in (
-            "images",
-            "set_aside",
-            "changes",
-            "edits",
-            "marks",
-            "checks",
-            "epochs",
-            "jobs",
-            "runs",
-            "datasets",
-        ):
+        for table in (*TABLES, "changes", "edits", "jobs"):
             connection.execute(f"DELETE FROM {table}")
         connection.execute("UPDATE workspace SET id = 'workspace-of-its-own'")
     with pytest.raises(WorkspaceError, match="another one"):
@@ -291,7 +280,7 @@ def test_a_line_that_cannot_be_read_costs_that_line(store):
     lose(store, "deleted")
     rebuilt = rebuild(store.workspace)
     assert [each.unread for each in rebuilt.datasets if each.id == dataset.id] == [1]
-    assert any("1 changes are lost" in line for line in tell(rebuilt))
+    assert any("1 change that cannot be read" in line for line in tell(rebuilt))
 
 
 def test_images_whose_copies_are_gone_are_left_out_and_counted(store):

@@ -1,7 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
+from tlcore.store import Store
 from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
 
 
@@ -40,3 +42,57 @@ def test_every_path_lies_inside(path, tmp_path):
     found: Path = path(workspace)
     assert found.is_relative_to(workspace.root)
     assert found != workspace.root
+
+
+def modes(root: Path) -> dict[str, int]:
+    return {str(path.relative_to(root)): path.stat().st_mode & 0o777 for path in [root, *root.rglob("*")]}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_it_is_for_its_owner_alone(tmp_path):
+    before = os.umask(0o022)
+    try:
+        workspace = open_workspace(tmp_path / "workspace")
+        store = Store(workspace)
+        store.add_job("import", {})
+    finally:
+        os.umask(before)
+    found = modes(workspace.root)
+    assert found["."] == 0o700
+    assert found["datasets"] == found["runs"] == found["staging"] == 0o700
+    assert found["thaw.sqlite3"] == found["workspace.json"] == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_one_that_was_open_to_others_is_closed(tmp_path):
+    workspace = open_workspace(tmp_path / "workspace")
+    Store(workspace)
+    (workspace.root / "quarantine").mkdir()
+    for path in [workspace.root, *workspace.root.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    open_workspace(workspace.root)
+    assert not any(mode & 0o077 for name, mode in modes(workspace.root).items() if "lock" not in name)
+    assert modes(workspace.root)["datasets"] == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_a_folder_with_other_things_in_it_keeps_its_rights(tmp_path):
+    root = tmp_path / "home"
+    root.mkdir()
+    (root / "letter.txt").write_text("mine")
+    root.chmod(0o755)
+    for _ in range(2):
+        Store(open_workspace(root))
+        assert root.stat().st_mode & 0o777 == 0o755
+    assert (root / "datasets").stat().st_mode & 0o777 == 0o700
+    assert (root / "thaw.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_a_link_keeps_what_it_names_as_it_is(tmp_path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o755)
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "projects").symlink_to(tmp_path / "shared")
+    open_workspace(tmp_path / "workspace")
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o755

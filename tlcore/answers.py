@@ -4,6 +4,8 @@ import os
 import sys
 from typing import Any
 
+from tlcore.store import Store
+
 # Text is printed as it is.
 Answer = dict[str, Any] | list[dict[str, Any]] | str
 
@@ -13,9 +15,11 @@ def tell(stage: str, done: int, total: int) -> None:
     print(f"{stage}: {done:,} of {total:,}" if total else f"{stage} ...", file=sys.stderr)  # noqa: T201
 
 
-def say(sentence: str) -> None:
-    """Print a sentence that is no part of the answer on standard error."""
-    print(sentence, file=sys.stderr)  # noqa: T201
+def warn_of_unknown(store: Store) -> None:
+    """Say on standard error what lies in the folders that the database does not know, if anything."""
+    found = store.survey()
+    if found.unknown:
+        print(found.tell(), file=sys.stderr)  # noqa: T201
 
 
 def quieten_tensorflow() -> None:

@@ -17,7 +17,7 @@ from tlcore import (
     lineage_commands,
     run_commands,
 )
-from tlcore.answers import Answer, quieten_tensorflow, say, tell
+from tlcore.answers import Answer, quieten_tensorflow, tell, warn_of_unknown
 from tlcore.backbones import BACKBONES
 from tlcore.dataset_zip import save_dataset
 from tlcore.division import read_division
@@ -59,9 +59,7 @@ def run_import(store: Store, arguments: argparse.Namespace) -> Answer:
 
 def run_datasets(store: Store, arguments: argparse.Namespace) -> Answer:
     """List the data sets."""
-    found = store.survey()
-    if found.unknown:
-        say(found.tell())
+    warn_of_unknown(store)
     return [describe_dataset(store, dataset) for dataset in store.datasets()]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.errors import RunError
-from tlcore.files import write_atomically
+from tlcore.files import remove_abandoned, temporary_beside, write_atomically
 from tlcore.opened_export import OpenedExport
 
 CONFIG_FILE = "models.config"
@@ -27,8 +27,8 @@ def write_repository(export: OpenedExport, name: str, folder: Path) -> dict[str,
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole, since TensorFlow Serving loads every numbered folder as soon as it sees it.
-    coming = target.with_name("coming")
-    shutil.rmtree(coming, ignore_errors=True)
+    remove_abandoned(target.parent)
+    coming = temporary_beside(target)
     shutil.copytree(export.saved_model, coming)
     coming.rename(target)
     names = sorted(found.parent.name for found in folder.glob(f"*/{VERSION}") if found.is_dir())

@@ -14,7 +14,7 @@ from tlcore.errors import DatasetError, RunError, WorkspaceError
 from tlcore.journal import Journal
 from tlcore.rebuild_rows import RestoredDataset
 from tlcore.store import Store
-from tlcore.survey import Found
+from tlcore.survey import Found, count
 from tlcore.workspace import Workspace
 
 
@@ -59,17 +59,16 @@ def rebuild(workspace: Workspace) -> Rebuilt:
 
 def tell(rebuilt: Rebuilt) -> list[str]:
     """Say in sentences what came back and what did not."""
-    images = sum(each.images for each in rebuilt.datasets)
-    lines = [
-        f"Brought back: {len(rebuilt.datasets):,} data sets with {images:,} images, and {len(rebuilt.runs):,} runs."
-    ]
+    images = count(sum(each.images for each in rebuilt.datasets), "image")
+    datasets, runs = count(len(rebuilt.datasets), "data set"), count(len(rebuilt.runs), "run")
+    lines = [f"Brought back: {datasets} with {images}, and {runs}."]
     if rebuilt.brought_up:
-        lines.append(f"Later changes of {rebuilt.brought_up:,} data sets and runs were made up for.")
+        lines.append(f"Made up for: later changes to {rebuilt.brought_up:,} of the data sets and runs.")
     for each in rebuilt.datasets:
         if each.missing:
-            lines.append(f"Of {each.name!r}, {each.missing:,} images are left out: their files are gone.")
+            lines.append(f"Left out of {each.name!r}: {count(each.missing, 'image')} whose file is gone.")
         if each.unread:
-            lines.append(f"Of {each.name!r}, {each.unread:,} changes are lost: their lines cannot be read.")
+            lines.append(f"Lost of {each.name!r}: {count(each.unread, 'change')} that cannot be read in its journal.")
     if rebuilt.set_aside:
         lines.append(f"The database as it was is kept at '{rebuilt.set_aside}'.")
     return lines + rebuilt.problems

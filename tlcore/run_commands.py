@@ -6,7 +6,7 @@ from typing import Any
 
 from tlcore import comparison, jobs, prober
 from tlcore.advice import kept_epoch
-from tlcore.answers import Answer, quieten_tensorflow, tell
+from tlcore.answers import Answer, quieten_tensorflow, tell, warn_of_unknown
 from tlcore.backbones import BACKBONES
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation import accuracies, find_mistakes, read_predictions
@@ -137,6 +137,7 @@ def run_mistakes(store: Store, arguments: argparse.Namespace) -> Answer:
 def run_runs(store: Store, arguments: argparse.Namespace) -> Answer:
     """List the runs, newest first."""
     jobs.reconcile(store)
+    warn_of_unknown(store)
     return [
         {
             "run": run.id,

@@ -32,12 +32,17 @@ class Found:
 
     def tell(self) -> str:
         """Say in a sentence what there is, and that nothing of it was removed."""
-        parts = {"data sets": self.datasets, "runs": self.runs, "later changes": self.behind}
-        counted = ", ".join(f"{len(ids):,} {name}" for name, ids in parts.items() if ids)
+        parts = {"data set": self.datasets, "run": self.runs, "later change": self.behind}
+        counted = ", ".join(count(len(ids), name) for name, ids in parts.items() if ids)
         return (
             f"The folders of the workspace hold what its database does not know: {counted}. Nothing was removed. Bring "
             "them back on the Data page or with `python -m tlcore rebuild`."
         )
+
+
+def count(number: int, name: str, names: str = "") -> str:
+    """Return a number with what it counts, `names` where there are several (else the name with an s)."""
+    return f"{number:,} {name if number == 1 else names or name + 's'}"
 
 
 class SurveyRows(Database):

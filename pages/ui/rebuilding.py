@@ -23,8 +23,10 @@ def offer(problem: WorkspaceError) -> None:
 
 def draw(store: Store) -> None:
     """Draw what came of a rebuilding, and the offer to make up for what the database does not know."""
-    for line in st.session_state.pop(OUTCOME, []):
-        st.info(sentence(line), icon=":material/settings_backup_restore:")
+    told = st.session_state.get(OUTCOME)
+    if told:
+        st.info("\n\n".join(map(sentence, told)), icon=":material/settings_backup_restore:")
+        st.button("Dismiss", key="dismiss the outcome", on_click=lambda: st.session_state.pop(OUTCOME, None))
     found = store.survey()
     if found.unknown:
         st.warning(sentence(found.tell()), icon=":material/settings_backup_restore:")
