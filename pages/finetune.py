@@ -170,7 +170,7 @@ elif present_run.result_phase is None:
 else:
     selection.run_picker(kept, present_run)
     if not latest.active:
-        anatomy = json.loads((kept.workspace.run(present_run.id) / "layers.json").read_text())
+        anatomy = json.loads((kept.workspace.run(present_run.id) / "layers.json").read_text(encoding="utf-8"))
         draw_plan(kept, present_run, anatomy, latest)
     run_queue.draw(kept, latest.id)
     draw_training(kept, present_run, latest)

@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 class ServiceProcess:
     """Serves in a process of its own at `url` while in a `with`; `words` are the command's arguments."""
 
-    def __init__(self, *words: object):
+    def __init__(self, *words: object, environment: dict[str, str] | None = None):
         line = [sys.executable, "-m", "tlcore", "serve", *map(str, words), "--port", "0", "--json"]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        environment = (environment or dict(os.environ)) | {"PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
             line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment
         )

@@ -10,7 +10,7 @@ from tlcore.backbones import Backbone, block_names
 from tlcore.errors import SettingsError
 
 if TYPE_CHECKING:
-    import keras
+    from tlcore.backend import keras
 
 _FLOAT32_BYTES = 4
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from tlcore.backbones import Backbone
+from tlcore.backend import keras
 from tlcore.efficientnet_lite import build_efficientnet_lite, load_pretrained
 from tlcore.errors import BackboneError, WeightsError
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
+
+from tlcore.backend import keras
 
 
 class CachedBatches(keras.utils.PyDataset):

@@ -98,7 +98,7 @@ class FeatureCache:
     def noted(self) -> dict[str, Any]:
         """Return the facts that `note` kept, or nothing."""
         path = self.folder / "facts.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     @property
     def _keys(self) -> Path:

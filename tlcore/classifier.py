@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from tlcore import model as models
 from tlcore.architectures import build_backbone
 from tlcore.backbones import Backbone, find_backbone
+from tlcore.backend import keras
 from tlcore.decoder import Decoder
 from tlcore.deep_pictures import WIDEST
 from tlcore.errors import ImageRejected, RunError, WeightsError

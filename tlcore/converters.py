@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from tlcore.backend import keras
 from tlcore.export_record import Signature, Tensor
 from tlcore.files import scratch_folder
 from tlcore.inference import freeze_graph

@@ -76,7 +76,7 @@ class Crew:
         `hear` gets every line that it prints. May be called from a task of `side_by_side`.
         """
         errors = self._folder / f"{module}-{threading.get_ident()}-{time.monotonic_ns()}.log"
-        with errors.open("w") as log, self._start(module, arguments, log) as process:
+        with errors.open("w", encoding="utf-8") as log, self._start(module, arguments, log) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 hear(line.strip())
@@ -88,7 +88,7 @@ class Crew:
                     f"Expected the process {module!r} to end by itself. Received: one that was killed, as happens "
                     "where the computer runs out of memory. Close other programs and try again."
                 )
-        return _explain(process.returncode, errors.read_text(errors="replace"))
+        return _explain(process.returncode, errors.read_text(encoding="utf-8", errors="replace"))
 
     def _end(self) -> None:
         with self._lock:
@@ -104,7 +104,7 @@ class Crew:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
+                encoding="utf-8",
                 errors="replace",
                 cwd=Path(__file__).parents[1],
             )

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 
 from tlcore import model as models
 from tlcore.anatomy import describe_layers
+from tlcore.backend import keras
 from tlcore.batches import CachedBatches
 from tlcore.features import compute_features, forward_to, list_views, open_cache
 from tlcore.materials import gather

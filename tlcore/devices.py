@@ -148,7 +148,7 @@ def processor_name() -> str:
     """Return what the processor of this machine is called."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
@@ -168,7 +168,7 @@ def start_probe(workspace: Workspace) -> None:
 def read_report(workspace: Workspace) -> DeviceReport | None:
     """Return what the last probe found, or None before the first."""
     path = _report_path(workspace)
-    return DeviceReport(**json.loads(path.read_text())) if path.exists() else None
+    return DeviceReport(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
 def _give_way() -> None:
@@ -199,7 +199,9 @@ def _has_nvidia_gpu() -> bool:
     program = shutil.which("nvidia-smi")
     if program is None:
         return False
-    listing = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=20, check=False)
+    listing = subprocess.run(
+        [program, "-L"], capture_output=True, encoding="utf-8", errors="replace", timeout=20, check=False
+    )
     return listing.returncode == 0 and "GPU" in listing.stdout
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-import keras
 import numpy as np
+
+from tlcore.backend import keras
 
 
 def measure_drift(backbone: keras.Model, pretrained: keras.Model) -> list[dict[str, Any]]:

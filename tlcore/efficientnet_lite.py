@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
+from tlcore.backend import keras
 from tlcore.checkpoint import read_checkpoint
 from tlcore.errors import BackboneError, WeightsError
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
-
+from tlcore.backend import keras
 from tlcore.errors import RunError
 from tlcore.records import Epoch
 from tlcore.reporter import Reporter

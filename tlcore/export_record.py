@@ -179,7 +179,7 @@ def read_export(folder: Path) -> Export | None:
     path = folder / RECORD_FILE
     if not path.exists():
         return None
-    recorded = json.loads(path.read_text())
+    recorded = json.loads(path.read_text(encoding="utf-8"))
     if recorded["schema"] != SCHEMA:
         raise RunError(
             f"Expected an export of schema {SCHEMA}. Received: {recorded['schema']} in {path}. Export the run again."

@@ -1,8 +1,8 @@
 """The model as it leaves Thaw: pixels in, tempered probabilities and an answer out, all of it Keras's own layers."""
 
-import keras
 import numpy as np
 
+from tlcore.backend import keras
 from tlcore.classifier import Classifier
 from tlcore.decision import Decision
 from tlcore.export_record import UNKNOWN

@@ -6,11 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from tlcore import model as models
 from tlcore.augmentation import draw_view
+from tlcore.backend import keras
 from tlcore.cache import FeatureCache, trim_caches
 from tlcore.images import load_pixels
 from tlcore.inference import Forward, freeze

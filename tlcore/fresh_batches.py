@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 
 from tlcore.augmentation import draw_view
+from tlcore.backend import keras
 from tlcore.features import DECODING_THREADS, View
 from tlcore.images import load_pixels
 from tlcore.inference import Forward

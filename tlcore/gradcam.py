@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tlcore import model as models
 from tlcore.anatomy import describe_layers
 from tlcore.backbones import block_names
+from tlcore.backend import keras
 from tlcore.classifier import Classifier
 from tlcore.errors import SettingsError
 from tlcore.heatmaps import HeatMap, normalise_map

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from tlcore.backend import keras
 
 Forward = Callable[[np.ndarray], list[np.ndarray]]
 

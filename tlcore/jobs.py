@@ -125,7 +125,7 @@ def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> 
 def suit(store: Store, run: Run, head: HeadSettings, settings: FineTuneSettings) -> FineTuneSettings:
     """Fill in what the settings leave to Thaw: the depth and the learning rate that suit the run's images."""
     image_size, input_size = run.facts["image_size"], find_backbone(run.backbone).input_size
-    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text())
+    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
     return dataclasses.replace(
         settings,
         layers=recommend_depth(layers, image_size, input_size) if settings.layers is None else settings.layers,

@@ -5,8 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import keras
-
+from tlcore.backend import keras
 from tlcore.files import replacing
 
 CONFIG = "config.json"

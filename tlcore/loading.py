@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from tlcore.architectures import build_backbone
 from tlcore.backbones import Backbone
+from tlcore.backend import keras
 from tlcore.errors import WeightsError
 from tlcore.reporter import Reporter
 from tlcore.weights import fetch, recognise

@@ -67,7 +67,7 @@ def _tell(store: Store, run_id: str) -> str | None:
             env=IMPATIENCE | os.environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             timeout=WITHIN_S,
             check=False,

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 
 from tlcore.anatomy import describe_layers
 from tlcore.backbones import Backbone
+from tlcore.backend import keras
 from tlcore.errors import SettingsError
 from tlcore.normalisation import normalise
 from tlcore.settings import HeadSettings

@@ -1,6 +1,6 @@
 """Half-precision arithmetic where a GPU gains from it: float16 in the layers, float32 in weights, head and result."""
 
-import keras
+from tlcore.backend import keras
 
 HALF, FULL = "mixed_float16", "float32"
 

@@ -141,7 +141,7 @@ def read_probe(folder: Path) -> Probe | None:
     path = folder / PROBE_FILE
     if not path.exists():
         return None
-    kept = json.loads(path.read_text())
+    kept = json.loads(path.read_text(encoding="utf-8"))
     return Probe(Plan(**kept["plan"]), [Depth(**depth) for depth in kept["depths"]])
 
 

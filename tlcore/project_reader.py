@@ -193,7 +193,7 @@ def _place_runs(store: Store, unpacked: Path, ids: Mapping[str, str], run_ids: t
 def _rename_images(folder: Path, ids: Mapping[str, str]) -> None:
     """Write the files of a run that name images anew, under the images' new ids."""
     split = folder / SPLIT_FILE
-    split.write_text(_replace(split.read_text(), ids))
+    split.write_text(_replace(split.read_text(encoding="utf-8"), ids), encoding="utf-8")
     for path in folder.glob("predictions-*.npz"):
         with np.load(path, allow_pickle=False) as archive:
             image_ids, probabilities = archive["image_ids"].tolist(), archive["probabilities"]

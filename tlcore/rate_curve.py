@@ -73,7 +73,7 @@ def smooth(losses: Sequence[float]) -> np.ndarray:
 def read_curve(folder: Path, phase: int) -> RateCurve | None:
     """Return the curve of a phase that a run's folder holds, or None before the first search."""
     path = folder / curve_file(phase)
-    return RateCurve(**json.loads(path.read_text())) if path.exists() else None
+    return RateCurve(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
 def write_curve(folder: Path, curve: RateCurve) -> None:

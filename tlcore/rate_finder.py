@@ -3,11 +3,11 @@
 import math
 import time
 
-import keras
 import numpy as np
 
 from tlcore import model as models
 from tlcore.advice import LARGEST_RATE_RATIO
+from tlcore.backend import keras
 from tlcore.balance import number_weights
 from tlcore.feeds import prepare_feed
 from tlcore.materials import gather

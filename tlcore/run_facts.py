@@ -42,7 +42,7 @@ def read_versions() -> dict[str, str]:
 def record_outcome(reporter: Reporter, run_id: str, phase: int) -> None:
     """Write down the accuracy of a phase's model on every evaluation set, and which layers were frozen for it."""
     store, run = reporter.store, reporter.store.run(run_id)
-    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text())
+    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
     top = FineTuneSettings.from_json(run.fine_tune).layers if phase == 2 and run.fine_tune else 0
     facts: dict[str, Any] = {
         "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run, phase).items()},

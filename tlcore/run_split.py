@@ -67,7 +67,7 @@ def read_sides(store: Store, run_id: str) -> dict[str, list[tuple[str, str]]] | 
     path = store.workspace.run(run_id) / SPLIT_FILE
     if not path.exists():
         return None
-    recorded = json.loads(path.read_text())
+    recorded = json.loads(path.read_text(encoding="utf-8"))
     # Runs of the first release recorded ids alone.
     if any(isinstance(entry, str) for entries in recorded.values() for entry in entries[:1]):
         return None
@@ -106,7 +106,7 @@ def read_seen(store: Store, run: Run) -> dict[str, str] | None:
 
 def read_labels(store: Store, run: Run) -> list[str]:
     """Return the run's class names in the order of the model's outputs."""
-    return json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text())
+    return json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text(encoding="utf-8"))
 
 
 def recall(
@@ -127,4 +127,4 @@ def recall(
 
 def _recorded(store: Store, run: Run) -> dict[str, list[str | tuple[str, str]]] | None:
     path = store.workspace.run(run.id) / SPLIT_FILE
-    return json.loads(path.read_text()) if path.exists() else None
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

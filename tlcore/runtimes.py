@@ -14,7 +14,7 @@ Predict = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 def load_keras(path: Path, threads: int) -> Predict:
     """Load a .keras file in safe mode, which admits no code from the file."""
-    import keras
+    from tlcore.backend import keras
 
     model = keras.models.load_model(path, compile=False, safe_mode=True)
     return lambda batch: {name: np.asarray(output) for name, output in model.predict_on_batch(batch).items()}
@@ -27,9 +27,8 @@ def load_saved_model(path: Path, threads: int) -> Predict:
     loaded = tf.saved_model.load(str(path))
     serve = loaded.signatures["serving_default"]
 
-    def predict(batch: np.ndarray) -> dict[str, np.ndarray]:
-        # `loaded` is named here to keep it alive: the signature alone does not hold its graph.
-        assert loaded is not None
+    # `kept` keeps it alive: the signature alone does not hold its graph.
+    def predict(batch: np.ndarray, kept: object = loaded) -> dict[str, np.ndarray]:
         return {name: output.numpy() for name, output in serve(image=tf.constant(batch)).items()}
 
     return predict

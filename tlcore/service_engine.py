@@ -62,7 +62,8 @@ def load_export(export: OpenedExport) -> Engine:
     """
     import tensorflow as tf
 
-    # What was loaded lives only as long as something holds it, which `network` does.
+    # What was loaded lives only as long as something holds it, which `network` does (an assert that names it does not
+    # under `python -O`).
     loaded = tf.saved_model.load(str(export.saved_model))
     record, signature = export.record, loaded.signatures[SIGNATURE]
     blank = np.zeros((1, record.image_size, record.image_size, 3), np.uint8)
@@ -73,8 +74,7 @@ def load_export(export: OpenedExport) -> Engine:
             f"Expected a SavedModel of the classes {record.labels}. Received: one of {names}. Export the run again."
         )
 
-    def network(pixels: np.ndarray) -> np.ndarray:
-        assert loaded
+    def network(pixels: np.ndarray, kept: object = loaded) -> np.ndarray:
         return signature(image=tf.constant(pixels))["probabilities"].numpy()
 
     return Engine(record.run, record.labels, record.image_size, record.threshold, network, record.grey_range)

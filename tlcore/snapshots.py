@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from tlcore.arrays import Arrays, load_arrays, save_arrays
+from tlcore.backend import keras
 from tlcore.errors import RunError
 from tlcore.standing import Standing
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any
 
-import keras
 import numpy as np
 
+from tlcore.backend import keras
 from tlcore.guards import EXPECTED_RANGES
 from tlcore.images import load_pixels
 from tlcore.materials import Materials

@@ -4,12 +4,12 @@ import dataclasses
 import time
 from typing import Any, TypeVar
 
-import keras
 import numpy as np
 
 from tlcore import model as models
 from tlcore.advice import better_phase, kept_epoch
 from tlcore.architectures import build_backbone
+from tlcore.backend import keras
 from tlcore.balance import number_weights
 from tlcore.devices import gains_from_half_precision
 from tlcore.drift import measure_drift

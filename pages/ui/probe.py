@@ -56,7 +56,7 @@ def draw_depths(store: Store, run: Run, probe: Probe) -> None:
     """Draw the finished depths and say which one they recommend."""
     if not probe.depths:
         return
-    layers = len(json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text()))
+    layers = len(json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8")))
     recommended = recommend(probe.depths)
     figure(
         probe_figures.accuracy_by_depth(probe.depths, layers, recommended),

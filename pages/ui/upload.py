@@ -44,7 +44,7 @@ def open_upload(workspace: Workspace) -> Ticket:
     ticket = Ticket(new_id("upload"), secrets.token_urlsafe(32))
     folder = workspace.staging(ticket.upload_id)
     (folder / "files").mkdir(parents=True)
-    (folder / TOKEN_FILE).write_text(_digest(ticket.token))
+    (folder / TOKEN_FILE).write_text(_digest(ticket.token), encoding="utf-8")
     return ticket
 
 
@@ -57,7 +57,11 @@ def is_open(workspace: Workspace, upload_id: str) -> bool:
 def authorised(workspace: Workspace, upload_id: str, token: str) -> Path:
     """Return the staging folder of an upload; raise UploadRefused unless `token` is the one its page was given."""
     known = workspace.staging(upload_id) / TOKEN_FILE if UPLOAD_ID.fullmatch(upload_id) else None
-    if known is None or not known.is_file() or not hmac.compare_digest(known.read_text(), _digest(token)):
+    if (
+        known is None
+        or not known.is_file()
+        or not hmac.compare_digest(known.read_text(encoding="utf-8"), _digest(token))
+    ):
         raise UploadRefused(403, "This upload is not known here. Reload the page and add the photos again.")
     return known.parent
 
