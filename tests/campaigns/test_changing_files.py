@@ -283,9 +283,9 @@ def test_a_table_that_is_being_written_makes_no_wrong_label(store, tmp_path, cam
         with tally.trial(what), monkeypatch.context() as patch:
             rows = tables._rows
 
-            def read_slowly(path, file, change=change, rows=rows):
-                change(path)
-                return rows(path, file)
+            def read_slowly(*arguments, change=change, rows=rows):
+                change(table)
+                return rows(*arguments)
 
             patch.setattr(tables, "_rows", read_slowly)
             with pytest.raises(DatasetError, match="changed while they were read"):
