@@ -26,9 +26,9 @@ ONE_OF_EACH = {
     "run": "Run",
     "export": "Export",
     "project": "Saved project",
-    "features": "Cache",
+    "features": "Cached features",
     "downloads": "Download",
-    "speed": "Measurement",
+    "speed": "Measured speeds",
 }
 
 
@@ -44,14 +44,14 @@ def read_sizes(store: Store, holdings: Sequence[Holding]) -> dict[str, int]:
 def draw_numbers(usage: Usage, whole: bool) -> None:
     """Draw how much Thaw takes, how much is free, and how far the caches may grow."""
     numbers = [
-        ("Kept by Thaw", amounts.size(usage.thaw) if whole else UNKNOWN, None),
-        ("Free on this disk", amounts.size(usage.free), f"Of {amounts.size(usage.total)} in all."),
+        ("Kept by Thaw", _brief(usage.thaw) if whole else UNKNOWN, None),
+        ("Free on this disk", _brief(usage.free), f"Of {amounts.size(usage.total)} in all."),
         (
             "Cached features",
-            amounts.size(usage.by_kind.get("features", 0)),
+            _brief(usage.by_kind.get("features", 0)),
             f"At most {amounts.size(BUDGET_BYTES)}: what was used longest ago makes room. Computed again when needed.",
         ),
-        ("In the trash", amounts.size(usage.by_kind.get("trash", 0)), "Still on the disk until it is emptied."),
+        ("In the trash", _brief(usage.by_kind.get("trash", 0)), "Still on the disk until it is emptied."),
     ]
     with st.container(horizontal=True):
         for label, number, explanation in numbers:
@@ -70,6 +70,7 @@ def draw_table(holdings: Sequence[Holding], sizes: Mapping[str, int]) -> list[Ho
     ticked = st.dataframe(
         [_describe(each, sizes) for each in rows],
         hide_index=True,
+        column_config={name: st.column_config.TextColumn(width="medium") for name in ("Name", "With it")},
         # Rows are ticked by number: another list is another table.
         key=f"things {hash(tuple(each.id for each in rows))}",
         on_select="rerun",
@@ -160,12 +161,17 @@ def _describe(holding: Holding, sizes: Mapping[str, int]) -> dict[str, str]:
     along += [f"{amounts.count(count, *NOUNS[name])} began with it" for name, count in holding.stays.items()]
     return {
         "What": ONE_OF_EACH[holding.kind],
-        "Name": visible(holding.title),
         "Size": amounts.size(sizes[holding.id]) if holding.id in sizes else UNKNOWN,
-        "Made": amounts.moment(holding.made_at),
+        "Name": visible(holding.title),
         "With it": ", ".join(along) or "–",
+        "Made": amounts.moment(holding.made_at),
         "Id": holding.id,
     }
+
+
+def _brief(size: int) -> str:
+    """Return a size that fits onto a tile."""
+    return amounts.size(size).replace("under", "<") if size else "nothing"
 
 
 def _capital(words: str) -> str:

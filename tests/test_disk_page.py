@@ -61,7 +61,9 @@ def test_every_thing_is_listed_with_size_time_and_what_goes_with_it(furnished):
     table = page.dataframe[0].value.set_index("Id")
     assert table.loc[dataset_id, "With it"] == "2 runs, 2 exports, 2 saved projects, 1 check"
     assert table.loc[runs[0], "With it"] == "1 export, 1 run began with it"
-    assert set(table["What"]) == {*("Data set", "Run", "Export", "Saved project", "Cache", "Download", "Measurement")}
+    assert set(table["What"]) == {
+        *("Data set", "Run", "Export", "Saved project", "Cached features", "Download", "Measured speeds")
+    }
     assert not (table["Size"] == "…").any()
 
 

@@ -17,9 +17,9 @@ SPEED_FILES = ("speed.json", "measuring.json")
 PROJECT = re.compile(r"projects/((?:data|run)-[0-9a-f]{4,32})\.zip")
 EXPORT = re.compile(rf"(run-[0-9a-f]{{4,32}})/{EXPORT_FOLDER}")
 TITLES = {
-    FEATURES: "Cached features, computed again when they are needed",
-    DOWNLOADS: "The downloaded sample of flowers, fetched again when it is needed",
-    SPEED: "Measured speeds of the backbones",
+    FEATURES: "What backbones saw in the photos",
+    DOWNLOADS: "The sample of flowers",
+    SPEED: "How fast the backbones are",
 }
 
 
@@ -47,7 +47,8 @@ def list_holdings(store: Store) -> list[Holding]:
     found = [_dataset(store, each, [run for run in runs if run.dataset_id == each.id]) for each in datasets.values()]
     found += [_run(store, run, runs, datasets) for run in runs]
     found += [_export(store, run, datasets) for run in runs if _has_export(store, run.id)]
-    projects = (_project(store, path) for path in sorted((store.workspace.root / "projects").glob("*.zip")))
+    titles = {each.id: each.title for each in found}
+    projects = (_project(path, titles) for path in sorted((store.workspace.root / "projects").glob("*.zip")))
     return [*found, *(each for each in projects if each is not None), *_caches(store)]
 
 
@@ -62,9 +63,9 @@ def find_holding(store: Store, thing_id: str) -> Holding:
         if _has_export(store, run.id):
             return _export(store, run, datasets)
     elif project:
-        found = _project(store, store.workspace.project(project.group(1)))
-        if found:
-            return found
+        projects = [each for each in list_holdings(store) if each.id == thing_id]
+        if projects:
+            return projects[0]
     elif thing_id in TITLES:
         caches = [each for each in _caches(store) if each.id == thing_id]
         if caches:
@@ -128,11 +129,12 @@ def _export(store: Store, run: Run, datasets: Mapping[str, Dataset]) -> Holding:
     )
 
 
-def _project(store: Store, path: Path) -> Holding | None:
+def _project(path: Path, titles: Mapping[str, str]) -> Holding | None:
     name = f"projects/{path.name}"
     if not PROJECT.fullmatch(name) or not path.is_file():
         return None
-    return Holding(name, "project", path.stem, path.stat().st_mtime, [name])
+    # What it was saved of may be deleted by now.
+    return Holding(name, "project", titles.get(path.stem, path.stem), path.stat().st_mtime, [name])
 
 
 def _caches(store: Store) -> list[Holding]:

@@ -19,7 +19,8 @@ KINDS = {
     "records": "Records and logs",
     "trash": "Trash",
 }
-LEGEND_LINE_PX = 26
+LEGEND_LINE_PX = 24
+COLOUR_OF = dict(zip(KINDS, (*COLOURS, "#5d6f75"), strict=True))
 LEAST_NAMED = 0.12
 
 
@@ -37,9 +38,7 @@ def where_bytes_go(by_kind: Mapping[str, int]) -> go.Figure:
                 y=[0],
                 orientation="h",
                 name=f"{KINDS[kind]}, {amounts.size(size)}",
-                marker={"color": COLOURS[list(KINDS).index(kind) % len(COLOURS)], "line": {"width": 1}},
-                # A pattern too, where a colour comes twice.
-                marker_pattern_shape="/" if list(KINDS).index(kind) >= len(COLOURS) else "",
+                marker={"color": COLOUR_OF[kind], "line": {"width": 1}},
                 text=[amounts.size(size) if size >= LEAST_NAMED * whole else ""],
                 textposition="inside",
                 insidetextanchor="middle",
