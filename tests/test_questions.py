@@ -90,6 +90,16 @@ def test_without_a_person_what_was_said_beforehand_or_is_advised_counts(store, r
     assert store.job(reporter.job_id).status == "finished"
 
 
+def test_what_is_taken_without_a_person_is_told(store):
+    told = []
+    with reporting(store, store.add_job("import", {}), lambda stage, done, total: told.append(stage)) as reporter:
+        reporter.ask(LEVELS)
+    assert told == [
+        "Which folders are the classes? Taken: The inner ones (levels=inner). Else --answer levels=outer (The outer "
+        "ones)"
+    ]
+
+
 def test_a_wrong_answer_beforehand_fails_the_job_with_the_question(store):
     job_id = store.add_job("import", {"answers": {"levels": "sideways"}})
     with reporting(store, job_id) as reporter:

@@ -36,6 +36,12 @@ class Question:
         """Return the keys of the options."""
         return [option.key for option in self.options]
 
+    def tell_default(self) -> str:
+        """Put into words what is asked, what is taken without an answer, and how to answer beforehand."""
+        labels = {option.key: option.label for option in self.options}
+        others = ", ".join(f"{self.key}={key} ({label})" for key, label in labels.items() if key != self.default)
+        return f"{self.text} Taken: {labels[self.default]} ({self.key}={self.default}). Else --answer {others}"
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -65,6 +65,8 @@ class Reporter:
         if given is not None:
             return require_answer(question, given)
         if not request.get("ask"):
+            if self._echo:
+                self._echo(question.tell_default(), 0, 0)
             return take_default(question)
         self.store.put_question(self.job_id, question)
         while (answer := self.store.job(self.job_id).answer) is None:
