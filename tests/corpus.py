@@ -254,7 +254,10 @@ def fingerprints(path: Path) -> dict[str, str]:
 
 def leftovers(store: Store) -> list[Path]:
     """Return what imports left in a workspace that no accepted image lies in."""
-    kept = {image.folder for dataset in store.datasets() for image in store.every_image(dataset.id)}
+    datasets = store.datasets()
+    kept = {image.folder for dataset in datasets for image in store.every_image(dataset.id)}
+    # The journal of a data set lies under its own id, also where the photos of an opened project do not.
+    kept |= {dataset.id for dataset in datasets if store.workspace.journal(dataset.id).exists()}
     root = store.workspace.root
     folders = [folder for folder in (root / "datasets").iterdir() if folder.name not in kept]
     return folders + list((root / "staging").iterdir())
