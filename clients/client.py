@@ -64,6 +64,8 @@ def main(words: list[str]) -> int:
     if len(words) < 2:
         print("Usage: python client.py http://127.0.0.1:8600 photo.jpg [more.png ...]", file=sys.stderr)
         return 2
+    # Class names can be in any script; what the terminal's encoding lacks is written as an escape.
+    sys.stdout.reconfigure(errors="backslashreplace")
     failed = 0
     for name in words[1:]:
         try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,9 +41,9 @@ def command(tmp_path_factory):
 def answer(command):
     """Return a function that runs a command with --json and returns its one JSON value."""
 
-    def ask(*words):
+    def ask(*words, status=0):
         done = command(*words, "--json")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == status, done.stderr
         assert done.stdout.count("\n") == 1
         return json.loads(done.stdout, parse_constant=pytest.fail)
 
@@ -123,13 +124,29 @@ def test_predict_agrees_with_the_mistakes(answer, tuned, tiny_photos, tmp_path):
     (picture,) = (
         path for path in tiny_photos.rglob("*.png") if mistake["image"].endswith(f"{path.parent.name}/{path.name}")
     )
-    one, other = answer("predict", tuned["run"], picture, tmp_path / "not.jpg")
+    one, other = answer("predict", tuned["run"], picture, tmp_path / "not.jpg", status=2)
     assert (one["image"], one["predicted"]) == (str(picture), mistake["predicted"])
     assert one["confidence"] == pytest.approx(mistake["confidence"], abs=1e-4)
     assert set(one["probabilities"]) == {"berry", "leaf", "sky"}
     assert sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert set(other) == {"image", "error"}
     assert "PDF" in other["error"]
+
+
+def test_predict_takes_folders_beside_files(answer, tuned, tiny_photos, tmp_path):
+    (tmp_path / "inner").mkdir()
+    for number in (10, 9):
+        shutil.copy(next(tiny_photos.rglob("*.png")), tmp_path / "inner" / f"{number}.png")
+    (tmp_path / ".DS_Store").write_bytes(b"system")
+    (tmp_path / "cut.jpg").write_bytes(b"")
+    alone = next((tiny_photos / "sky").iterdir())
+    answers = answer("predict", tuned["run"], tmp_path, alone, status=2)
+    names = [tmp_path / "cut.jpg", tmp_path / "inner" / "9.png", tmp_path / "inner" / "10.png", alone]
+    assert [each["image"] for each in answers] == [str(name) for name in names]
+    assert ["error" in each for each in answers] == [True, False, False, False]
+    assert len(answer("predict", tuned["run"], tmp_path / "inner")) == 2
+    (bad,) = answer("predict", tuned["run"], tmp_path / "cut.jpg", status=1)
+    assert set(bad) == {"image", "error"}
 
 
 def test_runs_and_datasets_list_what_there_is(answer, imported, tuned):

@@ -5,14 +5,18 @@ import base64
 import collections
 import concurrent.futures
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
+from PIL import Image
 
 from tests.corpus import encoded, photo
-from tests.service_process import ServiceProcess, head, send_slowly, send_then_read
+from tests.service_process import ROOT, ServiceProcess, head, send_slowly, send_then_read
 from tests.strange_bodies import strange_requests
 from tests.tiny_export import SIDE, pack, write_tiny_export
 from tlcore.service_gate import LARGEST_BODY_BYTES, MOST_REQUESTS
@@ -34,6 +38,14 @@ GOOD = encoded(photo(1, 64, 64), "PNG")
 URL = b"data:image/png;base64," + base64.b64encode(GOOD)
 AS_TEXT = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n%s\r\n--x--\r\n'
 CUT_FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + GOOD
+
+
+def test_the_python_client_prints_any_class_name_in_any_terminal(service, tmp_path):
+    Image.new("RGB", (SIDE, SIDE), (0, 255, 0)).save(tmp_path / "green.png")
+    line = [sys.executable, ROOT / "clients" / "client.py", service.url, tmp_path / "green.png"]
+    done = subprocess.run(line, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"green.png: gr\\xfcn 0.99" in done.stdout
 
 
 @pytest.mark.parametrize(

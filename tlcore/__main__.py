@@ -8,6 +8,7 @@ from typing import Any
 from tlcore.commands import COMMANDS, run_rebuild
 from tlcore.errors import ThawError
 from tlcore.parser import build_parser
+from tlcore.predict_command import grade
 from tlcore.reporter import explain
 from tlcore.store import Store
 from tlcore.workspace import open_workspace
@@ -31,7 +32,10 @@ def show(answer: Any, as_json: bool) -> None:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; return 0, or 1 with the reason on standard error (and as `error` in the JSON)."""
+    """Run one command; return 0, or 1 with the reason on standard error (and as `error` in the JSON).
+
+    `predict` returns 2 where some pictures have no answer.
+    """
     given = sys.argv[1:] if words is None else words
     as_json = "--json" in given
     try:
@@ -48,7 +52,7 @@ def main(words: list[str] | None = None) -> int:
         traceback.print_exc()
         return fail(explain(problem), as_json)
     show(answer, as_json)
-    return 0
+    return grade(answer) if arguments.command == "predict" else 0
 
 
 def fail(reason: str, as_json: bool) -> int:

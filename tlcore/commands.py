@@ -15,6 +15,7 @@ from tlcore import (
     importer,
     jobs,
     lineage_commands,
+    predict_command,
     run_commands,
 )
 from tlcore.answers import Answer, quieten_tensorflow, tell, warn_of_unknown
@@ -97,30 +98,6 @@ def run_dataset(store: Store, arguments: argparse.Namespace) -> Answer:
     return {"dataset": arguments.dataset, "file": str(target), **saved}
 
 
-def run_predict(store: Store, arguments: argparse.Namespace) -> Answer:
-    """Classify pictures with a run's result."""
-    quieten_tensorflow()
-    from tlcore.classifier import load_classifier, predict_files
-
-    classifier = load_classifier(store, store.run(arguments.run))
-    answers: list[dict[str, Any]] = []
-    for answer in predict_files(classifier, [Path(image) for image in arguments.images]):
-        if answer.probabilities is None:
-            answers.append({"image": str(answer.path), "error": answer.rejected})
-            continue
-        by_label = dict(zip(classifier.labels, map(float, answer.probabilities), strict=True))
-        predicted = max(by_label, key=lambda label: by_label[label])
-        answers.append(
-            {
-                "image": str(answer.path),
-                "predicted": predicted,
-                "confidence": by_label[predicted],
-                "probabilities": by_label,
-            }
-        )
-    return answers
-
-
 def run_serve(store: Store, arguments: argparse.Namespace) -> Answer:
     """Answer for new pictures over HTTP until told to stop."""
     quieten_tensorflow()
@@ -169,7 +146,7 @@ COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "resume": run_commands.run_resume,
     "queue": run_commands.run_queue,
     "mistakes": run_commands.run_mistakes,
-    "predict": run_predict,
+    "predict": predict_command.run_predict,
     "export": export_commands.run_export,
     "runs": run_commands.run_runs,
     "compare": run_commands.run_compare,

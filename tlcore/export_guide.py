@@ -30,6 +30,7 @@ import sys
 
 from read_photo import read_photo
 
+sys.stdout.reconfigure(errors="backslashreplace")  # for class names that the terminal cannot show
 labels = json.load(open("{labels}", encoding="utf-8"))
 {load}
 

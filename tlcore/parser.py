@@ -160,9 +160,13 @@ def _describe_runs(command: Command) -> None:
     queue.add_argument("--front", metavar="JOB", help="let this job go first of those that wait")
     mistakes = command("mistakes", "List the misclassified validation images, largest confidence gap first.")
     mistakes.add_argument("run", metavar="RUN")
-    predict = command("predict", "Classify pictures with a run's result.")
+    predict = command(
+        "predict",
+        "Classify pictures, or all in a folder, with a run's result. Exit status: 0 when all were answered, 2 when "
+        "some could not be read, 1 when none could or the command failed.",
+    )
     predict.add_argument("run", metavar="RUN")
-    predict.add_argument("images", metavar="IMAGE", nargs="+")
+    predict.add_argument("images", metavar="IMAGE_OR_FOLDER", nargs="+")
     exporting = command("export", "Write a run's result in formats for other programs, each proven to answer alike.")
     exporting.add_argument("run", metavar="RUN")
     exporting.add_argument("--formats", nargs="+", metavar="FORMAT", help=f"of {', '.join(FORMATS)} (default: all)")

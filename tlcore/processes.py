@@ -25,7 +25,7 @@ def start_of(pid: int) -> int | None:
     """
     if Path("/proc/self/stat").exists():
         try:
-            stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return None
         # The name of the program stands in parentheses and may itself hold spaces and parentheses.

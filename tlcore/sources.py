@@ -76,6 +76,13 @@ def collect(
     return found
 
 
+def walk_folder(root: Path) -> Found:
+    """List every file below a folder, whatever its folders mean; raise DatasetError where it cannot be read."""
+    collector = Collector(lambda *_: None, lambda: None)
+    collector.walk(root)
+    return collector.finish(take_default)
+
+
 def _unpack_found(
     found: Found, collector: Collector, unpacked: Path, progress: Progress, check_stop: Callable[[], None], ask: Ask
 ) -> None:
