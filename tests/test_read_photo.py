@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,34 @@ def test_greys_are_scaled_by_the_range_that_is_given(tmp_path):
     assert seen.min() < 8
     assert seen.max() > 247
     assert read_photo(tmp_path / "deep.png", SIDE, grey_range=1023).max() == 255, "brighter than the range is white"
+
+
+@pytest.mark.parametrize(("told", "expected"), [(4095, 255), (65535, 16)])
+def test_a_pgm_that_tells_its_range_is_scaled_by_that(tmp_path, told, expected):
+    deep = np.full((32, 32), 4095, ">u2")
+    (tmp_path / "deep.pgm").write_bytes(b"P5 32 32 %d\n" % told + deep.tobytes())
+    assert read_photo(tmp_path / "deep.pgm", SIDE).tolist() == np.full((1, SIDE, SIDE, 3), expected).tolist()
+    assert read_photo(tmp_path / "deep.pgm", SIDE, grey_range=4095).min() == 255
+
+
+def test_what_it_would_read_wrongly_is_refused_in_words(tmp_path):
+    """Pillow keeps the upper byte of a 16-bit colour, which is right only of the whole range."""
+    colours = np.full((32, 32, 3), 4095, ">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in colours)
+    (tmp_path / "deep.png").write_bytes(png(32, 32, rows))
+    assert read_photo(tmp_path / "deep.png", SIDE).max() == 15
+    with pytest.raises(ValueError, match="Expected 8 bits a colour"):
+        read_photo(tmp_path / "deep.png", SIDE, grey_range=4095)
+
+
+def png(width: int, height: int, rows: bytes) -> bytes:
+    """Return a PNG of 16-bit colours."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def test_it_needs_nothing_but_pillow_and_numpy(pictures):

@@ -15,7 +15,10 @@ WHITE_FROM = 245
 def read_photo(path: str | PathLike[str], side: int, grey_range: float = 65535) -> np.ndarray:
     """Return what the model sees of a photo: uint8 (1, side, side, 3), RGB, 0..255."""
     with Image.open(path) as file:
-        if grey_range != 65535 and ";16" in str(file.tile) and file.mode[0] not in "IF":
+        layout = str(file.tile)
+        if "'ppm'" in layout:
+            grey_range = 65535  # A PGM can tell its own range, and Pillow then scales by that.
+        elif grey_range != 65535 and ";16" in layout and file.mode[0] not in "IF":
             raise ValueError(f"Expected 8 bits a colour. Received: {path} with 16. Save it with 8, or as greys.")
         # Large JPEGs are decoded at a half, a quarter or an eighth.
         file.draft(None, fit(file.size))
