@@ -1,11 +1,7 @@
-import java.awt.Graphics2D;
-import java.awt.RenderingHints;
-import java.awt.image.BufferedImage;
 import java.io.File;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Map;
-import javax.imageio.ImageIO;
 import org.tensorflow.Result;
 import org.tensorflow.SavedModelBundle;
 import org.tensorflow.Tensor;
@@ -31,13 +27,14 @@ import org.tensorflow.types.TUint8;
  * </pre>
  *
  * This example is written from the API's documentation and is not run by Thaw's tests, which have no TensorFlow for
- * Java. It reads the photo with Java's own means, which shrink it a little differently and do not turn it upright by
- * its EXIF mark, so that probabilities differ in the last digits from the dashboard's. Where they must not differ, ask
- * the service (clients/java/ThawClient.java).
+ * Java; {@link PhotoReader}, which reads the photo by the export's rule, is. Probabilities of large photos differ in the
+ * last digits from the dashboard's. Where they must not differ, ask the service (clients/java/ThawClient.java).
  */
 public final class SavedModelExample {
     private static final String SIGNATURE = "serving_default";
     private static final String IMAGE = "image";
+    /** The export's own is in its export.json, as grey_range; it matters for greys of more than 8 bits alone. */
+    private static final int GREY_RANGE = 65535;
 
     private SavedModelExample() {}
 
@@ -48,7 +45,7 @@ public final class SavedModelExample {
         }
         try (SavedModelBundle model = SavedModelBundle.load(arguments[0], "serve")) {
             int side = (int) model.function(SIGNATURE).signature().getInputs().get(IMAGE).shape.asArray()[1];
-            byte[] pixels = readPixels(new File(arguments[1]), side);
+            byte[] pixels = PhotoReader.readPixels(new File(arguments[1]), side, GREY_RANGE);
             try (Tensor image = TUint8.tensorOf(Shape.of(1, side, side, 3), DataBuffers.of(pixels));
                     Result result = model.function(SIGNATURE).call(Map.of(IMAGE, image))) {
                 TFloat32 probabilities = (TFloat32) result.get("probabilities").orElseThrow();
@@ -63,29 +60,5 @@ public final class SavedModelExample {
                 }
             }
         }
-    }
-
-    /** Returns a photo's pixels as the model wants them: side x side, row after row, red, green and blue. */
-    private static byte[] readPixels(File file, int side) throws IOException {
-        BufferedImage photo = ImageIO.read(file);
-        if (photo == null) {
-            throw new IOException("Expected a JPEG or PNG. Received: " + file + ", which Java cannot read.");
-        }
-        BufferedImage square = new BufferedImage(side, side, BufferedImage.TYPE_INT_RGB);
-        Graphics2D canvas = square.createGraphics();
-        canvas.setRenderingHint(RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_BILINEAR);
-        canvas.drawImage(photo.getScaledInstance(side, side, BufferedImage.SCALE_AREA_AVERAGING), 0, 0, null);
-        canvas.dispose();
-        byte[] pixels = new byte[side * side * 3];
-        int at = 0;
-        for (int row = 0; row < side; row++) {
-            for (int column = 0; column < side; column++) {
-                int colour = square.getRGB(column, row);
-                pixels[at++] = (byte) (colour >> 16);
-                pixels[at++] = (byte) (colour >> 8);
-                pixels[at++] = (byte) colour;
-            }
-        }
-        return pixels;
     }
 }
