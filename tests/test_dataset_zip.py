@@ -162,9 +162,9 @@ def test_the_split_of_a_run_is_kept_and_what_it_never_saw_lies_apart(tmp_path):
 
 
 @pytest.mark.parametrize("division", [Division(), Division(share=0.34)])
-def test_the_zip_imported_again_gives_the_same_classes_and_labels(division, imported, tmp_path):
+def test_the_zip_imported_again_gives_the_same_classes_labels_and_sides(division, imported, tmp_path):
     store, dataset_id = imported
-    _, content = pack(store, dataset_id, division)
+    planned, content = pack(store, dataset_id, division)
     (tmp_path / "taken.zip").write_bytes(content)
     assert not is_project(tmp_path / "taken.zip")
     again = Store(open_workspace(tmp_path / "elsewhere"))
@@ -172,6 +172,19 @@ def test_the_zip_imported_again_gives_the_same_classes_and_labels(division, impo
     assert standing(again, back) == standing(store, dataset_id)
     # Of what is no picture there is one file, accounted for.
     assert [file.name for file in again.set_aside(back)] == ["README.txt"]
+    found = {image.name: (image.role, image.part) for image in again.every_image(back)}
+    parts = {"train": ("main", "training"), "validation": ("main", "validation"), "": ("main", "")}
+    assert found == {row.path: parts.get(row.split, ("holdout", "")) for row in planned.rows}
+
+
+def test_photos_without_a_class_stay_behind_and_it_is_said(tmp_path):
+    store = Store(open_workspace(tmp_path / "workspace"))
+    photos = write_photos(tmp_path / "photos", {"cat": 3, "dog": 3, "unlabelled": 2})
+    dataset_id = import_path(store, photos)
+    assert store.dataset(dataset_id).pile == 2
+    planned, _ = pack(store, dataset_id)
+    assert {row.label for row in planned.rows} == {"cat", "dog"}
+    assert "The 2 photos without a class are not in it" in planned.beside["README.txt"].decode()
 
 
 def test_the_class_folders_alone_say_the_same_as_the_table(tmp_path):

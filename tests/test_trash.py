@@ -1,5 +1,6 @@
 """The trash: what is deleted is out of every list, comes back exactly, and is whole here or there after any kill."""
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -8,15 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.keepings import add_dataset, add_project, add_run, copies, furnish, snapshot
-from tlcore import trash
+from tlcore import edits, trash
+from tlcore.dataset_rows import Arrival
 from tlcore.errors import DatasetError, RunError
 from tlcore.holdings import list_holdings
+from tlcore.importer import run_import
 from tlcore.project import save_project
+from tlcore.project_reader import open_project
 from tlcore.retraining import prepare
 from tlcore.run_split import choose_split
 from tlcore.settings import HeadSettings
 from tlcore.sides import inherit
 from tlcore.store import Store
+from tlcore.sweeper import sweep
 from tlcore.workspace import open_workspace
 
 KINDS = ("dataset", "run", "export", "project", "features", "downloads", "speed")
@@ -172,6 +177,53 @@ def test_no_job_begins_on_what_was_deleted(furnished):
     assert store.unfinished_jobs() == []
 
 
+def test_nothing_changes_in_what_was_deleted(furnished):
+    store, dataset_id, runs = furnished
+    before, image = snapshot(store), store.images(dataset_id)[0]
+    trash.delete(store, dataset_id)
+    for change in (
+        lambda: edits.exclude_images(store, dataset_id, [image.id]),
+        lambda: store.add_to_dataset(dataset_id, "", Arrival([dataclasses.replace(image, id="img-other")])),
+    ):
+        with pytest.raises(DatasetError, match="was deleted"):
+            change()
+    with pytest.raises(RunError, match="was deleted"):
+        store.add_facts(runs[0], {"threshold": 0.5})
+    assert not (store.workspace.dataset(dataset_id)).exists()
+    trash.undelete(store, dataset_id)
+    assert snapshot(store) == before
+
+
+def test_what_was_emptied_is_not_taken_for_lost(furnished):
+    store, dataset_id, _ = furnished
+    second = add_dataset(store, "Second", folder=dataset_id, seed=50)
+    edits.exclude_images(store, dataset_id, [store.images(dataset_id)[0].id])
+    trash.delete(store, dataset_id)
+    assert not store.survey().unknown
+    trash.empty(store)
+    assert not store.survey().unknown
+    sweep(store)
+    trash.delete(store, second)
+    trash.empty(store)
+    assert not store.survey().unknown
+    assert list((store.workspace.root / "datasets").iterdir()) == []
+
+
+def test_an_opened_project_is_deleted_with_the_folder_of_its_photos_and_its_own(tmp_path, tiny_photos):
+    store = Store(open_workspace(tmp_path / "workspace"))
+    job_id = store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": ""})
+    run_import(store, job_id)
+    save_project(store, store.job(job_id).dataset_id, tmp_path / "saved.zip")
+    elsewhere = Store(open_workspace(tmp_path / "elsewhere"))
+    dataset_id = open_project(elsewhere, tmp_path / "saved.zip").dataset_id
+    edits.exclude_images(elsewhere, dataset_id, [elsewhere.images(dataset_id)[0].id])
+    before = snapshot(elsewhere)
+    trash.delete(elsewhere, dataset_id)
+    assert list((elsewhere.workspace.root / "datasets").iterdir()) == []
+    trash.undelete(elsewhere, dataset_id)
+    assert snapshot(elsewhere) == before
+
+
 def test_what_belongs_to_something_deleted_comes_back_after_it(furnished):
     store, dataset_id, runs = furnished
     before = snapshot(store)
@@ -282,8 +334,6 @@ def test_an_id_is_never_a_path(thing, furnished):
 
 
 def test_the_original_photos_are_never_touched(tmp_path, tiny_photos):
-    from tlcore.importer import run_import
-
     store = Store(open_workspace(tmp_path))
     photos = tmp_path / "photos"
     shutil.copytree(tiny_photos, photos)

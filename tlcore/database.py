@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from tlcore import faults, identity
+from tlcore.errors import DatasetError, RunError
 from tlcore.files import replacing
 from tlcore.workspace import Workspace
 
@@ -186,6 +187,15 @@ ALTER TABLE datasets ADD COLUMN grey_range INTEGER;
 def new_id(prefix: str) -> str:
     """Return a short, unguessable id that sorts nowhere and is safe as a file name and in a URL."""
     return f"{prefix}-{secrets.token_hex(6)}"
+
+
+def require_kept(connection: sqlite3.Connection, row_id: str) -> None:
+    """Raise DatasetError or RunError for a data set or run in the trash: what comes back is to be as it was."""
+    if connection.execute("SELECT 1 FROM trashed WHERE subject = ?", (row_id,)).fetchone():
+        kind, error = ("run", RunError) if row_id.startswith("run-") else ("data set", DatasetError)
+        raise error(
+            f"Expected a {kind} that is there. Received: {row_id!r}, which was deleted. Undo that on the Disk page."
+        )
 
 
 @dataclass(frozen=True)

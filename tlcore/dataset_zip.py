@@ -174,9 +174,15 @@ def _lay_out(
     store: Store, dataset: Dataset, division: Division, with_excluded: bool
 ) -> tuple[list[Row], dict[str, str]]:
     sides = place_images(store, dataset.id, division)
-    images = [each for each in store.outline(dataset.id) if with_excluded or not each["excluded"]]
+    # Photos without a class are no part of what was cleaned.
+    images = [
+        each for each in store.outline(dataset.id) if each["role"] != "pile" and (with_excluded or not each["excluded"])
+    ]
     if not images:
-        raise DatasetError("Expected a data set with pictures. Received: one of which all are excluded. Restore some.")
+        raise DatasetError(
+            "Expected a data set with pictures that have a class. Received: one in which all are excluded or have "
+            "none. Restore some, or give them a class."
+        )
     folders = name_class_folders(sorted({each["label"] for each in images}), FOLDERS)
     # Of 32,000 pictures, a Path of each takes longer than all the rest.
     of_folder = {folder: store.workspace.image(folder, "", "") for folder in {each["folder"] for each in images}}
@@ -278,6 +284,8 @@ def _describe(dataset: Dataset, rows: list[Row], folders: dict[str, str], divisi
         "0), sha256 of the original. Where a cell would be read as a formula, an apostrophe stands before it.",
         *_explain_folders(division, {row.path.partition("/")[0] for row in rows}),
     ]
+    if dataset.pile:
+        lines += ["", f"The {dataset.pile:,} photos without a class are not in it."]
     if renamed:
         lines += ["", "Classes whose names no folder can have, or that differ in capitals only:"]
         lines += [f"  {folder} is {label!r}" for folder, label in renamed[:NAMED_FOLDERS]]

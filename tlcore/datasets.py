@@ -17,7 +17,7 @@ from tlcore.dataset_rows import Arrival
 from tlcore.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range, start_thread
 from tlcore.decoding_time import IMPORT_EXTRA_S, Allowance
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.layout import Layout, Place, arrange, merge_twins
+from tlcore.layout import Layout, Place, arrange, merge_twins, place_listed
 from tlcore.names import natural
 from tlcore.questions import Ask, take_default
 from tlcore.records import Image, Role, SetAside
@@ -140,7 +140,7 @@ def _arrange(found: Found, admission: Admission, ask: Ask) -> Layout:
     names = [entry.name for entry in found.entries]
     if any(entry.label for entry in found.entries):
         named = [entry.label and admission.aliases.get(entry.label, entry.label) for entry in found.entries]
-        layout = Layout([Place(label, admission.role) for label in named], [])
+        layout = Layout(place_listed(named, [entry.split for entry in found.entries], admission.role), [])
         return merge_twins(layout, ask, admission.classes)
     return arrange(names, ask, admission.role, admission.classes, admission.aliases)
 

@@ -81,6 +81,9 @@ def find_holding(store: Store, thing_id: str) -> Holding:
 def _dataset(store: Store, dataset: Dataset, runs: list[Run]) -> Holding:
     root = store.workspace.root
     folders = store.own_folders(dataset.id)
+    if dataset.id not in folders and not store.has_copies(dataset.id):
+        # Of an opened project the copies lie elsewhere; its journal lies here.
+        folders.append(dataset.id)
     projects = [f"projects/{each}.zip" for each in (dataset.id, *(run.id for run in runs))]
     projects = [each for each in projects if (root / each).is_file()]
     shared = [

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from tlcore.database import Database, columns_of, put_rows
+from tlcore.database import Database, columns_of, put_rows, require_kept
 from tlcore.journal import Entry, Journal
 from tlcore.workspace import Workspace
 
@@ -44,6 +44,7 @@ class JournalRows(Database):
         try:
             with self._transaction() as connection:
                 connection.execute("BEGIN IMMEDIATE")
+                require_kept(connection, dataset_id)
                 catch_up(connection, self.workspace, dataset_id)
                 entry: Entry = {}
                 yield connection, entry

@@ -24,6 +24,8 @@ ROLES: Mapping[Kind, tuple[Role, Part]] = {
     "test": ("holdout", ""),
     "unlabelled": ("pile", ""),
 }
+# What a table calls the sides.
+LISTED: Mapping[str, Kind] = {"train": "training", "validation": "validation", "test": "test"}
 WORDS: Mapping[Kind, str] = {
     "training": "to learn from",
     "validation": "validation",
@@ -116,6 +118,21 @@ def merge_twins(layout: Layout, ask: Ask, present: Collection[str] = ()) -> Layo
     ]
     notes = [f"The classes {' and '.join(map(repr, group))} were merged into {named[group[0]]!r}." for group in pairs]
     return Layout(merged, [*layout.notes, *notes])
+
+
+def place_listed(labels: Sequence[str | None], splits: Sequence[str], role: Role = "main") -> list[Place]:
+    """Return where each file belongs by a table that tells its class and its side of a split ("" for none).
+
+    The test side is the holdout, as it is of folders; a side for training is kept beside one for validation alone.
+    """
+    if role != "main":
+        return [Place(label, role) for label in labels]
+    divided = "validation" in splits
+    sides = [ROLES[LISTED.get(split, "training")] for split in splits]
+    return [
+        Place(label, side, part if divided and split else "")
+        for label, split, (side, part) in zip(labels, splits, sides, strict=True)
+    ]
 
 
 def _is_picture(file: str) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tlcore import run_record
-from tlcore.database import KEPT, Database, new_id
+from tlcore.database import KEPT, Database, new_id, require_kept
 from tlcore.errors import RunError
 from tlcore.records import Epoch, Run
 
@@ -24,6 +24,7 @@ class RunRows(Database):
         """Yield a transaction after which the record in the run's folder is written anew."""
         with self._transaction() as connection:
             connection.execute("BEGIN IMMEDIATE")
+            require_kept(connection, run_id)
             run_record.catch_up(connection, self.workspace, run_id)
             yield connection
             run_record.save_record(connection, self.workspace, run_id)

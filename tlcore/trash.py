@@ -208,6 +208,8 @@ def _remove(store: Store, entry: Trashed) -> None:
         for folder, image_id, suffix in store.copies_left(entry.subject, apart):
             workspace.image(folder, image_id, suffix).unlink(missing_ok=True)
             workspace.thumbnail(folder, image_id).unlink(missing_ok=True)
+        # Where the folder stays for another data set: a rebuilt database would take this one for lost.
+        workspace.journal(entry.subject).unlink(missing_ok=True)
     trashed = workspace.trash(entry.id)
     shutil.rmtree(trashed, ignore_errors=True)
     if trashed.exists():
