@@ -14,6 +14,7 @@ from tlcore import edits
 from tlcore.dataset_rows import Arrival
 from tlcore.groups import GroupRules
 from tlcore.importer import run_import
+from tlcore.names import JUNK
 from tlcore.records import Image, SetAside
 from tlcore.samples import FLOWERS
 from tlcore.store import Store
@@ -135,6 +136,48 @@ def test_a_holdout_has_a_number_and_a_shelf_of_its_own(store, tmp_path):
     page.session_state["way to look"] = browse.EDIT
     page.session_state[f"shelf of {dataset.id}"] = Shelf("holdout")
     assert len(tiles(page.run())) == 3
+
+
+def test_photos_without_a_class_have_a_shelf_from_which_they_move_to_one(store, tmp_path):
+    counts = {"train/rose": 4, "train/tulip": 4, "unlabelled": 3}
+    import_folder(store, write_classes(tmp_path / "photos", counts))
+    (dataset,) = store.datasets()
+    page = visit("data")
+    assert metrics(page)["Without a class"] == "3"
+    page.session_state["way to look"] = browse.EDIT
+    page.session_state[f"shelf of {dataset.id}"] = Shelf("pile")
+    shown = tiles(page.run())
+    assert [tile["caption"] for tile in shown] == ["no class"] * 3
+    browse.act(store, dataset, "move", [shown[0]["id"]], "rose")
+    page = page.run()
+    assert metrics(page)["Without a class"] == "2"
+    assert metrics(page)["Images accepted"] == "11"
+    press(page, "Undo")
+    assert metrics(page)["Without a class"] == "3"
+
+
+def test_a_ready_made_split_is_kept_until_the_person_chooses_thaws_own(store, tmp_path):
+    folder = write_classes(tmp_path / "photos", {f"{part}/{label}": 6 for part in ("train", "val") for label in "ab"})
+    (folder / "val" / "a" / "again.jpg").write_bytes((folder / "train" / "a" / "0.jpg").read_bytes())
+    import_folder(store, folder)
+    page = visit("data")
+    whose = next(each for each in page.radio if each.label == "Whose validation photos?")
+    assert whose.value == "theirs"
+    assert "**12** held out for validation, as they came" in words(page)
+    assert "**1** of them is a near-duplicate" in words(page)
+    assert next(each for each in page.slider if each.label == "Validation share").disabled
+    whose.set_value("own").run()
+    assert "about the same share of every class" in words(page)
+    assert page.query_params["parts"] in ("own", ["own"])
+
+
+def test_no_ready_made_split_no_choice_of_one(store):
+    add_dataset(store)
+    assert "Whose validation photos?" not in [each.label for each in visit("data").radio]
+
+
+def test_the_drop_zone_knows_what_is_hidden(store):
+    assert drop_zone_data(visit("data"))["junk"] == JUNK
 
 
 def test_the_account_adds_up_and_is_told(store):

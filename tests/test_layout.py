@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tlcore.layout import Place, arrange
+from tlcore.found import Place
+from tlcore.layout import arrange
 from tlcore.questions import require_answer, take_default
 
 
@@ -201,7 +202,10 @@ def test_a_lone_folder_with_telling_names_is_asked_about():
     person = Person()
     names = tree("pets/cat_{}.jpg pets/dog_{}.jpg")
     assert read(names, person) == classes("cat", "dog")
-    assert [option.preview for option in person.asked["names"].options] == ["cat (12), dog (12)", "pets (24)"]
+    assert [option.preview for option in person.asked["names"].options] == [
+        *("cat (12), dog (12)", "pets (24)"),
+        "24 photos, to be moved to classes later",
+    ]
     assert read(names, Person(names="folder")) == classes("pets", count=24)
     assert read(names, classes={"pets"}) == classes("pets", count=24)
 
@@ -310,3 +314,41 @@ def test_every_file_has_one_place(names, role):
     for place, name in zip(layout.places, names, strict=True):
         assert place.label in (None, "", *name[:-1])
         assert (place.role == "pile") == (place.label == "")
+
+
+def test_flat_photos_can_be_left_without_a_class():
+    names = [*tree("cat_{}.jpg dog_{}.jpg"), ("labels.txt",)]
+    person = Person(names="pile")
+    assert read(names, person) == {("", "pile", ""): 24, (None, "main", ""): 1}
+    assert person.asked["names"].default == "names"
+    assert [option.key for option in person.asked["names"].options] == ["names", "pile"]
+
+
+def test_photos_without_any_class_are_offered_a_place_in_a_data_set_that_has_classes():
+    names = tree("IMG_{}.jpg")
+    assert read(names, classes={"cat"}) == PILE
+    assert read(names, Person(unlabelled="aside"), classes={"cat"}) == {(None, "main", ""): 12}
+    assert read(names) == {(None, "main", ""): 12}
+    assert read(tree("unlabelled/{}.jpg"), classes={"cat"}) == PILE
+
+
+def test_a_folder_called_unsorted_may_be_a_class():
+    names = tree("cats/{}.jpg dogs/{}.jpg unsorted/{}.jpg")
+    assert read(names) == classes(*CATS) | PILE
+    assert read(names, Person(parts="class")) == classes(*CATS, "unsorted")
+
+
+def test_for_the_pile_no_class_is_read():
+    person = Person()
+    assert read(tree("train/cats/{}.jpg a.jpg", 3), person, role="pile") == {("", "pile", ""): 6}
+    assert person.asked == {}
+
+
+def test_what_was_taken_for_the_classes_is_noted():
+    nested = "animals/cats/{}.jpg animals/dogs/{}.jpg vehicles/cars/{}.jpg"
+    assert arrange(tree(nested), take_default).notes == [
+        "Of folders inside one another these are the classes: the inner folders."
+    ]
+    assert arrange(tree("cat_{}.jpg dog_{}.jpg"), take_default).notes == [
+        "The classes come from the names of the files."
+    ]

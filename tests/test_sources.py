@@ -5,7 +5,18 @@ import tarfile
 
 import pytest
 
-from tests.corpus import ACCEPTED, IGNORED, UNSAFE_NAMES, Case, jpeg, write_classes, write_folder, write_upload, zip_of
+from tests.corpus import (
+    ACCEPTED,
+    IGNORED,
+    UNSAFE_NAMES,
+    Case,
+    jpeg,
+    write_classes,
+    write_folder,
+    write_upload,
+    write_zip,
+    zip_of,
+)
 from tlcore.errors import DatasetError
 from tlcore.sources import Found, Source, collect, kind_of
 
@@ -91,6 +102,38 @@ def test_an_upload_gives_what_arrived_whole(tmp_path):
     assert said["photos/rose/x.jpg"] == "the browser could not read it"
     assert "did not arrive whole" in said["photos/rose/1.jpg"]
     assert "did not arrive whole" in said["evil.jpg"]
+
+
+def test_hidden_files_are_counted_by_every_way_in(tmp_path):
+    hidden = [".git/objects/ab", "rose/@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", "rose/.ipynb_checkpoints/a-checkpoint.jpg"]
+    files = [Case("rose/a.jpg", jpeg(1), ACCEPTED), *(Case(name, jpeg(2), IGNORED) for name in hidden)]
+    folder = write_folder(tmp_path / "folder", files)
+    (folder / ".empty").mkdir()
+    packed = write_zip(tmp_path / "photos.zip", files)
+    tar = tmp_path / "photos.tar"
+    with tarfile.open(tar, "w") as archive:
+        archive.add(folder, "photos")
+    upload = write_upload(tmp_path / "upload", files[:1])
+    with (upload / "manifest.jsonl").open("a") as manifest:
+        manifest.writelines(json.dumps({"name": name, "reason": "hidden"}) + "\n" for name in hidden)
+    for kind, path in (("folder", folder), ("zip", packed), ("tar", tar), ("staged", upload)):
+        found = found_in(kind, path, tmp_path / f"unpacked-{kind}")
+        assert (len(found.entries), found.ignored, found.set_aside, found.notes) == (1, 3, [], []), kind
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_what_lies_in_a_hidden_folder_and_is_no_plain_file_is_ignored_too(tmp_path):
+    folder = write_folder(tmp_path / "folder", [Case("rose/a.jpg", jpeg(1), ACCEPTED), Case(".venv/b", b"", IGNORED)])
+    (folder / ".venv" / "python").symlink_to("/usr/bin/python3")
+    found = found_in("folder", folder, tmp_path / "unpacked")
+    assert (found.ignored, found.set_aside) == (2, [])
+
+
+def test_what_a_table_lists_is_meant_even_in_a_hidden_folder(tmp_path):
+    folder = write_folder(tmp_path / ".cache", [Case(".shots/a.jpg", jpeg(1), ACCEPTED)])
+    (folder / "labels.csv").write_text("path,label\n.shots/a.jpg,rose\n")
+    found = found_in("csv", folder / "labels.csv", tmp_path / "unpacked")
+    assert (names(found), found.ignored) == ([".shots/a.jpg"], 0)
 
 
 def test_a_lone_zip_is_unpacked_wherever_it_lies(tmp_path):

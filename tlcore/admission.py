@@ -9,8 +9,8 @@ from pathlib import Path
 from tlcore.derivatives import find_derivatives
 from tlcore.edit_rows import ALIAS
 from tlcore.errors import ImageRejected
+from tlcore.found import Place
 from tlcore.images import digest
-from tlcore.layout import Place
 from tlcore.records import Image, Role, SetAside
 from tlcore.resemblance import find_near_duplicates, group
 from tlcore.store import Store

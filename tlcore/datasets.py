@@ -17,14 +17,16 @@ from tlcore.dataset_rows import Arrival
 from tlcore.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range, start_thread
 from tlcore.decoding_time import IMPORT_EXTRA_S, Allowance
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.layout import Layout, Place, arrange, merge_twins, place_listed
+from tlcore.found import Entry, Found, Layout, Place
+from tlcore.layout import arrange, place_listed
 from tlcore.names import natural
 from tlcore.questions import Ask, take_default
 from tlcore.records import Image, Role, SetAside
-from tlcore.sources import Entry, Found, Source, collect
+from tlcore.sources import Source, collect
 from tlcore.space import require_space
 from tlcore.splits import MAX_CLASSES, too_many
 from tlcore.store import Store
+from tlcore.twin_classes import merge_twins
 from tlcore.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.zips import Progress
 
@@ -138,7 +140,7 @@ def hold_folders(workspace: Workspace, dataset_id: str) -> Iterator[tuple[Path, 
 def _arrange(found: Found, admission: Admission, ask: Ask) -> Layout:
     """Return where each entry belongs, by its table, else its folders and name, under what the data set calls it."""
     names = [entry.name for entry in found.entries]
-    if any(entry.label for entry in found.entries):
+    if admission.role != "pile" and any(entry.label for entry in found.entries):
         named = [entry.label and admission.aliases.get(entry.label, entry.label) for entry in found.entries]
         layout = Layout(place_listed(named, [entry.split for entry in found.entries], admission.role), [])
         return merge_twins(layout, ask, admission.classes)
@@ -237,6 +239,7 @@ def _remove_copy(workspace: Workspace, image: Image) -> None:
 def _nothing_usable(source: Source, found: Found, set_aside: Sequence[SetAside]) -> DatasetError:
     reasons = Counter(row.reason for row in set_aside).most_common(3)
     why = "".join(f" {count:,} set aside: {reason}." for reason, count in reasons)
+    why += f" {found.ignored:,} ignored: hidden, or a system's." if found.ignored else ""
     return DatasetError(
         f"Expected class folders with images, like flowers/rose/a.jpg. Received: 0 usable images among "
         f"{found.count:,} files of {source.origin}.{why}"

@@ -1,11 +1,11 @@
-"""What a source holds: every file, to be decoded, set aside with its reason, or ignored."""
+"""What a source holds: every file, to be decoded, set aside with its reason, or ignored; and where each belongs."""
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tlcore.names import Parts
-from tlcore.records import SetAside
+from tlcore.records import Part, Role, SetAside
 
 Mark = tuple[int, int]
 """A file's size in bytes and when it was written last, in nanoseconds: another mark, another file."""
@@ -45,3 +45,24 @@ class Found:
 def mark_of(status: os.stat_result) -> Mark:
     """Return what tells a file from what it was, or from another that has come to lie in its place."""
     return status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file belongs: its class (None for none that is told), its role and its part in a ready-made split.
+
+    `reason` says why it is to be set aside, or is "".
+    """
+
+    label: str | None
+    role: Role = "main"
+    part: Part = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The place of each file, and notes in plain words."""
+
+    places: list[Place]
+    notes: list[str]

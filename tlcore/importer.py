@@ -28,8 +28,8 @@ def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
     """Do the import that a job asks for, telling the store how it goes; its staging folder is gone afterwards.
 
     The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "flowers", "path", "name"}, with
-    "dataset" the id of a data set to add to, "role" "main" or "holdout", and "roots" the folders under which every
-    path must lie; without "roots" any path may be read. "answers" are given beforehand to what may be asked, by key;
+    "dataset" the id of a data set to add to, "role" one of `Role`, and "roots" the folders under which every path must
+    lie; without "roots" any path may be read. "answers" are given beforehand to what may be asked, by key;
     "ask" is true where a person can be asked for others. A zip that is a saved project, on its own or as all that was
     uploaded, is opened as one.
     """
@@ -52,7 +52,7 @@ def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
 def _ingest(store: Store, reporter: Reporter, source: Source, request: dict[str, Any], name: str) -> str:
     role = request.get("role", "main")
     if role not in get_args(Role):
-        raise DatasetError(f"Expected the role 'main' or 'holdout'. Received: role={role!r}.")
+        raise DatasetError(f"Expected the role 'main', 'holdout' or 'pile'. Received: role={role!r}.")
     return ingest(
         store,
         source,

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from tlcore import filename_classes, levels, parts
-from tlcore.names import Parts, natural, twins
+from tlcore.found import Layout, Place
+from tlcore.names import Parts, natural
 from tlcore.parts import LABELLED, Division, Kind
 from tlcore.questions import Ask, Option, Question
 from tlcore.records import Part, Role
+from tlcore.twin_classes import merge_twins
 
 _ENDINGS = (
     "jpg jpeg jpe jfif png gif bmp webp tif tiff avif heic heif ppm pgm pbm pnm jp2 mpo ico tga dng nef cr2 cr3 arw "
@@ -34,27 +36,6 @@ WORDS: Mapping[Kind, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a file belongs: its class (None for none that is told), its role and its part in a ready-made split.
-
-    `reason` says why it is to be set aside, or is "".
-    """
-
-    label: str | None
-    role: Role = "main"
-    part: Part = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The place of each file, and notes in plain words."""
-
-    places: list[Place]
-    notes: list[str]
-
-
 def arrange(
     names: Sequence[Parts],
     ask: Ask,
@@ -66,20 +47,29 @@ def arrange(
 
     `classes` are there already; `aliases` gives what folders' names stand for by now. Folders around all class folders
     are stripped. `ask` is called where the names can be understood in several ways: "levels", "names", "parts" and
-    "twins". Of photos for the holdout the parts of a split are merged.
+    "twins". Of photos for the holdout the parts of a split are merged; for the pile no class is read.
     """
+    if role == "pile":
+        return Layout([Place("", "pile")] * len(names), [])
     present = {*classes, *aliases}
     pictures = [_is_picture(name[-1]) for name in names]
     if not any(pictures):
         pictures = [True] * len(names)
     division = _divide(names, pictures, present)
-    labels = _read_labels(division, pictures, ask, present)
-    if labels is None:
+    plain = Division([None] * len(names), list(names))
+    reading = _read_labels(division, pictures, ask, present)
+    if reading is None:
         # The folders called train and test hold no classes, so they are classes themselves.
-        division = Division([None] * len(names), list(names))
-        labels = _read_labels(division, pictures, ask, present) or [None] * len(names)
-    division, labels = _without_labels(division, labels, pictures)
+        division = plain
+        reading = _read_labels(division, pictures, ask, present)
+    assert reading is not None
+    division, labels = _without_labels(division, reading.labels, pictures)
     answer = _ask_parts(division, labels, pictures, ask) if role == "main" else "together"
+    if answer == "class":
+        division = plain
+        labels = (_read_labels(division, pictures, ask, present) or reading).labels
+    if role == "main" and _stay_without(reading, division, pictures, ask, present):
+        return Layout([Place("", "pile") if each else Place(None) for each in pictures], [])
     places = [
         _place(label, kind, name, answer, division)
         for label, kind, name in zip(labels, division.kinds, names, strict=True)
@@ -87,37 +77,7 @@ def arrange(
     if role != "main":
         places = [Place(place.label if place.role == "main" else None, role) for place in places]
     places = [replace(place, label=aliases.get(place.label or "", place.label)) for place in places]
-    return merge_twins(Layout(places, _notes(division, answer)), ask, classes)
-
-
-def merge_twins(layout: Layout, ask: Ask, present: Collection[str] = ()) -> Layout:
-    """Ask whether classes of nearly the same name are one, and let the answer name them."""
-    counts = Counter(place.label for place in layout.places if place.label is not None and not place.reason)
-    pairs = [group for group in twins({*counts, *present}) if set(group) & set(counts) - set(present)]
-    if not pairs:
-        return layout
-    named = {label: _name_of(group, counts, present) for group in pairs for label in group}
-    # "A" and "a" may well be two classes.
-    only_gaps = all(len({_letters(label) for label in group}) == 1 for group in pairs)
-    more = "; ..." if len(pairs) > NAMED else ""
-    listed = "; ".join(" and ".join(f"{label!r} ({counts[label]:,})" for label in group) for group in pairs[:NAMED])
-    question = Question(
-        "twins",
-        f"Some classes have nearly the same name: {listed}{more}. Is each pair one class?",
-        (
-            Option("merge", "Merge them", ", ".join(sorted({repr(each) for each in named.values()})[:NAMED])),
-            Option("apart", "Keep them apart", "They can still be merged later, under Health."),
-        ),
-        "merge" if only_gaps else "apart",
-    )
-    if ask(question) == "apart":
-        return layout
-    merged = [
-        replace(place, label=named.get(place.label, place.label)) if place.label is not None else place
-        for place in layout.places
-    ]
-    notes = [f"The classes {' and '.join(map(repr, group))} were merged into {named[group[0]]!r}." for group in pairs]
-    return Layout(merged, [*layout.notes, *notes])
+    return merge_twins(Layout(places, [*reading.notes, *_notes(division, answer)]), ask, classes)
 
 
 def place_listed(labels: Sequence[str | None], splits: Sequence[str], role: Role = "main") -> list[Place]:
@@ -152,23 +112,55 @@ def _divide(names: Sequence[Parts], pictures: Sequence[bool], present: Collectio
     return found if found.folders and (others or present) else Division([None] * len(names), list(names))
 
 
-def _read_labels(
-    division: Division, pictures: Sequence[bool], ask: Ask, present: Collection[str]
-) -> list[str | None] | None:
+@dataclass(frozen=True)
+class _Reading:
+    """The class of each file, notes on how it was told, and whether the person wants none to be told."""
+
+    labels: list[str | None]
+    notes: list[str]
+    none: bool = False
+
+
+def _stay_without(
+    reading: _Reading, division: Division, pictures: Sequence[bool], ask: Ask, present: Collection[str]
+) -> bool:
+    """Say whether photos come without classes: as the person has answered, or to a data set in which that is useful."""
+    told = any(label is not None for label, picture in zip(reading.labels, pictures, strict=True) if picture)
+    if reading.none or told or division.folders or not present or not any(pictures):
+        return reading.none
+    question = Question(
+        "unlabelled",
+        "None of these photos is in a class folder: what becomes of them?",
+        (
+            Option("pile", "Keep them without a class", f"{sum(pictures):,} photos, to be moved to classes later"),
+            Option("aside", "Set them aside", "They are listed with the files that were not taken in."),
+        ),
+        "pile",
+    )
+    return ask(question) == "pile"
+
+
+def _read_labels(division: Division, pictures: Sequence[bool], ask: Ask, present: Collection[str]) -> _Reading | None:
     """Return the class of each file; None where a division leaves none that could be told."""
     told = _telling(division, pictures)
+    if not told:
+        return _Reading([None] * len(pictures), [])
     folders = [division.rest[place][:-1] for place in told]
     inside = [each for each in folders if each]
     depth = levels.common_depth(inside)
     tails = [each[depth:] for each in inside if len(each) > depth]
     single = len({each[0] for each in tails}) < 2
     by_name = filename_classes.read_classes([name[-1] for name in division.rest], told) if single else None
-    if by_name and (not inside or _ask_names(tails, [by_name[place] for place in told], ask, present)):
-        return by_name
+    if by_name and not (tails and tails[0][0] in present):
+        # The question on the parts shows these classes too.
+        known = not inside and division.folders
+        answer = "names" if known else _ask_names(tails, [by_name[place] for place in told], ask, present)
+        if answer != "folder":
+            return _Reading(by_name, ["The classes come from the names of the files."], answer == "pile")
     if not inside and division.folders:
         return None
-    level = _choose_level(tails, ask, present) if tails else levels.OUTER
-    return [level.label(name[depth:-1]) if len(name) > depth + 1 else None for name in division.rest]
+    level, notes = _choose_level(tails, ask, present) if tails else (levels.OUTER, [])
+    return _Reading([level.label(name[depth:-1]) if len(name) > depth + 1 else None for name in division.rest], notes)
 
 
 def _telling(division: Division, pictures: Sequence[bool]) -> list[int]:
@@ -184,36 +176,33 @@ def _telling(division: Division, pictures: Sequence[bool]) -> list[int]:
     return []
 
 
-def _ask_names(tails: Sequence[Parts], labels: Sequence[str | None], ask: Ask, present: Collection[str]) -> bool:
-    """Ask whether the names of the files in one folder tell their classes."""
-    folder = tails[0][0]
-    if folder in present:
-        return False
-    question = Question(
-        "names",
-        f"All photos are in one folder, {folder!r}, but their names seem to tell classes: use those?",
-        (
-            Option("names", "Classes from the file names", _counted(labels)),
-            Option("folder", "One class, named after the folder", _counted([folder] * len(labels))),
-        ),
-        "folder" if present else "names",
-    )
-    return ask(question) == "names"
+def _ask_names(tails: Sequence[Parts], labels: Sequence[str | None], ask: Ask, present: Collection[str]) -> str:
+    """Ask whether the names of the files in one folder tell their classes: "names", "folder" or "pile"."""
+    options = [Option("names", "Classes from the file names", _counted(labels))]
+    if tails:
+        folder = tails[0][0]
+        options.append(Option("folder", "One class, named after the folder", _counted([folder] * len(labels))))
+    options.append(Option("pile", "Keep them without a class", f"{len(labels):,} photos, to be moved to classes later"))
+    text = "The photos are in no class folders, but their names seem to tell classes: use those?"
+    return ask(Question("names", text, tuple(options), "folder" if present and tails else "names"))
 
 
-def _choose_level(tails: Sequence[Parts], ask: Ask, present: Collection[str]) -> levels.Level:
+def _choose_level(tails: Sequence[Parts], ask: Ask, present: Collection[str]) -> tuple[levels.Level, list[str]]:
+    """Return the level of folders that makes the classes, with a note where there were several."""
     choices = levels.list_levels(tails)
-    advised = levels.advise(choices, tails, present)
-    if len(choices) == 1 or {advised.label(each) for each in tails} <= set(present):
-        return advised
-    question = Question(
-        "levels",
-        "Your folders lie inside one another: which of them are the classes?",
-        tuple(Option(each.key, each.title, _counted([each.label(tail) for tail in tails])) for each in choices),
-        advised.key,
-    )
-    answer = ask(question)
-    return next(each for each in choices if each.key == answer)
+    chosen = levels.advise(choices, tails, present)
+    if len(choices) == 1:
+        return chosen, []
+    if not {chosen.label(each) for each in tails} <= set(present):
+        question = Question(
+            "levels",
+            "Your folders lie inside one another: which of them are the classes?",
+            tuple(Option(each.key, each.title, _counted([each.label(tail) for tail in tails])) for each in choices),
+            chosen.key,
+        )
+        answer = ask(question)
+        chosen = next(each for each in choices if each.key == answer)
+    return chosen, [f"Of folders inside one another these are the classes: {chosen.title.lower()}."]
 
 
 def _without_labels(
@@ -258,8 +247,14 @@ def _ask_parts(division: Division, labels: Sequence[str | None], pictures: Seque
         out: Kind = "test" if counts["test"] else "unlabelled"
         left = f"Leave out {', '.join(map(repr, division.folders[out]))}"
         options.append(Option("without", left, _parts(counts | {out: Counter()})))
-    if len(options) == 1 and not counts["unlabelled"]:
+    if len(options) == 1:
         return "together"
+    if not set(LABELLED) & set(division.folders):
+        options.append(
+            Option(
+                "class", "That is a class", _counted([*division.folders["unlabelled"]] * counts["unlabelled"].total())
+            )
+        )
     if len(made) > 1:
         named = ", ".join(repr(name) for kind in WORDS for name in division.folders.get(kind, ())[:NAMED])
         text = f"The folders {named} look like a split that somebody made: keep its parts?"
@@ -316,16 +311,3 @@ def _listed(counts: Counter[str]) -> str:
     more = f" and {len(names) - NAMED:,} more classes" if len(names) > NAMED else ""
     between = "; " if any("," in name for name in names[:NAMED]) else ", "
     return between.join(f"{name} ({counts[name]:,})" for name in names[:NAMED]) + more
-
-
-def _name_of(group: Sequence[str], counts: Mapping[str, int], present: Collection[str]) -> str:
-    """Return the name that a pair of classes keeps: the one that is there already, else that of the most photos."""
-
-    def merit(name: str) -> tuple[bool, int, bool]:
-        return name in present, counts.get(name, 0), name == name.strip()
-
-    return max(group, key=merit)
-
-
-def _letters(label: str) -> str:
-    return "".join(letter for letter in label if letter.isalnum())

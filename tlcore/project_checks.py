@@ -22,7 +22,7 @@ from tlcore.images import LONGER_SIDE_PX
 from tlcore.probe_record import read_probe
 from tlcore.project_rows import TABLES
 from tlcore.rate_curve import read_curve
-from tlcore.records import EditKind, Role
+from tlcore.records import EditKind, Part, Role
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 ID = re.compile(r"[a-z]{1,8}-[0-9a-f]{4,32}")
@@ -108,6 +108,7 @@ CHECKS: Mapping[str, Check] = {
     "suffix": _one_of(".png", ".jpg"),
     "grey_range": _or_none(_one_of(*GREY_RANGES)),
     "role": _one_of(*get_args(Role)),
+    "part": _one_of(*get_args(Part)),
     "excluded": _flag,
     "before": _MAYBE_TEXT,
     "after": _MAYBE_TEXT,
@@ -132,6 +133,9 @@ def check_rows(table: str, rows: Any) -> None:
             check = EDIT_KINDS if (table, name) == ("edits", "kind") else CHECKS.get(name, is_text)
             if not check(value):
                 raise refuse(f"{str(value)[:60]!r} as {name} in {table}")
+        # An undo would put it into the row of an image.
+        if row.get("field") == "role" and not all(map(CHECKS["role"], (row.get("before"), row.get("after")))):
+            raise refuse("a change to a role that there is not")
 
 
 def check_settings(run: Mapping[str, Any]) -> None:
