@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from tlcore.arrival import Arrival, Limits
 
-LIMITS = Limits(head_s=0.6, grace_s=0.6, bytes_a_second=1000.0, body_s=3.0)
+LIMITS = Limits(head_s=2.5, grace_s=1.0, bytes_a_second=1000.0, body_s=3.0)
 
 
 async def read(request: Request) -> PlainTextResponse:

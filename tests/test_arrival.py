@@ -12,6 +12,7 @@ import pytest
 
 from tests.arrival_app import LIMITS
 from tests.service_process import ROOT
+from tlcore.arrival import LAST_WORD_S
 
 CROWD = 600
 HEAD = "POST /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"
@@ -67,19 +68,27 @@ def send_until_cut(connection: socket.socket, piece: bytes, pause_s: float = 0.0
 
 
 async def trickle(server: psutil.Process, head: bytes, pause_s: float) -> int:
-    """Send a head, then a byte every `pause_s`, reading all the while; return the status, 0 for none, -1 for reset."""
+    """Send a head, then a byte every `pause_s`, reading all the while, until the connection is closed; return the
+    status of the answer, -1 where there is none."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    answer = asyncio.ensure_future(reader.read())
-    try:
-        writer.write(head)
-        while not answer.done():
-            await asyncio.wait([answer], timeout=pause_s)
-            writer.write(b"x")
-        return status(answer.result()) if answer.result() else 0
-    except ConnectionError:
-        return -1
-    finally:
-        writer.close()
+
+    async def read_status() -> int:
+        try:
+            told = status(await reader.readuntil(b"\r\n\r\n"))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return -1
+        # Once it has answered, the server may close as it likes.
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        return told
+
+    answer = asyncio.ensure_future(read_status())
+    writer.write(head)
+    while not answer.done():
+        await asyncio.wait([answer], timeout=pause_s)
+        writer.write(b"x")
+    writer.close()
+    return answer.result()
 
 
 def crowd(server: psutil.Process, head: bytes, count: int, pause_s: float = 0.3) -> tuple[Counter[int], float]:
@@ -87,21 +96,21 @@ def crowd(server: psutil.Process, head: bytes, count: int, pause_s: float = 0.3)
         return await asyncio.gather(*(trickle(server, head, pause_s) for _ in range(count)))
 
     started = time.monotonic()
-    statuses = Counter(asyncio.run(asyncio.wait_for(all_at_once(), 60)))
+    statuses = Counter(asyncio.run(asyncio.wait_for(all_at_once(), 110)))
     return statuses, time.monotonic() - started
 
 
 def test_slow_bodies_are_answered_and_closed(server, wait_for):
     statuses, seconds = crowd(server, HEAD.format(path="read", length=10_000).encode(), CROWD)
     assert statuses == {408: CROWD}
-    assert seconds < 20
+    assert seconds < 45
     wait_for(lambda: connections(server) == 0, 10, "the end of all connections")
 
 
 def test_slow_heads_are_answered_and_closed(server, wait_for):
     statuses, seconds = crowd(server, b"GET /read HTTP/1.1\r\nx-long: ", CROWD)
     assert statuses == {408: CROWD}
-    assert seconds < 20
+    assert seconds < 45
     wait_for(lambda: connections(server) == 0, 10, "the end of all connections")
 
 
@@ -109,7 +118,7 @@ def test_a_connection_without_a_word_is_closed_without_one(server):
     with connect(server) as connection:
         started = time.monotonic()
         assert read_all(connection) == b""
-        assert LIMITS.head_s * 0.8 < time.monotonic() - started < LIMITS.head_s + 2
+        assert LIMITS.head_s * 0.8 < time.monotonic() - started < LIMITS.head_s + 5
 
 
 def test_a_second_head_on_a_connection_is_timed_as_well(server):
@@ -119,13 +128,13 @@ def test_a_second_head_on_a_connection_is_timed_as_well(server):
         connection.sendall(b"GET /ignore HTTP/1.1\r\n")
         started = time.monotonic()
         assert read_all(connection) == b""
-        assert time.monotonic() - started < LIMITS.head_s + 2
+        assert time.monotonic() - started < LIMITS.head_s + 5
 
 
 def test_a_body_that_nobody_reads_ends_with_its_connection(server):
     statuses, seconds = crowd(server, HEAD.format(path="ignore", length=10_000).encode(), 20)
     assert statuses == {200: 20}
-    assert seconds < 10
+    assert seconds < 20
 
 
 def test_a_body_that_comes_fast_enough_may_take_longer_than_the_grace(server):
@@ -142,7 +151,7 @@ def test_no_body_may_take_longer_than_the_longest(server):
         connection.sendall(HEAD.format(path="read", length=1_000_000).encode())
         started = time.monotonic()
         send_until_cut(connection, b"x" * 500, 0.2)
-        assert LIMITS.body_s * 0.8 < time.monotonic() - started < LIMITS.body_s + 4
+        assert LIMITS.body_s * 0.8 < time.monotonic() - started < LIMITS.body_s + LAST_WORD_S + 8
 
 
 def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(server):

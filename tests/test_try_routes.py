@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse
-from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, address
+from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, frames_url
 from tests.corpus import jpeg
 
 ORIGIN = {"origin": "http://testserver"}
@@ -31,23 +31,23 @@ def client(tmp_path, monkeypatch):
 )
 def test_only_the_page_that_was_given_the_token_is_heard(client, headers, words):
     raw = {name: value.encode("latin-1") for name, value in headers.items()}
-    answer = client.post(address("run-0123456789ab"), content=jpeg(1), headers=raw)
+    answer = client.post(frames_url("run-0123456789ab"), content=jpeg(1), headers=raw)
     assert answer.status_code == 403
     assert words in answer.json()["error"]
 
 
 @pytest.mark.parametrize("run_id", ["run-0123456789ab", "run-0123456789AB", "run-0123456789abc", "data-0123456789ab"])
 def test_only_runs_of_this_workspace_are_asked(client, run_id):
-    answer = client.post(address(run_id), content=jpeg(1), headers=SENT)
+    answer = client.post(frames_url(run_id), content=jpeg(1), headers=SENT)
     assert answer.status_code == 404
     assert answer.json()["error"].startswith("Expected the id of a run")
 
 
 def test_a_frame_beyond_the_limit_is_refused(client):
-    answer = client.post(address("run-0123456789ab"), content=bytes(MAX_FRAME_BYTES + 1), headers=SENT)
+    answer = client.post(frames_url("run-0123456789ab"), content=bytes(MAX_FRAME_BYTES + 1), headers=SENT)
     assert answer.status_code == 413
     assert "2,000,000 bytes" in answer.json()["error"]
 
 
 def test_frames_are_posted_and_nothing_else(client):
-    assert client.get(address("run-0123456789ab"), headers=SENT).status_code == 405
+    assert client.get(frames_url("run-0123456789ab"), headers=SENT).status_code == 405

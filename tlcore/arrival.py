@@ -18,9 +18,9 @@ from tlcore.errors import ThawError
 
 LOGGER = logging.getLogger(__name__)
 LINGER_S = 30.0
-LAST_WORD_S = 2.0
+LAST_WORD_S = 5.0
 MOST_LINGER_BYTES = 100_000_000
-MOST_LINGERING = 256
+MOST_LINGERING = 1000
 HEAD_TOO_SLOW = b"Expected the whole head of a request sooner. Received: a part of it. Send it again.\n"
 
 
@@ -113,7 +113,8 @@ class Exchange:
         if Exchange._lingering >= MOST_LINGERING:
             return
         Exchange._lingering += 1
-        self._extra_s = LAST_WORD_S
+        # From now on, also where the waiting ended late because the server was busy.
+        self._extra_s = LAST_WORD_S + max(0.0, self._waited_s - self._allowed_s())
         end = self._received + MOST_LINGER_BYTES
         try:
             with contextlib.suppress(TimeoutError, TooSlow):
@@ -161,7 +162,7 @@ class TimedHeads(asyncio.Protocol):
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     _timer: asyncio.TimerHandle | None = None
-    _begun = False
+    _begun = _over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -172,6 +173,8 @@ class TimedHeads(asyncio.Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
         before = self.cycle
         self._begun = True
         super().data_received(data)
@@ -196,7 +199,11 @@ class TimedHeads(asyncio.Protocol):
         if self._begun and self.cycle is None:
             head = f"content-type: text/plain\r\nconnection: close\r\ncontent-length: {len(HEAD_TOO_SLOW)}\r\n\r\n"
             self.transport.write(f"HTTP/1.1 408 Request Timeout\r\n{head}".encode() + HEAD_TOO_SLOW)
-        self.transport.close()
+            self._over = True
+            # As in `Exchange`: to close at once, while the client sends, would lose the answer on its way.
+            self._timer = self.loop.call_later(LAST_WORD_S, self.transport.close)
+        else:
+            self.transport.close()
 
 
 def timed(protocol: type[asyncio.Protocol], limits: Limits) -> type[asyncio.Protocol]:

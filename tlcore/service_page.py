@@ -7,7 +7,10 @@ from tlcore.service_engine import Engine
 # Nothing is fetched from anywhere, and the form can only be sent to this service.
 PAGE_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
+    "frame-ancestors 'none'; base-uri 'none'",
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
 }
 _STYLE = """
 :root { color-scheme: light dark; }
