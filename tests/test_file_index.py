@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from tlcore.errors import ImageRejected
@@ -84,3 +86,13 @@ def test_folders_that_all_names_share_are_counted():
     assert common_folders(HERE) == ("set",)
     assert common_folders([]) == ()
     assert common_folders([("a", "b", "c.jpg")]) == ("a", "b")
+
+
+def test_very_many_files_of_one_name_are_not_compared_one_by_one():
+    names = [("set", str(n), "a.jpg") for n in range(20_000)]
+    index = FileIndex(names)
+    started = time.monotonic()
+    for n in range(20_000):
+        assert index.find(f"C:/elsewhere/{n}/a", ("set",)) == (("set", str(n), "a.jpg"), False)
+        assert not index.exists(f"x/{n}/none/a", ("set",))
+    assert time.monotonic() - started < 10

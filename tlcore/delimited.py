@@ -19,6 +19,7 @@ SAMPLE_LINES = 200
 _SEPARATORS = ",;\t|"
 _SPACE = " "
 _UTF16_SHARE = 0.3
+_GUESS_BYTES = 1_000_000
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -111,8 +112,10 @@ def _find_encoding(path: Path) -> tuple[str, str]:
         return "utf-8", ""
     if b"\0" in head:
         raise Unreadable("something that is no text")
-    for reading in list_readings([line for line in content.splitlines() if not line.isascii()], "ansi"):
-        return reading.page.codec, reading.page.language
+    telling = [line for line in content[:_GUESS_BYTES].splitlines()[:-1] if not line.isascii()]
+    for reading in list_readings(telling or [content[:_GUESS_BYTES]], "ansi"):
+        if _is_text(content, reading.page.codec):
+            return reading.page.codec, reading.page.language
     return "latin-1", "Western European"
 
 

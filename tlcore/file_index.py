@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
 from tlcore.errors import ImageRejected
@@ -11,6 +11,7 @@ from tlcore.names import Parts, check_name
 MISSING = "there is no such plain file beside the table"
 MISSING_PAGE = "it is a web address, and no file here has its name; download the photo and put it beside the table"
 NAMED_FILES = 3
+MANY = 100
 _PAGE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*/")
 _QUERY = re.compile(r"[?#].*$")
 # Label Studio serves local files at an address that ends in "?d=" and their path.
@@ -35,13 +36,18 @@ class FileIndex:
         self._by_stem: defaultdict[str, list[Parts]] = defaultdict(list)
         for name in self._present:
             key = name[-1].casefold()
-            self._by_name[key].append(name)
+            self._note(self._by_name, key, name)
             if _ENDING.search(key):
                 stem = _ENDING.sub("", key)
-                self._by_stem[stem].append(name)
+                self._note(self._by_stem, stem, name)
                 if stem.isdecimal() and stem != (short := stem.lstrip("0") or "0"):
                     # Spreadsheets take the zeros away that numbers of photos begin with.
-                    self._by_stem[short].append(name)
+                    self._note(self._by_stem, short, name)
+
+    def _note(self, index: defaultdict[str, list[Parts]], key: str, name: Parts) -> None:
+        index[key].append(name)
+        if len(name) > 1:
+            index[f"{name[-2].casefold()}/{key}"].append(name)
 
     def exists(self, text: str, folder: Parts) -> bool:
         """Say whether the text of a table in `folder` means a file that is here."""
@@ -81,12 +87,13 @@ class FileIndex:
         """Return the files that agree best with a path from its end."""
         base = wanted[-1].casefold()
         uploaded = _UPLOADED.fullmatch(base) if foreign or wanted[0] == "data" else None
-        for names in (
-            self._by_name.get(base, ()),
-            self._by_name.get(uploaded[1], ()) if uploaded else (),
-            self._by_stem.get(base, ()),
-            self._by_stem.get(base.lstrip("0") or "0", ()) if base.isdecimal() else (),
+        for index, key in (
+            (self._by_name, base),
+            (self._by_name, uploaded[1] if uploaded else ""),
+            (self._by_stem, base),
+            (self._by_stem, (base.lstrip("0") or "0") if base.isdecimal() else ""),
         ):
+            names = _called(index, key, wanted)
             agreeing = {name: _agreement(name, wanted) for name in names}
             fit = [
                 name
@@ -98,6 +105,15 @@ class FileIndex:
                 fit = [name for name in fit if agreeing[name] == most]
                 return [name for name in fit if name[-1] == wanted[-1]] or fit
         return []
+
+
+def _called(index: Mapping[str, list[Parts]], key: str, wanted: Parts) -> list[Parts]:
+    """Return the files of a name, or of very many those in a folder of the wanted name: to compare all takes hours."""
+    found = index.get(key, [])
+    if len(found) > MANY:
+        # A few are enough to say that several could be meant.
+        return index.get(f"{wanted[-2].casefold()}/{key}" if len(wanted) > 1 else "", found[: NAMED_FILES + 1])[:MANY]
+    return found
 
 
 def common_folders(names: Iterable[Parts]) -> Parts:
