@@ -244,4 +244,4 @@ def test_deep_pictures_that_wait_are_accounted_for_and_leave_nothing(store, tmp_
     assert counts[-1] == 5
     assert not leftovers(store)
     files = [path for path in store.workspace.dataset(dataset_id).rglob("*") if path.is_file()]
-    assert len(files) == 8
+    assert len(files) == 8 + 1, "four copies, their thumbnails and the journal"

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui import amounts, selection
 from pages.ui.dataset_route import TABLE, ZIP, Wish, dataset_url
 from pages.ui.names import sentence
+from pages.ui.options import distinct
 from tlcore.dataset_zip import plan_zip
 from tlcore.division import Division
 from tlcore.errors import ThawError
@@ -51,13 +52,18 @@ def draw(store: Store, dataset: Dataset) -> None:
 def ask(store: Store, dataset: Dataset) -> Wish:
     """Draw the choices and return what is wished for."""
     kind = st.radio(
-        "What to take", list(KINDS), format_func=lambda each: KINDS[each], key=f"kind of {dataset.id}", horizontal=True
+        "What to take",
+        list(KINDS),
+        format_func=distinct(KINDS, KINDS.__getitem__),
+        key=f"kind of {dataset.id}",
+        horizontal=True,
     )
     runs = {run.id: run for run in store.runs() if run.dataset_id == dataset.id and read_sides(store, run.id)}
+    choices = [WHOLE, ANEW, *runs]
     chosen = st.selectbox(
         "Split",
-        [WHOLE, ANEW, *runs],
-        format_func=lambda each: _describe(each, runs),
+        choices,
+        format_func=distinct(choices, lambda each: _describe(each, runs), str),
         key=f"division of {dataset.id} {len(runs)}",
         help="With a split, folders for training and validation lie around the class folders. The holdout always has "
         "a folder of its own.",
@@ -88,5 +94,5 @@ def _describe(chosen: str, runs: dict[str, Run]) -> str:
     if chosen == WHOLE:
         return "None: class folders alone"
     if chosen == ANEW:
-        return f"As chosen above: {selection.validation_share():.0%} for validation, seed {selection.seed()}"
+        return "As chosen above, under Training, validation and beyond"
     return f"That of {chosen}: {runs[chosen].backbone}, {amounts.moment(runs[chosen].created_at)}"
