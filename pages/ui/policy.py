@@ -16,7 +16,7 @@ INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 NOT_KEPT = "private, no-store"
 DENIED = (
-    *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "clipboard-read", "display-capture"),
+    *("accelerometer", "autoplay", "browsing-topics", "clipboard-read", "display-capture"),
     *("encrypted-media", "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer"),
     *("microphone", "midi", "payment", "picture-in-picture", "publickey-credentials-get", "screen-wake-lock"),
     *("serial", "storage-access", "usb", "window-management", "xr-spatial-tracking"),
