@@ -17,7 +17,7 @@ def store(tmp_path):
 
 
 def ask(store, command, **arguments):
-    return COMMANDS[command](store, argparse.Namespace(**{"into": None, "holdout": False, "answer": None} | arguments))
+    return COMMANDS[command](store, argparse.Namespace(**{"into": None, "holdout": False, "answer": []} | arguments))
 
 
 def test_a_folder_is_named_after_itself_unless_told(store, tmp_path):

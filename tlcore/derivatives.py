@@ -31,7 +31,7 @@ _SAVED = re.compile(r"(?:images?|download|unnamed|photo|picture|untitled|index|f
 MOST_COPIES, MOST_DERIVED, MOST_SHARE = 3, 40, 0.5
 # Numbers that are drawn lie far apart.
 LEAST_SPREAD = 20
-LONGEST_NAME = 255
+LONGEST_NAME, LONGEST_WORDED = 255, 120
 _DATE = re.compile(r"(?:19|20)\d\d_\d\d?_\d")
 
 
@@ -58,7 +58,7 @@ def read_stem(name: str) -> Stem:
         if found := pattern.fullmatch(own):
             return Stem(found["stem"], made=True, certain=True)
     stem = own
-    for pattern in (_LAST, _FIRST):
+    for pattern in (_LAST, _FIRST) if len(own) <= LONGEST_WORDED else ():
         while found := pattern.fullmatch(stem):
             stem = found["stem"]
     return Stem(stem, made=stem != own)

@@ -5,10 +5,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from tlcore.derivatives import LONGEST_NAME, read_stem
+from tlcore.derivatives import read_stem
 
 # The same of nearly all, so that a stray file or two do not count.
 LEAST_SHARE = 0.95
+SAMPLE, LEAST_OF_SAMPLE = 500, 0.8
+LONGEST_STEM = 120
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NUMBER = r"(?:\(\d+\)|\d+|(?=[0-9a-f]*\d)[0-9a-f]{6,})"
 _MARKS = r"[\s._\-#,+]"
@@ -35,8 +37,12 @@ def read_classes(names: Sequence[str], telling: Sequence[int]) -> list[str | Non
     `telling` are the places of the names by which that is judged: there must be two classes or more, told by nearly all
     of them, and nearly all of them more than once. `IMG_1234` is what a camera calls its photos, and no class.
     """
+    # Long names that tell nothing take long to search: of many names a sample says whether that is worth it.
+    sample = telling[:: max(1, len(telling) // SAMPLE)]
+    if sum(_tell(_stem(names[place])) is not None for place in sample) < LEAST_OF_SAMPLE * len(sample):
+        return None
     stems = [_stem(name) for name in names]
-    read = [_read(stem) or _read(read_stem(stem).text) for stem in stems]
+    read = [_tell(stem) for stem in stems]
     counts = Counter(label for place in telling if (label := read[place]) is not None)
     # "dog" beside "dog (2)" and "dog (3)".
     labels = [each if (each := label or stem) in counts else None for label, stem in zip(read, stems, strict=True)]
@@ -50,7 +56,11 @@ def read_classes(names: Sequence[str], telling: Sequence[int]) -> list[str | Non
 def _stem(name: str) -> str:
     stem = read_stem(name)
     text = stem.text if stem.certain else name.rpartition(".")[0] or name
-    return unicodedata.normalize("NFC", text).strip()[:LONGEST_NAME]
+    return unicodedata.normalize("NFC", text).strip()[:LONGEST_STEM]
+
+
+def _tell(stem: str) -> str | None:
+    return _read(stem) or _read(read_stem(stem).text)
 
 
 def _read(stem: str) -> str | None:
