@@ -135,8 +135,8 @@ def _findings(store: Store, dataset: Dataset) -> list[Finding]:
 COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
     "import": run_import,
     "datasets": run_datasets,
-    "dataset": run_dataset,
     "rebuild": lambda store, arguments: run_rebuild(store.workspace),
+    "dataset": run_dataset,
     "check": run_check,
     "train": run_commands.run_train,
     "finetune": run_commands.run_finetune,
