@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from tests import heic
 from tlcore.store import Store
 
 ACCEPTED, SET_ASIDE, IGNORED = "accepted", "set aside", "ignored"
@@ -88,6 +89,9 @@ def _damaged() -> list[Case]:
         Case("rose/half.gif", encoded(photo(5), "GIF")[:900], SET_ASIDE, "cut off"),
         Case("rose/flipped.webp", bytes(webp), SET_ASIDE, "damaged"),
         Case("rose/half.avif", encoded(photo(4), "AVIF")[:200], SET_ASIDE, "damaged"),
+        Case("rose/half.heic", heic.PLAIN[:300], SET_ASIDE, "HEIC photo"),
+        Case("rose/half.ppm", encoded(photo(4), "PPM")[:900], SET_ASIDE, "cut off"),
+        Case("rose/filled-up.jpg", whole[: len(whole) // 2] + b"\0" * 20_000, SET_ASIDE, "cut off"),
     ]
 
 
@@ -126,6 +130,28 @@ def _foreign() -> list[Case]:
         Case("rose/inner.docx", zip_of({"word/document.xml": b"<w/>"}), SET_ASIDE, "zip archive"),
         Case("rose/noise.bin", bytes(range(128, 256)) * 8, SET_ASIDE, "not a picture in a format"),
         Case("stray.png", encoded(photo(7), "PNG"), SET_ASIDE, "not inside a class folder"),
+    ]
+
+
+def _unusual() -> list[Case]:
+    """Return what cameras, microscopes and drawing programs write and plain readers get wrong."""
+    # Its helpers are made of this module's.
+    from tests import raws
+
+    logo = Image.new("RGBA", (96, 96), (255, 255, 255, 0))
+    logo.paste((255, 255, 255, 255), (20, 20, 60, 60))
+    unseen = photo(36).convert("RGBA")
+    unseen.putalpha(0)
+    deep = (np.asarray(photo(37).convert("L")).astype(np.uint16) * 14) + 200
+    return [
+        Case("rose/endless.jpg", jpeg(38)[:-2], ACCEPTED, "end mark was missing"),
+        Case("rose/endless-progressive.jpg", encoded(photo(39), "JPEG", progressive=True)[:-2], ACCEPTED, "end mark"),
+        Case("rose/unseen.png", encoded(unseen, "PNG"), ACCEPTED, "alpha is 0 everywhere"),
+        Case("rose/logo.png", encoded(logo, "PNG"), ACCEPTED, "laid on grey"),
+        Case("rose/12-bit.tiff", encoded(Image.fromarray(deep), "TIFF"), ACCEPTED, "more than 8 bits"),
+        Case("rose/camera.nef", raws.nef(41, raws.preview(41), 6), ACCEPTED, "embedded preview turned upright"),
+        Case("rose/thumbnail.nef", raws.nef(42, None), SET_ASIDE, "160 x 120 thumbnail"),
+        Case("rose/plain.ppm", encoded(photo(43), "PPM"), ACCEPTED),
     ]
 
 
@@ -177,7 +203,7 @@ def _names() -> list[Case]:
 
 def cases() -> list[Case]:
     """Return every file that can lie in a folder, a zip and an upload alike."""
-    return [*_damaged(), *_traps(), *_foreign(), *_odd(), *_names()]
+    return [*_damaged(), *_traps(), *_foreign(), *_odd(), *_unusual(), *_names()]
 
 
 _NOT_IN_WORDS = re.compile(r"Errno|Traceback|\b\w+(Error|Exception|Warning)\b|<\w+ |0x[0-9a-f]{4}|(^|[\s'\"(])/\w")

@@ -21,6 +21,7 @@ def test_what_a_size_warrants_grows_with_bytes_and_pixels():
     assert ordinary_s(0, 0) < ordinary_s(10_000_000, 0) < ordinary_s(10_000_000, 100_000_000)
     assert ordinary_s(80_000, 100_000_000) < 4
     assert ordinary_s(50_000_000, 100_000_000) < 10
+    assert ordinary_s(12_000_000, 48_000_000, "HEIF") > 2 * ordinary_s(12_000_000, 48_000_000)
 
 
 def test_an_allowance_lends_half_of_what_is_left_and_no_more_than_is_asked():

@@ -1,4 +1,5 @@
 import io
+import time
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from PIL import Image
 from tests.corpus import encoded, photo
 from tlcore.errors import ImageRejected
 from tlcore.images import normalise
-from tlcore.jpeg_end import END_MARK, supply_end
+from tlcore.jpeg_end import END_MARK, has_end, supply_end
 
 WAYS = {
     "baseline": {},
@@ -102,3 +103,43 @@ def test_a_cut_jpeg_is_still_refused(way, part, tmp_path):
     path.write_bytes(content[: int(len(content) * part)])
     with pytest.raises(ImageRejected, match="cut off"):
         normalise(path)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_end_mark_is_found_before_other_data_and_not_within_what_comes_first(way):
+    content = whole(way)
+    assert has_end(content)
+    assert has_end(content + b"PK\x03\x04\xff\xda\xff\xff" * 9)
+    thumbnail = b"\xff\xe1" + (len(content) + 2).to_bytes(2) + content
+    within = content[:2] + thumbnail + content[2:-2]
+    assert within.count(END_MARK) >= 1
+    assert not has_end(within)
+    assert not has_end(within + b"\0" * 99)
+
+
+def test_a_cut_jpeg_that_is_filled_up_is_refused_and_a_whole_one_accepted(tmp_path):
+    content, path = whole("baseline"), tmp_path / "photo.jpg"
+    path.write_bytes(content[: len(content) // 2] + b"\0" * 20_000)
+    with pytest.raises(ImageRejected, match="JPEG is cut off before its end"):
+        normalise(path)
+    path.write_bytes(content[:-2] + b"\0" * 20_000)
+    assert normalise(path).notes == [NOTE]
+    path.write_bytes(content + b"\0" * 20_000)
+    assert normalise(path).notes == []
+
+
+def test_the_caps_hold_before_a_jpeg_without_its_end_is_looked_at(tmp_path):
+    content = encoded(Image.new("L", (13_000, 13_000)), "JPEG")
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content[:-2])
+    with pytest.raises(ImageRejected, match="13,000 x 13,000 pixels"):
+        normalise(path)
+
+
+def test_a_long_filling_takes_no_time():
+    content = whole("baseline")
+    started = time.process_time()
+    assert not has_end(content[:-2] + b"\xff" * 5_000_000)
+    assert supply_end(content[:-2] + b"\xff" * 5_000_000) is not None
+    assert has_end(content[:-2] + b"\xff" * 5_000_000 + b"\xd9" + b"more")
+    assert time.process_time() - started < 10

@@ -63,7 +63,7 @@ def test_the_caps_hold_before_a_heic_is_decoded(tmp_path, monkeypatch):
     told = []
     with pytest.raises(ImageRejected, match="64 x 48 pixels; the limit"):
         normalise(written(tmp_path, heic.PLAIN), tell_size=lambda *size: told.append(size))
-    assert told == [(len(heic.PLAIN), 0)]
+    assert told == [(len(heic.PLAIN), 0, "")]
 
 
 def test_without_its_package_heic_is_set_aside_with_what_to_do(tmp_path, monkeypatch):

@@ -286,9 +286,9 @@ def _handle(request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request; end this process where it takes more time than its size warrants and than it was lent."""
     started, warranted_s = time.process_time(), 0.0
 
-    def tell_size(size_bytes: int, pixels: int) -> None:
+    def tell_size(size_bytes: int, pixels: int, encoding: str) -> None:
         nonlocal warranted_s
-        warranted_s = ordinary_s(size_bytes, pixels)
+        warranted_s = ordinary_s(size_bytes, pixels, encoding)
         end_after(warranted_s + request["lent_s"])
 
     reply = _decode(request, tell_size)
@@ -296,7 +296,7 @@ def _handle(request: dict[str, Any]) -> dict[str, Any]:
     return reply | {"extra_s": max(0.0, time.process_time() - started - warranted_s)}
 
 
-def _decode(request: dict[str, Any], tell_size: Callable[[int, int], None]) -> dict[str, Any]:
+def _decode(request: dict[str, Any], tell_size: Callable[[int, int, str], None]) -> dict[str, Any]:
     path = Path(request["path"])
     try:
         normalised = normalise(path, request["grey_range"], tell_size)

@@ -37,7 +37,7 @@ from tlcore.deep_pictures import WIDEST, find_layout, has_deep_colours, reopen, 
 from tlcore.errors import ImageRejected
 from tlcore.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
 from tlcore.jpeg import Encoding, find_encoding, strip
-from tlcore.jpeg_end import supply_end
+from tlcore.jpeg_end import has_end, supply_end
 from tlcore.picture_formats import choose_formats
 from tlcore.png import check_chunks
 from tlcore.signatures import HEAD_BYTES, describe, is_heic
@@ -57,6 +57,7 @@ LOSSLESS_SIDE_PX = 256
 MEASURED_SIDE_PX = 240
 
 _DAMAGED = "the picture is cut off or damaged; copy or download it again"
+_CUT_OFF = "the {} is cut off before its end; copy or download it again"
 _NO_HEIC = "this HEIC photo is cut off, damaged or of a kind that is not read; convert it to JPEG"
 
 
@@ -83,12 +84,12 @@ class Normalised:
 
 
 def normalise(
-    path: Path, grey_range: int | None = WIDEST, tell_size: Callable[[int, int], None] = lambda size_bytes, pixels: None
+    path: Path, grey_range: int | None = WIDEST, tell_size: Callable[[int, int, str], None] = lambda *size: None
 ) -> Normalised:
     """Decode the file at `path` whole and bring it to the one form that is kept, by the rule at the top of this module.
 
-    The caps on bytes, pixels, sides and text are applied before the pixels are decoded. `tell_size` is told the file's
-    bytes as soon as these are read, with 0 pixels, and once more with its pixels before these are decoded. Raises
+    The caps on bytes, pixels, sides and text are applied before the pixels are decoded. `tell_size` is told how
+    many bytes the file has when these are read, then with its pixels and format before these are decoded. Raises
     ImageRejected with the reason in plain words, and RangeUnknown where `grey_range` is None and it takes one to
     decode the picture.
     """
@@ -96,7 +97,7 @@ def normalise(
         with _opened(path) as file:
             # Read once, so that what is hashed is what is decoded.
             content = file.read(min(os.fstat(file.fileno()).st_size, MAX_FILE_BYTES))
-        tell_size(len(content), 0)
+        tell_size(len(content), 0, "")
         opened = _Opened(hashlib.sha256(content).hexdigest(), grey_range, functools.partial(tell_size, len(content)))
         return _decode(content, opened)
     except MemoryError as problem:
@@ -152,33 +153,22 @@ def _require_plain_file(path: Path) -> None:
         )
 
 
-class _CutOff(ImageRejected):
-    """Raised where a picture's data end before its pixels do."""
-
-
 @dataclass
 class _Opened:
     """What is known of a file beside its bytes: their hash, the range of deep pictures, and the notes so far."""
 
     original: str
     grey_range: int | None
-    tell_pixels: Callable[[int], None]
+    tell_pixels: Callable[[int, str], None]
     notes: list[str] = field(default_factory=list)
 
 
 def _decode(content: bytes, opened: _Opened) -> Normalised:
-    """Decode what a file holds: the picture itself, a raw's preview, or a JPEG to which its end mark is added."""
+    """Decode what a file holds, of a camera raw its preview."""
     if is_camera_raw(content):
         content = extract_preview(content)
         opened.notes.append("camera raw: its embedded preview")
-    try:
-        return _decode_picture(content, opened)
-    except _CutOff:
-        ended = supply_end(content) if content.startswith(b"\xff\xd8") else None
-        if ended is None:
-            raise
-        opened.notes.append("its end mark was missing")
-        return _decode_picture(ended, opened)
+    return _decode_picture(content, opened)
 
 
 def _decode_picture(content: bytes, opened: _Opened) -> Normalised:
@@ -188,7 +178,12 @@ def _decode_picture(content: bytes, opened: _Opened) -> Normalised:
     try:
         with Image.open(io.BytesIO(content), formats=choose_formats(head)) as image:
             _check_size(*image.size)
-            opened.tell_pixels(image.width * image.height)
+            opened.tell_pixels(image.width * image.height, image.format or "")
+            if image.format == "JPEG" and not has_end(content):
+                # Pillow takes what fills a cut one up, as zeros do, for its pixels.
+                content = _require_whole(content)
+                opened.notes.append("its end mark was missing")
+                return _decode_picture(content, opened)
             return _normalise_opened(image, content, opened)
     except UnidentifiedImageError as problem:
         raise ImageRejected(_NO_HEIC if is_heic(head) else describe(head)) from problem
@@ -196,6 +191,13 @@ def _decode_picture(content: bytes, opened: _Opened) -> Normalised:
         raise ImageRejected(_too_many_pixels("far more")) from problem
     except PARSER_ERRORS as problem:
         raise ImageRejected(_DAMAGED) from problem
+
+
+def _require_whole(content: bytes) -> bytes:
+    ended = supply_end(content)
+    if ended is None:
+        raise ImageRejected(_CUT_OFF.format("JPEG"))
+    return ended
 
 
 def _check_size(width: int, height: int) -> None:
@@ -252,7 +254,7 @@ def _load(image: ImageFile.ImageFile) -> None:
         image.load()
     except OSError as problem:
         if "truncated" in str(problem):
-            raise _CutOff(f"the {image.format} is cut off before its end; copy or download it again") from problem
+            raise ImageRejected(_CUT_OFF.format(image.format)) from problem
         raise
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from PIL import Image, ImageChops
 
 END_MARK = b"\xff\xd9"
-_SCAN, _RESTART_INTERVAL = 0xDA, 0xDD
+_END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _PROGRESSIVE = {0xC2, 0xCA}
 _COEFFICIENTS = 64
 # In the data of a scan 0xFF is followed by a zero, or is a restart mark; what else follows it ends the scan.
-_SCAN_END = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+# A run of 0xFF, which may be as long as a file, is looked at once.
+_SCAN_END = re.compile(rb"(?<!\xff)\xff++[^\x00\xff\xd0-\xd7]")
 _RESTARTS = re.compile(rb"\xff[\xd0-\xd7]")
 # The shortest run of equal bytes at the end of a file that is taken for filling.
 _FILLING = 16
@@ -29,6 +30,11 @@ def _continuation(first: int) -> bytes:
 
 # Each begins with two bits of its own, so that the first code that is read of each is another one.
 _CONTINUATIONS = tuple(_continuation(first) for first in (0x2A, 0x55, 0xAA, 0xD5))
+
+
+def has_end(content: bytes) -> bool:
+    """Say whether a JPEG has its end mark, be it with other data behind it."""
+    return content.endswith(END_MARK) or any(kind == _END for kind, _, _ in _segments(content))
 
 
 def supply_end(content: bytes) -> bytes | None:
@@ -113,11 +119,14 @@ def _read_frame(kind: int, segment: bytes) -> _Frame:
 def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield every segment of a JPEG: its kind, what it holds, and for a scan the data behind it."""
     place = 2
-    while (place := content.find(b"\xff", place)) >= 0 and place + 4 <= len(content):
+    while (place := content.find(b"\xff", place)) >= 0 and place + 2 <= len(content):
         kind = content[place + 1]
         if kind == 0xFF:
             place += 1
             continue
+        if kind == _END:
+            yield kind, b"", b""
+            return
         length = int.from_bytes(content[place + 2 : place + 4])
         segment = content[place + 4 : place + 2 + length]
         if length < 2 or len(segment) < length - 2:
