@@ -78,6 +78,14 @@ def test_a_data_set_takes_its_runs_exports_projects_and_checks_along(furnished):
         store.run(runs[0])
 
 
+def test_the_project_of_a_run_in_the_trash_goes_with_its_data_set(furnished):
+    store, dataset_id, runs = furnished
+    trash.delete(store, runs[0])
+    assert store.workspace.project(runs[0]).exists()
+    assert trash.delete(store, dataset_id).detail["projects"] == 2
+    assert not list((store.workspace.root / "projects").iterdir())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_emptied_trash_leaves_nothing(kind, furnished):
     store, _, runs = furnished

@@ -84,7 +84,8 @@ def _dataset(store: Store, dataset: Dataset, runs: list[Run]) -> Holding:
     if dataset.id not in folders and not store.has_copies(dataset.id):
         # Of an opened project the copies lie elsewhere; its journal lies here.
         folders.append(dataset.id)
-    projects = [f"projects/{each}.zip" for each in (dataset.id, *(run.id for run in runs))]
+    # That of a run in the trash holds the photos as well.
+    projects = [f"projects/{each}.zip" for each in (dataset.id, *store.runs_of(dataset.id))]
     projects = [each for each in projects if (root / each).is_file()]
     shared = [
         path.relative_to(root).as_posix()

@@ -105,8 +105,8 @@ class TrashRows(Database):
         return sorted(row["folder"] for row in rows)
 
     def runs_of(self, dataset_id: str) -> list[str]:
-        """Return the ids of a data set's runs that are not in the trash, the oldest first."""
-        rows = self._rows(f"SELECT id FROM runs WHERE dataset_id = ? AND {KEPT} ORDER BY created_at", dataset_id)
+        """Return the ids of a data set's runs, those in the trash too."""
+        rows = self._rows("SELECT id FROM runs WHERE dataset_id = ? ORDER BY rowid", dataset_id)
         return [row["id"] for row in rows]
 
     def count_checks(self, dataset_id: str) -> int:
