@@ -16,11 +16,11 @@ from pages.ui import (
 from pages.ui.figure import figure
 from pages.ui.names import csv, emphasised, visible
 from pages.ui.options import class_names
-from tlcore.calibration import calibration_error, fit_temperature, list_bins, temper
+from tlcore.calibration import calibration_error, list_bins
 from tlcore.curves import measure_coverage, precision_recall, roc
 from tlcore.decision import Decision, keep_decision, read_decision
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION, Predictions
+from tlcore.evaluation import Predictions
 from tlcore.metrics import FEW_IMAGES, ClassFigures, Interval, measure_classes
 from tlcore.records import Run
 from tlcore.store import Store
@@ -197,9 +197,7 @@ def draw_run(store: Store, run: Run) -> None:
     selection.run_picker(store, run)
     side = judgement.ask_side(store, run)
     predictions = judged.predictions(store, run, side=side)
-    validation = predictions if side == VALIDATION else judged.predictions(store, run)
-    temperature = fit_temperature(validation.probabilities, validation.true)
-    mended = temper(predictions.probabilities, temperature)
+    temperature, mended = judged.mended(store, run, side)
     draw_accuracy(store, run, side)
     sets_panel.draw(store, run)
     draw_classes(run, predictions)

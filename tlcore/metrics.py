@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlcore.evaluation import Predictions, confusion
+from tlcore.evaluation import Predictions, count_classes
 from tlcore.records import Image
 
 FEW_IMAGES = 30
@@ -76,13 +76,11 @@ def measure_classes(predictions: Predictions) -> list[ClassFigures]:
 
     The definitions are those of scikit-learn's `classification_report`; a share of nothing is None, not 0.
     """
-    matrix = confusion(predictions)
-    found = matrix.diagonal()
     figures = []
-    for number, label in enumerate(predictions.labels):
-        support, called = int(matrix[number].sum()), int(matrix[:, number].sum())
-        f1 = 2 * int(found[number]) / (support + called) if support + called else 0.0
-        precision, recall = wilson(int(found[number]), called), wilson(int(found[number]), support)
+    counts = (count.tolist() for count in count_classes(predictions))
+    for label, support, called, found in zip(predictions.labels, *counts, strict=True):
+        f1 = 2 * found / (support + called) if support + called else 0.0
+        precision, recall = wilson(found, called), wilson(found, support)
         figures.append(ClassFigures(label, precision, recall, f1, support))
     return figures
 

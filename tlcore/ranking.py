@@ -11,9 +11,9 @@ from tlcore.names import natural
 def list_worst(predictions: Predictions, true: str | None = None, predicted: str | None = None) -> list[int]:
     """Return the rows of the mistakes, largest confidence gap first; of one true or predicted class where named."""
     wrong = _among(predictions, true, predicted) & (predictions.true != predictions.predicted)
-    rows = np.arange(len(wrong))
-    shares = predictions.probabilities.astype(np.float64)
-    gaps = shares[rows, predictions.predicted] - shares[rows, predictions.true]
+    rows, shares = np.arange(len(wrong)), predictions.probabilities
+    told, true_share = (shares[rows, each].astype(np.float64) for each in (predictions.predicted, predictions.true))
+    gaps = told - true_share
     return _ordered(predictions, np.flatnonzero(wrong), -gaps)
 
 

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tlcore.comparison import LEVEL, bound_difference
-from tlcore.evaluation import Predictions, confusion
+from tlcore.evaluation import Predictions, count_classes
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,12 @@ def measure_class_shifts(validation: Predictions, other: Predictions) -> list[Sh
     Of many classes one would stand out by chance, so each has to be the surer (Bonferroni's correction): the bounds are
     those of one comparison in as many.
     """
-    counts, others = confusion(validation), confusion(other)
-    shared = [number for number in range(len(counts)) if counts[number].any() and others[number].any()]
+    (counts, _, found), (others, _, other_found) = count_classes(validation), count_classes(other)
+    shared = np.flatnonzero((counts > 0) & (others > 0)).tolist()
     shifts = [
         compare_shares(
-            (int(counts[number, number]), int(counts[number].sum())),
-            (int(others[number, number]), int(others[number].sum())),
+            (int(found[number]), int(counts[number])),
+            (int(other_found[number]), int(others[number])),
             validation.labels[number],
             LEVEL / len(shared),
         )

@@ -28,10 +28,10 @@ def draw(
 ) -> None:
     """Draw the panel; `open_cell` is called with the true and the predicted class of what is clicked, and `chosen` are
     those that are shown now, None for any."""
-    matrix = confusion(predictions)
     if len(predictions.labels) > confusion_figure.MOST_CLASSES:
-        draw_pairs(run, predictions.labels, matrix, open_cell)
+        draw_pairs(run, predictions, open_cell)
         return
+    matrix = confusion(predictions)
     with st.container(horizontal=True):
         rates = _ask("Cells show", [COUNTS, RATES], f"cells of {run.id}") == RATES
         alike = (
@@ -98,9 +98,9 @@ def list_cells(labels: list[str], matrix: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
-def draw_pairs(run: Run, labels: list[str], matrix: np.ndarray, open_cell: Open) -> None:
+def draw_pairs(run: Run, predictions: Predictions, open_cell: Open) -> None:
     """Draw the commonest mistakes as a table; choosing a row opens it as a click on a cell does."""
-    pairs = most_confused(matrix, MOST_PAIRS)
+    labels, pairs = predictions.labels, most_confused(predictions.true, predictions.predicted, MOST_PAIRS)
     key = f"pairs of {run.id}"
 
     def chosen() -> None:

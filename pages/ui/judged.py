@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from pages.ui import contents
 from tlcore import evaluation, metrics
+from tlcore.calibration import fit_temperature, temper
 from tlcore.evaluation import EVALUATION_SIDES, VALIDATION, Predictions, predictions_file
 from tlcore.metrics import Interval
 from tlcore.records import Run
@@ -44,6 +46,18 @@ def key(store: Store, run: Run, phase: int | None = None, side: str = VALIDATION
     except FileNotFoundError:
         written = 0
     return store.workspace.root, run.id, chosen, side, written, dataset.version, contents.compared(store, dataset)
+
+
+def mended(store: Store, run: Run, side: str = VALIDATION) -> tuple[float, np.ndarray]:
+    """Return the temperature that was fitted on a run's validation photos, and a side's probabilities at it."""
+    return _mend(key(store, run), key(store, run, side=side))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _mend(validation: Key, judged: Key) -> tuple[float, np.ndarray]:
+    fitted = _read(*validation)
+    temperature = fit_temperature(fitted.probabilities, fitted.true)
+    return temperature, temper(_read(*judged).probabilities, temperature)
 
 
 # Thousands of images take a tenth of a second to read and 10 MB to hold.

@@ -13,14 +13,12 @@ class Pair(NamedTuple):
     images: int
 
 
-def most_confused(matrix: np.ndarray, most: int) -> list[Pair]:
-    """Return the `most` commonest mistakes of a confusion matrix, int (n, n) of true rows and predicted columns.
+def most_confused(true: np.ndarray, predicted: np.ndarray, most: int) -> list[Pair]:
+    """Return the `most` commonest mistakes among images of the class numbers `true`, called `predicted`, int (n,) each.
 
     The commonest comes first; equal ones keep the order of their classes.
     """
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    rows, columns = np.nonzero(wrong)
-    counts = wrong[rows, columns]
+    wrong = true != predicted
+    pairs, counts = np.unique(np.stack([true[wrong], predicted[wrong]], axis=1), axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:most]
-    return [Pair(int(rows[each]), int(columns[each]), int(counts[each])) for each in order]
+    return [Pair(int(pairs[each, 0]), int(pairs[each, 1]), int(counts[each])) for each in order]
