@@ -142,4 +142,4 @@ def test_a_long_filling_takes_no_time():
     assert not has_end(content[:-2] + b"\xff" * 5_000_000)
     assert supply_end(content[:-2] + b"\xff" * 5_000_000) is not None
     assert has_end(content[:-2] + b"\xff" * 5_000_000 + b"\xd9" + b"more")
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 2

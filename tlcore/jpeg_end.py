@@ -17,6 +17,7 @@ _COEFFICIENTS = 64
 # In the data of a scan 0xFF is followed by a zero, or is a restart mark; what else follows it ends the scan.
 # A run of 0xFF, which may be as long as a file, is looked at once.
 _SCAN_END = re.compile(rb"(?<!\xff)\xff++[^\x00\xff\xd0-\xd7]")
+_MARK = re.compile(rb"\xff++([^\xff])")
 _RESTARTS = re.compile(rb"\xff[\xd0-\xd7]")
 # The shortest run of equal bytes at the end of a file that is taken for filling.
 _FILLING = 16
@@ -119,22 +120,19 @@ def _read_frame(kind: int, segment: bytes) -> _Frame:
 def _segments(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield every segment of a JPEG: its kind, what it holds, and for a scan the data behind it."""
     place = 2
-    while (place := content.find(b"\xff", place)) >= 0 and place + 2 <= len(content):
-        kind = content[place + 1]
-        if kind == 0xFF:
-            place += 1
-            continue
+    while found := _MARK.search(content, place):
+        kind, place = found[1][0], found.end()
         if kind == _END:
             yield kind, b"", b""
             return
-        length = int.from_bytes(content[place + 2 : place + 4])
-        segment = content[place + 4 : place + 2 + length]
+        length = int.from_bytes(content[place : place + 2])
+        segment = content[place + 2 : place + length]
         if length < 2 or len(segment) < length - 2:
             return
-        place += 2 + length
+        place += length
         data = b""
         if kind == _SCAN:
-            found = _SCAN_END.search(content, place)
-            data = content[place : found.start() if found else None]
+            end = _SCAN_END.search(content, place)
+            data = content[place : end.start() if end else None]
             place += len(data)
         yield kind, segment, data
