@@ -48,7 +48,7 @@ def best_epoch(epochs, phase):
     return min((epoch for epoch in epochs if epoch.phase == phase), key=lambda epoch: epoch.val_loss)
 
 
-HEAD_FILES = {"labels.json", "split.json", "layers.json", "head.npz", "predictions-1.npz"}
+HEAD_FILES = {"run.json", "labels.json", "split.json", "layers.json", "head.npz", "predictions-1.npz"}
 
 
 @pytest.fixture(scope="module")
