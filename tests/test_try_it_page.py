@@ -18,7 +18,7 @@ from pages.ui.names import csv
 from pages.ui.routes import ROUTES, refuse
 from pages.ui.tries import Picture as Still
 from pages.ui.tries import Tried
-from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, address
+from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, frames_url
 from pages.ui.verdict import UNKNOWN, judge
 from pages.ui.webcam import read_still
 from tests.corpus import jpeg
@@ -125,7 +125,7 @@ def test_below_the_kept_threshold_it_does_not_know(store, run_id, doubt):
     tempered = temper(answer.probabilities[None], 3.0)[0]
     assert bars(page)[0]["x"] == pytest.approx(sorted(tempered, reverse=True), abs=1e-6)
     assert set(page.dataframe[0].value["answer"]) == {UNKNOWN}
-    told = post(address(run_id), jpeg(0)).json()
+    told = post(frames_url(run_id), jpeg(0)).json()
     assert told["known"] is False
     assert [each["share"] for each in told["likeliest"]] == pytest.approx(sorted(tempered, reverse=True), abs=1e-6)
 
@@ -163,14 +163,14 @@ def test_a_run_without_a_model_says_what_to_do_first(store):
     assert "This run has no model yet" in words(page)
     assert "head" in page.get("page_link")[0].proto.label
     assert not page.file_uploader
-    answer = post(address(run_id), jpeg(1))
+    answer = post(frames_url(run_id), jpeg(1))
     assert answer.status_code == 409
     assert "no model yet" in answer.json()["error"]
 
 
 def test_the_route_of_the_webcam_says_what_the_page_says(store, run_id):
     (data,) = data_of(visit(run_id), "token")
-    assert data == {"url": address(run_id), "token": TOKEN, "side": 48}
+    assert data == {"url": frames_url(run_id), "token": TOKEN, "side": 48}
     said = post(data["url"], jpeg(2)).json()
     (answer,) = predictor(store.workspace).classify(run_id, [jpeg(2)])
     numbers = [each["number"] for each in said["likeliest"]]
@@ -178,7 +178,7 @@ def test_the_route_of_the_webcam_says_what_the_page_says(store, run_id):
     assert [each["label"] for each in said["likeliest"]] == [LABELS[number] for number in numbers]
     assert sum(each["share"] for each in said["likeliest"]) == pytest.approx(1, abs=1e-5)
     assert said["known"] is True
-    unread = post(address(run_id), b"not a picture")
+    unread = post(frames_url(run_id), b"not a picture")
     assert unread.status_code == 200
     assert "not a picture" in unread.json()["unread"]
 
