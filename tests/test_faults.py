@@ -173,6 +173,7 @@ def test_a_workspace_that_is_a_file(tmp_path, capsys):
         assert f"'{tmp_path / 'file'}', which is a file" in told
         assert main(["datasets", "--workspace", str(path)]) == 1
         assert "Traceback" not in capsys.readouterr().err
+        assert "--workspace" in told
     assert (tmp_path / "file").read_text() == "mine"
 
 

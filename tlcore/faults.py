@@ -78,7 +78,7 @@ def explain_disk(problem: OSError, root: Path) -> WorkspaceError:
     if problem.errno in (errno.EEXIST, errno.ENOTDIR):
         return WorkspaceError(
             f"Expected a folder for the workspace. Received: '{_first_file(root)}', which is a file. Choose "
-            "another folder with --root, or move that file away."
+            "another folder with --workspace, or move that file away."
         )
     if problem.errno in NO_RIGHT:
         return forbidden(root)
