@@ -108,7 +108,7 @@ def draw_tried(store: Store, run: Run, labels: list[str], tried: Tried) -> None:
         left.image(tried.thumbnail, width="stretch")
         left.caption(literal(picture.name))
         if tried.notes:
-            left.caption(literal("; ".join(tried.notes)))
+            left.caption(sentence("; ".join(tried.notes)))
         with right:
             sure = f"{emphasised(first.label)} ({amounts.percent(first.share)})"
             st.markdown(sure if verdict.known else f"**{UNKNOWN}**. Likeliest: {sure}")
