@@ -245,3 +245,11 @@ def test_deep_pictures_that_wait_are_accounted_for_and_leave_nothing(store, tmp_
     assert not leftovers(store)
     files = [path for path in store.workspace.dataset(dataset_id).rglob("*") if path.is_file()]
     assert len(files) == 8 + 1, "four copies, their thumbnails and the journal"
+
+
+def test_more_classes_than_can_be_trained_are_told_at_the_import(store, tmp_path, monkeypatch):
+    for module in ("datasets", "splits"):
+        monkeypatch.setattr(f"tlcore.{module}.MAX_CLASSES", 2)
+    folder = write_classes(tmp_path / "photos", {"ant": 2, "bee": 2, "fly": 2})
+    (note,) = store.dataset(ingest(store, source("folder", folder), "Insects")).notes
+    assert "at most 2 classes. Received: 3" in note
