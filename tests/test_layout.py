@@ -92,6 +92,8 @@ def test_loose_files_beside_the_class_folders_do_not_hide_them():
         ("训练集/{c}/{}.jpg 测试集/{c}/{}.jpg", BOTH),
         ("train/{c}/{}.jpg test/{c}/{}.jpg extra/{c}/{}.jpg", None),
         ("{c}/{}.jpg unlabeled_photos/{}.jpg", classes(*CATS) | PILE),
+        ("val/{c}/{}.jpg test/{c}/{}.jpg", BOTH),
+        ("test/{c}/{}.jpg unlabelled/{}.jpg", classes(*CATS) | PILE),
     ],
 )
 def test_the_parts_of_a_ready_made_split_are_found(names, expected):

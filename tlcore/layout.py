@@ -219,12 +219,15 @@ def _without_labels(
         told = {label for each, label, picture in rows if each == kind and picture}
         if told and learnt and not told & learnt and len(told) == 1:
             bare.add(kind)
-    if "unlabelled" in division.folders:
-        bare.add("unlabelled")
-    kinds: list[Kind | None] = ["unlabelled" if kind in bare else kind for kind in division.kinds]
+    meant: dict[Kind, Kind] = {kind: "unlabelled" if kind in bare else kind for kind in WORDS}
+    # Of a validation and a test part alone, or a lone one, the first is what there is to learn from.
+    labelled = [kind for kind in LABELLED if any(each == kind and label for each, label, picture in rows if picture)]
+    if labelled and labelled[0] not in bare:
+        meant[labelled[0]] = "training"
+    kinds: list[Kind | None] = [kind and meant[kind] for kind in division.kinds]
     folders: dict[Kind, list[str]] = {}
     for kind, names in division.folders.items():
-        folders.setdefault("unlabelled" if kind in bare else kind, []).extend(names)
+        folders.setdefault(meant[kind], []).extend(names)
     kept = [None if kind == "unlabelled" else label for kind, label in zip(kinds, labels, strict=True)]
     return Division(kinds, division.rest, folders), kept
 
