@@ -1,6 +1,5 @@
 """The same odd pictures for all that decodes: transparency, deep greys, palettes, turns, inks, several frames."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +7,6 @@ from PIL import Image, ImageDraw
 
 from tests.corpus import photo
 
-AWAITED = () if find_spec("tlcore.transparency") else ("alpha-0", "alpha-90", "white-on-transparent")
-"""Kinds by whose rule `tlcore.images` does not go yet."""
 SMALL, LARGE = (160, 120), (1000, 760)
 """A copy of the small ones is lossless; the large ones are shrunk, and their copies are JPEGs."""
 
@@ -57,6 +54,7 @@ def _make(width: int, height: int) -> dict[str, tuple[Image.Image, dict]]:
         "16-bit.png": (Image.fromarray(deep * 257), {}),
         "16-bit.tif": (Image.fromarray(deep * 257), {}),
         "12-bit.png": (Image.fromarray(deep * 14 + 200), {}),
+        "deep.pgm": (Image.fromarray(deep * 257).convert("I"), {}),
         "float.tif": (Image.fromarray(deep.astype(np.float32) / 300 - 0.2), {}),
         "rgb.tif": (base, {"compression": "tiff_lzw"}),
         "animated.gif": (few, {"save_all": True, "append_images": [few.transpose(Image.Transpose.ROTATE_180)]}),

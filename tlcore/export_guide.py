@@ -30,7 +30,7 @@ import sys
 
 from read_photo import read_photo
 
-sys.stdout.reconfigure(errors="backslashreplace")  # for class names that the terminal cannot show
+sys.stdout.reconfigure(errors="backslashreplace")  # for any class name
 labels = json.load(open("{labels}", encoding="utf-8"))
 {load}
 
