@@ -14,7 +14,7 @@ from tlcore.admission import Admission
 from tlcore.backlog import measure_backlog
 from tlcore.database import new_id
 from tlcore.dataset_rows import Arrival
-from tlcore.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range, start_thread
+from tlcore.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range
 from tlcore.decoding_time import IMPORT_EXTRA_S, Allowance
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.found import Entry, Found, Layout, Place
@@ -26,6 +26,7 @@ from tlcore.sources import Source, collect
 from tlcore.space import require_space
 from tlcore.splits import MAX_CLASSES, too_many
 from tlcore.store import Store
+from tlcore.threads import start_thread
 from tlcore.twin_classes import merge_twins
 from tlcore.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.zips import Progress
@@ -272,11 +273,11 @@ def make_durable() -> None:
 @contextmanager
 def flushing() -> Iterator[None]:
     """Flush the copies that are written by now while the body runs, and wait for it."""
-    flush = start_thread(make_durable)
+    flushed = start_thread(make_durable)
     try:
         yield
     finally:
-        flush.join()
+        flushed.wait()
 
 
 def _at_most_every(seconds: float, call: Callable[[], None]) -> Callable[[], None]:

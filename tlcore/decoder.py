@@ -1,5 +1,6 @@
 """Child processes that decode one image at a time, so that a file that hangs or crashes a parser costs only itself."""
 
+import contextlib
 import json
 import os
 import queue
@@ -22,12 +23,14 @@ from tlcore.errors import ImageRejected
 from tlcore.found import CHANGED, Mark, mark_of
 from tlcore.images import normalise
 from tlcore.measures import measure
+from tlcore.threads import start_thread
 
 LIMIT_S = 20.0
 MEMORY_BYTES = 2_000_000_000
 MAX_CHILDREN = 4
 _WATCH_EVERY_S = 0.2
 _IN_LINE = 8
+_LOOK_AGAIN_S = 1.0
 
 
 # Told apart by what it is and not by what it holds: to compare paths takes longer than to ask for an image.
@@ -157,18 +160,23 @@ class Decoder:
         asked: queue.SimpleQueue[DecodeJob | None] = queue.SimpleQueue()
         finished: Finished = queue.SimpleQueue()
         over = threading.Event()
-        threads: list[threading.Thread] = []
+        ends: list[threading.Event] = []
         running = 0
 
         def next_finished() -> tuple[DecodeJob, Outcome]:
-            job, outcome, problem = finished.get()
+            while True:
+                with contextlib.suppress(queue.Empty):
+                    job, outcome, problem = finished.get(timeout=_LOOK_AGAIN_S)
+                    break
+                if any(end.is_set() for end in ends):
+                    raise MemoryError("a thread ended before its work")
             if outcome is None:
                 raise problem or AssertionError
             return job, outcome
 
         try:
             for _ in self._children:
-                threads.append(start_thread(self._work, asked, finished, over))
+                ends.append(start_thread(self._work, asked, finished, over))
             for job in jobs:
                 asked.put(job)
                 running += 1
@@ -179,10 +187,10 @@ class Decoder:
                 yield next_finished()
         finally:
             over.set()
-            for _ in threads:
+            for _ in ends:
                 asked.put(None)
-            for thread in threads:
-                thread.join()
+            for end in ends:
+                end.wait()
 
     def _work(self, asked: queue.SimpleQueue[DecodeJob | None], finished: Finished, over: threading.Event) -> None:
         """Decode what is asked for until it is over."""
@@ -191,17 +199,6 @@ class Decoder:
                 finished.put((job, self.decode(job), None))
             except Exception as problem:  # noqa: BLE001 - it is raised where the outcome is read
                 finished.put((job, None, problem))
-
-
-def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:
-    """Start a thread that does not keep the process alive; raise MemoryError where there is no memory for one."""
-    thread = threading.Thread(target=work, args=arguments, daemon=True)
-    try:
-        thread.start()
-    except RuntimeError as problem:
-        # Python's own word for what the system refused, which after all was memory.
-        raise MemoryError("no memory for another thread") from problem
-    return thread
 
 
 def decode_by_one_range(

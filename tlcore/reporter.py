@@ -14,6 +14,7 @@ from tlcore.faults import NO_ROOM
 from tlcore.questions import Question, require_answer, take_default
 from tlcore.store import Store
 from tlcore.sweeper import sweep
+from tlcore.threads import start_thread
 
 HEARTBEAT_S = 2.0
 WRITE_EVERY_S = 0.2
@@ -105,8 +106,7 @@ def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterat
 
     with FileLock(store.workspace.job_lock(job_id)):
         store.claim_job(job_id, os.getpid())
-        heart = threading.Thread(target=beat, daemon=True)
-        heart.start()
+        stopped = start_thread(beat)
         try:
             sweep(store)
             yield Reporter(store, job_id, echo)
@@ -123,7 +123,7 @@ def reporting(store: Store, job_id: str, echo: Progress | None = None) -> Iterat
             raise
         finally:
             over.set()
-            heart.join()
+            stopped.wait()
             _tell_end(store, job_id, status, error)
 
 
