@@ -53,7 +53,7 @@ def surroundings(tmp_path_factory):
 
 def run(surroundings, *words: object) -> subprocess.CompletedProcess[bytes]:
     line = [sys.executable, *map(str, words)]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, env=surroundings, timeout=280, check=False)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, env=surroundings, timeout=800, check=False)
     assert b"UnicodeEncodeError" not in done.stderr, done.stderr.decode()
     return done
 
