@@ -20,8 +20,8 @@ from pages.ui.guard import Guard
 from pages.ui.items import UploadRefused
 from pages.ui.routes import ROUTES, refuse, refuse_workspace
 from tlcore import devices, garbage, jobs, roots, trash
-from tlcore.arrival import Arrival
 from tlcore.errors import DatasetError, WorkspaceError
+from tlcore.request_time import RequestTime
 from tlcore.store import Store
 from tlcore.sweeper import sweep
 from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
@@ -107,7 +107,7 @@ app = st.App(
     Path(__file__).parent / "pages" / "ui" / "navigation.py",
     lifespan=lifespan,
     routes=ROUTES,
-    middleware=[Middleware(Guard), Middleware(Arrival)],
+    middleware=[Middleware(Guard), Middleware(RequestTime)],
     on_script_error=failure.show,
     exception_handlers={UploadRefused: refuse, WorkspaceError: refuse_workspace, Exception: policy.tell_failure},
 )

@@ -15,12 +15,12 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tlcore.answers import Answer
-from tlcore.arrival import Limits, timed
 from tlcore.errors import RunError, SettingsError
 from tlcore.export_record import export_folder
 from tlcore.hosts import LOOPBACK
 from tlcore.model_repository import write_repository
 from tlcore.opened_export import open_export
+from tlcore.request_time import Limits, timed
 from tlcore.service import Service, build_app
 from tlcore.service_engine import Engine, load_export, load_run
 from tlcore.store import Store

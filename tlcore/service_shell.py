@@ -7,8 +7,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tlcore.arrival import Exchange, Limits
 from tlcore.hosts import read_name
+from tlcore.request_time import Exchange, Limits
 from tlcore.service_metrics import Metrics
 
 

@@ -125,7 +125,7 @@ class Exchange:
             Exchange._lingering -= 1
 
 
-class Arrival:
+class RequestTime:
     """ASGI middleware: bounds the time that heads and bodies take."""
 
     def __init__(self, app: ASGIApp, limits: Limits | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A server with short limits for the tests of arrival, at a free port that it prints."""
+"""A server with short limits for the tests of the time of requests, at a free port that it prints."""
 
 import socket
 
@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from tlcore.arrival import Arrival, Limits
+from tlcore.request_time import Limits, RequestTime
 
 LIMITS = Limits(head_s=2.5, grace_s=1.0, bytes_a_second=1000.0, body_s=3.0)
 
@@ -34,7 +34,7 @@ async def ignore(_: Request) -> PlainTextResponse:
 
 if __name__ == "__main__":
     routes = [Route(f"/{each.__name__}", each, methods=["GET", "POST"]) for each in (read, refuse, ignore)]
-    app = Starlette(routes=routes, middleware=[Middleware(Arrival, limits=LIMITS)])
+    app = Starlette(routes=routes, middleware=[Middleware(RequestTime, limits=LIMITS)])
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         print(listener.getsockname()[1], flush=True)  # noqa: T201
         uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_keep_alive=3)).run(sockets=[listener])

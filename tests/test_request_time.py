@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.arrival_app import LIMITS
+from tests.request_time_app import LIMITS
 from tests.service_process import ROOT
-from tlcore.arrival import LAST_WORD_S
+from tlcore.request_time import LAST_WORD_S
 
 CROWD = 600
 HEAD = "POST /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"
@@ -21,7 +21,9 @@ HEAD = "POST /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"
 @pytest.fixture(scope="module")
 def server() -> Iterator[psutil.Process]:
     """A real server in a process of its own; its port is its attribute `port`."""
-    process = psutil.Popen([sys.executable, "-m", "tests.arrival_app"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = psutil.Popen(
+        [sys.executable, "-m", "tests.request_time_app"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     process.port = int(process.stdout.readline())
     yield process
     process.terminate()
