@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import Any
 
 TABLE = Path(__file__).with_name("keras_3_6.json")
-OPERATIONS = {
+# Their `from_config` reads more than their constructors take.
+MODELS = ("Functional", "Sequential")
+OTHERS = {
+    "keras.src.applications.convnext": ("LayerScale",),
     "keras.src.ops.math": ("TopK",),
     "keras.src.ops.numpy": ("GreaterEqual", "Where", "Squeeze"),
 }
 
 
 def list_arguments() -> dict[str, list[str]]:
-    """Return the arguments of every layer, and of the operations that an exported model has, by the installed Keras."""
+    """Return the arguments of every layer, and of what else an exported model has, by the installed Keras."""
     import keras
 
     classes = {"keras.DTypePolicy": keras.DTypePolicy}
     layers = [name for name, made in vars(keras.layers).items() if _is_layer(keras, made)]
-    for module, names in ({"keras.layers": layers} | OPERATIONS).items():
+    for module, names in ({"keras.layers": layers} | OTHERS).items():
         classes |= {f"{module}.{name}": _find(module, name) for name in names}
     return {name: sorted(_arguments(made)) for name, made in sorted(classes.items())}
 
@@ -37,7 +40,7 @@ def find_unknown(config: object) -> set[str]:
 
     def look(part: object) -> None:
         if isinstance(part, dict):
-            if part.get("module") and part["class_name"] != "Functional":
+            if part.get("module") and part["class_name"] not in MODELS:
                 name = f"{part['module']}.{part['class_name']}"
                 unknown.update(f"{name}: {key}" for key in part["config"] if key not in table.get(name, []))
                 if name not in table:
