@@ -1,10 +1,12 @@
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
+from tlcore.errors import WorkspaceError
 from tlcore.store import Store
-from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
+from tlcore.workspace import ENVIRONMENT_VARIABLE, FILES, FOLDERS, open_workspace
 
 
 def test_its_folders_are_made(tmp_path):
@@ -96,3 +98,40 @@ def test_a_link_keeps_what_it_names_as_it_is(tmp_path):
     (tmp_path / "workspace" / "projects").symlink_to(tmp_path / "shared")
     open_workspace(tmp_path / "workspace")
     assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o755
+
+
+def test_all_that_may_lie_in_it_is_its_own(tmp_path):
+    workspace = open_workspace(tmp_path)
+    Store(workspace)
+    for name in FOLDERS:
+        (tmp_path / name).mkdir(exist_ok=True)
+    for name in FILES:
+        (tmp_path / name).touch()
+    tmp_path.chmod(0o755)
+    open_workspace(tmp_path)
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path, *tmp_path.iterdir()))
+
+
+def test_one_is_opened_while_others_close_its_database(tmp_path):
+    root = open_workspace(tmp_path).root
+    over, refused = threading.Event(), []
+
+    def come_and_go():
+        # The last to close the database removes its log.
+        while not over.is_set():
+            try:
+                Store(open_workspace(root)).jobs("import")
+            except WorkspaceError as problem:
+                refused.append(problem)
+
+    others = [threading.Thread(target=come_and_go) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        for _ in range(400):
+            assert open_workspace(root).root == root
+    finally:
+        over.set()
+        for other in others:
+            other.join()
+    assert refused == []

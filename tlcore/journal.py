@@ -24,7 +24,10 @@ class Journal:
     @property
     def size(self) -> int:
         """Bytes so far; 0 where there is no file."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def append(self, entry: Entry) -> int:
         """Add an entry and make it durable; return the bytes in all. A full disk leaves what was there before."""

@@ -89,13 +89,19 @@ def recorded(workspace: Workspace) -> list[str]:
 def _is_whole(workspace: Workspace, folder_id: str) -> bool:
     folder = workspace.dataset(folder_id)
     images = folder / "images"
-    return not (folder / UNFINISHED_FILE).exists() and images.is_dir() and any(images.iterdir())
+    try:
+        return not (folder / UNFINISHED_FILE).exists() and any(images.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _saves(path: Path) -> int:
-    """Return how often a record was written, 0 for one that cannot be read."""
-    with path.open("rb") as file:
-        found = run_record.SAVES.match(file.read(run_record.HEAD_BYTES))
+    """Return how often a record was written, 0 for one that cannot be read or is being deleted."""
+    try:
+        with path.open("rb") as file:
+            found = run_record.SAVES.match(file.read(run_record.HEAD_BYTES))
+    except FileNotFoundError:
+        return 0
     return int(found[1]) if found else 0
 
 

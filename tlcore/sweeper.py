@@ -81,7 +81,11 @@ def _job_lives(store: Store, folder: Path) -> bool:
 def _upload_lives(store: Store, folder: Path) -> bool:
     """Say whether an upload is being read, or may still go on: someone has touched it within a day."""
     in_use = {Path(job.request["path"]).name for job in store.unfinished_jobs() if job.request.get("path")}
-    fresh = time.time() - folder.stat().st_mtime <= UPLOAD_STALE_S
+    try:
+        fresh = time.time() - folder.stat().st_mtime <= UPLOAD_STALE_S
+    except FileNotFoundError:
+        # Its import or another sweep has removed it meanwhile.
+        return True
     return fresh or folder.name in in_use or not UPLOAD_ID.fullmatch(folder.name)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,8 @@ JOURNAL_FILE, RECORD_FILE = "journal.jsonl", "run.json"
 UNFINISHED_FILE, OPENING = "unfinished", "opening"
 DATASET_PREFIX = "data"
 ESSENTIAL = ("staging", "datasets", "runs", "features", "locks", "logs")
-FOLDERS = (*ESSENTIAL, "downloads", "projects", "quarantine")
+FOLDERS = (*ESSENTIAL, "downloads", "projects", "quarantine", "trash")
+FILES = ("speed.json", "measuring.json", "adoption.json", "device.json", "weights.json")
 OTHERS = 0o077
 # Below these every folder is a drive of its own; one that is missing is a drive that is not connected.
 DRIVES = tuple(map(Path, ("/media", "/mnt", "/run/media", "/Volumes")))
@@ -116,17 +118,23 @@ def _make_private(workspace: Workspace) -> None:
     if os.name != "posix":
         return
     database = workspace.database.name
-    own = {*FOLDERS, workspace.identity.name, "speed.json", "measuring.json", "adoption.json", "device.json"}
+    own = {*FOLDERS, workspace.identity.name, *FILES}
     present = {each.name: each for each in os.scandir(workspace.root)}
     private = [Path(each.path) for name, each in present.items() if name in own or name.startswith(database)]
     if all(name in own or name.startswith((database, ".")) for name in present):
         private.append(workspace.root)
     for path in private:
-        found = path.stat(follow_symlinks=False)
-        # Nothing follows a link here: what it names is not ours. Nor is what belongs to someone else, or to everyone.
-        ours = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode) and not found.st_mode & stat.S_ISVTX
-        if ours and found.st_mode & OTHERS:
-            path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+        # The database's log goes with its last reader, and temporary files with their writers.
+        with suppress(FileNotFoundError):
+            _close_to_others(path)
+
+
+def _close_to_others(path: Path) -> None:
+    found = path.stat(follow_symlinks=False)
+    # Nothing follows a link here: what it names is not ours. Nor is what belongs to someone else, or to everyone.
+    ours = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode) and not found.st_mode & stat.S_ISVTX
+    if ours and found.st_mode & OTHERS:
+        path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
 
 
 _opened: set[Path] = set()
