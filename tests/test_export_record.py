@@ -109,6 +109,6 @@ def test_the_guide_tells_of_what_is_offered_alone(made):
     text = (folder / "README.txt").read_text()
     assert "Beware: 1 of 10 images differ." in text
     assert "model-int8" not in text
-    assert "its probability is below 25%" in " ".join(text.split())
+    assert "where the probability of that class is below 25%" in " ".join(text.split())
     for each in export.offered:
         compile(show_program(export, each), each.file, "exec")

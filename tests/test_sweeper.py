@@ -37,12 +37,16 @@ REPLACED = {
     # These lie in the folder of an export that grows, which has a temporary name of its own.
     ("export_guide", "write_atomically", "folder / README_FILE"): RUN,
     ("export_record", "write_atomically", "folder / RECORD_FILE"): RUN,
+    ("dataset_zip", "replacing", "target"): OUTSIDE,
+    ("dataset_zip", "write_atomically", "target"): OUTSIDE,
+    ("export_guide", "write_atomically", "folder / READER_FILE"): RUN,
     ("exporter", "write_atomically", "folder / LABELS_FILE"): RUN,
     ("exporter", "write_atomically", "folder / SUMS_FILE"): RUN,
     ("exporter", "temporary_beside", "export_folder(workspace, run.id)"): RUN,
     ("files", "temporary_beside", "path"): TOP,
     ("files", "replacing", "path"): TOP,
     ("identity", "write_atomically", "workspace.identity"): TOP,
+    ("keras_file", "replacing", "path"): RUN,
     ("lineage", "write_atomically", "folder / LAYERS_FILE"): RUN,
     ("model_card", "write_atomically", "folder / name"): OUTSIDE,
     ("model_repository", "temporary_beside", "target"): OUTSIDE,
@@ -50,6 +54,8 @@ REPLACED = {
     ("plain_keeper", "save_arrays", "self._path"): RUN,
     ("probe_record", "write_atomically", "folder / PROBE_FILE"): RUN,
     ("project", "replacing", "target"): PROJECTS,
+    # In the staging folder of an export, which goes whole.
+    ("proving", "write_atomically", "bench.labels"): OUTSIDE,
     ("projection", "replacing", "store.workspace.run(run.id) / MAP_FILE"): RUN,
     ("rate_curve", "write_atomically", "folder / curve_file(curve.phase)"): RUN,
     ("retraining", "save_arrays", "folder / 'head.npz'"): RUN,
@@ -64,6 +70,7 @@ REPLACED = {
     ("training", "save_arrays", "folder / 'tuned.npz'"): RUN,
     ("training", "save_arrays", "folder / predictions_file(phase, name)"): RUN,
     ("weights", "write_atomically", "_adoption_path(workspace)"): TOP,
+    ("weights", "write_atomically", "workspace.root / KNOWN_FILE"): TOP,
     ("weights", "replacing", "target"): "keras",
 }
 # What each folder of the staging area is called.
@@ -72,7 +79,7 @@ STAGED = {
     ("upload", "staging", "upload_id"): "upload-0123456789ab",
     ("datasets", "staging", "dataset_id"): "data-0123456789ab",
     ("sweeper", "staging", "folder_id"): "data-0123456789ab",
-    ("exporter", "staging", "f'{EXPORT_PREFIX}{reporter.job_id}'"): "export-job-0123456789ab",
+    ("export_record", "staging", "f'{WORK_PREFIX}{job_id}'"): "export-job-0123456789ab",
     ("importer", "staging", "f'{DIGITS_PREFIX}{reporter.job_id}'"): "digits-job-0123456789ab",
 }
 # Renamed within a folder that is swept whole, or no temporary name at all.
@@ -86,7 +93,10 @@ HARMLESS = {
     # `tlcore.files` itself, and the name of an export that is replaced, which has a test below.
     ("files", "with_name", "f'.{path.name}.{mark()}.part{path.suffix}'"),
     ("files", "TemporaryDirectory", ""),
-    ("exporter", "with_name", "REPLACED_EXPORT"),
+    ("export_record", "with_name", "OLD_FOLDER"),
+    # Also the name of a part, which tells the process that made it.
+    ("keras_file", "with_name", "f'.whole{temporary.name}'"),
+    ("export_guide", "with_name", "READER_FILE"),
 }
 WRITERS = {"replacing", "write_atomically", "save_arrays", "temporary_beside"}
 NAMERS = {"staging", "with_name", "mkdtemp", "mkstemp", "TemporaryDirectory", "NamedTemporaryFile", "TemporaryFile"}
