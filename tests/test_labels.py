@@ -8,6 +8,7 @@ from tests.corpus import ACCEPTED, IGNORED, UNSAFE_NAMES, Case, jpeg, write_fold
 from tlcore.errors import DatasetError
 from tlcore.found import Entry, Found
 from tlcore.labels import apply_tables
+from tlcore.layout import place_listed
 from tlcore.questions import require_answer, take_default
 from tlcore.sources import Source, collect
 
@@ -130,6 +131,27 @@ def test_a_table_at_the_top_decides_the_classes(tmp_path, kind, top):
     assert reasons(found) == {f"{top}photos/d.jpg": "the table 'labels.csv' does not list it"}
     assert (found.ignored, found.count) == (1, 5)
     assert any("labels.csv" in note for note in found.notes)
+
+
+def test_photos_of_a_test_part_that_no_table_lists_have_no_class(tmp_path):
+    photos = ["train/a.jpg", "train/b.jpg", "train/c.jpg", "test/1.jpg", "test/2.jpg", "test/notes.txt"]
+    table = "id,breed\na,pug\nb,boxer\n"
+    found = found_in("folder", write_folder(tmp_path / "dogs", files_of(table, names=photos)))
+    assert labels(found) == {"train/a.jpg": "pug", "train/b.jpg": "boxer", "test/1.jpg": None, "test/2.jpg": None}
+    assert set(reasons(found)) == {"train/c.jpg", "test/notes.txt"}
+    places = place_listed([entry.label for entry in found.entries], [entry.split for entry in found.entries])
+    assert [(place.label, place.role) for place in places] == [
+        *[(label, "main") for label in ("pug", "boxer")],
+        *[("", "pile")] * 2,
+    ]
+
+
+def test_a_folder_that_is_only_called_a_test_keeps_its_rule(tmp_path):
+    found = found_in("folder", write_folder(tmp_path / "dogs", files_of(TABLE, names=[*PHOTOS, "photos/d.jpg"])))
+    write_folder(tmp_path / "test", files_of(TABLE, top="test/", names=[*PHOTOS, "photos/d.jpg"]))
+    assert reasons(found_in("folder", tmp_path / "test")) == {
+        "test/" + name: why for name, why in reasons(found).items()
+    }
 
 
 def test_a_table_at_the_top_names_files_and_opens_none(tmp_path):
@@ -268,7 +290,9 @@ def test_a_name_that_several_files_have_is_not_guessed(tmp_path):
     folder = table_set(tmp_path, "id,label\n1,cat\n2,dog\n", names)
     for kind, path in (("folder", folder), ("csv", folder / "labels.csv")):
         found = found_in(kind, path)
-        assert labels(found) == {"train/2.jpg": "dog"}
+        # As a part of its own it is kept without a class, where folders are read.
+        kept = {"test/1.jpg": None} if kind == "folder" else {}
+        assert labels(found) == {"train/2.jpg": "dog"} | kept
         assert "'test/1.jpg', 'train/1.jpg'" in reasons(found)["1"]
 
 

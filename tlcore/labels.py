@@ -1,7 +1,7 @@
 """Lets the tables of files and classes that lie beside photos decide the classes of these."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,8 +11,9 @@ from tlcore.columns import split_of
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.file_index import FileIndex, common_folders
 from tlcore.found import Entry, Found
-from tlcore.layout import arrange
+from tlcore.layout import UNLABELLED, arrange, is_picture
 from tlcore.names import Parts
+from tlcore.parts import read_part
 from tlcore.questions import Ask, Option, Question, take_default
 from tlcore.records import SetAside
 from tlcore.tables import NotATable, Row, Table, read_table, refused, settle
@@ -110,13 +111,35 @@ def _name_numbers(found: Found, unused: dict[Entry, str]) -> None:
 
 
 def _set_rest_aside(listings: Sequence[Listing], unused: Iterable[Entry], found: Found) -> None:
-    """Set aside what no table gives a class; a file that a row tells of is not counted again."""
+    """Set aside what no table gives a class; a file that a row tells of is not counted again.
+
+    Photos of a folder such as "test" that no table lists are those whose classes are to be found out: they stay
+    without one.
+    """
     told = {name for listing in listings for name in listing.names_of.values()} | {entry.name for entry in unused}
     reason = NOT_LISTED.format(table=" or ".join(listing.name for listing in listings))
+    listed = {entry.name[:depth] for entry in found.entries if entry.label for depth in range(1, len(entry.name))}
+    kept: list[Entry] = []
     for entry in found.entries:
-        if entry.label is None and entry.name not in told:
+        if entry.label is not None:
+            kept.append(entry)
+        elif entry.name not in told and _lacks_classes(entry, listed):
+            kept.append(replace(entry, split=UNLABELLED))
+        elif entry.name not in told:
             found.set_aside.append(SetAside("/".join(entry.name), reason))
-    found.entries[:] = [entry for entry in found.entries if entry.label is not None]
+    found.entries[:] = kept
+
+
+def _lacks_classes(entry: Entry, listed: Collection[Parts]) -> bool:
+    """Say whether a photo lies in a folder called after a test or unlabelled part, of which no photo is `listed`."""
+    name = entry.name
+    parts = [name[:depth] for depth in range(1, len(name)) if _is_part(name[depth - 1])]
+    return is_picture(name[-1]) and any(part not in listed for part in parts)
+
+
+def _is_part(folder: str) -> bool:
+    part = read_part(folder)
+    return part is not None and part[0] in ("test", UNLABELLED)
 
 
 def _read_listings(found: Found, ask: Ask) -> tuple[list[Listing], dict[Entry, str]]:

@@ -27,7 +27,13 @@ ROLES: Mapping[Kind, tuple[Role, Part]] = {
     "unlabelled": ("pile", ""),
 }
 # What a table calls the sides.
-LISTED: Mapping[str, Kind] = {"train": "training", "validation": "validation", "test": "test"}
+UNLABELLED: Kind = "unlabelled"
+LISTED: Mapping[str, Kind] = {
+    "train": "training",
+    "validation": "validation",
+    "test": "test",
+    UNLABELLED: UNLABELLED,
+}
 WORDS: Mapping[Kind, str] = {
     "training": "to learn from",
     "validation": "validation",
@@ -52,7 +58,7 @@ def arrange(
     if role == "pile":
         return Layout([Place("", "pile")] * len(names), [])
     present = {*classes, *aliases}
-    pictures = [_is_picture(name[-1]) for name in names]
+    pictures = [is_picture(name[-1]) for name in names]
     if not any(pictures):
         pictures = [True] * len(names)
     division = _divide(names, pictures, present)
@@ -90,12 +96,12 @@ def place_listed(labels: Sequence[str | None], splits: Sequence[str], role: Role
     divided = "validation" in splits
     sides = [ROLES[LISTED.get(split, "training")] for split in splits]
     return [
-        Place(label, side, part if divided and split else "")
+        Place("" if side == "pile" else label, side, part if divided and split else "")
         for label, split, (side, part) in zip(labels, splits, sides, strict=True)
     ]
 
 
-def _is_picture(file: str) -> bool:
+def is_picture(file: str) -> bool:
     """Say whether a file may be a picture by its name; what has no ending may be one."""
     _, dot, ending = file.rpartition(".")
     return not dot or ending.casefold() in PICTURE_ENDINGS
