@@ -60,9 +60,10 @@ def add_dataset(store: Store) -> list[Image]:
                 32,
                 folder=DATASET,
             )
-            path = store.workspace.image(DATASET, image.id, image.suffix)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Picture.new("RGB", (32, 32), (number * 20, 90, 200)).save(path)
+            copy = store.workspace.image(DATASET, image.id, image.suffix)
+            for path in (copy, store.workspace.thumbnail(DATASET, image.id)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Picture.new("RGB", (32, 32), (number * 20, 90, 200)).save(path)
             images.append(image)
     aside = [SetAside("=HYPERLINK(1).jpg", "it is empty")]
     store.add_dataset(DATASET, "**photos**", "folder", Arrival(images, aside, 3, notes=["a *note*"]))
