@@ -137,8 +137,12 @@ def _read_picture(picture: Any, image_size: int) -> Picture:
 
 def _read_encoded(picture: dict[str, Any]) -> bytes:
     encoded = picture.get("b64")
-    if set(picture) != {"b64"} or not isinstance(encoded, str):
+    if set(picture) != {"b64"}:
         raise _bad('{"b64": "..."}', f"the keys {reprlib.repr(list(picture))}", "Name nothing else in it.")
+    if not isinstance(encoded, str):
+        raise _bad(
+            'text in base64 as "b64"', f"a value of type {type(encoded).__name__}", "Send the file's bytes in base64."
+        )
     return decode_text(encoded)
 
 
