@@ -23,8 +23,6 @@ from tlcore.workspace import DATASET_PREFIX, OPENING, UNFINISHED_FILE, Workspace
 
 UPLOAD_ID = re.compile(r"upload-[0-9a-f]{12}")
 UPLOAD_STALE_S = 24 * 3600
-# Kept: the next download goes on from it.
-PARTIAL_DOWNLOAD = ".part"
 DIGITS_PREFIX = "digits-"
 
 
