@@ -33,7 +33,7 @@ def imported_roots(path: Path) -> set[str]:
     return roots
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tlcore").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "tlcore").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_core_knows_nothing_of_the_browser(path):
     assert not imported_roots(path) & {"streamlit", "pages", "app", "plotly"}
 
@@ -90,7 +90,9 @@ def test_server_process_holds_no_tensorflow():
     program = (
         "import sys, importlib, pathlib;"
         "import app;"
-        "[importlib.import_module('pages.ui.' + p.stem) for p in pathlib.Path('pages/ui').glob('*.py')];"
+        "paths = sorted(pathlib.Path('pages/ui').rglob('*.py'));"
+        "assert len(paths) > 50;"
+        "[importlib.import_module('.'.join(path.with_suffix('').parts)) for path in paths];"
         "import tlcore.jobs, tlcore.evaluation, tlcore.gallery, tlcore.advice, tlcore.anatomy, tlcore.devices;"
         "print(sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
     )

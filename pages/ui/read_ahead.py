@@ -14,7 +14,7 @@ from tlcore.store import Store
 RUNS = 2
 """The newest runs of the newest data set: what Mistakes and Evaluation open with, and Compare ticks."""
 UNREADABLE = (ThawError, OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-SCRIPTS = ("navigation",)
+SCRIPTS = ("pages.ui.navigation",)
 """What Streamlit runs as a page, and must not be run by being imported."""
 
 
@@ -33,9 +33,9 @@ def start(store: Store) -> threading.Thread:
 
 def load() -> None:
     """Import what the pages import, with the libraries behind it: half a second that would fall on the first clicks."""
-    for module in pkgutil.iter_modules(pages.ui.__path__):
+    for module in pkgutil.walk_packages(pages.ui.__path__, f"{pages.ui.__name__}."):
         if module.name not in SCRIPTS:
-            importlib.import_module(f"{pages.ui.__name__}.{module.name}")
+            importlib.import_module(module.name)
 
 
 def read(store: Store) -> None:
