@@ -1,6 +1,12 @@
 """Where the server's own routes lie: below `server.baseUrlPath`, as Streamlit's pages do."""
 
+from pathlib import Path
+
+import plotly
 from streamlit import config
+
+LIBRARY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+"""The script that draws figures."""
 
 
 def base_path() -> str:
@@ -13,3 +19,8 @@ def address(path: str) -> str:
     """Return the address of `path`, such as "thaw/plotly.js", for a browser and for a route: the one place that knows
     where everything lies."""
     return f"{base_path()}/{path}"
+
+
+def library_url() -> str:
+    """Return the address of the script that draws figures; a new release of it has a new one."""
+    return address(f"thaw/plotly.js?version={plotly.__version__}")

@@ -7,16 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.addresses import address
+from pages.ui.addresses import library_url
 from pages.ui.marking import Marking, read_marking
 
 FOLDER = Path(__file__).parent
-LIBRARY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-
 LOADER = (FOLDER / "library.js").read_text(encoding="utf-8")
 _component = st.components.v2.component(
     "thaw_figure",
@@ -26,11 +23,6 @@ _component = st.components.v2.component(
     # Plotly adds its own styles to the document, where a shadow root would not see them.
     isolate_styles=False,
 )
-
-
-def library_url() -> str:
-    """Return the address of the script that draws figures."""
-    return address(f"thaw/plotly.js?version={plotly.__version__}")
 
 
 def figure(

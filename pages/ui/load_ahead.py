@@ -5,8 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.addresses import address
-from pages.ui.figure import FOLDER, LOADER, library_url
+from pages.ui.addresses import address, library_url
+from pages.ui.figure import FOLDER, LOADER
 
 MODULES = Path(st.__file__).parent / "static" / "static" / "js"
 # Those of the pages; Streamlit's own script loads each of them when it first draws one.

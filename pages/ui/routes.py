@@ -12,10 +12,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pages.ui import upload
-from pages.ui.addresses import address
+from pages.ui.addresses import LIBRARY, address
 from pages.ui.dataset_route import DATASET_ROUTE
 from pages.ui.export_route import EXPORT_ROUTE
-from pages.ui.figure import LIBRARY
 from pages.ui.items import UploadRefused
 from pages.ui.policy import NOT_KEPT
 from pages.ui.sender import read_token
