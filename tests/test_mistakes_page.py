@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import answer_figure, fixing
+from pages.ui.verdict import list_likeliest
 from tests.test_data_page import press
 from tests.test_evaluation_sets import DATASET, add, field, run_of
 from tests.test_evaluation_sets import store as store
@@ -105,7 +106,7 @@ def test_before_and_after_fine_tuning_are_both_told(store, run_id):
 
 def test_the_five_likeliest_of_many_classes_are_drawn_from_the_top():
     shares = np.array([0.05, 0.3, 0.1, 0.25, 0.02, 0.18, 0.1], dtype=np.float32)
-    assert answer_figure.list_likeliest(shares) == [1, 3, 5, 2, 6]
+    assert list_likeliest(shares) == [1, 3, 5, 2, 6]
     drawing = answer_figure.likeliest_classes([f"c{n}" for n in range(7)], {1: shares}, 1, "c5")
     assert list(drawing.layout.yaxis.ticktext) == ["c1", "c3", "c5 (true)", "c2", "c6"]
 

@@ -12,14 +12,13 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import heat_map, tries
-from pages.ui.answer_figure import LIKELIEST
 from pages.ui.items import UploadRefused
 from pages.ui.names import csv
 from pages.ui.routes import ROUTES, refuse
 from pages.ui.tries import Picture as Still
 from pages.ui.tries import Tried
 from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, frames_url
-from pages.ui.verdict import UNKNOWN, judge
+from pages.ui.verdict import LIKELIEST, UNKNOWN, judge
 from pages.ui.webcam import read_still
 from tests.corpus import jpeg
 from tests.test_pages import BOLD, drawn_html, words

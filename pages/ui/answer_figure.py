@@ -7,16 +7,11 @@ import plotly.graph_objects as go
 
 from pages.ui.figures import SHARE_TICKS, TRAINING, VALIDATION
 from pages.ui.names import in_figure
+from pages.ui.verdict import list_likeliest
 
-LIKELIEST = 5
 ROW_PX = 26
 COLOURS = {1: TRAINING, 2: VALIDATION}
 PHASES = {1: "head (phase 1)", 2: "fine-tuned (phase 2)"}
-
-
-def list_likeliest(shares: np.ndarray) -> list[int]:
-    """Return the numbers of the likeliest classes of `shares`, float (classes,), the likeliest first."""
-    return [int(number) for number in np.argsort(-shares, kind="stable")[:LIKELIEST]]
 
 
 def likeliest_classes(

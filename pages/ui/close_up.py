@@ -15,6 +15,7 @@ from pages.ui.grid import grid
 from pages.ui.names import emphasised, literal, sentence, visible
 from pages.ui.options import class_names, distinct
 from pages.ui.pictures import Card
+from pages.ui.verdict import list_likeliest
 from tlcore.errors import RunError
 from tlcore.evaluation import Predictions
 from tlcore.neighbours import Neighbour, find_neighbours
@@ -115,7 +116,7 @@ def draw_answers(store: Store, run: Run, side: str, predictions: Predictions, ca
             f"After it: {emphasised(answers[2])} ({amounts.percent(float(said[2].max()))})."
         )
     st.markdown(words)
-    shown = answer_figure.list_likeliest(said[phase])
+    shown = list_likeliest(said[phase])
     figure(
         answer_figure.likeliest_classes(predictions.labels, said, phase, card.true),
         key=f"answers {run.id} {card.image.id}",

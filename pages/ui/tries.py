@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.ui import amounts
-from pages.ui.answer_figure import LIKELIEST
-from pages.ui.verdict import UNKNOWN, Verdict, judge
+from pages.ui.verdict import LIKELIEST, UNKNOWN, Verdict, judge
 from tlcore.decision import read_decision
 from tlcore.predictor_client import Answer, predictor
 from tlcore.records import Run

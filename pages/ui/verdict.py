@@ -5,12 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pages.ui.answer_figure import list_likeliest
 from tlcore.calibration import temper
 from tlcore.decision import Decision
 from tlcore.predictor_client import Answer
 
 UNKNOWN = "I don't know"
+LIKELIEST = 5
+
+
+def list_likeliest(shares: np.ndarray) -> list[int]:
+    """Return the numbers of the likeliest classes of `shares`, float (classes,), the likeliest first."""
+    return [int(number) for number in np.argsort(-shares, kind="stable")[:LIKELIEST]]
 
 
 @dataclass(frozen=True)
