@@ -1,25 +1,20 @@
 """The drop zone: a component that takes a dragged folder, keeps its class folders and sends it to the upload route."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from pages.ui import items, upload
 from pages.ui.addresses import address
+from pages.ui.assets import read_assets
 from tlcore.names import JUNK
 from tlcore.workspace import Workspace
 
-FOLDER = Path(__file__).parent
 KEY = "upload ticket"
-# A component takes one script and one style sheet, so those of the zone are joined.
-SCRIPTS = ("entries", "upload", "drop_zone")
-STYLES = ("button", "drop_zone")
 
 _component = st.components.v2.component(
     "thaw_drop_zone",
-    html=(FOLDER / "drop_zone.html").read_text(encoding="utf-8"),
-    css="\n".join((FOLDER / f"{part}.css").read_text(encoding="utf-8") for part in STYLES),
-    js="\n".join((FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPTS),
+    html=read_assets("drop_zone.html"),
+    css=read_assets("button.css", "drop_zone.css"),
+    js=read_assets("entries.js", "upload.js", "drop_zone.js"),
 )
 
 

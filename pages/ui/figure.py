@@ -4,22 +4,20 @@
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.addresses import library_url
+from pages.ui.assets import read_assets
 from pages.ui.marking import Marking, read_marking
 
-FOLDER = Path(__file__).parent
-LOADER = (FOLDER / "library.js").read_text(encoding="utf-8")
 _component = st.components.v2.component(
     "thaw_figure",
-    html=(FOLDER / "figure.html").read_text(encoding="utf-8"),
-    css=(FOLDER / "figure.css").read_text(encoding="utf-8"),
-    js=LOADER + (FOLDER / "figure.js").read_text(encoding="utf-8"),
+    html=read_assets("figure.html"),
+    css=read_assets("figure.css"),
+    js=read_assets("library.js", "figure.js"),
     # Plotly adds its own styles to the document, where a shadow root would not see them.
     isolate_styles=False,
 )

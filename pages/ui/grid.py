@@ -2,23 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from pages.ui.assets import read_assets
 from pages.ui.names import visible
 from pages.ui.options import class_names
 
-FOLDER = Path(__file__).parent
-# A component takes one script, so those of the grid are joined.
-SCRIPTS = ("choices", "viewer", "post", "grid")
-
 _component = st.components.v2.component(
     "thaw_grid",
-    html=(FOLDER / "grid.html").read_text(encoding="utf-8"),
-    css=(FOLDER / "grid.css").read_text(encoding="utf-8"),
-    js="\n".join((FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPTS),
+    html=read_assets("grid.html"),
+    css=read_assets("grid.css"),
+    js=read_assets("choices.js", "viewer.js", "post.js", "grid.js"),
 )
 
 

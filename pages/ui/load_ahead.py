@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.addresses import address, library_url
-from pages.ui.figure import FOLDER, LOADER
+from pages.ui.assets import read_assets
 
 MODULES = Path(st.__file__).parent / "static" / "static" / "js"
 # Those of the pages; Streamlit's own script loads each of them when it first draws one.
@@ -26,7 +26,7 @@ WIDGETS = (
     "TextInput",
 )
 
-_component = st.components.v2.component("thaw_ahead", js=LOADER + (FOLDER / "ahead.js").read_text(encoding="utf-8"))
+_component = st.components.v2.component("thaw_ahead", js=read_assets("library.js", "ahead.js"))
 
 
 @cache

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-FOLDER = Path(__file__).parent
+from pages.ui.assets import read_assets
+
 GO = "go"
 
 _component = st.components.v2.component(
     "thaw_stepper",
-    html=(FOLDER / "stepper.html").read_text(encoding="utf-8"),
-    css=(FOLDER / "stepper.css").read_text(encoding="utf-8"),
-    js="\n".join((FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in ("post", "stepper")),
+    html=read_assets("stepper.html"),
+    css=read_assets("stepper.css"),
+    js=read_assets("post.js", "stepper.js"),
 )
 
 

@@ -3,22 +3,19 @@
 import base64
 import binascii
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.assets import read_assets
 from pages.ui.try_routes import MAX_FRAME_BYTES, TOKEN, frames_url
 
-FOLDER = Path(__file__).parent
 KEY = "webcam"
-# A component takes one style sheet, so those of the webcam are joined.
-STYLES = ("button", "webcam")
 
 _component = st.components.v2.component(
     "thaw_webcam",
-    html=(FOLDER / "webcam.html").read_text(encoding="utf-8"),
-    css="\n".join((FOLDER / f"{part}.css").read_text(encoding="utf-8") for part in STYLES),
-    js=(FOLDER / "webcam.js").read_text(encoding="utf-8"),
+    html=read_assets("webcam.html"),
+    css=read_assets("button.css", "webcam.css"),
+    js=read_assets("webcam.js"),
 )
 
 
