@@ -15,16 +15,22 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.ui import failure, policy, read_ahead
-from pages.ui.guard import Guard
-from pages.ui.items import UploadRefused
-from pages.ui.routes import ROUTES, refuse, refuse_workspace
-from tlcore import devices, garbage, jobs, roots, trash
+from pages.ui import warm_up
+from pages.ui.page import failure
+from pages.ui.server import headers
+from pages.ui.server.guard import Guard
+from pages.ui.server.items import UploadRefused
+from pages.ui.server.routes import ROUTES, refuse, refuse_workspace
+from thaw.disk import trash
+from thaw.jobs import lifecycle
+from thaw.jobs.sweeper import sweep
+from thaw.serving.request_time import RequestTime
+from thaw.sources import allowed_folders
+from thaw.storage.store import Store
+from thaw.storage.workspace import ENVIRONMENT_VARIABLE, open_workspace
+from tlcore import garbage_collection
 from tlcore.errors import DatasetError, WorkspaceError
-from tlcore.request_time import RequestTime
-from tlcore.store import Store
-from tlcore.sweeper import sweep
-from tlcore.workspace import ENVIRONMENT_VARIABLE, open_workspace
+from tlcore.models import devices
 
 LOOK_AGAIN_S = 10.0
 
@@ -45,7 +51,7 @@ def choose_workspace(arguments: list[str]) -> None:
     if chosen.workspace is not None:
         os.environ[ENVIRONMENT_VARIABLE] = str(chosen.workspace.expanduser().resolve())
     try:
-        roots.allow(chosen.root)
+        allowed_folders.allow(chosen.root)
     except DatasetError as problem:
         parser.error(str(problem))
 
@@ -59,8 +65,8 @@ def prepare() -> Store:
     sweep(store)
     trash.start_emptying(store)
     devices.start_probe(store.workspace)
-    read_ahead.start(store)
-    garbage.spare_modules()
+    warm_up.start(store)
+    garbage_collection.spare_modules()
     return store
 
 
@@ -77,7 +83,7 @@ class Caretaker:
             if self._store is None:
                 self._store = prepare()
             elif self._store.unfinished_jobs():
-                jobs.reconcile(self._store)
+                lifecycle.reconcile(self._store)
         except WorkspaceError as problem:
             if str(problem) != self._told:
                 sys.stderr.write(f"{problem}\n")
@@ -109,5 +115,5 @@ app = st.App(
     routes=ROUTES,
     middleware=[Middleware(Guard), Middleware(RequestTime)],
     on_script_error=failure.show,
-    exception_handlers={UploadRefused: refuse, WorkspaceError: refuse_workspace, Exception: policy.tell_failure},
+    exception_handlers={UploadRefused: refuse, WorkspaceError: refuse_workspace, Exception: headers.tell_failure},
 )

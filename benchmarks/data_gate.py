@@ -33,13 +33,13 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import CLASSES, write_snapshots  # noqa: E402
 from benchmarks.watcher import Watcher, largest_gap, longest_stage  # noqa: E402
-from pages.ui import upload  # noqa: E402
+from pages.ui.server import upload  # noqa: E402
 from tests.browser.harness import CHROMIUM, Server, open_browser, settle, wait_until  # noqa: E402
-from tlcore.database import new_id  # noqa: E402
-from tlcore.dataset_rows import Arrival  # noqa: E402
-from tlcore.records import Image  # noqa: E402
-from tlcore.store import Store  # noqa: E402
-from tlcore.workspace import Workspace, open_workspace  # noqa: E402
+from thaw.storage.database import new_id  # noqa: E402
+from thaw.storage.datasets import Arrival  # noqa: E402
+from thaw.storage.records import Image  # noqa: E402
+from thaw.storage.store import Store  # noqa: E402
+from thaw.storage.workspace import Workspace, open_workspace  # noqa: E402
 
 SMALL_PX, SMALL_BYTES = (500, 375), 100_000
 LARGE_PX, LARGE_BYTES = (4000, 3000), 4_000_000
@@ -52,7 +52,7 @@ LIMIT_S = 3600
 def measure_folder(photos: Path, workspace: Workspace) -> None:
     """Import a folder by the command line, its start included, and print the figures."""
     files = len(list(photos.rglob("*.jpg")))
-    command = [sys.executable, "-m", "tlcore", "import", str(photos), "--workspace", str(workspace.root), "--json"]
+    command = [sys.executable, "-m", "thaw", "import", str(photos), "--workspace", str(workspace.root), "--json"]
     before_s = cpu_seconds()
     process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     with Watcher(Store(workspace), process) as watcher:

@@ -26,7 +26,7 @@ LIMIT_S = 120
 
 def ask(workspace: Path, *words: str) -> dict[str, Any]:
     """Run a command and return its answer, with the seconds of its process as `took` and of all its CPUs as `cpu`."""
-    command = [sys.executable, "-m", "tlcore", *words, "--workspace", str(workspace), "--json"]
+    command = [sys.executable, "-m", "thaw", *words, "--workspace", str(workspace), "--json"]
     started, before = time.monotonic(), os.times()
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     after = os.times()

@@ -21,10 +21,10 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tlcore.costs import expect_costs  # noqa: E402
+from thaw.storage.store import Store  # noqa: E402
+from thaw.storage.workspace import LAYERS_FILE, open_workspace  # noqa: E402
 from tlcore.settings import FineTuneSettings, HeadSettings  # noqa: E402
-from tlcore.store import Store  # noqa: E402
-from tlcore.workspace import LAYERS_FILE, open_workspace  # noqa: E402
+from tlcore.tuning.costs import expect_costs  # noqa: E402
 
 DEPTHS = (29, 55, 141)
 EPOCHS = 2
@@ -32,7 +32,7 @@ EPOCHS = 2
 
 def ask(workspace: Path, *words: str) -> dict[str, Any]:
     """Run a command and return its answer, with the seconds that its process took as `took`."""
-    command = [sys.executable, "-m", "tlcore", *words, "--workspace", str(workspace), "--json"]
+    command = [sys.executable, "-m", "thaw", *words, "--workspace", str(workspace), "--json"]
     started = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     return json.loads(done.stdout) | {"took": time.monotonic() - started}

@@ -25,13 +25,14 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tlcore import edits, jobs  # noqa: E402
-from tlcore.evaluation import read_predictions  # noqa: E402
-from tlcore.fixes import retrain  # noqa: E402
-from tlcore.importer import run_import  # noqa: E402
+from thaw.datasets import edits
+from thaw.datasets.importer import run_import  # noqa: E402
+from thaw.jobs import lifecycle  # noqa: E402
+from thaw.retraining.fixes import retrain  # noqa: E402
+from thaw.storage.store import Store  # noqa: E402
+from thaw.storage.workspace import open_workspace  # noqa: E402
+from tlcore.evaluation.predictions import read_predictions  # noqa: E402
 from tlcore.settings import HeadSettings  # noqa: E402
-from tlcore.store import Store  # noqa: E402
-from tlcore.workspace import open_workspace  # noqa: E402
 
 CLASSES, SIDE_PX, WRONG_SHARE, COLOUR_SHARE = 10, 48, 0.03, 0.4
 SETTINGS = HeadSettings(image_size=SIDE_PX)
@@ -68,7 +69,7 @@ def import_pictures(store: Store, folder: Path) -> str:
 def measure(store: Store, run_id: str, pressed: float, spent: float) -> tuple[float, float]:
     """Wait for a run's predictions; return the seconds since `pressed` and those of the processor since `spent`."""
     while store.run(run_id).result_phase is None:
-        jobs.reconcile(store)
+        lifecycle.reconcile(store)
         job = store.latest_job(run_id)
         if job is None or job.status == "failed":
             raise SystemExit(f"The run {run_id} failed: {job and job.error}")
@@ -108,7 +109,7 @@ def main() -> None:
         store = Store(open_workspace(Path(folder) / "workspace"))
         write_pictures(Path(folder) / "pictures", arguments.images)
         dataset_id = import_pictures(store, Path(folder) / "pictures")
-        newest = jobs.start_head(store, dataset_id, SETTINGS)
+        newest = lifecycle.start_head(store, dataset_id, SETTINGS)
         tell(store, "first head, features computed", newest, measure(store, newest, time.monotonic(), _children_s()))
         ratios = []
         for number in range(arguments.rounds):
@@ -121,7 +122,7 @@ def main() -> None:
             quick = measure(store, newest, pressed, spent)
             tell(store, "retrained", newest, quick)
             pressed, spent = time.monotonic(), _children_s()
-            anew = jobs.start_head(store, dataset_id, SETTINGS)
+            anew = lifecycle.start_head(store, dataset_id, SETTINGS)
             slow = measure(store, anew, pressed, spent)
             tell(store, "as a new head", anew, slow)
             ratios.append(slow[0] / quick[0])

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import write_photos  # noqa: E402
-from tlcore.copies import THUMBNAIL_SIDE_PX  # noqa: E402
-from tlcore.images import LONGER_SIDE_PX  # noqa: E402
+from thaw.decoding.copies import THUMBNAIL_SIDE_PX  # noqa: E402
+from tlcore.images.decode import LONGER_SIDE_PX  # noqa: E402
 
 
 def plain_pillow(photos: Path, target: Path) -> float:
@@ -40,7 +40,7 @@ def plain_pillow(photos: Path, target: Path) -> float:
 def thaw(photos: Path, workspace: Path) -> float:
     """Import the folder by the command line, its start included; return the seconds."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "tlcore", "import", str(photos), "--workspace", str(workspace), "--json"]
+    command = [sys.executable, "-m", "thaw", "import", str(photos), "--workspace", str(workspace), "--json"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return time.perf_counter() - started
 

@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import write_photos  # noqa: E402
-from tlcore.run_split import read_split  # noqa: E402
-from tlcore.store import Store  # noqa: E402
-from tlcore.workspace import open_workspace  # noqa: E402
+from thaw.datasets.run_split import read_split  # noqa: E402
+from thaw.storage.store import Store  # noqa: E402
+from thaw.storage.workspace import open_workspace  # noqa: E402
 
 BACKBONE, BATCH = "efficientnet-lite0", 32
 
@@ -35,10 +35,10 @@ def run_recipe(folder: Path, epochs: int, layers: int, tune_epochs: int, size: i
     """Train by the recipe; return seconds and accuracies. Runs in a process of its own (`--recipe`)."""
     import keras
 
-    from tlcore.architectures import build_backbone
-    from tlcore.backbones import find_backbone
-    from tlcore.normalisation import normalise
-    from tlcore.weights import fetch
+    from tlcore.models.architectures import build_backbone
+    from tlcore.models.backbones import find_backbone
+    from tlcore.models.preprocessing import normalise
+    from tlcore.models.weights import fetch
 
     keras.utils.set_random_seed(seed)
     row = find_backbone(BACKBONE)
@@ -87,7 +87,7 @@ def run_recipe(folder: Path, epochs: int, layers: int, tune_epochs: int, size: i
 
 def thaw(workspace: Path, *words: str) -> dict:
     """Run one command of Thaw's command line; return its JSON."""
-    command = [sys.executable, "-m", "tlcore", *words, "--workspace", str(workspace), "--json"]
+    command = [sys.executable, "-m", "thaw", *words, "--workspace", str(workspace), "--json"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SystemExit(result.stderr)

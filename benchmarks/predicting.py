@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import write_photos  # noqa: E402
 from benchmarks.serving import PICTURES, prepare, tell_waits  # noqa: E402
-from tlcore.predictor_client import Predictor  # noqa: E402
-from tlcore.workspace import open_workspace  # noqa: E402
+from thaw.prediction.client import Predictor  # noqa: E402
+from thaw.storage.workspace import open_workspace  # noqa: E402
 
 FRAME = (640, 480)
 

@@ -2,7 +2,7 @@
 
     python benchmarks/serving.py [--clients 16] [--seconds 5] [--rounds 3] [--size 224] [--side 320]
 
-A head is trained for one epoch on pictures made on the spot, and `python -m tlcore serve` answers for it. The plain
+A head is trained for one epoch on pictures made on the spot, and `python -m thaw serve` answers for it. The plain
 loop is a process of its own that decodes a picture in the same decoding children and runs the same network on it, one
 picture after another; it and the clients take turns. The clients send picture files (JPEG) over connections that stay
 open, from a process that does little else; they share the cores with the service, which the figures include.
@@ -31,11 +31,11 @@ def run_loop(workspace: Path, run_id: str, folder: Path) -> None:
     """Decode and classify in a plain loop, for as many seconds as each line of standard input says; the child side."""
     import numpy as np
 
-    from tlcore.decoder import Decoder
-    from tlcore.intake import read_pictures
-    from tlcore.service_engine import load_run
-    from tlcore.store import Store
-    from tlcore.workspace import open_workspace
+    from thaw.decoding.decoder import Decoder
+    from thaw.decoding.reader import read_pictures
+    from thaw.serving.engine import load_run
+    from thaw.storage.store import Store
+    from thaw.storage.workspace import open_workspace
 
     store = Store(open_workspace(workspace))
     engine = load_run(store, store.run(run_id))
@@ -115,7 +115,7 @@ def prepare(workspace: Path, folder: Path, size: int) -> str:
     """Import the pictures and train a head on them for one epoch; return the run's id."""
 
     def command(*words: str) -> dict:
-        line = [sys.executable, "-m", "tlcore", *words, "--workspace", str(workspace), "--json"]
+        line = [sys.executable, "-m", "thaw", *words, "--workspace", str(workspace), "--json"]
         return json.loads(subprocess.run(line, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
     dataset = command("import", str(folder))["dataset"]
@@ -149,7 +149,7 @@ def compare(scratch: Path, chosen: argparse.Namespace) -> None:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
     service = subprocess.Popen(
-        [sys.executable, "-m", "tlcore", "serve", run_id, "--port", "0", "--workspace", str(workspace)],
+        [sys.executable, "-m", "thaw", "serve", run_id, "--port", "0", "--workspace", str(workspace)],
         stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment,
     )  # fmt: skip
     try:

@@ -9,7 +9,7 @@ from typing import Self
 
 import psutil
 
-from tlcore.store import Store
+from thaw.storage.store import Store
 
 SAMPLE_EVERY_S = 0.1
 

@@ -1,4 +1,4 @@
-"""Asks a service started with `python -m tlcore serve` what it sees on pictures; needs nothing but Python 3.
+"""Asks a service started with `python -m thaw serve` what it sees on pictures; needs nothing but Python 3.
 
     python client.py http://127.0.0.1:8600 photo.jpg [more.png ...]
 

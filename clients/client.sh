@@ -1,5 +1,5 @@
 #!/bin/sh
-# Asks a service started with `python -m tlcore serve` what it sees on pictures, with curl; prints its JSON.
+# Asks a service started with `python -m thaw serve` what it sees on pictures, with curl; prints its JSON.
 #
 #     sh client.sh http://127.0.0.1:8600 photo.jpg [more.png ...]
 #

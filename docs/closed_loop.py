@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits
 from docs.camera import PATIENCE_MS, expander, photograph, photograph_part
 from tests.browser.harness import Server, drop, load_pictures, settle
 from tests.browser.journey import await_end, look_closer_at_first, open_page, see_page, start_head
-from tests.corpus import photo
-from tlcore.samples import write_digits
+from tests.support.corpus import photo
+from thaw.sources.samples import write_digits
 
 WRONG_SHARE = 0.05
 DROP_ZONE = '[data-testid="stFileUploaderDropzone"]'

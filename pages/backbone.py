@@ -4,15 +4,17 @@ import time
 
 import streamlit as st
 
-from pages.ui import amounts, selection, speeds, steps
-from pages.ui.live import POLL_S
-from pages.ui.options import distinct
-from pages.ui.own_weights import draw_outcome, draw_own_weights
-from tlcore import devices
-from tlcore.backbones import BACKBONES, Backbone
-from tlcore.devices import DeviceReport
-from tlcore.weights import is_local
-from tlcore.workspace import Workspace
+from pages.ui.page import selection, steps
+from pages.ui.page.live import POLL_S
+from pages.ui.training import speeds
+from pages.ui.training.own_weights import draw_outcome, draw_own_weights
+from pages.ui.words import amounts
+from pages.ui.words.options import distinct
+from thaw.storage.workspace import Workspace
+from tlcore.models import devices
+from tlcore.models.backbones import BACKBONES, Backbone
+from tlcore.models.devices import DeviceReport
+from tlcore.models.weights import is_local
 
 ASKED = "device asked"
 ANSWER_WITHIN_S = 60

@@ -5,20 +5,23 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import amounts, judged, judgement, selection, steps, turnover_panel
-from pages.ui.comparison_figure import Line, validation_curves
-from pages.ui.figure import figure
-from pages.ui.names import csv, emphasised, sentence, visible
-from tlcore import comparison
-from tlcore.advice import kept_epoch
-from tlcore.backbones import BACKBONES
-from tlcore.comparison import MOST_RUNS, Entry
+from pages.ui.components.figure.figure import figure
+from pages.ui.evaluation import accuracy as judgement
+from pages.ui.evaluation import prediction_changes
+from pages.ui.figures.comparison_figure import Line, validation_curves
+from pages.ui.page import prediction_cache, selection, steps
+from pages.ui.words import amounts
+from pages.ui.words.names import csv, emphasised, sentence, visible
+from thaw.storage.records import Run
+from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION
-from tlcore.levelling import level
-from tlcore.records import Run
+from tlcore.evaluation import comparison
+from tlcore.evaluation.alignment import level
+from tlcore.evaluation.comparison import MOST_RUNS, Entry
+from tlcore.evaluation.predictions import VALIDATION
+from tlcore.models.backbones import BACKBONES
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.store import Store
+from tlcore.training.recommendations import kept_epoch
 
 MOST_LISTED = 100
 FEWEST_RUNS = 2
@@ -65,7 +68,7 @@ def judge(store: Store, run: Run) -> dict[str, float | None]:
     best = kept_epoch(run, store.epochs(run.id), run.result_phase) if run.result_phase else None
     measured: dict[str, float | None] = {judgement.TITLES[VALIDATION]: best.val_accuracy if best else None}
     if run.result_phase and any(run.facts.get("extra_images", {}).values()):
-        extra = judged.accuracies(store, run)
+        extra = prediction_cache.accuracies(store, run)
         measured |= {judgement.TITLES[side]: found.value for side, found in extra.items() if side != VALIDATION}
     return measured
 
@@ -113,7 +116,7 @@ def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Entr
     entries = []
     for letter, run in zip(comparison.LETTERS, runs, strict=False):
         try:
-            predictions = judged.predictions(store, run) if run.result_phase else None
+            predictions = prediction_cache.predictions(store, run) if run.result_phase else None
         except RunError:
             predictions = None
         entries.append(Entry(letter, run, names.get(run.dataset_id, run.dataset_id), predictions))
@@ -239,7 +242,7 @@ def draw(store: Store) -> None:
         st.info(f"These are the first {MOST_RUNS} of {len(chosen)} ticked runs.", icon=":material/checklist:")
     entries = level(enter(store, chosen[:MOST_RUNS], names))
     draw_summary(entries)
-    turnover_panel.draw(entries)
+    prediction_changes.draw(entries)
     draw_curves(store, entries)
     draw_settings(entries)
 

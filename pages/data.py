@@ -2,28 +2,15 @@
 
 import streamlit as st
 
-from pages.ui import (
-    amounts,
-    browse,
-    changes,
-    deleting,
-    duplicates,
-    figures,
-    findings,
-    live,
-    partition,
-    questions,
-    rebuilding,
-    selection,
-    sources,
-    steps,
-    taking,
-)
-from pages.ui.figure import figure
-from pages.ui.names import csv, emphasised, sentence, visible
-from pages.ui.options import dataset_names
-from tlcore.records import Dataset, Job
-from tlcore.store import Store
+from pages.ui.components.figure.figure import figure
+from pages.ui.data import browse, dataset_download, duplicates, edit_history, findings, questions, sources, split_choice
+from pages.ui.figures import basics
+from pages.ui.page import deleting, live, rebuilding, selection, steps
+from pages.ui.words import amounts
+from pages.ui.words.names import csv, emphasised, sentence, visible
+from pages.ui.words.options import dataset_names
+from thaw.storage.records import Dataset, Job
+from thaw.storage.store import Store
 
 METRIC_WIDTH = 164
 ENDED = "import that ended"
@@ -34,7 +21,7 @@ def draw_import(store: Store) -> None:
     """Draw the import that this page follows, or else one that is going on."""
     ended = st.session_state.pop(ENDED, None)
     if ended:
-        changes.announce(store, store.job(ended))
+        edit_history.announce(store, store.job(ended))
     job = selection.import_job(store)
     if job is None:
         return
@@ -94,7 +81,7 @@ def draw_dataset(store: Store, dataset: Dataset) -> None:
         st.info(sentence(note), icon=":material/info:")
     # A place of its own, also when it is empty: the tabs must not move, or what is focused in them would be lost.
     with st.container():
-        changes.undo_bar(store, dataset)
+        edit_history.undo_bar(store, dataset)
     draw_tabs(store, dataset)
 
 
@@ -142,7 +129,7 @@ def draw_tabs(store: Store, dataset: Dataset) -> None:
         "Near-duplicates": duplicates.draw,
         "Counts": draw_counts,
         f"Set aside ({dataset.set_aside:,})": draw_set_aside,
-        "History": changes.draw,
+        "History": edit_history.draw,
     }
     keep_tab(f"tabs of {dataset.id}", list(tabs))
     for tab, draw in zip(
@@ -164,13 +151,13 @@ def keep_tab(key: str, labels: list[str]) -> None:
 def draw_counts(_: Store, dataset: Dataset) -> None:
     """Draw the number of images of each class, as bars and as a table."""
     figure(
-        figures.class_counts(dataset.classes),
+        basics.class_counts(dataset.classes),
         key=f"counts of {dataset.id}",
         name=f"{dataset.id}-counts",
         alt=f"Number of images of each of {len(dataset.classes)} classes",
     )
-    if len(dataset.classes) > figures.MOST_BARS:
-        st.caption(f"The {figures.MOST_BARS} largest classes are drawn; the table has all.")
+    if len(dataset.classes) > basics.MOST_BARS:
+        st.caption(f"The {basics.MOST_BARS} largest classes are drawn; the table has all.")
     rows = [{"class": visible(name), "images": number} for name, number in dataset.classes.items()]
     st.dataframe(rows, hide_index=True, alt="Images of each class")
 
@@ -225,8 +212,8 @@ if shown is None:
 else:
     pick_dataset(kept, shown)
     draw_dataset(kept, shown)
-    partition.choose(kept, shown)
-    taking.draw(kept, shown)
+    split_choice.choose(kept, shown)
+    dataset_download.draw(kept, shown)
     deleting.offer(kept, [shown.id], "Delete this data set…")
     steps.onward("backbone", "On to step 2: choose a backbone")
     count_findings(kept, shown)

@@ -4,18 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from pages.ui import amounts, deleting, selection, steps
-from pages.ui.deleting import NOUNS
-from pages.ui.disk_figure import KINDS, where_bytes_go
-from pages.ui.figure import figure
-from pages.ui.names import literal, sentence, visible
-from tlcore import trash
-from tlcore.cache import BUDGET_BYTES
-from tlcore.disk_usage import Usage, is_measured, measure_usage, own_bytes, start_measuring
+from pages.ui.components.figure.figure import figure
+from pages.ui.figures.disk_figure import KINDS, where_bytes_go
+from pages.ui.page import deleting, selection, steps
+from pages.ui.page.deleting import NOUNS
+from pages.ui.words import amounts
+from pages.ui.words.names import literal, sentence, visible
+from thaw.disk import trash
+from thaw.disk.holdings import Holding, list_holdings
+from thaw.disk.usage import Usage, is_measured, measure_usage, own_bytes, start_measuring
+from thaw.storage.store import Store
+from thaw.storage.trash import Trashed
 from tlcore.errors import ThawError
-from tlcore.holdings import Holding, list_holdings
-from tlcore.store import Store
-from tlcore.trash_rows import Trashed
+from tlcore.features.cache import BUDGET_BYTES
 
 METRIC_WIDTH = 164
 PATIENCE_S = 0.3

@@ -3,27 +3,22 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui import (
-    amounts,
-    confusion_panel,
-    evaluation_figures,
-    judged,
-    judgement,
-    selection,
-    sets_panel,
-    steps,
-)
-from pages.ui.figure import figure
-from pages.ui.names import csv, emphasised, visible
-from pages.ui.options import class_names
-from tlcore.calibration import calibration_error, list_bins
-from tlcore.curves import measure_coverage, precision_recall, roc
-from tlcore.decision import Decision, keep_decision, read_decision
+from pages.ui.components.figure.figure import figure
+from pages.ui.evaluation import accuracy as judgement
+from pages.ui.evaluation import confusion_panel, sets_panel
+from pages.ui.figures import evaluation_figures
+from pages.ui.page import prediction_cache, selection, steps
+from pages.ui.words import amounts
+from pages.ui.words.names import csv, emphasised, visible
+from pages.ui.words.options import class_names
+from thaw.storage.records import Run
+from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.evaluation import Predictions
-from tlcore.metrics import FEW_IMAGES, ClassFigures, Interval, measure_classes
-from tlcore.records import Run
-from tlcore.store import Store
+from tlcore.evaluation.calibration import calibration_error, list_bins
+from tlcore.evaluation.curves import measure_coverage, precision_recall, roc
+from tlcore.evaluation.metrics import FEW_IMAGES, ClassFigures, Interval, measure_classes
+from tlcore.evaluation.predictions import Predictions
+from tlcore.evaluation.threshold import Decision, keep_decision, read_decision
 
 MOST_DRAWN = 40
 NOTABLE_ERROR = 0.03
@@ -33,7 +28,7 @@ NOTHING = "–"
 
 def draw_accuracy(store: Store, run: Run, side: str) -> None:
     """Say how many images the model gets right, between which bounds, and how the other sets compare."""
-    accuracy = judged.accuracy(store, run, side=side)
+    accuracy = prediction_cache.accuracy(store, run, side=side)
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
     st.markdown(
         f"On {emphasised(store.dataset(run.dataset_id).name)} the {words} gets "
@@ -196,8 +191,8 @@ def draw_run(store: Store, run: Run) -> None:
         st.switch_page(steps.page("mistakes"))
     selection.run_picker(store, run)
     side = judgement.ask_side(store, run)
-    predictions = judged.predictions(store, run, side=side)
-    temperature, mended = judged.mended(store, run, side)
+    predictions = prediction_cache.predictions(store, run, side=side)
+    temperature, mended = prediction_cache.mended(store, run, side)
     draw_accuracy(store, run, side)
     sets_panel.draw(store, run)
     draw_classes(run, predictions)

@@ -2,22 +2,25 @@
 
 import streamlit as st
 
-from pages.ui import amounts, deleting, exported, judged, live, selection, steps
-from pages.ui.names import emphasised
-from tlcore import exports, jobs
-from tlcore.decision import read_decision
+from pages.ui.page import deleting, live, prediction_cache, selection, steps
+from pages.ui.runs import export_result
+from pages.ui.words import amounts
+from pages.ui.words.names import emphasised
+from thaw.export import exports
+from thaw.export.record import EXPORT_FOLDER
+from thaw.jobs import lifecycle
+from thaw.storage.records import Job, Run
+from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.export_record import EXPORT_FOLDER
-from tlcore.formats import FORMATS
-from tlcore.proof import MOST_JUDGED
-from tlcore.proving import TIMING
-from tlcore.records import Job, Run
-from tlcore.store import Store
+from tlcore.evaluation.threshold import read_decision
+from tlcore.export.formats import FORMATS
+from tlcore.export.tolerances import MOST_JUDGED
+from tlcore.export.verification import TIMING
 
 
 def draw_model(store: Store, run: Run) -> None:
     """Say which model is exported, how good it is, and what is put inside it."""
-    said = judged.predictions(store, run)
+    said = prediction_cache.predictions(store, run)
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
     photos = amounts.count(len(said.images), "validation photo")
     st.markdown(
@@ -69,7 +72,7 @@ def draw_run(store: Store, run: Run) -> None:
     selection.run_picker(store, run)
     draw_model(store, run)
     deleting.undo_bar(store)
-    job, made = jobs.latest_trial(store, "export", run.id), exports.latest_export(store, run.id)
+    job, made = lifecycle.latest_trial(store, "export", run.id), exports.latest_export(store, run.id)
     if job and job.active:
         live.follow(store, job, lambda present: draw_progress(store, present))
         return
@@ -77,7 +80,7 @@ def draw_run(store: Store, run: Run) -> None:
         live.ending(job)
     stale = exports.explain_stale(store, run, made) if made else None
     if made:
-        exported.draw(made, stale)
+        export_result.draw(made, stale)
     with st.expander("Export again", expanded=stale is not None) if made else st.container():
         chosen = ask_formats(run)
         st.button(

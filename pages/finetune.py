@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, depth, evidence, judgement, live, probe, rate_search, run_queue, selection, steps
-from pages.ui.names import sentence
-from pages.ui.options import distinct
-from pages.ui.rates import rates_with
-from tlcore import jobs
-from tlcore.advice import kept_epoch, recommend_learning_rate, refuse_fine_tune
-from tlcore.backbones import find_backbone
-from tlcore.records import Job, Run
+from pages.ui.evaluation import accuracy
+from pages.ui.page import live, run_queue, selection, steps
+from pages.ui.training import depth, depth_probe, evidence, rate_finder
+from pages.ui.training.rate_options import rates_with
+from pages.ui.words import amounts
+from pages.ui.words.names import sentence
+from pages.ui.words.options import distinct
+from thaw.jobs import lifecycle
+from thaw.storage.records import Job, Run
+from thaw.storage.store import Store
+from tlcore.models.backbones import find_backbone
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.store import Store
+from tlcore.training.recommendations import kept_epoch, recommend_learning_rate, refuse_fine_tune
 
 DEFAULTS = FineTuneSettings()
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
@@ -60,7 +63,7 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
     """Draw the choice of layers, the guard and the Start button; only this part runs again as the slider moves."""
     head_parameters = _head_parameters(store, run)
     with st.expander("Which depth? Let Thaw try some (depth probe)", icon=":material/science:"):
-        found_depth = probe.draw(store, run)
+        found_depth = depth_probe.draw(store, run)
     if found_depth is not None:
         depth.choose(run, found_depth)
 
@@ -70,7 +73,7 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
         meaning, finder = st.container(), st.expander("Find a learning rate", icon=":material/troubleshoot:")
         batch_size = st.session_state.get(f"batch {run.id}", DEFAULTS.batch_size)
         with finder:
-            found = rate_search.draw(store, run, 2, FineTuneSettings(top, batch_size=batch_size))
+            found = rate_finder.draw(store, run, 2, FineTuneSettings(top, batch_size=batch_size))
         if found is not None:
             st.session_state[f"rate {run.id}"] = found
         settings = ask_settings(run, top)
@@ -92,10 +95,12 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             )
             resume = cut_short and st.button("Resume", type="primary", icon=":material/resume:")
         if start:
-            selection.choose("run", jobs.start_fine_tune(store, run.id, dataclasses.replace(settings, insist=insist)))
+            selection.choose(
+                "run", lifecycle.start_fine_tune(store, run.id, dataclasses.replace(settings, insist=insist))
+            )
             st.rerun()
         if resume:
-            jobs.resume(store, run.id)
+            lifecycle.resume(store, run.id)
             st.rerun()
 
     plan()
@@ -117,8 +122,8 @@ def draw_training(store: Store, run: Run, job: Job) -> None:
     if job.kind == "fine_tune" and job.status in ("finished", "stopped"):
         draw_result(store, run)
         evidence.draw(store, run, phase=2)
-        judgement.draw_accuracies(store, run, run.result_phase or 1)
-    judgement.draw_age(store.dataset(run.dataset_id), run)
+        accuracy.draw_accuracies(store, run, run.result_phase or 1)
+    accuracy.draw_age(store.dataset(run.dataset_id), run)
     live.follow(store, job, draw)
     live.downloads(run.id, store.epochs(run.id))
 
@@ -156,7 +161,7 @@ def _last_settings(store: Store, run: Run) -> FineTuneSettings:
     """Return the settings of the run's phase 2, or those that suit its images."""
     if run.fine_tune:
         return FineTuneSettings.from_json(run.fine_tune)
-    return jobs.suit(store, run, HeadSettings.from_json(run.head), DEFAULTS)
+    return lifecycle.suit(store, run, HeadSettings.from_json(run.head), DEFAULTS)
 
 
 steps.heading("finetune")

@@ -5,18 +5,22 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import amounts, augmenting, evidence, judgement, live, partition, rate_search, run_queue, selection, steps
-from pages.ui.names import emphasised, sentence
-from pages.ui.options import distinct
-from pages.ui.rates import rates_with
-from tlcore import jobs
-from tlcore.advice import kept_epoch
-from tlcore.backbones import Backbone
-from tlcore.balance import UNBALANCED, imbalance
+from pages.ui.data import split_choice
+from pages.ui.evaluation import accuracy
+from pages.ui.page import live, run_queue, selection, steps
+from pages.ui.training import augmentation_choice, evidence, rate_finder
+from pages.ui.training.rate_options import rates_with
+from pages.ui.words import amounts
+from pages.ui.words.names import emphasised, sentence
+from pages.ui.words.options import distinct
+from thaw.jobs import lifecycle
+from thaw.storage.records import Dataset, Job, Run
+from thaw.storage.store import Store
 from tlcore.errors import DatasetError
-from tlcore.records import Dataset, Job, Run
+from tlcore.models.backbones import Backbone
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings
-from tlcore.store import Store
+from tlcore.splits.class_weights import UNBALANCED, imbalance
+from tlcore.training.recommendations import kept_epoch
 
 DEFAULTS = HeadSettings()
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
@@ -34,7 +38,7 @@ OUTPUT_WORDS = {"softmax": "Softmax, one unit a class", "sigmoid": "Sigmoid, one
 def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
     """Draw the options and return the settings they make."""
     with st.expander("Options", icon=":material/tune:"):
-        small = dataset.included < jobs.SVM_IMAGES
+        small = dataset.included < lifecycle.SVM_IMAGES
         method = METHODS[0]
         if small:
             method = st.selectbox(
@@ -44,12 +48,12 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         chosen = ask_materials(store, dataset, row, left, right)
         if method == "gradient":
             chosen |= ask_steps(dataset, left, right)
-            chosen |= augmenting.ask_augmentation(store, dataset, chosen["epochs"])
+            chosen |= augmentation_choice.ask_augmentation(store, dataset, chosen["epochs"])
         later = selection.later_share()
         newest = f", and the newest {later:.0%} of the dated ones for later" if later else ""
         held_out = (
             "The validation photos that came with these photos judge the model"
-            if partition.keeps_parts(store, dataset)
+            if split_choice.keeps_parts(store, dataset)
             else f"{selection.validation_share():.0%} of each class are held out for validation"
         )
         st.caption(f"{held_out}{newest}, seed {selection.seed()}. All are chosen in step 1.")
@@ -68,7 +72,7 @@ def ask_materials(
     store: Store, dataset: Dataset, row: Backbone, left: DeltaGenerator, right: DeltaGenerator
 ) -> dict[str, Any]:
     """Draw the options that every head has: the image size and the class weights."""
-    recommended = partition.image_size(store, dataset, row.input_size)
+    recommended = split_choice.image_size(store, dataset, row.input_size)
     weights = left.selectbox(
         "Class weights",
         CLASS_WEIGHTS,
@@ -122,7 +126,7 @@ def ask_steps(dataset: Dataset, left: DeltaGenerator, right: DeltaGenerator) -> 
 def _automatic(store: Store, dataset: Dataset) -> str:
     """Say what automatic class weights do here, by the images that would be learnt from."""
     try:
-        counts = {label: sides.training for label, sides in partition.count_sides(store, dataset).items()}
+        counts = {label: sides.training for label, sides in split_choice.count_sides(store, dataset).items()}
     except DatasetError:
         counts = dataset.classes
     return "on here" if imbalance(counts) > UNBALANCED else "off here, the classes are even enough"
@@ -135,7 +139,7 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
     draw_finder(store, run, job)
     with options:
         settings = ask_settings(store, dataset, selection.backbone())
-    refusal = partition.refusal(store, dataset)
+    refusal = split_choice.refusal(store, dataset)
     if refusal:
         st.warning(sentence(refusal), icon=":material/warning:")
     with st.container(horizontal=True):
@@ -146,12 +150,12 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
             icon=":material/playlist_add:" if busy else ":material/play_arrow:",
             disabled=bool(refusal),
         ):
-            started = jobs.start_head(store, dataset.id, settings)
+            started = lifecycle.start_head(store, dataset.id, settings)
             if job is None or not job.active:
                 selection.choose("run", started)
             st.rerun()
         if run and goes_on and st.button("Resume", type="primary", icon=":material/resume:"):
-            jobs.resume(store, run.id)
+            lifecycle.resume(store, run.id)
             st.rerun()
     run_queue.draw(store, job.id if job else None)
 
@@ -161,7 +165,7 @@ def draw_finder(store: Store, run: Run | None, job: Job | None) -> None:
     if run is None or run.result_phase is None or (job and job.active):
         return
     with st.expander("Find a learning rate", icon=":material/troubleshoot:"):
-        found = rate_search.draw(store, run, 1)
+        found = rate_finder.draw(store, run, 1)
     if found is not None:
         st.session_state[RATE_FIELD] = found
 
@@ -193,8 +197,8 @@ def draw_run(store: Store, run: Run) -> None:
     if not job.active:
         draw_result(store, run)
         evidence.draw(store, run, phase=1)
-        judgement.draw_accuracies(store, run, phase=1)
-        judgement.draw_age(store.dataset(run.dataset_id), run)
+        accuracy.draw_accuracies(store, run, phase=1)
+        accuracy.draw_age(store.dataset(run.dataset_id), run)
     live.follow(store, job, draw)
     live.downloads(run.id, store.epochs(run.id))
     if not job.active and run.result_phase is not None:

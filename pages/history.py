@@ -6,15 +6,18 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui import amounts, deleting, history_figure, keepsakes, selection, steps
-from pages.ui.figure import figure
-from pages.ui.names import csv, literal, visible
-from pages.ui.options import distinct
-from tlcore.backbones import BACKBONES
-from tlcore.comparison import MOST_RUNS
-from tlcore.experiments import COLUMNS, Experiment, flatten
-from tlcore.mlflow_mirror import VARIABLE, tracking_server
-from tlcore.store import Store
+from pages.ui.components.figure.figure import figure
+from pages.ui.figures import history_figure
+from pages.ui.page import deleting, selection, steps
+from pages.ui.runs import run_downloads
+from pages.ui.words import amounts
+from pages.ui.words.names import csv, literal, visible
+from pages.ui.words.options import distinct
+from thaw.storage.experiments import COLUMNS, Experiment, flatten
+from thaw.storage.store import Store
+from thaw.tracking.mlflow import VARIABLE, tracking_server
+from tlcore.evaluation.comparison import MOST_RUNS
+from tlcore.models.backbones import BACKBONES
 
 ANY = "any"
 PHASES = {ANY: "All runs", "head": "Head only (phase 1)", "fine_tune": "Fine-tuned (phase 2)"}
@@ -148,7 +151,7 @@ def draw_chosen(store: Store, chosen: Sequence[Experiment]) -> None:
     if not chosen:
         st.caption("Tick one run to take it along, or several to compare them. On the keyboard: arrows, Shift + Space.")
     elif len(chosen) == 1:
-        keepsakes.draw(store, store.run(chosen[0].model_id))
+        run_downloads.draw(store, store.run(chosen[0].model_id))
         deleting.offer(store, [chosen[0].model_id], "Delete this run…")
     else:
         with st.container(border=True, width="content"):

@@ -5,20 +5,24 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from pages.ui import amounts, browse, curation, fixing, live, map_figure, map_points, pictures, selection, steps, trials
-from pages.ui.figure import figure
-from pages.ui.fixing import Fixes
-from pages.ui.grid import grid
-from pages.ui.map_points import MapPoints
-from pages.ui.marking import Marking
-from pages.ui.names import emphasised, literal, visible
-from pages.ui.options import distinct
-from tlcore import jobs
-from tlcore.embedding import MOST_ARRANGED, TSNE
+from pages.ui.components import pictures
+from pages.ui.components.figure.figure import figure
+from pages.ui.components.figure.lasso import Marking
+from pages.ui.components.grid.grid import grid
+from pages.ui.data import browse, curation
+from pages.ui.mistakes import fixing, map_figure, map_points
+from pages.ui.mistakes.fixing import Fixes
+from pages.ui.mistakes.map_points import MapPoints
+from pages.ui.page import live, selection, steps, trial_progress
+from pages.ui.words import amounts
+from pages.ui.words.names import emphasised, literal, visible
+from pages.ui.words.options import distinct
+from thaw.jobs import lifecycle
+from thaw.storage.records import Run
+from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.projection import borrow_projection, start_projection
-from tlcore.records import Run
-from tlcore.store import Store
+from tlcore.features.embedding import MOST_ARRANGED, TSNE
+from tlcore.features.feature_map import borrow_projection, start_projection
 
 Group = tuple[str, str]
 """What the gallery shows: ("marked", ""), ("mistakes", "") or ("class", LABEL)."""
@@ -40,13 +44,13 @@ HOW = {
 
 def draw_making(store: Store, run: Run) -> None:
     """Draw how the making of the map stands, or the button that starts it."""
-    job = jobs.latest_trial(store, "map", run.id)
+    job = lifecycle.latest_trial(store, "map", run.id)
     st.markdown(WHAT_IT_IS)
     if job and job.active:
-        live.follow(store, job, lambda present: trials.progress(store, present))
+        live.follow(store, job, lambda present: trial_progress.progress(store, present))
         return
     if job:
-        trials.ending(job, STOPPED)
+        trial_progress.ending(job, STOPPED)
     st.button(
         "Make the map",
         type="primary",

@@ -2,30 +2,21 @@
 
 import streamlit as st
 
-from pages.ui import (
-    amounts,
-    close_up,
-    confusion_panel,
-    doubts,
-    fixing,
-    judged,
-    judgement,
-    live,
-    selection,
-    steps,
-    walk,
-)
-from pages.ui.listing import Listing
-from pages.ui.names import csv, emphasised, visible
-from pages.ui.options import distinct
-from pages.ui.pictures import Card
-from tlcore import ranking
+from pages.ui.components.lazy_cards import Listing
+from pages.ui.components.pictures import Card
+from pages.ui.evaluation import accuracy, confusion_panel
+from pages.ui.mistakes import close_up, fixing, label_errors, pager
+from pages.ui.page import live, prediction_cache, selection, steps
+from pages.ui.words import amounts
+from pages.ui.words.names import csv, emphasised, visible
+from pages.ui.words.options import distinct
+from thaw.storage.records import Job, Run
+from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.evaluation import VALIDATION, Predictions
-from tlcore.gallery import Card as GalleryCard
-from tlcore.gallery import draw_gallery
-from tlcore.records import Job, Run
-from tlcore.store import Store
+from tlcore.evaluation import ranking
+from tlcore.evaluation.gallery import Card as GalleryCard
+from tlcore.evaluation.gallery import draw_gallery
+from tlcore.evaluation.predictions import VALIDATION, Predictions
 
 MOST_IN_GALLERY = 200
 ANY = "any class"
@@ -143,7 +134,7 @@ def arrive(run: Run) -> None:
     wanted = confusion_panel.take_wanted(run)
     if wanted:
         keys = _keys(run)
-        st.session_state[judgement.side_key(run)] = wanted["side"]
+        st.session_state[accuracy.side_key(run)] = wanted["side"]
         st.session_state[keys["list"]] = WORST
         st.session_state[keys["true"]], st.session_state[keys["predicted"]] = wanted["true"], wanted["predicted"]
 
@@ -152,8 +143,8 @@ def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
     selection.run_picker(store, run)
     arrive(run)
-    side = judgement.ask_side(store, run)
-    predictions = judged.predictions(store, run, side=side)
+    side = accuracy.ask_side(store, run)
+    predictions = prediction_cache.predictions(store, run, side=side)
     wrong = int((predictions.true != predictions.predicted).sum())
     words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
     dataset = store.dataset(run.dataset_id)
@@ -165,12 +156,12 @@ def draw_run(store: Store, run: Run) -> None:
     fixes = fixing.fixes_since(store, run)
     # In a place that stays: what a fix adds here must not move the stepper below, which would lose the focus.
     with st.container():
-        judgement.draw_age(dataset, run)
+        accuracy.draw_age(dataset, run)
         fixing.draw_fixes(store, run, fixes)
     draw_confusion(run, predictions)
     listed = ask_list(run)
     if listed == DOUBTED:
-        doubts.draw(store, dataset)
+        label_errors.draw(store, dataset)
         return
     true, predicted = ask_filters(run, predictions.labels)
     cards = Listing(predictions, list_rows(predictions, listed, true, predicted))
@@ -180,7 +171,7 @@ def draw_run(store: Store, run: Run) -> None:
         st.info("No image here. Choose other classes." if wrong else f"Not one mistake on the {NOUNS[side]}s.")
         return
     st.caption("The least sure first." if right else ABOUT[listed])
-    picked = walk.draw(store, run, cards, fixes, f"{run.id} {side} {listed} {true} {predicted}")
+    picked = pager.draw(store, run, cards, fixes, f"{run.id} {side} {listed} {true} {predicted}")
     if picked:
         close_up.draw(store, run, side, predictions, picked, fixes)
     fixing.draw_several(store, run, cards, fixes)

@@ -5,18 +5,22 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui import amounts, answer_figure, heat_map, selection, steps, tries
-from pages.ui.figure import figure
-from pages.ui.names import csv, emphasised, literal, sentence, visible
-from pages.ui.options import class_names
-from pages.ui.tries import Picture, Tried
-from pages.ui.verdict import UNKNOWN
-from pages.ui.webcam import webcam
-from tlcore.decision import read_decision
-from tlcore.evaluation import read_labels
-from tlcore.images import MAX_FILE_BYTES
-from tlcore.records import Run
-from tlcore.store import Store
+from pages.ui.components.figure.figure import figure
+from pages.ui.components.webcam.webcam import webcam
+from pages.ui.figures import answer_figure
+from pages.ui.mistakes import heat_map
+from pages.ui.page import selection, steps
+from pages.ui.runs import tried_pictures
+from pages.ui.runs.tried_pictures import Picture, Tried
+from pages.ui.words import amounts
+from pages.ui.words.names import csv, emphasised, literal, sentence, visible
+from pages.ui.words.options import class_names
+from thaw.prediction.answers import UNKNOWN
+from thaw.storage.records import Run
+from thaw.storage.store import Store
+from tlcore.evaluation.predictions import read_labels
+from tlcore.evaluation.threshold import read_decision
+from tlcore.images.decode import MAX_FILE_BYTES
 
 SHOWN_A_PAGE = 6
 MOST_REASONS = 20
@@ -63,10 +67,10 @@ def ask_files() -> list[Picture]:
 def ask_stills(run: Run) -> list[Picture]:
     """Draw the webcam; return the stills that it has handed over."""
     st.subheader("Webcam", anchor=False)
-    webcam(run.id, int(run.facts["image_size"]), tries.keep_still)
-    kept = tries.stills()
+    webcam(run.id, int(run.facts["image_size"]), tried_pictures.keep_still)
+    kept = tried_pictures.stills()
     if kept:
-        st.button("Forget the stills", icon=":material/delete:", on_click=tries.forget_stills)
+        st.button("Forget the stills", icon=":material/delete:", on_click=tried_pictures.forget_stills)
     return kept
 
 
@@ -118,11 +122,11 @@ def draw_tried(store: Store, run: Run, labels: list[str], tried: Tried) -> None:
                 name=f"{run.id}-{visible(picture.name).rpartition('/')[2]}",
                 alt="; ".join(f"{visible(each.label)} {amounts.percent(each.share)}" for each in (first, *others)),
             )
-        chosen = tries.closest() == picture.id
+        chosen = tried_pictures.closest() == picture.id
         st.button(
             "Hide the heat map" if chosen else heat_map.TITLE,
             icon=":material/visibility_off:" if chosen else ":material/visibility:",
-            on_click=tries.look_closer,
+            on_click=tried_pictures.look_closer,
             args=(None if chosen else picture.id,),
             key=f"look {picture.id}",
         )
@@ -144,7 +148,7 @@ def draw_heat_map(store: Store, run: Run, labels: list[str], tried: Tried) -> No
 
 def draw_table(run: Run, labels: list[str], tried: list[Tried]) -> None:
     """Draw the answers as a table and its download."""
-    rows = [tries.as_row(each, labels) for each in tried]
+    rows = [tried_pictures.as_row(each, labels) for each in tried]
     with st.expander("As a table"):
         st.dataframe(
             [
@@ -162,7 +166,7 @@ def draw_table(run: Run, labels: list[str], tried: list[Tried]) -> None:
         )
     st.download_button(
         "Answers as CSV",
-        csv(rows, tries.COLUMNS),
+        csv(rows, tried_pictures.COLUMNS),
         file_name=f"{run.id}-answers.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -177,7 +181,7 @@ def draw_run(store: Store, run: Run) -> None:
     draw_model(store, run, labels)
     pictures = [*ask_files(), *ask_stills(run)]
     if pictures:
-        draw_results(store, run, labels, tries.try_pictures(store, run, pictures))
+        draw_results(store, run, labels, tried_pictures.try_pictures(store, run, pictures))
 
 
 steps.heading("try_it")

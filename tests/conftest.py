@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from tests.campaigns.tally import Tally
-from tests.corpus import photo
-from tlcore.importer import run_import
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.support.corpus import photo
+from thaw.datasets.importer import run_import
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Paths that tests type into the page lie here, not in the home folder.
-os.environ.setdefault("TLCORE_ROOTS", tempfile.gettempdir())
+os.environ.setdefault("THAW_ROOTS", tempfile.gettempdir())
 
 COLOURS = {"berry": (170, 40, 60), "leaf": (50, 150, 60), "sky": (60, 110, 190)}
 PLAIN, PUZZLING = 4, 4

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_export import write_tiny_export
+from tests.support.tiny_export import write_tiny_export
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +39,7 @@ def test_it_serves_as_a_user_without_rights_and_hears_signals():
     assert only("USER") not in ("root", "0")
     # In the shell's form the shell would be process 1, and not pass SIGTERM on.
     command = json.loads(only("CMD"))
-    assert command[:4] == ["python", "-m", "tlcore", "serve"]
+    assert command[:4] == ["python", "-m", "thaw", "serve"]
     healthy = json.loads(only("HEALTHCHECK").partition("CMD ")[2])
     assert healthy[0] == "python"
     assert f"127.0.0.1:{command[-1]}/health" in healthy[-1]
@@ -59,7 +59,7 @@ def test_what_is_installed_is_locked_and_enough_to_serve():
     assert "tensorflow-cpu" in installed
     assert not installed & {"tensorflow", "streamlit", "plotly", "pandas", "scikit-learn"}
     program = (
-        "import sys, tlcore.__main__, tlcore.service_command, tlcore.decoder;"
+        "import sys, thaw.__main__, thaw.cli.serve, thaw.decoding.decoder;"
         "print(*{name.partition('.')[0] for name, module in sys.modules.items()"
         " if 'site-packages' in (getattr(module, '__file__', None) or '')})"
     )
@@ -78,7 +78,7 @@ def test_its_steps_work_in_a_fresh_environment(tmp_path):
     environment = {"PATH": f"{tmp_path / 'venv' / 'bin'}:/usr/bin:/bin", "HOME": "/nonexistent"}
     environment |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     environment |= dict(pair.split("=", 1) for pair in only("ENV").split())
-    environment["TLCORE_WORKSPACE"] = str(tmp_path / "workspace")
+    environment["THAW_WORKSPACE"] = str(tmp_path / "workspace")
     for name, value in read_instructions():
         if name == "COPY":
             source, target = value.split()

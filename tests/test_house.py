@@ -50,7 +50,7 @@ NAMERS = {"distinct", "class_names", "dataset_names"}
 
 
 def find_unsafe_pickers(source: str) -> list[str]:
-    """Return the pickers that may call two options alike: whose `format_func` does not come from `pages.ui.options`,
+    """Return the pickers that may call two options alike: whose `format_func` does not come from `pages.ui.words.options`,
     at once or by way of a variable or a function of the module."""
     tree = ast.parse(source)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
@@ -93,7 +93,7 @@ def test_server_process_holds_no_tensorflow():
         "paths = sorted(pathlib.Path('pages/ui').rglob('*.py'));"
         "assert len(paths) > 50;"
         "[importlib.import_module('.'.join(path.with_suffix('').parts)) for path in paths];"
-        "import tlcore.jobs, tlcore.evaluation, tlcore.gallery, tlcore.advice, tlcore.anatomy, tlcore.devices;"
+        "import thaw.jobs.lifecycle, tlcore.evaluation.predictions, tlcore.evaluation.gallery, tlcore.training.recommendations, tlcore.models.layers, tlcore.models.devices;"
         "print(sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Asks a service started with {@code python -m tlcore serve} what it sees on pictures. Needs Java 17 and nothing else:
+ * Asks a service started with {@code python -m thaw serve} what it sees on pictures. Needs Java 17 and nothing else:
  *
  * <pre>java ThawClient.java http://127.0.0.1:8600 photo.jpg [more.png ...]</pre>
  *

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import failure, selection, steps
-from pages.ui.load_ahead import load_ahead
-from tlcore import garbage, jobs
+from pages.ui.page import failure, selection, steps
+from pages.ui.page.preload import load_ahead
+from thaw.jobs import lifecycle
+from tlcore import garbage_collection
 from tlcore.errors import ThawError
 
 # A named icon would be fetched from a font server on the internet; a file of our own is not.
@@ -15,10 +16,10 @@ page = st.navigation(steps.pages(), position="top")
 selection.recall()
 failure.turn_page(page.url_path)
 try:
-    jobs.reconcile(selection.store())
+    lifecycle.reconcile(selection.store())
     page.run()
     load_ahead()
     # Streamlit searches for garbage after every run of this script.
-    garbage.spare_modules()
+    garbage_collection.spare_modules()
 except ThawError as problem:
     failure.show(problem)

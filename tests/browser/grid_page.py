@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from pages.ui.grid import Action, Tile, grid
+from pages.ui.components.grid.grid import Action, Tile, grid
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202egpj.**bold**"
 CLASSES = ("berry", "café", HOSTILE, *(f"class {number:03}" for number in range(300)))

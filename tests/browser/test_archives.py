@@ -6,10 +6,10 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.harness import drop, wait_until
 from tests.browser.journey import see_page
-from tests.corpus import jpeg, zip_of
-from tests.test_zip_names import raw_zip
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.support.corpus import jpeg, zip_of
+from tests.thaw.archives.test_zip_names import raw_zip
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 PHOTOS = 3
 

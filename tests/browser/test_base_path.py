@@ -10,9 +10,9 @@ from playwright.sync_api import BrowserContext, Playwright, Response, expect
 
 from tests.browser.harness import Server, Watch, drop, load_pictures, settle
 from tests.browser.journey import JOB_MS, open_page, see_page
-from tests.test_pages import DATASET, add_dataset, add_run
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.pages.test_pages import DATASET, add_dataset, add_run
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 # The first is where Thaw's own routes lie when there is no such path.
 BASES = ("thaw", "/a/b/")
@@ -23,7 +23,7 @@ PHOTOS = 6
 def server(
     request: pytest.FixtureRequest, chromium: Playwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Server]:
-    monkeypatch.setenv("TLCORE_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("THAW_WORKSPACE", str(tmp_path / "workspace"))
     store = Store(open_workspace())
     add_run(store, add_dataset(store))
     started = Server(tmp_path / "workspace", request.param)

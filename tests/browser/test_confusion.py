@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
-from pages.ui import confusion_figure
-from pages.ui.load_ahead import find_modules
+from pages.ui.figures import confusion_figure
+from pages.ui.page.preload import find_modules
 from tests.browser.harness import Server, settle, wait_in_page
 from tests.browser.journey import hover_cell, see_page
-from tests.test_pages import DATASET, add_dataset, add_many_classes
-from tlcore.records import Epoch
+from tests.pages.test_pages import DATASET, add_dataset, add_many_classes
+from thaw.storage.records import Epoch
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 from tlcore.settings import HeadSettings
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
 
 ROW_PX = 35
 MARKER_PX = 20

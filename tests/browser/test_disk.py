@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.harness import PHONE, Server, settle
 from tests.browser.journey import open_page, save, see_page
-from tests.keepings import furnish, snapshot
+from tests.support.keepings import furnish, snapshot
 
 # Around its name a button has those of its icons.
 FOCUSED_BUTTON = "document.activeElement?.closest('button')?.querySelector('p')?.innerText"

@@ -10,9 +10,9 @@ from sklearn.datasets import load_sample_images
 from tests.browser.conftest import CLASS_SIZE, SIDE_PX, crop
 from tests.browser.harness import IDLE, Server, drop, wait_until
 from tests.browser.journey import see_page
-from tlcore.records import Dataset
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from thaw.storage.records import Dataset
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 ADDED, HELD_OUT = 6, 4
 ADD, HOLD_OUT = "Add to my photos", "Holdout of my photos"

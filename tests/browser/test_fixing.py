@@ -11,16 +11,17 @@ from playwright.sync_api import Locator, Page, Playwright, expect
 from tests.browser.harness import Server, load_pictures, settle, wait_until
 from tests.browser.journey import JOB_MS, look_closer_at_first, see_page
 from tests.conftest import COLOURS
-from tests.corpus import photo
-from tests.test_pages import add_many_classes
-from tlcore import edits, jobs
-from tlcore.evaluation import find_mistakes, read_predictions
-from tlcore.importer import run_import
-from tlcore.records import Image
-from tlcore.run_split import choose_split
+from tests.pages.test_pages import add_many_classes
+from tests.support.corpus import photo
+from thaw.datasets import edits
+from thaw.datasets.importer import run_import
+from thaw.datasets.run_split import choose_split
+from thaw.jobs import lifecycle
+from thaw.storage.records import Image
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from tlcore.evaluation.predictions import find_mistakes, read_predictions
 from tlcore.settings import HeadSettings
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
 
 SETTINGS = HeadSettings(image_size=48, epochs=30, batch_size=8, validation_split=0.25, learning_rate=3e-3)
 EACH = 16
@@ -68,7 +69,7 @@ def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server
     store = Store(open_workspace(server.workspace))
     dataset_id = import_colours(store, tmp_path / "photos")
     planted = plant(store, dataset_id)
-    run_id = jobs.start_head(store, dataset_id, SETTINGS)
+    run_id = lifecycle.start_head(store, dataset_id, SETTINGS)
     wait_until(lambda: store.run(run_id).result_phase, JOB_S, "the head")
     wait_until(lambda: not store.latest_job(run_id).active, JOB_S, "the end of its job")
     before = read_predictions(store, store.run(run_id))

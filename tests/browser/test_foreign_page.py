@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.browser.harness import Server
-from tests.test_pages import DATASET, add_dataset
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.pages.test_pages import DATASET, add_dataset
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 ATTEMPTS = """async ([url, picture]) => {
     const ask = (path, options) => fetch(url + path, options).then((answer) => answer.type + answer.status, () => "no");

@@ -23,9 +23,9 @@ from tests.browser.journey import (
     start_fine_tune,
     start_head,
 )
-from tlcore.evaluation import confusion, read_predictions
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from tlcore.evaluation.predictions import confusion, read_predictions
 
 IMAGE_SIZE = 96
 LONG = 1000

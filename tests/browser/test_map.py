@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
-from pages.ui.map_points import MOST_DRAWN
+from pages.ui.mistakes.map_points import MOST_DRAWN
 from tests.browser.harness import Server, settle, wait_in_page
 from tests.browser.journey import see_page
-from tests.test_map_page import add_large_map, make_map
-from tests.test_pages import add_many_classes
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.pages.test_map_page import add_large_map, make_map
+from tests.pages.test_pages import add_many_classes
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 IMAGES = 40
 # Of every point: its number, and where it lies on the screen.

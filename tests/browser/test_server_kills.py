@@ -14,15 +14,16 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import Error as BrowserError
 
-from pages.ui import upload
+from pages.ui.server import upload
 from tests.browser.harness import Server, wait_until
 from tests.browser.journey import see_page, set_numbers, start_head
 from tests.campaigns.tally import Tally
-from tests.corpus import leftovers, write_classes
-from tests.test_upload import frame
-from tlcore import edits, jobs
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.pages.ui.server.test_upload import frame
+from tests.support.corpus import leftovers, write_classes
+from thaw.datasets import edits
+from thaw.jobs import lifecycle
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 CLASSES = {"rose": 30, "tulip": 30}
 FILES = sum(CLASSES.values())
@@ -216,14 +217,14 @@ def test_a_server_killed_in_a_training(
 
 
 def over(store: Store, run_id: str) -> bool:
-    jobs.reconcile(store)
+    lifecycle.reconcile(store)
     job = store.latest_job(run_id)
     return job is not None and not job.active
 
 
 def take_in(store: Store, folder: Path) -> str:
     photos = write_classes(folder / "photos", CLASSES, 90_000)
-    job_id = jobs.start_import(store, {"kind": "folder", "path": str(photos), "name": "Photos"})
+    job_id = lifecycle.start_import(store, {"kind": "folder", "path": str(photos), "name": "Photos"})
     wait_until(lambda: not store.job(job_id).active, LIMIT_S, "the end of the import")
     dataset_id = store.job(job_id).dataset_id
     assert dataset_id, store.job(job_id).error

@@ -21,9 +21,9 @@ from tests.browser.journey import (
     set_numbers,
     start_head,
 )
-from tlcore.jobs import start_import
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from thaw.jobs.lifecycle import start_import
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 SHOWN_DEAD_WITHIN_MS = 15_000
 SERVER_LIMIT_BYTES = 250e6

@@ -10,12 +10,12 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.browser.harness import Server, drop, open_browser, settle, wait_until
 from tests.browser.journey import JOB_MS, open_page, save, see_page
-from tests.corpus import photo
-from tests.test_predictor_client import LABELS, add_trained_run
-from tlcore.dataset_rows import Arrival
-from tlcore.decision import Decision, keep_decision
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.support.corpus import photo
+from tests.thaw.prediction.test_client import LABELS, add_trained_run
+from thaw.storage.datasets import Arrival
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from tlcore.evaluation.threshold import Decision, keep_decision
 
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 DATASET = "data-0123456789ab"

@@ -9,9 +9,9 @@ from playwright.sync_api import Page, Playwright, expect
 
 from tests.browser.harness import Server, settle
 from tests.browser.journey import click_cell, open_page, see_page
-from tests.test_pages import add_many_classes
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.pages.test_pages import add_many_classes
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 CLASSES = 16
 WRONG = 14

@@ -6,9 +6,9 @@ import signal
 import psutil
 import pytest
 
-from tlcore import jobs
+from thaw.jobs import lifecycle
+from thaw.worker import work
 from tlcore.settings import HeadSettings
-from tlcore.worker import work
 
 TAUGHT = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.25, patience=1000, hidden_units=512)
 
@@ -16,7 +16,7 @@ TAUGHT = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0
 @pytest.fixture(scope="session")
 def taught(store, tiny_dataset):
     """Train a head in the ordinary way; return the run's id."""
-    run_id = jobs.add_head_job(store, tiny_dataset, TAUGHT)
+    run_id = lifecycle.add_head_job(store, tiny_dataset, TAUGHT)
     work(store, run_id)
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     return run_id
@@ -45,7 +45,7 @@ def settle(store, wait_for):
 
     def wait(job_id, limit_s=15):
         def over():
-            jobs.reconcile(store)
+            lifecycle.reconcile(store)
             return not store.job(job_id).active
 
         wait_for(over, limit_s, f"the end of {job_id}, or the truth about it,")

@@ -13,15 +13,15 @@ from functools import partial
 
 import pytest
 
-from tests.corpus import in_words, jpeg, leftovers, write_classes
-from tlcore import tables
-from tlcore.copies import content_of
-from tlcore.datasets import ingest
+from tests.support.corpus import in_words, jpeg, leftovers, write_classes
+from thaw.datasets.ingest import ingest
+from thaw.decoding.copies import content_of
+from thaw.sources.sources import Source
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from thaw.tables import tables
 from tlcore.errors import DatasetError
-from tlcore.images import normalise
-from tlcore.sources import Source
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tlcore.images.decode import normalise
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
 

@@ -8,12 +8,13 @@ import sys
 
 import pytest
 
-from tests.corpus import fingerprints, in_words, leftovers, write_classes
-from tlcore import edits, jobs
+from tests.support.corpus import fingerprints, in_words, leftovers, write_classes
+from thaw.datasets import edits
+from thaw.datasets.importer import run_import
+from thaw.jobs import lifecycle
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 from tlcore.errors import ThawError
-from tlcore.importer import run_import
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
 
 DISK_BYTES = 24 << 20
 PAGE_BYTES = 4096
@@ -38,9 +39,9 @@ def disk(tmp_path_factory):
 @pytest.fixture
 def store(disk, monkeypatch):
     # The disk fills up after it was looked at, as it does where another program writes to it.
-    monkeypatch.setattr("tlcore.space.SPARE_BYTES", 0)
+    monkeypatch.setattr("tlcore.disk_space.SPARE_BYTES", 0)
     # It stays full until the job has ended, however long that waits.
-    monkeypatch.setattr("tlcore.reporter.PAUSES_S", (), raising=False)
+    monkeypatch.setattr("thaw.jobs.reporter.PAUSES_S", (), raising=False)
     return Store(open_workspace(disk / "workspace"))
 
 
@@ -85,7 +86,7 @@ def take_in(store, folder, ballast=None, pages=None):
         assert ballast
     if ballast:
         ballast.drop()
-    jobs.reconcile(store)
+    lifecycle.reconcile(store)
     return store.job(job_id)
 
 

@@ -8,13 +8,13 @@ import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.corpus import jpeg, leftovers
-from tests.test_pages import ROOT
-from tlcore import jobs
-from tlcore.health import examine
-from tlcore.images import load_pixels
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.pages.test_pages import ROOT
+from tests.support.corpus import jpeg, leftovers
+from thaw.datasets.health import examine
+from thaw.jobs import lifecycle
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from tlcore.images.decode import load_pixels
 
 OTHERS = 10
 IMPORTER_MB, DECODER_MB = 400, 250
@@ -25,7 +25,7 @@ FILES_A_SECOND = 10
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    monkeypatch.setenv("TLCORE_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("THAW_WORKSPACE", str(tmp_path / "workspace"))
     return Store(open_workspace())
 
 
@@ -67,7 +67,7 @@ def watching(pid):
 def test_many_files_in_one_folder(count, store, tmp_path, campaign, wait_for):
     tally = campaign(f"files in one folder, of {count:,}")
     folder, started = write_many(tmp_path / "photos", count), time.monotonic()
-    job_id = jobs.start_import(store, {"kind": "folder", "path": str(folder), "name": "Many"})
+    job_id = lifecycle.start_import(store, {"kind": "folder", "path": str(folder), "name": "Many"})
     with watching(store.job(job_id).pid) as most:
         wait_for(lambda: not store.job(job_id).active, count / FILES_A_SECOND, "the end of the import")
     tally.facts["seconds"] = round(time.monotonic() - started, 1)

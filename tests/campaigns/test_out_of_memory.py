@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from tests.corpus import in_words, leftovers, write_classes
-from tlcore import jobs
-from tlcore.store import Store
-from tlcore.workspace import open_workspace
+from tests.support.corpus import in_words, leftovers, write_classes
+from thaw.jobs import lifecycle
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
 
@@ -25,14 +25,14 @@ def store(tmp_path):
 def wait(store, job_id):
     deadline = time.monotonic() + LIMIT_S
     while store.job(job_id).active:
-        jobs.reconcile(store)
+        lifecycle.reconcile(store)
         assert time.monotonic() < deadline, "the job did not end"
         time.sleep(0.02)
     return store.job(job_id)
 
 
 def start(store, folder):
-    return jobs.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
+    return lifecycle.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
 
 
 @pytest.mark.parametrize("trials", [4, pytest.param(40, marks=pytest.mark.slow)])

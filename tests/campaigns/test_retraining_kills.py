@@ -7,13 +7,15 @@ import time
 
 import pytest
 
-from tests.corpus import fingerprints, in_words
-from tests.test_worker import arrays, measured
-from tlcore import edits, fixes, jobs
-from tlcore.fix_history import list_chain, read_history
-from tlcore.plain_keeper import SNAPSHOT
-from tlcore.run_split import read_split
-from tlcore.workspace import SPLIT_FILE
+from tests.support.corpus import fingerprints, in_words
+from tests.thaw.test_worker import arrays, measured
+from thaw.datasets import edits
+from thaw.datasets.run_split import read_split
+from thaw.jobs import lifecycle
+from thaw.retraining import fixes
+from thaw.retraining.fix_history import list_chain, read_history
+from thaw.retraining.numpy_keeper import SNAPSHOT
+from thaw.storage.workspace import SPLIT_FILE
 
 RESULTS = ("head.npz", "predictions-1.npz")
 LIMIT_S = 60
@@ -86,7 +88,7 @@ def recover(store, taught, run_id, settle, anew):
     if anew:
         run_id = fixes.retrain(store, taught)
     else:
-        jobs.resume(store, run_id)
+        lifecycle.resume(store, run_id)
     job = settle(store.latest_job(run_id).id, LIMIT_S)
     assert job.status == "finished", job.error
     return run_id
@@ -150,7 +152,7 @@ def test_retrainings_that_run_out_of_memory_lose_nothing(
             if job.status == "failed":
                 assert "memory" in job.error
                 assert in_words(job.error)
-                jobs.resume(store, run_id)
+                lifecycle.resume(store, run_id)
                 job = settle(store.latest_job(run_id).id, LIMIT_S)
             assert job.status == "finished", job.error
             assert fixes.list_fixes(store, store.run(taught)) == fixed, "the fix is lost"

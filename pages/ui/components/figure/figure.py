@@ -1,0 +1,59 @@
+"""One figure on a page: a component that draws it in place, keeps the zoom as data comes in, and saves it.
+
+`st.plotly_chart` puts a new chart in the old one's place whenever the data change, which loses the zoom and flickers.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.ui.components.assets import read_assets
+from pages.ui.components.figure.lasso import Marking, read_marking
+from pages.ui.server.addresses import library_url
+
+_component = st.components.v2.component(
+    "thaw_figure",
+    html=read_assets("components/figure/figure.html"),
+    css=read_assets("components/figure/figure.css"),
+    js=read_assets("components/figure/load_plotly.js", "components/figure/figure.js"),
+    # Plotly adds its own styles to the document, where a shadow root would not see them.
+    isolate_styles=False,
+)
+
+
+def figure(
+    drawing: go.Figure,
+    key: str,
+    name: str,
+    alt: str,
+    zoom: bool = False,
+    on_click: Callable[[int, int], None] | None = None,
+    on_select: Callable[[Marking], None] | None = None,
+) -> None:
+    """Draw a figure with links that save it as PNG and SVG.
+
+    `name` is the saved file's without its ending, `alt` says what is seen to those who cannot see it, and `on_click`
+    is called with the x and y of a cell or point that is clicked. With `on_select` points can be marked by lasso, by
+    box or by a click; it is called with what is marked, the points by their `customdata`, which are numbers, or with
+    nothing once the mark is taken away. Traces of "scattergl" are drawn without WebGL where a browser has none.
+    """
+
+    def clicked() -> None:
+        point = st.session_state[key].clicked
+        if on_click and point:
+            on_click(*point)
+
+    def selected() -> None:
+        said = st.session_state[key].selected
+        if on_select and said is not None:
+            on_select(read_marking(said))
+
+    data: dict[str, Any] = {"drawing": drawing.to_json(), "library": library_url(), "name": name, "alt": alt}
+    _component(
+        key=key,
+        data=data | {"zoom": zoom, "select": on_select is not None},
+        on_clicked_change=clicked,
+        on_selected_change=selected,
+    )

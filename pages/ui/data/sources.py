@@ -1,0 +1,156 @@
+"""The ways in: where photos are to go, the drop zone, a path on this machine, and the samples."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.components.drop_zone.drop_zone import drop_zone
+from pages.ui.page import failure, selection
+from pages.ui.page.paths import read_path
+from pages.ui.words.names import emphasised, literal
+from pages.ui.words.options import distinct
+from thaw.jobs import lifecycle
+from thaw.projects.save import is_project
+from thaw.sources.allowed_folders import allowed_roots
+from thaw.sources.samples import FLOWERS
+from thaw.sources.sources import kind_of
+from thaw.storage.records import Dataset
+from thaw.storage.store import Store
+from tlcore.errors import DatasetError
+
+PATH_FORM, PROJECT_FORM = "path form", "project form"
+NEW, MAIN, HOLDOUT = "new", "main", "holdout"
+SENTENCES = {
+    NEW: "Thaw makes a data set of its own from them.",
+    MAIN: "A folder named like a class joins it, any other becomes a new class. What is there already is skipped.",
+    HOLDOUT: "From other cameras or other days. Training never sees them: they show how the model does out there.",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where photos go: `request` is what says so in a request for an import, `title` in the drop zone."""
+
+    request: dict[str, str]
+    title: str
+
+
+def draw(store: Store, shown: Dataset | None) -> None:
+    """Draw the ways in; the data set on show can be the one that photos are added to."""
+    target = choose_target(shown)
+    uploaded = drop_zone(store.workspace, target.request, target.title)
+    if uploaded:
+        follow_import(uploaded)
+    with st.expander("Other ways: a path on this machine, a project, or a sample", icon=":material/folder_open:"):
+        draw_path(store, target)
+        st.divider()
+        draw_project(store)
+        st.divider()
+        draw_samples(store, target)
+
+
+def choose_target(shown: Dataset | None) -> Target:
+    """Draw the choice of where photos go, if there is one, and return it."""
+    if shown is None:
+        return Target({}, "Drop a folder of photos here")
+    labels = {
+        NEW: "A new data set",
+        MAIN: f"Add to {emphasised(shown.name)}",
+        HOLDOUT: f"Holdout of {emphasised(shown.name)}",
+    }
+    place = st.radio(
+        "Where do these photos go?",
+        list(labels),
+        format_func=distinct(labels, labels.__getitem__),
+        captions=list(SENTENCES.values()),
+        key=f"target of {shown.id}",
+    )
+    if place == MAIN:
+        return Target({"dataset": shown.id, "role": MAIN}, "Drop photos here to add them")
+    if place == HOLDOUT:
+        return Target({"dataset": shown.id, "role": HOLDOUT}, "Drop the holdout photos here")
+    return Target({}, "Drop a folder of photos here")
+
+
+def draw_path(store: Store, target: Target) -> None:
+    """Draw the field for a path on this machine, and which folders may be read."""
+    with st.form(PATH_FORM, border=False):
+        path = st.text_input(
+            "Folder, .zip, .tar.gz or .csv on this machine",
+            placeholder="/home/me/photos",
+            help="A table has one line for each photo: its path, a comma and its class. Those of other tools will do.",
+        )
+        if st.form_submit_button("Import this path"):
+            import_path(store, path, target)
+    failure.show_kept(PATH_FORM)
+    allowed = " or ".join(literal(str(root)) for root in allowed_roots())
+    st.caption(
+        f"Thaw reads below {allowed} only. To allow another folder, start it with "
+        "`streamlit run app.py -- --root FOLDER`."
+    )
+
+
+def draw_project(store: Store) -> None:
+    """Draw the field for a project that was saved, on this or another machine."""
+    st.markdown(
+        "A project that was saved on the History page comes back with its photos, labels, runs and weights. Drop its "
+        "zip above, or name it here; all of it is checked first, and nothing in it is ever run."
+    )
+    with st.form(PROJECT_FORM, border=False):
+        text = st.text_input("Project (.zip) on this machine", placeholder="/home/me/run-project.zip")
+        if st.form_submit_button("Open a project", icon=":material/folder_zip:"):
+            open_project(store, text)
+    failure.show_kept(PROJECT_FORM)
+
+
+def open_project(store: Store, text: str) -> None:
+    """Start opening the project whose path was typed, or say beside the field what is wrong with it."""
+    try:
+        path = read_path(text)
+        if not is_project(path):
+            raise DatasetError(
+                f"Expected a project that Thaw has saved. Received: {str(path)!r}. Photos are imported above."
+            )
+    except DatasetError as problem:
+        failure.keep(PROJECT_FORM, problem)
+        return
+    failure.keep(PROJECT_FORM, None)
+    begin(store, {"kind": "zip", "path": str(path), "name": "", "roots": [str(root) for root in allowed_roots()]})
+
+
+def draw_samples(store: Store, target: Target) -> None:
+    """Draw the sample that comes with Thaw, and the one to download with what it costs."""
+    st.markdown("No photos at hand? Try 1,797 real handwritten digits, in ten classes. They come with Thaw.")
+    if st.button("Use the sample digits", icon=":material/pin:"):
+        begin(store, {"kind": "digits", "path": "", "name": "digits"})
+    megabytes = f"{FLOWERS.download.bytes / 1e6:,.0f} MB"
+    st.markdown(
+        f"Or real photos: {FLOWERS.photos:,} flowers in {FLOWERS.classes} classes. This needs the internet once and "
+        f"downloads {megabytes}; a download that is cut off goes on where it stopped. Licence: {FLOWERS.licence}."
+    )
+    if st.button(f"Download and import ({megabytes})", icon=":material/download:"):
+        begin(store, {"kind": "flowers", "path": "", "name": FLOWERS.title} | target.request)
+
+
+def import_path(store: Store, text: str, target: Target) -> None:
+    """Start the import of a path that was typed, or say beside the field what is wrong with it."""
+    try:
+        path = read_path(text)
+    except DatasetError as problem:
+        failure.keep(PATH_FORM, problem)
+        return
+    failure.keep(PATH_FORM, None)
+    roots = [str(root) for root in allowed_roots()]
+    begin(store, {"kind": kind_of(path), "path": str(path), "name": "", "roots": roots} | target.request)
+
+
+def begin(store: Store, request: dict[str, Any]) -> None:
+    """Start an import and show it."""
+    follow_import(lifecycle.start_import(store, request | {"ask": True}))
+
+
+def follow_import(job_id: str) -> None:
+    """Show the import of that id from now on."""
+    selection.choose("import", job_id)
+    st.rerun()

@@ -1,0 +1,81 @@
+"""How a run's model does on each set of photos that judges it, and whether its data set is still the one it saw."""
+
+import streamlit as st
+
+from pages.ui.page import prediction_cache
+from pages.ui.words import amounts
+from pages.ui.words.options import distinct
+from thaw.storage.records import Dataset, Run
+from thaw.storage.store import Store
+from tlcore.evaluation.metrics import Interval
+from tlcore.evaluation.predictions import VALIDATION
+from tlcore.evaluation.shift import compare_shares
+
+TITLES = {
+    VALIDATION: "Validation photos",
+    "later": "Newest photos",
+    "holdout": "Holdout photos",
+}
+ON_PHOTOS = {
+    VALIDATION: "on the validation photos",
+    "later": "on the newest photos, taken after all the others",
+    "holdout": "on the holdout, photos from other days",
+}
+NOTABLE = 0.02
+
+
+def draw_accuracies(store: Store, run: Run, phase: int) -> None:
+    """Draw the accuracy on every evaluation set, where a run has more than validation."""
+    if len(prediction_cache.sides(store, run, phase)) < 2:
+        return
+    measured = prediction_cache.accuracies(store, run, phase)
+    st.markdown(" ".join(_tell(side, found, measured[VALIDATION]) for side, found in measured.items()))
+
+
+def side_key(run: Run) -> str:
+    """Return the session's key of the set of photos that is chosen to judge a run."""
+    return f"judged on {run.id}"
+
+
+def ask_side(store: Store, run: Run) -> str:
+    """Draw the choice of the photos that judge the model, where a run has several sets; return its name."""
+    if len(prediction_cache.sides(store, run)) < 2:
+        return VALIDATION
+    measured = prediction_cache.accuracies(store, run)
+    return st.pills(
+        "Judged on",
+        list(measured),
+        default=VALIDATION,
+        required=True,
+        format_func=distinct(measured, lambda side: f"{TITLES[side]}: {amounts.percent(measured[side].value)}"),
+        key=side_key(run),
+    )
+
+
+def draw_age(dataset: Dataset, run: Run) -> None:
+    """Say that a data set has changed since a run saw it, where it has."""
+    seen = run.facts.get("dataset_version")
+    if seen is not None and seen != dataset.version:
+        st.caption(
+            ":material/history: The data set has changed since this run. Its figures are of the images and classes as "
+            "they were then."
+        )
+
+
+def count_right(accuracy: Interval) -> tuple[int, int]:
+    """Return how many images an accuracy counts as right, and of how many."""
+    return round(accuracy.value * accuracy.of), accuracy.of
+
+
+def _tell(side: str, accuracy: Interval, on_validation: Interval) -> str:
+    """Say how the model does on one set, and how that compares with validation."""
+    words = f"{ON_PHOTOS[side]}: **{amounts.percent(accuracy.value)}** of {accuracy.of:,}"
+    words = f"{words[:1].upper()}{words[1:]}"
+    if side == VALIDATION:
+        return f"{words}."
+    shift = compare_shares(count_right(on_validation), count_right(accuracy))
+    if abs(shift.points) < 100 * NOTABLE:
+        return f"{words}, much the same."
+    direction = "lower" if shift.points < 0 else "higher"
+    chance = "" if shift.clear else ", which chance could do"
+    return f"{words}, {abs(shift.points):.1f} points {direction}{chance}."

@@ -1,0 +1,119 @@
+"""The loop on the Mistakes page: the head learns from the fixes at a press or as the person goes, in place."""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from pages.ui.mistakes import fix_rounds
+from pages.ui.page import live, selection
+from pages.ui.words.names import sentence
+from thaw.jobs import lifecycle
+from thaw.retraining.fix_history import find_retraining, list_chain
+from thaw.retraining.fixes import retrain
+from thaw.storage.records import Job, Run
+from thaw.storage.store import Store
+from tlcore.errors import RunError
+
+POLL_S = 0.3
+
+
+def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str | None]]) -> None:
+    """Draw how to learn from the fixes, a retraining that goes on, and what the ones before it brought.
+
+    `fixes_since` returns what has become of the images since a run saw them. The page stays with its own run: what is
+    retrained is the newest head that came of it.
+    """
+    chain = list_chain(store, run)
+    newest = chain[-1]
+    version = store.dataset(run.dataset_id).version
+    job = find_retraining(store, run)
+    changed = newest.facts.get("dataset_version", version) != version
+    if not changed and job is None and len(chain) == 1:
+        return
+    fixes = fixes_since(newest)
+    as_i_go = ask_as_i_go(run)
+    if as_i_go and fixes and not tried(store, job, version):
+        start(store, newest)
+        job = find_retraining(store, run)
+    if job is not None and job.active:
+        draw_progress(store, run, job)
+    else:
+        fix_rounds.draw_effect(store, chain)
+        draw_start(store, newest, changed, len(fixes), job)
+    draw_newer(run, newest)
+    fix_rounds.draw(store, chain)
+
+
+def ask_as_i_go(run: Run) -> bool:
+    """Draw the switch that retrains after every fix, and return how it stands; it outlives a visit to other pages."""
+    kept = f"retrain {run.dataset_id} as I go"
+    return st.toggle(
+        "As I go: retrain after every fix",
+        value=st.session_state.get(kept, False),
+        key=f"switch {kept}",
+        on_change=lambda: st.session_state.update({kept: st.session_state[f"switch {kept}"]}),
+        help="One retraining at a time; what is fixed while it goes on is learnt right after it.",
+    )
+
+
+def tried(store: Store, job: Job | None, version: int) -> bool:
+    """Say whether the data set as it stands, its `version`, is being learnt from or has been: what failed or was
+    stopped is not begun again by itself."""
+    if job is None or job.run_id is None:
+        return False
+    return job.active or store.run(job.run_id).facts.get("asked_at_version") == version
+
+
+def start(store: Store, newest: Run) -> None:
+    """Retrain the newest head; where a second tab was quicker, say so."""
+    try:
+        retrain(store, newest.id)
+    except RunError as problem:
+        st.toast(sentence(str(problem)), icon=":material/error:", duration="long")
+
+
+def draw_progress(store: Store, run: Run, job: Job) -> None:
+    """Draw a retraining as it goes on, and the new score once it has ended; after that the page is drawn again."""
+    told = False
+
+    @st.fragment(run_every=POLL_S)
+    def panel() -> None:
+        nonlocal told
+        lifecycle.reconcile(store)
+        present = store.job(job.id)
+        if present.active:
+            st.markdown("**The head learns from your fixes.** Go on meanwhile: the new score appears here.")
+            live.progress(present, "images")
+            live.pause(store, present)
+        elif not told:
+            # At once, for the whole page takes longer where there are very many photos.
+            told = True
+            fix_rounds.draw_effect(store, list_chain(store, store.run(run.id)))
+        else:
+            st.rerun()
+
+    panel()
+
+
+def draw_start(store: Store, newest: Run, changed: bool, fixes: int, job: Job | None) -> None:
+    """Draw the button that retrains, where something has changed since the newest head learnt, and a failure."""
+    if not changed:
+        return
+    if job is not None and job.run_id != newest.id:
+        live.ending(job)
+    label = "Retrain the head with these fixes" if fixes else "Retrain the head on the data as they are now"
+    st.button(
+        label,
+        type="primary" if fixes else "secondary",
+        icon=":material/refresh:",
+        help="With the settings of this run, from the weights that its head has now.",
+        on_click=start,
+        args=(store, newest),
+    )
+
+
+def draw_newer(run: Run, newest: Run) -> None:
+    """Draw the way to the mistakes of the newest head, where the page shows those of an earlier one."""
+    if newest.id != run.id and st.button("See the mistakes of the new head", icon=":material/arrow_forward:"):
+        selection.choose("run", newest.id)
+        st.rerun()

@@ -1,0 +1,160 @@
+"""Shows where in a picture the evidence for a class lies: a heat map over the picture, asked of the predictor."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import plotly.colors
+import streamlit as st
+from PIL import Image
+
+from pages.ui.components.pictures import STYLE, Card
+from pages.ui.page import failure
+from pages.ui.words.names import emphasised, in_html, sentence, visible
+from pages.ui.words.options import distinct
+from thaw.prediction.client import predictor
+from thaw.storage.records import Run
+from thaw.storage.store import Store
+from thaw.storage.workspace import Workspace
+from tlcore.errors import ImageRejected, ThawError
+from tlcore.evaluation.heat_maps import HeatMap, HeatMaps
+
+TITLE = "Where it looks"
+STARTING = "Starting the predictor, about 10 s the first time"
+LOOKING = "Looking at the picture"
+FROZEN, TRAINED = "By the layers that stayed frozen", "By the layers that were fine-tuned"
+STRENGTH = 60
+# Dark to light in even steps, so that it can be read without seeing its hues (Inferno, by van der Walt and Smith).
+COLOURS = np.array([plotly.colors.hex_to_rgb(each) for each in plotly.colors.sequential.Inferno])
+
+
+def overlay(picture: np.ndarray, values: np.ndarray, strength: float) -> Image.Image:
+    """Lay a heat map over a picture, uint8 (height, width, 3): dark where it is cold and bright where it is hot.
+
+    `values` is float32 (rows, columns) and `strength`, the share that is the map's, a number; both in 0..1. All places
+    are covered alike, so that the map can be told from the picture's own colours by its brightness.
+    """
+    height, width = picture.shape[:2]
+    stretched = Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
+    heat = np.clip(np.asarray(stretched), 0, 1)
+    steps = np.linspace(0, 1, len(COLOURS))
+    colours = np.stack([np.interp(heat, steps, COLOURS[:, channel]) for channel in range(3)], axis=-1)
+    return Image.fromarray(np.round(picture * (1 - strength) + colours * strength).astype(np.uint8))
+
+
+def draw(store: Store, run: Run, labels: list[str], card: Card) -> None:
+    """Draw the panel of one image that judged a run; nothing is asked of the predictor until it is opened."""
+    panel = st.expander(TITLE, icon=":material/visibility:", key=f"heat map of {run.id}", on_change="rerun")
+    if not panel.open:
+        return
+    image = card.image
+    with panel:
+        label = ask_class(card)
+        path = store.workspace.image(image.folder, image.id, image.suffix)
+        maps = ask(store.workspace, run, path, labels.index(label))
+        if maps is not None:
+            draw_maps(maps, run, label, f"{image.id}-heat-map")
+
+
+def ask_class(card: Card) -> str:
+    """Draw the choice between the predicted and the true class, where they differ; return the chosen one."""
+    if card.true == card.predicted:
+        return card.predicted
+    return st.radio(
+        "What speaks for",
+        [card.predicted, card.true],
+        format_func=distinct(
+            (card.predicted, card.true),
+            lambda label: f"{sentence(label)} ({'predicted' if label == card.predicted else 'true'})",
+        ),
+        horizontal=True,
+        key=f"heat map class of {card.image.id}",
+    )
+
+
+def ask(workspace: Workspace, run: Run, picture: Path | bytes, class_number: int) -> HeatMaps | None:
+    """Ask the predictor for the heat maps of a picture, a file of this machine or the contents of one.
+
+    Say so while it starts, and what went wrong where it did.
+    """
+    waiting = LOOKING if predictor(workspace).running else STARTING
+    try:
+        with st.spinner(waiting, show_time=True):
+            return _heat_maps(workspace.root, run.id, f"{run.result_phase} {run.facts}", picture, class_number)
+    except ImageRejected as problem:
+        st.error(sentence(f"No heat map of this picture: {problem}."), icon=":material/error:")
+    except ThawError as problem:
+        failure.show(problem)
+    return None
+
+
+def draw_maps(maps: HeatMaps, run: Run, label: str, name: str) -> None:
+    """Draw the picture under the chosen heat map, with its slider, its words and its download, a file called `name`."""
+    by = _ask_layers(maps, run)
+    chosen = maps.trained if by == TRAINED else maps.frozen
+    assert chosen is not None
+    strength = st.slider("Strength of the heat map", 0, 100, STRENGTH, 5, format="%d%%", key=f"heat of {run.id}") / 100
+    drawn = overlay(maps.picture, chosen.values, strength)
+    alt = f"Heat map over the picture: {_tell_place(chosen)} speaks most for {visible(label)}."
+    st.html(f'{STYLE}<div class="thaw-large"><img src="{_as_source(drawn)}" alt="{in_html(alt)}"></div>')
+    st.caption(_explain(chosen, label))
+    st.download_button(
+        "Heat map as PNG",
+        lambda: _encode(drawn, "PNG"),
+        file_name=f"{name}.png",
+        mime="image/png",
+        icon=":material/image:",
+        on_click="ignore",
+        key=f"save {name}",
+    )
+
+
+def _ask_layers(maps: HeatMaps, run: Run) -> str:
+    if maps.frozen is None:
+        st.caption("Every layer of the backbone was fine-tuned, so there is one heat map: by its last layers.")
+        return TRAINED
+    if maps.trained is None:
+        st.caption("Only the head was trained and every layer of the backbone stayed frozen, so there is one heat map.")
+        return FROZEN
+    return st.radio("Seen", [TRAINED, FROZEN], horizontal=True, key=f"heat map layers of {run.id}")
+
+
+def _explain(chosen: HeatMap, label: str) -> str:
+    rows, columns = chosen.values.shape
+    if not chosen.values.any():
+        return f"Nothing in the picture speaks for {emphasised(label)}, as these layers see it."
+    return (
+        f"The bright places speak most for {emphasised(label)}. The map is coarse, {rows} by {columns} places stretched"
+        f" over the picture, and shows where the model looks, not why. (Grad-CAM on layer "
+        f"{emphasised(chosen.layer)}, {visible(chosen.block)} of the backbone.)"
+    )
+
+
+def _tell_place(chosen: HeatMap) -> str:
+    """Say in words where the strongest place lies, in thirds of the picture."""
+    if not chosen.values.any():
+        return "nothing"
+    place = np.unravel_index(int(chosen.values.argmax()), chosen.values.shape)
+    down, across = (int(3 * (at + 0.5) / length) for at, length in zip(place, chosen.values.shape, strict=True))
+    if (down, across) == (1, 1):
+        return "the middle"
+    vertical, horizontal = ("top", "", "bottom")[down], ("left", "", "right")[across]
+    return f"the {' '.join(part for part in (vertical, horizontal) if part)}"
+
+
+def _as_source(image: Image.Image) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(_encode(image, 'JPEG', quality=90)).decode()}"
+
+
+def _encode(image: Image.Image, encoding: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, encoding, **options)
+    return buffer.getvalue()
+
+
+# Moving the slider draws anew what was asked once. A megabyte each.
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _heat_maps(root: Path, run_id: str, model: str, picture: Path | bytes, class_number: int) -> HeatMaps:
+    """Return what the predictor does, held by all that it depends on; `model` tells the run's results apart."""
+    return predictor(Workspace(root)).heat_maps(run_id, picture, class_number)

@@ -1,0 +1,137 @@
+"""Shows a job as it goes on: its stage, progress, rate and time left, its curve, and how it ended."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.ui.components.figure.figure import figure
+from pages.ui.figures import basics
+from pages.ui.words import amounts
+from pages.ui.words.names import csv, sentence
+from thaw.jobs import lifecycle, queue
+from thaw.storage.records import Epoch, Job
+from thaw.storage.store import Store
+
+POLL_S = 1.0
+IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
+TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goes on from there."
+CHECK_STOPPED = "What had been computed is kept for the next time."
+SAVE_STOPPED = "No half of a project was kept."
+EXPORT_STOPPED = "Nothing of this export was kept; an earlier one is as it was."
+STOPPED = {"import": IMPORT_STOPPED, "check": CHECK_STOPPED, "save": SAVE_STOPPED, "export": EXPORT_STOPPED}
+UNITS = (" (bytes)", " (rounds)")
+EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+
+
+def follow(store: Store, job: Job, draw: Callable[[Job], None]) -> None:
+    """Draw a job once a second while it is active, and run the whole page again when it has ended."""
+
+    @st.fragment(run_every=POLL_S if job.active else None)
+    def panel() -> None:
+        lifecycle.reconcile(store)
+        present = store.job(job.id)
+        if job.active and not present.active:
+            st.rerun()
+        draw(present)
+
+    panel()
+
+
+def progress(job: Job, noun: str) -> None:
+    """Draw the stage of an active job with its counts; `noun` is what it counts ("images")."""
+    stage = job.stage[:1].upper() + job.stage[1:]
+    for unit in UNITS:
+        stage = stage.removesuffix(unit)
+    share = min(job.done / job.total, 1.0) if job.total else 0.0
+    st.progress(share, text=sentence(" · ".join([stage, *_counts(job, noun)])))
+    if job.stop_requested:
+        st.caption("Stopping after the present step…")
+    if lifecycle.silent(job):
+        st.warning(
+            "Nothing has been heard of the process for more than 15 seconds: it is suspended, or the computer is "
+            "overloaded. It goes on by itself when it can.",
+            icon=":material/hourglass_empty:",
+        )
+
+
+def pause(store: Store, job: Job) -> None:
+    """Draw the button that asks the training of a run to stop, or gives up its place in the queue."""
+    if queue.waits(job):
+        stop(store, job, "Cancel", ":material/close:")
+    else:
+        stop(store, job, "Pause", ":material/pause:")
+
+
+def stop(store: Store, job: Job, label: str, icon: str = ":material/stop:") -> None:
+    """Draw the button that asks an active job to stop."""
+    st.button(
+        label,
+        icon=icon,
+        disabled=job.stop_requested,
+        on_click=store.ask_to_stop,
+        args=(job.id,),
+        key=f"stop {job.id}",
+    )
+
+
+def ending(job: Job) -> None:
+    """Say in words how a job ended, where it did not simply finish."""
+    if job.status == "failed":
+        st.error(sentence(job.error or "The process ended without saying why."), icon=":material/error:")
+    elif job.status == "stopped":
+        if job.kind in STOPPED:
+            st.info(f"Stopped, as you asked. {STOPPED[job.kind]}", icon=":material/stop_circle:")
+        else:
+            st.info(f"Paused, as you asked. {TRAINING_STOPPED}", icon=":material/pause_circle:")
+
+
+def curve(run_id: str, epochs: list[Epoch]) -> None:
+    """Draw the learning curve of a run, or a friendly word before its first epoch."""
+    if not epochs:
+        st.caption("The curve appears here with the first epoch.")
+        return
+    last = epochs[-1]
+    figure(
+        basics.learning_curve(epochs),
+        key=f"curve {run_id}",
+        name=f"{run_id}-curve",
+        zoom=True,
+        alt=(
+            f"Accuracy and loss over {len(epochs)} epochs. Last epoch: validation accuracy "
+            f"{amounts.percent(last.val_accuracy)}, validation loss {last.val_loss:.3f}."
+        ),
+    )
+
+
+def downloads(run_id: str, epochs: list[Epoch]) -> None:
+    """Draw the download of a run's epochs as CSV."""
+    if not epochs:
+        return
+    rows = [{column: getattr(epoch, column) for column in EPOCH_COLUMNS} for epoch in epochs]
+    st.download_button(
+        "Epochs as CSV",
+        csv(rows, EPOCH_COLUMNS),
+        file_name=f"{run_id}-epochs.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _counts(job: Job, noun: str) -> list[str]:
+    if not job.total:
+        return []
+    scale, unit = _unit(job.stage, noun)
+    words = [f"{job.done / scale:,.0f} of {job.total / scale:,.0f} {unit}"]
+    if job.rate > 0:
+        words += [f"{job.rate / scale:,.1f} {unit}/s", f"{amounts.duration(job.seconds_left)} left"]
+    return words
+
+
+def _unit(stage: str, noun: str) -> tuple[float, str]:
+    """Return what a stage counts: epochs while training, rounds of a check, megabytes of a download, else `noun`."""
+    if stage.startswith("training"):
+        return 1, "epochs"
+    if "(rounds)" in stage:
+        return 1, "rounds"
+    return (1e6, "MB") if "(bytes)" in stage else (1, noun)

@@ -1,0 +1,81 @@
+"""Shows the queue for the device: what is at work, what waits its turn, and how to change that."""
+
+import streamlit as st
+
+from pages.ui.words import amounts
+from pages.ui.words.names import emphasised, sentence
+from thaw.jobs import lifecycle, queue
+from thaw.storage.records import Job
+from thaw.storage.store import Store
+from tlcore.errors import ThawError
+from tlcore.models.backbones import BACKBONES
+
+POLL_S = 2.0
+WORK = {
+    "head": "the head (phase 1)",
+    "fine_tune": "fine-tuning (phase 2)",
+    "check": "a check of the data",
+    "probe": "a trial of depths",
+    "rate_search": "a search for a learning rate",
+    "export": "an export",
+}
+
+
+def draw(store: Store, shown: str | None = None) -> None:
+    """Draw the queue while anything is in it, anew every two seconds; nothing where that is the job `shown` alone."""
+    if all(job.id == shown for job in store.queue()):
+        return
+
+    @st.fragment(run_every=POLL_S)
+    def panel() -> None:
+        lifecycle.reconcile(store)
+        line = store.queue()
+        if all(job.id == shown for job in line):
+            st.rerun()
+        waiting = [job for job in line if queue.waits(job)]
+        st.subheader("In progress and waiting", anchor=False)
+        for job in line:
+            if job not in waiting:
+                draw_working(store, job)
+        for place, job in enumerate(waiting, 1):
+            draw_waiting(store, job, place)
+
+    panel()
+
+
+def draw_working(store: Store, job: Job) -> None:
+    """Draw the job that has the device."""
+    stage = sentence(job.stage.partition(" (")[0])
+    counts = f", {job.done:,} of {job.total:,}" if job.total else ""
+    st.markdown(f":material/play_circle: {describe(store, job)}  \n:gray[{stage}{counts}]")
+
+
+def draw_waiting(store: Store, job: Job, place: int) -> None:
+    """Draw a job that waits, with its place in the queue and what can be done about it."""
+    standing = "being cancelled" if job.stop_requested else f"waiting since {amounts.moment(job.created_at)}"
+    with st.container(border=True):
+        st.markdown(f"**{place}.** {describe(store, job)}  \n:gray[{standing}]")
+        with st.container(horizontal=True):
+            if place > 1 and st.button(
+                "Move to the front", icon=":material/vertical_align_top:", key=f"front {job.id}"
+            ):
+                store.move_to_front(job.id)
+                st.rerun(scope="fragment")
+            if st.button("Cancel", icon=":material/close:", key=f"cancel {job.id}", disabled=job.stop_requested):
+                store.ask_to_stop(job.id)
+                st.rerun(scope="fragment")
+
+
+def describe(store: Store, job: Job) -> str:
+    """Say what a job does, for Markdown: its data set, its backbone, its phase."""
+    work = WORK.get(job.kind, job.kind.replace("_", " "))
+    dataset_id, backbone = job.dataset_id, job.request.get("backbone")
+    try:
+        if job.run_id:
+            run = store.run(job.run_id)
+            dataset_id, backbone = run.dataset_id, run.backbone
+        name = emphasised(store.dataset(dataset_id).name) if dataset_id else "no data set"
+    except ThawError:
+        name = "a data set that is gone"
+    seen = f", {BACKBONES[backbone].title}" if backbone in BACKBONES else ""
+    return f"{name}{seen}: {work}"

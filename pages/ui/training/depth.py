@@ -1,0 +1,121 @@
+"""How deep phase 2 goes: the choice of top layers with presets, and what it costs in memory, on disk and in time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from pages.ui.components.figure.figure import figure
+from pages.ui.figures import basics
+from pages.ui.words import amounts
+from pages.ui.words.names import sentence
+from thaw.storage.records import Run
+from tlcore.models.layers import count_last_block, summarise_depth
+from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.recommendations import recommend_depth
+from tlcore.tuning.costs import expect_costs
+
+METRIC_WIDTH = 170
+SOME_LAYERS = 30
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A depth with a name, and who advises it."""
+
+    name: str
+    top: int
+    source: str
+
+
+def list_presets(layers: Sequence[dict[str, Any]]) -> list[Preset]:
+    """List the depths that are commonly advised, from nothing to everything, with their sources."""
+    return [
+        Preset("Nothing", 0, "features as they are, a linear head on top (Kornblith et al. 2019, fixed features)"),
+        Preset("Last block", count_last_block(layers), "Chollet, “Deep Learning with Python”: VGG16's last block"),
+        Preset("Last 20–30%", recommend_depth(layers, 1, 1), "Thaw's own: as many whole blocks as fit in 30%"),
+        Preset(
+            f"Last {SOME_LAYERS} layers",
+            min(SOME_LAYERS, len(layers)),
+            "a habit of many notebooks: a round number that knows nothing of the backbone",
+        ),
+        Preset("Everything", len(layers), "Keras guide “Transfer learning & fine-tuning”: the whole backbone"),
+    ]
+
+
+def choose(run: Run, top: int) -> None:
+    """Move the slider of a run before it is drawn."""
+    st.session_state[_slider(run)] = top
+    st.session_state[_presets(run)] = None
+
+
+def ask_depth(run: Run, layers: list[dict[str, Any]], start: int) -> int:
+    """Draw the presets and the slider over the backbone's layers; return how many top layers to unfreeze."""
+    slider, picked = _slider(run), _presets(run)
+    presets = {preset.name: preset for preset in list_presets(layers)}
+    if slider not in st.session_state:
+        st.session_state[slider] = start
+
+    def take_preset() -> None:
+        if st.session_state[picked]:
+            st.session_state[slider] = presets[st.session_state[picked]].top
+
+    def leave_preset() -> None:
+        st.session_state[picked] = None
+
+    chosen = st.segmented_control("Usual depths", list(presets), key=picked, on_change=take_preset)
+    if chosen:
+        st.caption(sentence(f"{chosen}: {presets[chosen].source}."))
+    top = st.slider(
+        "Top layers of the backbone to unfreeze",
+        0,
+        len(layers),
+        key=slider,
+        on_change=leave_preset,
+        help="Counted from the output. 0 keeps the whole backbone frozen; the more, the slower and the riskier.",
+    )
+    figure(
+        basics.blocks(layers, top),
+        key=f"blocks {run.id}",
+        name=f"{run.id}-blocks",
+        alt=f"The backbone's layers from the output; of the first {top} those that are no BatchNormalization train",
+    )
+    return top
+
+
+def _slider(run: Run) -> str:
+    return f"depth {run.id}"
+
+
+def _presets(run: Run) -> str:
+    return f"depth preset {run.id}"
+
+
+def draw_meaning(run: Run, layers: list[dict[str, Any]], head_parameters: int, settings: FineTuneSettings) -> None:
+    """Draw what the chosen depth, batch size and epochs mean; the head trains at every depth."""
+    depth = summarise_depth(layers, settings.layers or 0)
+    if depth.first_unfrozen:
+        st.markdown(
+            f"From **{sentence(str(depth.block))}** upwards; the first unfrozen layer is "
+            f"**{sentence(depth.first_unfrozen)}**. Everything below stays as it is."
+        )
+    else:
+        st.markdown("Nothing is unfrozen: only the head goes on training, at the lower rate.")
+    costs = expect_costs(run.facts, layers, head_parameters, HeadSettings.from_json(run.head), settings)
+    figures_shown = {
+        "Trainable parameters": amounts.millions(depth.trainable_parameters + head_parameters),
+        "BatchNorm kept frozen": str(depth.frozen_batch_norms),
+        "Time an epoch, about": amounts.roughly(costs.epoch_s),
+        "Time in all, at most": amounts.roughly(costs.total_s),
+        "Memory, about": amounts.size(costs.memory_bytes),
+        "Cache on disk": amounts.size(costs.disk_bytes),
+    }
+    with st.container(horizontal=True):
+        for label, value in figures_shown.items():
+            st.metric(label, value, border=True, width=METRIC_WIDTH)
+    st.caption(
+        f"Time in all is for {amounts.count(settings.epochs, 'epoch')} and the cache; training mostly stops sooner. "
+        "Memory is that of the training process on a CPU. BatchNorm layers keep ImageNet's statistics; letting a small "
+        "data set rewrite them spoils the backbone."
+    )

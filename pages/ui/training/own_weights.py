@@ -1,0 +1,77 @@
+"""A weights file that the user brings to a machine without internet: where to get it, and the check of it."""
+
+import streamlit as st
+
+from pages.ui.page import failure
+from pages.ui.page.live import POLL_S
+from pages.ui.page.paths import read_path
+from pages.ui.words.names import literal, sentence
+from thaw.storage.workspace import Workspace
+from tlcore.errors import ThawError, WeightsError
+from tlcore.models import weights
+from tlcore.models.backbones import BACKBONES, Backbone
+from tlcore.models.weights import Adoption
+
+FORM = "own weights"
+
+
+def draw_own_weights(workspace: Workspace, row: Backbone) -> None:
+    """Say which file is missing, where it comes from and belongs, and take it from a path."""
+    with st.expander("No internet on this machine? Bring the file yourself"):
+        st.markdown(
+            f"1. On a machine with internet, download {literal(row.weights_file)} ({row.download_mb:g} MB) "
+            f"from this address:"
+        )
+        st.code(row.weights_url, language=None, wrap_lines=True)
+        st.markdown("2. Carry it here and say where it lies. It is checked, then copied to:")
+        st.code(str(weights.local_path(row)), language=None, wrap_lines=True)
+        adoption = weights.read_adoption(workspace)
+        if adoption and adoption.active:
+            _follow(workspace, adoption)
+        else:
+            _draw_form(workspace, row)
+
+
+def draw_outcome(workspace: Workspace, row: Backbone) -> None:
+    """Say how the last check of a file for this backbone ended, if there was one."""
+    adoption = weights.read_adoption(workspace)
+    if adoption is None or adoption.active or adoption.backbone != row.name:
+        return
+    if adoption.lost:
+        st.error("The check ended without saying why. Start it again.", icon=":material/error:")
+    elif adoption.error:
+        st.error(sentence(adoption.error), icon=":material/error:")
+
+
+def _draw_form(workspace: Workspace, row: Backbone) -> None:
+    with st.form(FORM, border=False):
+        text = st.text_input("I have the file", placeholder=f"/home/me/Downloads/{row.weights_file}")
+        if st.form_submit_button("Check and use this file"):
+            _start(workspace, row, text)
+    failure.show_kept(FORM)
+
+
+def _start(workspace: Workspace, row: Backbone, text: str) -> None:
+    try:
+        if not text.strip():
+            raise WeightsError("Expected the path of the file. Received: nothing. Type or paste it above.")
+        path = read_path(text)
+    except ThawError as problem:
+        failure.keep(FORM, problem)
+        return
+    failure.keep(FORM, None)
+    weights.start_adoption(workspace, row, path)
+    st.rerun()
+
+
+def _follow(workspace: Workspace, adoption: Adoption) -> None:
+    title = BACKBONES[adoption.backbone].title if adoption.backbone in BACKBONES else adoption.backbone
+
+    @st.fragment(run_every=POLL_S)
+    def panel() -> None:
+        present = weights.read_adoption(workspace)
+        if present is None or not present.active:
+            st.rerun()
+        st.caption(f"Checking the file for {title}: its size, its content and whether the network takes it…")
+
+    panel()

@@ -1,0 +1,153 @@
+import json
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.test_pages import BOLD, DATASET, TAG, add_dataset, add_run, drawn_html, visit, words
+from tests.pages.test_pages import store as store
+from thaw.storage.store import Store
+from tlcore.settings import FineTuneSettings, HeadSettings
+
+
+def add_settings(store: Store, head: HeadSettings) -> str:
+    """Add a run of these settings that says the same of every image as any other."""
+    run_id = add_run(store, store.images(DATASET))
+    with store._transaction() as connection:
+        connection.execute(
+            "UPDATE runs SET head = ?, backbone = ? WHERE id = ?", (head.to_json(), head.backbone, run_id)
+        )
+    return run_id
+
+
+def compare(*run_ids: str) -> AppTest:
+    page = visit("compare", compare=",".join(run_ids))
+    assert not page.exception
+    assert not page.error
+    return page
+
+
+def settings_table(page: AppTest) -> list[dict]:
+    return page.dataframe[1].value.to_dict("records")
+
+
+def figures(page: AppTest) -> list[dict]:
+    sent = [json.loads(component.proto.json) for component in page.get("bidi_component") if component.proto.json]
+    return [json.loads(data["drawing"]) for data in sent if "drawing" in data]
+
+
+@pytest.fixture
+def pair(store: Store) -> tuple[str, str]:
+    add_dataset(store)
+    return add_settings(store, HeadSettings()), add_settings(store, HeadSettings(backbone="mobilenet-v2", dropout=0.5))
+
+
+def test_one_run_is_not_compared(store):
+    add_run(store, add_dataset(store))
+    page = visit("compare")
+    assert not page.exception
+    assert "It takes two runs" in words(page)
+
+
+def test_the_newest_two_runs_are_compared_at_first_and_go_into_the_address(store, pair):
+    page = visit("compare")
+    assert not page.exception
+    assert page.query_params["compare"] == f"{pair[1]},{pair[0]}"
+    listed = page.dataframe[0].value.to_dict("records")
+    assert [row["Run"] for row in listed] == [pair[1], pair[0]]
+    assert [row["Backbone"] for row in listed] == ["MobileNetV2", "EfficientNet-Lite0"]
+    assert [row["Validation photos"] for row in listed] == ["90.0%", "90.0%"]
+
+
+def test_runs_of_the_address_are_compared_and_unknown_ones_left_out(store, pair):
+    third = add_settings(store, HeadSettings(seed=5))
+    page = compare(pair[0], "run-nonsense", third)
+    assert page.query_params["compare"] == f"{third},{pair[0]}"
+    assert list(settings_table(page)[0]) == ["", "Setting", "A", "B"]
+
+
+def test_what_differs_comes_first_and_is_marked_in_words(store, pair):
+    rows = settings_table(compare(*pair))
+    assert [(row[""], row["Setting"], row["A"], row["B"]) for row in rows[:2]] == [
+        ("≠ differs", "Backbone", "MobileNetV2", "EfficientNet-Lite0"),
+        ("≠ differs", "Dropout", "0.5", "0.2"),
+    ]
+    assert {row[""] for row in rows[2:]} == {"same"}
+
+
+def test_the_figure_has_a_line_a_run_that_says_what_differs(store, pair):
+    (drawing,) = figures(compare(*pair))
+    assert [trace["name"] for trace in drawing["data"]][::2] == [
+        "A: backbone MobileNetV2, dropout 0.5",
+        "B: backbone EfficientNet-Lite0, dropout 0.2",
+    ]
+
+
+def test_the_summary_and_the_warning_are_in_words(store, pair):
+    page = compare(*pair)
+    assert "equally good" in page.info[0].value
+    assert not page.warning
+    other = add_settings(store, HeadSettings(seed=5))
+    folder = store.workspace.run(other)
+    parts = json.loads((folder / "split.json").read_text())
+    judged = parts["training"][:5] + parts["validation"][5:]
+    (folder / "split.json").write_text(json.dumps({"training": parts["training"][5:], "validation": judged}))
+    predictions = dict(np.load(folder / "predictions-1.npz"))
+    ids = np.array([image_id for image_id, _ in judged])
+    np.savez(folder / "predictions-1.npz", **predictions | {"image_ids": ids})
+    page = compare(pair[0], other)
+    assert "another seed" in page.warning[0].value
+
+
+def test_runs_between_which_photos_were_fixed_are_judged_by_the_same_classes(store):
+    add_dataset(store)
+    first = add_settings(store, HeadSettings())
+    folder = store.workspace.run(first)
+    sides = json.loads((folder / "split.json").read_text())
+    labels = json.loads((folder / "labels.json").read_text())
+    image_id, label = sides["validation"][0]
+    second = add_settings(store, HeadSettings())
+    moved = labels[(labels.index(label) + 1) % len(labels)]
+    sides["validation"][0] = [image_id, moved]
+    (store.workspace.run(second) / "split.json").write_text(json.dumps(sides))
+    page = compare(first, second)
+    said = words(page)
+    assert not page.warning
+    assert "Photos were moved to another class or excluded between these runs." in said
+    (line,) = (line for line in said.splitlines() if "told as" in line)
+    assert line.startswith("**B**")
+    assert "(told as 86.7%, by the photos and classes of that time)" in line
+    assert "On the same 15 validation images" in page.info[0].value
+
+
+def test_a_run_without_a_model_is_listed_and_said_to_have_none(store, pair):
+    waiting = store.add_run(DATASET, "efficientnet-lite0", HeadSettings().to_json())
+    page = compare(pair[0], waiting)
+    assert "A has no model yet" in page.info[0].value
+
+
+def test_a_fine_tuned_run_shows_both_rates(store, pair):
+    store.set_fine_tune(pair[0], FineTuneSettings(layers=41, learning_rate=1e-5).to_json())
+    row = visit("compare").dataframe[0].value.to_dict("records")[1]
+    assert (row["Rates"], row["Unfrozen"]) == ("0.001, then 1e-05", 41)
+
+
+def test_one_ticked_run_asks_for_another(store, pair):
+    page = compare(pair[0])
+    assert "at least two" in page.info[0].value
+    assert len(page.dataframe) == 1
+
+
+def test_names_are_literal(store, pair):
+    page = compare(*pair)
+    assert TAG not in drawn_html(page)
+    for element in page.markdown:
+        outside_code = "".join(element.value.split("`")[::2])
+        assert BOLD not in outside_code
+        assert "**photos**" not in outside_code
+    assert page.dataframe[0].value["Data set"].tolist() == ["**photos**", "**photos**"]
+
+
+def test_the_comparison_can_be_downloaded(store, pair):
+    (button,) = compare(*pair).get("download_button")
+    assert button.proto.label == "Comparison as CSV"

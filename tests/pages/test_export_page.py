@@ -1,0 +1,149 @@
+"""The Export page: what it offers of an export, what it refuses to offer, and its downloads."""
+
+import io
+import json
+import zipfile
+from dataclasses import replace
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.server.export_route import EXPORT_ROUTE
+from tests.pages.test_evaluation_page import figures, press
+from tests.pages.test_pages import add_dataset, add_run, visit, words
+from tests.pages.test_pages import store as store
+from thaw.export import exports
+from thaw.export.record import (
+    Export,
+    Judged,
+    ModelFile,
+    Proof,
+    Signature,
+    Tensor,
+    export_folder,
+    measure_entry,
+    write_export,
+)
+from tlcore.evaluation.threshold import Decision, keep_decision
+from tlcore.export.formats import FORMATS
+
+
+def add_export(store, run_id: str) -> Export:
+    """Put an export of four formats beside a run: one passed, two are warned of or refused, one is a folder."""
+    folder = export_folder(store.workspace, run_id)
+    (folder / "saved_model").mkdir(parents=True)
+    (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph" * 500_000)
+    (folder / "model.onnx").write_bytes(b"onnx" * 1_000_000)
+    (folder / "model-int8.tflite").write_bytes(b"int8" * 300_000)
+    run = store.run(run_id)
+    proof = Proof("onnxruntime 1", [Judged("validation", 15, 0, 1e-6, 13 / 15, 0.0)], 12.3, 240.0, 32)
+    care = replace(proof, judged=[Judged("validation", 15, 1, 0.25, 12 / 15, -1 / 15)])
+    formats = [
+        ModelFile("saved-model", "saved_model", "passed", "", *measure_entry(folder, "saved_model"), proof),
+        ModelFile("onnx", "model.onnx", "passed", "", *measure_entry(folder, "model.onnx"), replace(proof)),
+        ModelFile(
+            "litert-int8",
+            "model-int8.tflite",
+            "warned",
+            "1 of 15 images gets another class",
+            *measure_entry(folder, "model-int8.tflite"),
+            replace(care, latency_ms=3.0),
+        ),
+        ModelFile("litert", "model.tflite", "refused", "its process crashed (SIGSEGV)"),
+    ]
+    signature = Signature([Tensor("image", [-1, 224, 224, 3], "uint8", "image:0")], [])
+    export = Export(
+        run_id, 1, exports.mark_result(store, run), 1.0, 224, ["a", "b"], 1.0, 0.0, signature, formats, "it", "CPU", 9.0
+    )
+    write_export(folder, export)
+    return export
+
+
+@pytest.fixture
+def run_id(store):
+    return add_run(store, add_dataset(store))
+
+
+def urls(page: AppTest) -> list[str]:
+    return [link.proto.url for link in page.get("link_button")]
+
+
+def test_all_formats_are_chosen_at_first_and_said_for_whom_they_are(store, run_id):
+    page = visit("export")
+    assert not page.exception
+    assert [box.value for box in page.checkbox] == [True] * len(FORMATS)
+    assert "Android, iPhone, Raspberry Pi" in page.checkbox[2].label
+    assert "right on **86.7%** of 15 validation photos" in words(page)
+    assert "it always answers" in words(page)
+    assert urls(page) == []
+    for box in page.checkbox:
+        box.uncheck()
+    assert next(button for button in page.run().button if button.label == "Export and prove").disabled
+
+
+def test_a_kept_threshold_is_said_to_be_inside(store, run_id):
+    keep_decision(store, run_id, Decision(1, 1.25, 0.6))
+    assert "temperature 1.25, and “I don't know” below 60%" in words(visit("export"))
+
+
+def test_an_export_that_goes_on_is_followed_and_can_be_stopped(store, run_id):
+    job_id = exports.add_export_job(store, run_id, ["onnx"])
+    store.update_job(job_id, stage="converting and proving", done=30, total=90, rate=10.0)
+    page = visit("export")
+    assert "30 of 90 images · 10.0 images/s · 6 s left" in page.get("progress")[0].proto.text.replace("\\", "")
+    assert not page.checkbox
+    press(page, "Stop")
+    assert store.job(job_id).stop_requested
+
+
+def test_a_stopped_export_says_that_nothing_was_kept(store, run_id):
+    store.update_job(exports.add_export_job(store, run_id), status="stopped")
+    assert "Nothing of this export was kept" in words(visit("export"))
+
+
+def test_only_what_was_proven_can_be_downloaded(store, run_id):
+    export = add_export(store, run_id)
+    page = visit("export")
+    assert not page.exception
+    said = words(page)
+    assert "**2 of 4 files** answered as this model does" in said
+    assert "**LiteRT, int8**: 1 of 15 images gets another class" in said
+    assert "**LiteRT**: its process crashed" in said.replace("\\", "")
+    assert urls(page) == [f"/thaw/export/{run_id}/{name}" for name in ("all", "saved-model", "onnx", "litert-int8")]
+    table = page.dataframe[0].value
+    assert list(table["verdict"]) == ["proven", "proven", "with care", "refused"]
+    assert list(table["largest difference"]) == ["within 0.0001", "within 0.0001", "0.250", "–"]
+    assert list(table["change"])[2] == "-6.7 points"
+    (drawn,) = figures(page)
+    assert drawn["data"][0]["x"] == [3.0, 12.3, 12.3]
+    code = "\n".join(block.value for block in page.code)
+    assert all(each.sha256 in code for each in export.offered)
+    assert "inputs['image'] tensor_info" in code
+
+
+def test_a_stale_export_is_told_and_offered_anew(store, run_id):
+    add_export(store, run_id)
+    keep_decision(store, run_id, Decision(1, 1.0, 0.7))
+    page = visit("export")
+    assert "Another threshold has been kept since" in page.warning[0].value.replace("\\", "")
+    assert any(button.label == "Export and prove" for button in page.button)
+
+
+def test_the_route_hands_on_files_and_zips_and_nothing_else(store, run_id):
+    add_export(store, run_id)
+    client = TestClient(Starlette(routes=[EXPORT_ROUTE]))
+    one = client.get(f"/thaw/export/{run_id}/onnx")
+    assert one.content == b"onnx" * 1_000_000
+    assert f'filename="{run_id}-model.onnx"' in one.headers["content-disposition"]
+    everything = client.get(f"/thaw/export/{run_id}/all")
+    with zipfile.ZipFile(io.BytesIO(everything.content)) as archive:
+        inside = {name.partition("/")[2] for name in archive.namelist()}
+    assert inside == {"saved_model/saved_model.pb", "model.onnx", "model-int8.tflite", "export.json"}
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/thaw/export/{run_id}/saved-model").content)) as archive:
+        assert archive.namelist() == [f"{run_id}-saved-model/saved_model/saved_model.pb"]
+    for wanted in (f"{run_id}/litert", f"{run_id}/keras", f"{run_id}/export.json", "run-000000000000/all", "x/all"):
+        refused = client.get(f"/thaw/export/{wanted}")
+        assert refused.status_code == 404
+        assert json.loads(refused.text)["error"]

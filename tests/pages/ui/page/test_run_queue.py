@@ -1,0 +1,80 @@
+import os
+
+import pytest
+from filelock import FileLock
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.test_pages import DATASET, add_dataset, words
+from tests.pages.test_pages import store as store
+from thaw.jobs.queue import WAITING
+from thaw.storage.store import Store
+from tlcore.settings import HeadSettings
+
+
+def draw_queue() -> None:
+    from pages.ui.page import run_queue, selection
+
+    run_queue.draw(selection.store())
+
+
+@pytest.fixture
+def add(store: Store):
+    """Return a function that adds a job whose process lives, as its lock says, and is at a stage."""
+    add_dataset(store)
+    locks = []
+
+    def add_job(stage: str, kind: str = "head", backbone: str = "efficientnet-lite0") -> str:
+        run_id = store.add_run(DATASET, backbone, HeadSettings(backbone=backbone).to_json())
+        job_id = store.add_job(kind, {}, DATASET, run_id)
+        locks.append(FileLock(store.workspace.job_lock(job_id)))
+        locks[-1].acquire()
+        store.claim_job(job_id, os.getpid())
+        store.update_job(job_id, stage=stage, done=3, total=40 if stage != WAITING else 0)
+        return job_id
+
+    yield add_job
+    for lock in locks:
+        lock.release()
+
+
+def shown() -> AppTest:
+    page = AppTest.from_function(draw_queue).run()
+    assert not page.exception
+    return page
+
+
+def test_an_empty_queue_is_not_drawn(store):
+    assert not words(shown())
+
+
+def test_what_works_and_what_waits_is_told_in_the_order_of_the_turns(store, add):
+    add("training, phase 1")
+    add(WAITING, "fine_tune", "mobilenet-v2")
+    add(WAITING)
+    page = shown()
+    working, second, third = (element.value for element in page.markdown)
+    assert "EfficientNet-Lite0: the head (phase 1)" in working
+    assert "training, phase 1, 3 of 40" in working.replace("\\", "")
+    assert second.startswith("**1.**")
+    assert "MobileNetV2: fine-tuning (phase 2)" in second
+    assert third.startswith("**2.**")
+    assert [button.label for button in page.button] == ["Cancel", "Move to the front", "Cancel"]
+    for element in page.markdown:
+        assert "**photos**" not in "".join(element.value.split("`")[::2])
+
+
+def test_a_waiting_job_is_moved_to_the_front(store, add):
+    add("training, phase 1")
+    second, third = add(WAITING), add(WAITING)
+    page = shown()
+    next(button for button in page.button if button.label == "Move to the front").click().run()
+    assert [job.id for job in store.queue() if job.stage == WAITING] == [third, second]
+
+
+def test_a_waiting_job_is_cancelled_once(store, add):
+    job_id = add(WAITING)
+    shown().button[0].click().run()
+    assert store.job(job_id).stop_requested
+    page = shown()
+    assert page.button[0].disabled
+    assert "being cancelled" in page.markdown[0].value

@@ -1,0 +1,101 @@
+"""The choice of the depth: presets that set the slider and name their source, and what each position costs."""
+
+import json
+
+import pytest
+
+from pages.ui.training.depth import list_presets
+from pages.ui.words import amounts
+from tests.pages.test_pages import add_dataset, add_run, visit, words
+from tests.pages.test_pages import store as store
+
+
+def layers(blocks: int = 10, each: int = 5) -> list[dict]:
+    return [
+        {
+            "name": f"layer_{number}",
+            "kind": "BatchNormalization" if number % 2 else "Conv2D",
+            "block": f"block {number // each}",
+            "parameters": 10,
+            "trainable_parameters": 0 if number % 2 else 10,
+            "batch_norm": number % 2 == 1,
+            "flops": 10,
+            "activation_bytes": 4000,
+            "channels": 8,
+            "cut_bytes": 5_000_000,
+        }
+        for number in range(blocks * each)
+    ]
+
+
+@pytest.fixture
+def run_id(store):
+    """A run whose layers say what crosses below them."""
+    made = add_run(store, add_dataset(store))
+    (store.workspace.run(made) / "layers.json").write_text(json.dumps(layers()))
+    store.add_facts(made, {"training_images": 500, "validation_images": 100})
+    return made
+
+
+def shown(page):
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def test_presets_go_from_nothing_to_everything_and_name_their_source():
+    presets = list_presets(layers())
+    assert [preset.top for preset in presets] == [0, 5, 15, 30, 50]
+    assert all(len(preset.source) > 20 for preset in presets)
+    assert [preset.top for preset in list_presets(layers(blocks=2))][3:] == [10, 10]
+
+
+def test_a_preset_sets_the_slider_and_the_slider_leaves_the_preset(store, run_id):
+    page = visit("finetune")
+    control = page.get("button_group")[0]
+    control.set_value("Last 30 layers").run()
+    assert page.slider[0].value == 30
+    assert "a habit of many notebooks" in words(page)
+    page.slider[0].set_value(12).run()
+    assert page.slider[0].value == 12
+    assert "a habit of many notebooks" not in words(page)
+
+
+def test_each_position_tells_memory_disk_and_time(store, run_id):
+    page = visit("finetune")
+    page.slider[0].set_value(0).run()
+    nothing = shown(page)
+    page.slider[0].set_value(50).run()
+    everything = shown(page)
+    assert list(nothing)[-3:] == ["Time in all, at most", "Memory, about", "Cache on disk"]
+    # Eight pooled numbers of 600 images, and the lowest layer's image.
+    assert (nothing["Cache on disk"], everything["Cache on disk"]) == ("under 1 MB", "3.0 GB")
+    assert nothing["Memory, about"].endswith("MB")
+    assert nothing["Time in all, at most"] != everything["Time in all, at most"]
+
+
+def test_the_time_in_all_follows_the_number_of_epochs(store, run_id):
+    page = visit("finetune")
+    page.slider[0].set_value(50).run()
+    before = shown(page)["Time in all, at most"]
+    next(field for field in page.number_input if field.label.startswith("Epochs")).set_value(400).run()
+    assert shown(page)["Time in all, at most"] != before
+
+
+def test_a_run_of_an_earlier_version_shows_dashes_for_what_it_cannot_tell(store):
+    add_run(store, add_dataset(store))
+    page = visit("finetune")
+    assert not page.exception
+    assert (shown(page)["Cache on disk"], shown(page)["Time in all, at most"]) == ("–", "–")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(None, "–"), (0.2, "under 1 s"), (45, "45 s"), (880, "15 min"), (7560, "2.1 h")]
+)
+def test_an_estimate_is_told_roughly(seconds, said):
+    assert amounts.roughly(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(None, "–"), (400, "under 1 MB"), (34e6, "34 MB"), (942_300_000, "942 MB"), (1.24e9, "1.2 GB")]
+)
+def test_sizes_are_told_in_the_unit_that_suits(number, said):
+    assert amounts.size(number) == said

@@ -1,0 +1,25 @@
+"""Which backbones every test run builds, one of each family, and which only the slow ones do."""
+
+import pytest
+
+from tlcore.models.backbones import BACKBONES
+
+LATER = (
+    "efficientnet-lite1",
+    "efficientnet-lite2",
+    "mobilenet-v2-160",
+    "mobilenet-v2-96",
+    "mobilenet-v3-large",
+    "resnet50-v2",
+    "efficientnetv2-b3",
+    "efficientnetv2-s",
+)
+
+
+def each_backbone(*left_out: str, later: tuple[str, ...] = ()) -> list:
+    """Return the names of the table as parameters of a test; those of `LATER` and `later` are marked slow."""
+    return [
+        pytest.param(name, marks=pytest.mark.slow if name in (*LATER, *later) else ())
+        for name in BACKBONES
+        if name not in left_out
+    ]

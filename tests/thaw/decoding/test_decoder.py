@@ -1,0 +1,240 @@
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from tests.support.corpus import encoded, jpeg, photo
+from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, decode_by_one_range
+from tlcore.errors import ImageRejected
+from tlcore.images.decode import load_pixels, normalise
+from tlcore.images.quality import measure
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+def job(folder, name, content):
+    path = folder / f"{name}.bin"
+    path.write_bytes(content)
+    (folder / "out").mkdir(exist_ok=True)
+    return DecodeJob(path, folder / "out" / name, folder / "out" / f"{name}-thumbnail.jpg")
+
+
+def jobs(folder, count):
+    return [job(folder, str(number), jpeg(number, 32, 24)) for number in range(count)]
+
+
+def test_every_job_has_one_outcome_and_its_copies(tmp_path):
+    asked = jobs(tmp_path, 12)
+    asked[5] = job(tmp_path, "bad", b"<html>")
+    with Decoder(children=2) as decoder:
+        outcomes = dict(decoder.map(iter(asked)))
+    assert outcomes.keys() == set(asked)
+    assert isinstance(outcomes[asked[5]], ImageRejected)
+    assert "web page" in str(outcomes[asked[5]])
+    for done in (outcome for outcome in outcomes.items() if outcome[0] != asked[5]):
+        assert isinstance(done[1], Decoded)
+        assert (done[1].width, done[1].height) == (32, 24)
+        assert load_pixels(done[0].target.with_name(done[0].target.name + done[1].suffix), 16).shape == (16, 16, 3)
+        assert done[0].thumbnail.is_file()
+    assert len(list((tmp_path / "out").iterdir())) == 22, "no temporary or half-made file is left"
+
+
+def test_jobs_are_drawn_only_as_they_are_needed(tmp_path):
+    drawn = []
+
+    def endless():
+        while True:
+            drawn.append(1)
+            yield job(tmp_path, str(len(drawn)), jpeg(len(drawn), 32, 24))
+
+    with Decoder(children=2) as decoder:
+        results = decoder.map(endless())
+        for _ in range(10):
+            next(results)
+        results.close()
+    assert len(drawn) <= 10 + 2 * 8
+
+
+def test_an_outcome_tells_what_was_measured(tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2021:05:04 12:30:15"
+    content = encoded(photo(3), "JPEG", exif=exif)
+    asked = job(tmp_path, "dated", content)
+    with Decoder(children=1) as decoder:
+        outcome = decoder.decode(asked)
+    assert isinstance(outcome, Decoded)
+    assert outcome.original == hashlib.sha256(content).hexdigest()
+    assert outcome.taken_at == datetime(2021, 5, 4, 12, 30, 15, tzinfo=UTC).timestamp()
+    expected = asdict(measure(normalise(asked.path).image))
+    assert {name: getattr(outcome, name) for name in expected} == expected
+
+
+@posix
+def test_a_file_over_the_time_limit_costs_only_itself(tmp_path):
+    with Decoder(children=1, limit_s=1) as decoder:
+        first = decoder.pids
+        os.kill(first[0], signal.SIGSTOP)
+        outcomes = [outcome for _, outcome in decoder.map(jobs(tmp_path, 4))]
+        assert decoder.pids != first
+    assert "longer than 1 s" in str(outcomes[0])
+    assert [type(outcome) for outcome in outcomes] == [ImageRejected, Decoded, Decoded, Decoded]
+
+
+@posix
+def test_a_dead_child_costs_one_file_and_is_replaced(tmp_path):
+    with Decoder(children=2) as decoder:
+        os.kill(decoder.pids[0], signal.SIGKILL)
+        outcomes = [outcome for _, outcome in decoder.map(jobs(tmp_path, 10))]
+        assert len(decoder.pids) == 2
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, ImageRejected)]
+    assert len(outcomes) == 10
+    assert len(rejected) == 1
+    assert "crashed" in str(rejected[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")
+@posix
+def test_a_child_leaves_it_to_its_parent_what_ctrl_c_means(tmp_path):
+    with Decoder(children=1) as decoder:
+        before = decoder.pids
+        os.kill(before[0], signal.SIGINT)
+        assert isinstance(decoder.decode(job(tmp_path, "after", jpeg(1, 32, 24))), Decoded)
+        assert decoder.pids == before
+
+
+@posix
+@pytest.mark.slow
+def test_a_child_outlives_a_long_wait_for_its_next_picture(tmp_path):
+    with Decoder(children=1, limit_s=0.9) as decoder:
+        assert isinstance(decoder.decode(job(tmp_path, "first", jpeg(1, 32, 24))), Decoded)
+        before = decoder.pids
+        time.sleep(11)
+        assert isinstance(decoder.decode(job(tmp_path, "second", jpeg(2, 32, 24))), Decoded)
+        assert decoder.pids == before
+
+
+def test_memory_is_limited():
+    with Decoder(children=1) as decoder:
+        assert psutil.Process(decoder.pids[0]).rlimit(psutil.RLIMIT_AS)[0] == 2_000_000_000
+
+
+def test_a_copy_that_cannot_be_written_is_no_fault_of_the_image(tmp_path):
+    asked = jobs(tmp_path, 1)[0]
+    lost = DecodeJob(asked.path, tmp_path / "missing" / "a", tmp_path / "missing" / "t.jpg")
+    with Decoder(children=1) as decoder, pytest.raises(FileNotFoundError):
+        decoder.decode(lost)
+
+
+@posix
+def test_names_that_are_not_utf8_can_be_read(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    path.write_bytes(jpeg(1))
+    with Decoder(children=1) as decoder:
+        outcome = decoder.decode(DecodeJob(path, tmp_path / "a", tmp_path / "t.jpg"))
+    assert isinstance(outcome, Decoded)
+
+
+@posix
+def test_children_end_with_their_parent(tmp_path):
+    code = """
+import time
+from thaw.decoding.decoder import Decoder
+with Decoder(2) as decoder:
+    print(*decoder.pids, flush=True)
+    time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    children = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(children) == 2
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in children):
+        assert time.monotonic() < deadline, "a child outlived its killed parent"
+        time.sleep(0.05)
+
+
+def test_the_child_answers_json_lines(tmp_path):
+    asked = jobs(tmp_path, 1)[0]
+    request = {
+        "path": str(asked.path),
+        "target": str(asked.target),
+        "thumbnail": str(asked.thumbnail),
+        "spent": False,
+        "grey_range": 65535,
+        "limit_s": 5,
+        "lent_s": 5,
+    }
+    answer = subprocess.run(
+        [sys.executable, "-m", "thaw.decoding.decoder"],
+        input=json.dumps(request) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ready, reply = (json.loads(line) for line in answer.stdout.splitlines())
+    assert ready == {"ready": True}
+    assert reply["suffix"] == ".png"
+    assert len(reply["content"]) == 64
+
+
+def alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@posix
+def test_a_child_that_has_nothing_to_do_is_not_ended_by_the_alarm_of_its_last_picture(tmp_path):
+    asked = {"path": str(tmp_path / "absent.jpg"), "target": "", "thumbnail": "", "spent": False, "limit_s": 20}
+    asked |= {"grey_range": 65535, "lent_s": 5}
+    program = "import signal; from tlcore import decoder; decoder.serve(); print(signal.alarm(0))"
+    child = subprocess.run(
+        [sys.executable, "-c", program], input=json.dumps(asked) + "\n", capture_output=True, text=True, check=True
+    )
+    ready, answer, seconds_left = child.stdout.splitlines()
+    assert json.loads(ready) == {"ready": True}
+    assert "rejected" in json.loads(answer)
+    assert seconds_left == "0"
+
+
+def deep(largest):
+    values = np.linspace(0, largest, 24 * 32).reshape(24, 32).astype(np.uint16)
+    return encoded(Image.fromarray(values), "PNG")
+
+
+def test_deep_pictures_wait_until_the_range_of_all_is_known(tmp_path):
+    asked = [job(tmp_path, f"{n}", content) for n, content in enumerate([deep(900), jpeg(1), deep(4000), deep(200)])]
+    asked = [replace(each, grey_range=None) for each in asked]
+    with Decoder(children=2) as decoder:
+        outcomes = dict(decode_by_one_range(decoder, asked))
+    assert outcomes.keys() == set(asked)
+    assert [outcomes[each].grey_range for each in asked] == [4095, None, 4095, 4095]
+    assert outcomes[asked[0]].notes == ["scaled from more than 8 bits (0 to 4,095)"]
+
+
+def test_a_picture_whose_values_decide_the_range_decides_it_for_those_that_wait(tmp_path):
+    asked = [replace(job(tmp_path, f"{n}", deep(largest)), grey_range=None) for n, largest in enumerate([900, 40_000])]
+    with Decoder(children=1) as decoder:
+        outcomes = [outcome for _, outcome in decode_by_one_range(decoder, asked)]
+    assert [outcome.grey_range for outcome in outcomes] == [65535, 65535]
+
+
+def test_a_picture_that_waits_keeps_its_file(tmp_path):
+    asked = replace(job(tmp_path, "deep", deep(900)), grey_range=None, spent=True)
+    with Decoder(children=1) as decoder:
+        assert decoder.decode(asked) == HeldBack(900)
+        assert asked.path.exists()
+        assert isinstance(dict(decode_by_one_range(decoder, [asked]))[asked], Decoded)

@@ -1,0 +1,111 @@
+"""Real worker processes: killed, resumed, stopped, and waiting for one another."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from thaw.jobs import lifecycle
+from thaw.worker import work
+from tlcore.settings import HeadSettings
+
+LONG = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.25, patience=1000)
+ENDLESS = HeadSettings(image_size=48, epochs=1000, batch_size=2, validation_split=0.25, patience=1000)
+
+
+def measured(store, run_id):
+    return [
+        (epoch.epoch, epoch.phase, epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
+        for epoch in store.epochs(run_id)
+    ]
+
+
+def arrays(path):
+    with np.load(path) as archive:
+        return {name: archive[name].tobytes() for name in archive.files}
+
+
+@pytest.fixture
+def started(store):
+    """Return a function that starts a run; whatever still runs at the end is killed."""
+    run_ids = []
+
+    def start(dataset_id, settings):
+        run_ids.append(lifecycle.start_head(store, dataset_id, settings))
+        return run_ids[-1]
+
+    yield start
+    for run_id in run_ids:
+        job = store.latest_job(run_id)
+        if job.active and job.pid:
+            os.kill(job.pid, signal.SIGKILL)
+
+
+def test_a_killed_run_is_shown_failed_and_resumes_as_if_nothing_had_happened(store, tiny_dataset, started, wait_for):
+    run_id = started(tiny_dataset, LONG)
+    wait_for(lambda: len(store.epochs(run_id)) >= 3, 90, "the third epoch")
+    os.kill(store.latest_job(run_id).pid, signal.SIGKILL)
+
+    def failed():
+        lifecycle.reconcile(store)
+        return store.latest_job(run_id).status == "failed"
+
+    wait_for(failed, 15, "the truth about the killed run")
+    assert "press Resume" in store.latest_job(run_id).error
+    finished = len(store.epochs(run_id))
+    assert 3 <= finished < LONG.epochs
+    assert store.run(run_id).result_phase is None
+    first = measured(store, run_id)
+
+    lifecycle.resume(store, run_id)
+    wait_for(lambda: not store.latest_job(run_id).active, 120, "the end of the resumed run")
+    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
+    facts = store.run(run_id).facts["head"]
+    assert facts["features_computed"] == 0
+    # At most the epoch in which the kill fell is trained again.
+    trained_again = round(facts["images_per_second"] * facts["seconds"]["training"] / 18)
+    assert LONG.epochs - finished <= trained_again <= LONG.epochs - finished + 1
+
+    undisturbed = lifecycle.add_head_job(store, tiny_dataset, LONG)
+    work(store, undisturbed)
+    assert measured(store, run_id)[: finished - 1] == first[: finished - 1]
+    assert measured(store, run_id) == measured(store, undisturbed)
+    assert len(measured(store, run_id)) == LONG.epochs
+    for name in ("head.npz", "predictions-1.npz"):
+        ours, theirs = (arrays(store.workspace.run(one) / name) for one in (run_id, undisturbed))
+        assert ours == theirs
+
+
+def test_a_stopped_run_keeps_its_best_model_and_lets_the_next_one_in(store, tiny_dataset, started, wait_for):
+    first = started(tiny_dataset, ENDLESS)
+    wait_for(lambda: store.epochs(first), 90, "the first epoch")
+    second = started(tiny_dataset, HeadSettings(image_size=48, epochs=2, validation_split=0.25))
+    wait_for(lambda: store.latest_job(second).stage == "waiting for another run to end", 60, "the queue")
+    assert store.latest_job(first).active
+    assert store.epochs(second) == []
+
+    lifecycle.request_stop(store, first)
+    wait_for(lambda: not store.latest_job(first).active, 30, "the stop")
+    epochs = store.epochs(first)
+    assert store.latest_job(first).status == "stopped"
+    assert store.latest_job(first).error is None
+    assert 1 <= len(epochs) < ENDLESS.epochs
+    assert store.run(first).result_phase == 1
+    with np.load(store.workspace.run(first) / "predictions-1.npz") as archive:
+        assert archive["probabilities"].shape == (6, 3)
+    assert (store.workspace.run(first) / "snapshot-1.npz").exists()
+
+    wait_for(lambda: not store.latest_job(second).active, 90, "the second run")
+    assert store.latest_job(second).status == "finished", store.latest_job(second).error
+    assert len(store.epochs(second)) == 2
+
+
+def test_a_run_that_is_stopped_while_it_waits_never_starts(store, tiny_dataset):
+    run_id = lifecycle.add_head_job(store, tiny_dataset, LONG)
+    lifecycle.request_stop(store, run_id)
+    with FileLock(store.workspace.device_lock):
+        work(store, run_id)
+    assert store.latest_job(run_id).status == "stopped"
+    assert store.epochs(run_id) == []

@@ -1,0 +1,93 @@
+"""Building backbones: equal to Keras's own, the same names every time, sizes and files checked."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.support.families import each_backbone
+from tlcore.errors import BackboneError, WeightsError
+from tlcore.models import weights
+from tlcore.models.architectures import build_backbone
+from tlcore.models.backbones import BACKBONES
+
+LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+
+
+def randomised(model: keras.Model) -> list[np.ndarray]:
+    """Positive, layer-dependent weights, so that two swapped layers change the output."""
+    generator = np.random.default_rng(7)
+    return [generator.uniform(0.1, 1.0, array.shape) / max(1, array[..., 0].size) for array in model.get_weights()]
+
+
+@pytest.mark.parametrize("name", each_backbone(*LITE))
+def test_equals_the_keras_application_with_weights_loaded_from_a_file(name, tmp_path):
+    row = BACKBONES[name]
+    size = row.min_size
+    original = getattr(keras.applications, row.application)(
+        include_top=False, weights=None, input_shape=(size, size, 3)
+    )
+    original.set_weights(randomised(original))
+    # A whole-model .h5 holds its weights in the layout of Keras's published files.
+    original.save(tmp_path / "notop.h5")
+    ours = build_backbone(row, size, tmp_path / "notop.h5")
+    for layer, operation in zip(ours.layers, original.operations, strict=True):
+        assert type(layer) is type(operation) or not isinstance(operation, keras.Layer)
+    images = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype("float32")
+    expected = original(images, training=False).numpy()
+    assert expected.std() > 0
+    np.testing.assert_allclose(ours(images, training=False).numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", each_backbone())
+def test_builds_at_its_smallest_size_and_refuses_less(name):
+    row = BACKBONES[name]
+    model = build_backbone(row, row.min_size, None)
+    side = 3 if name == "xception" else 1
+    assert model.output.shape[1:] == (side, side, row.features)
+    assert model.name == row.name
+    with pytest.raises(BackboneError, match=rf"at least {row.min_size} pixels.*{row.min_size - 1}.*{row.input_size}"):
+        build_backbone(row, row.min_size - 1, None)
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "inception-v3", "efficientnetv2-b0", "mobilenet-v3-small"])
+def test_every_build_has_the_same_unique_names(name):
+    row = BACKBONES[name]
+    keras.layers.Conv2D(1, 1)
+    first, second = ([layer.name for layer in build_backbone(row, row.min_size, None).layers] for _ in range(2))
+    assert first == second
+    assert len(set(first)) == len(first)
+    assert first[0] == "backbone_input"
+    if name == "inception-v3":
+        assert {"conv2d", "conv2d_93", "max_pooling2d_3"} < set(first)
+    if name == "mobilenet-v3-small":
+        assert {"add", "multiply", "re_lu", "rescaling"} < set(first)
+
+
+def test_an_operation_without_a_layer_of_its_own_is_refused_not_lost(monkeypatch):
+    def build(include_top, weights, input_shape):
+        inputs = keras.Input(input_shape)
+        return keras.Model(inputs, keras.ops.maximum(inputs, 1.0))
+
+    monkeypatch.setattr(keras.applications, "VGG16", build)
+    with pytest.raises(BackboneError, match=r"Received: Maximum of 1.0.*requirements.txt"):
+        build_backbone(BACKBONES["vgg16"], 32, None)
+
+
+def test_loads_the_bundled_weights():
+    row = BACKBONES["efficientnet-lite0"]
+    path = weights.fetch(row)
+    first, second = (build_backbone(row, 64, path) for _ in range(2))
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert first.get_layer("stem_bn").get_weights()[0].std() > 0
+
+
+def test_refuses_a_file_of_another_network(tmp_path):
+    mobile = BACKBONES["mobilenet-v2"]
+    path = tmp_path / "other.h5"
+    build_backbone(BACKBONES["efficientnet-lite0"], 32, None).save(path)
+    with pytest.raises(WeightsError, match="weights of MobileNetV2"):
+        build_backbone(mobile, 32, path)
+    path.write_bytes(b"not hdf5")
+    with pytest.raises(WeightsError, match="weights of MobileNetV2"):
+        build_backbone(mobile, 32, path)

@@ -1,0 +1,142 @@
+"""Layers as plain data: counts checked against Keras, by hand and against published figures."""
+
+import functools
+import json
+import math
+
+import keras
+import pytest
+
+from tlcore.errors import SettingsError
+from tlcore.models.architectures import build_backbone
+from tlcore.models.backbones import BACKBONES
+from tlcore.models.classifier import crossing_tensors
+from tlcore.models.layers import count_last_block, describe_layers, summarise_depth
+
+LITE0 = BACKBONES["efficientnet-lite0"]
+
+
+@functools.cache
+def lite0() -> tuple[keras.Model, tuple]:
+    model = build_backbone(LITE0, 224, None)
+    return model, tuple(describe_layers(LITE0, model))
+
+
+def layer_named(layers, name: str) -> dict:
+    return next(layer for layer in layers if layer["name"] == name)
+
+
+def test_describes_every_layer_in_order_as_json():
+    model, layers = lite0()
+    assert [layer["name"] for layer in layers] == [layer.name for layer in model.layers]
+    assert json.loads(json.dumps(layers)) == list(layers)
+    assert sum(layer["parameters"] for layer in layers) == LITE0.parameters
+
+
+def test_counts_of_known_layers():
+    _, layers = lite0()
+    stem = layer_named(layers, "stem_conv")
+    assert stem == {
+        "name": "stem_conv",
+        "kind": "Conv2D",
+        "block": "stem",
+        "parameters": 3 * 3 * 3 * 32,
+        "trainable_parameters": 3 * 3 * 3 * 32,
+        "batch_norm": False,
+        "flops": 112 * 112 * 3 * 3 * 3 * 32,
+        "activation_bytes": 112 * 112 * 32 * 4,
+        "channels": 32,
+        # Below it lies the input as floating-point numbers.
+        "cut_bytes": 224 * 224 * 3 * 4,
+    }
+    depthwise = layer_named(layers, "block1_depthwise_conv")
+    assert (depthwise["flops"], depthwise["parameters"]) == (56 * 56 * 3 * 3 * 96, 3 * 3 * 96)
+    norm = layer_named(layers, "head_bn")
+    assert (norm["batch_norm"], norm["parameters"], norm["trainable_parameters"]) == (True, 4 * 1280, 0)
+    assert (norm["flops"], norm["block"]) == (0, "head")
+
+
+def test_multiply_adds_are_those_of_tensorflows_profiler():
+    # tf.compat.v1.profiler over the frozen graph: Conv2D 349,375,488 and DepthwiseConv2dNative 34,532,064.
+    assert summarise_depth(lite0()[1], 0).total_flops == 349_375_488 + 34_532_064
+
+
+def test_multiply_adds_of_mobilenet_are_the_published_300_million():
+    row = BACKBONES["mobilenet-v2"]
+    layers = describe_layers(row, build_backbone(row, 224, None))
+    classifier = 1280 * 1000
+    assert summarise_depth(layers, 0).total_flops + classifier == pytest.approx(300e6, rel=0.005)
+
+
+def test_dense_layers_count():
+    inputs = keras.Input((4, 4, 3), name="backbone_input")
+    x = keras.layers.Conv2D(8, 3, groups=1, name="stem_conv")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
+    model = keras.Model(inputs, keras.layers.Dense(5, name="head_dense")(x))
+    layers = describe_layers(LITE0, model)
+    assert [layer["flops"] for layer in layers] == [0, 2 * 2 * 27 * 8, 0, 40]
+    assert layers[-1]["trainable_parameters"] == 45
+
+
+def test_trainable_parameters_are_what_keras_would_train():
+    model, layers = lite0()
+    for top in (0, 1, 5, 38, len(layers)):
+        for index, layer in enumerate(model.layers):
+            in_top = index >= len(layers) - top
+            layer.trainable = in_top and not isinstance(layer, keras.layers.BatchNormalization)
+        expected = sum(weight.shape.num_elements() for layer in model.layers for weight in layer.trainable_weights)
+        assert summarise_depth(layers, top).trainable_parameters == expected
+    model.trainable = False
+    assert tuple(describe_layers(LITE0, model)) == layers
+
+
+def test_summary_of_the_top_38_layers():
+    _, layers = lite0()
+    summary = summarise_depth(layers, 38)
+    assert (summary.top, summary.first_unfrozen, summary.block) == (38, "block12_expand_conv", "block 12")
+    assert summary.frozen_batch_norms == 13
+    assert 0 < summary.upper_flops < summary.total_flops
+
+
+def test_summary_at_both_ends():
+    _, layers = lite0()
+    nothing, everything = summarise_depth(layers, 0), summarise_depth(layers, len(layers))
+    assert (nothing.first_unfrozen, nothing.block, nothing.trainable_parameters, nothing.upper_flops) == (
+        None,
+        None,
+        0,
+        0,
+    )
+    assert everything.first_unfrozen == "backbone_input"
+    assert everything.upper_flops == everything.total_flops == nothing.total_flops
+
+
+def test_what_crosses_is_the_image_at_the_bottom_and_all_tensors_that_are_used_above():
+    model, layers = lite0()
+    assert layers[0]["cut_bytes"] == 224 * 224 * 3
+    for boundary in range(1, len(layers)):
+        crossing = crossing_tensors(model, boundary)
+        assert layers[boundary]["cut_bytes"] == sum(4 * math.prod(tensor.shape[1:]) for tensor in crossing)
+
+
+def test_the_last_block_reaches_down_to_the_last_one_that_trains_several_layers():
+    _, layers = lite0()
+    top = count_last_block(layers)
+    assert layers[-top]["block"] == "block 15"
+    assert layers[-top - 1]["block"] == "block 14"
+    assert count_last_block(layers[:3]) == 3
+
+
+@pytest.mark.parametrize("top", [-1, 142])
+def test_refuses_a_depth_outside_the_backbone(top):
+    with pytest.raises(SettingsError, match=rf"0 to 141 top layers. Received: {top}"):
+        summarise_depth(lite0()[1], top)
+
+
+@pytest.mark.parametrize("name", ["mobilenet-v2", "inception-v3", "resnet50", "efficientnetv2-b0"])
+def test_every_keras_backbone_can_be_described(name):
+    row = BACKBONES[name]
+    layers = describe_layers(row, build_backbone(row, row.min_size, None))
+    assert sum(layer["parameters"] for layer in layers) == row.parameters
+    assert all(layer["flops"] > 0 for layer in layers if "Conv" in layer["kind"])
+    assert layers[0]["trainable_parameters"] == 0

@@ -1,0 +1,163 @@
+"""The rules about a training that runs or has ended: where each draws its line, and that its words hold the numbers."""
+
+import pytest
+
+from thaw.storage.records import Epoch
+from tlcore.training.guards import (
+    at_chance,
+    find_faults,
+    judge_batch,
+    judge_chance,
+    judge_first_epoch,
+    judge_gap,
+    judge_memory,
+    judge_rate,
+    judge_settled,
+    judge_statistics,
+    smashed,
+    standard_error,
+)
+
+SOUND = {
+    "backbone_training": 0,
+    "batch": {"images": 32, "low": -0.99, "high": 1.0, "mean": 0.1, "expected": [-0.992, 1.0]},
+    "training": {"ant": 60, "wasp": 60},
+    "validation": {"ant": 50, "wasp": 50},
+}
+
+
+def epoch(accuracy, val_accuracy, phase=1):
+    return Epoch(7, phase, 0.1, accuracy, 0.1, val_accuracy, 1.0)
+
+
+def test_the_standard_error_is_the_binomial_one():
+    assert standard_error(0.5, 100) == pytest.approx(0.05)
+    assert standard_error(0.9, 400) == pytest.approx(0.015)
+    assert standard_error(1.0, 10) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "images", "expected"),
+    [
+        (0.9, 0.8, 1000, True),
+        (0.9, 0.82, 1000, False),
+        (0.9, 0.809, 1000, True),
+        (0.9, 0.811, 1000, False),
+        # A third of six images is what chance explains.
+        (1.0, 0.67, 6, False),
+        (1.0, 0.17, 6, True),
+        (0.9, 0.95, 1000, False),
+    ],
+)
+def test_a_first_epoch_is_smashed_beyond_a_tenth_and_beyond_chance(before, after, images, expected):
+    assert smashed(before, after, images, 0.1) == expected
+
+
+def test_a_loss_that_is_no_number_is_smashed_unless_everything_is_allowed():
+    assert smashed(0.5, None, 1000, 0.1)
+    assert not smashed(0.5, None, 1000, 1.0)
+    assert not smashed(0.9, 0.0, 1000, 1.0)
+    assert smashed(0.9, 0.7, 1000, 0.2)
+    assert not smashed(0.9, 0.75, 1000, 0.2)
+
+
+def test_the_head_is_settled_or_the_reason_is_told():
+    def losses(*values):
+        return [Epoch(number, 1, value, 0.5, value, 0.5, 1.0) for number, value in enumerate(values, 1)]
+
+    settled = judge_settled(losses(1.0, 0.5, 0.49, 0.48, 0.485), 5)
+    assert (settled.passed, "over 5 epochs" in settled.words, "0.480" in settled.words) == (True, True, True)
+    falling = judge_settled(losses(1.0, 0.9, 0.8, 0.6, 0.5), 5)
+    assert not falling.passed
+    assert "fell by 44%" in falling.words
+
+
+def test_a_rate_above_a_tenth_is_told():
+    assert judge_rate(1e-4, 1e-3).passed
+    assert judge_rate(1e-5, 1e-3).words.startswith("Phase 2's learning rate is 1e-05, 0.01 of the head's 0.001;")
+    assert not judge_rate(2e-4, 1e-3).passed
+
+
+def test_a_retry_is_told_with_its_numbers():
+    calm = judge_first_epoch(0.9, 0.91, 200, [])
+    assert calm.passed
+    assert "from 90.0% to 91.0% of 200 images" in calm.words
+    retry = {"rate": 1e-3, "next_rate": 1e-4, "accuracy_before": 0.9, "accuracy_after": 0.3}
+    told = judge_first_epoch(0.9, 0.88, 200, [retry])
+    assert not told.passed
+    for words in ("rate 0.001", "had been 90.0%, and it fell to 30.0%", "once more at 0.0001", "not in the curve"):
+        assert words in told.words
+    assert "the loss was no number" in judge_first_epoch(0.9, 0.88, 200, [retry | {"accuracy_after": None}]).words
+
+
+def test_any_drift_at_all_is_told():
+    still = [{"layer": f"bn{number}", "mean": 0.0, "variance": 0.0} for number in range(3)]
+    assert judge_statistics(still).passed
+    assert "0 of 3" in judge_statistics(still).words
+    moved = judge_statistics([*still, {"layer": "bn3", "mean": 0.0, "variance": 0.031}])
+    assert not moved.passed
+    assert "1 of 4" in moved.words
+    assert "3.10% (0% expected)" in moved.words
+
+
+@pytest.mark.parametrize(("accuracy", "chance"), [(0.5, True), (0.6, True), (0.601, False), (0.2, True)])
+def test_chance_is_the_largest_classs_share_and_two_standard_errors(accuracy, chance):
+    assert at_chance(accuracy, 0.5, 100) == chance
+    found = judge_chance(accuracy, SOUND)
+    assert found.passed != chance
+    assert ("give or take 10.0%" in found.words) == chance
+    assert ("are in order, so look at the images" in found.words) == chance
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"backbone_training": 4}, "4 of the backbone's weights were training in phase 1; 0 expected"),
+        ({"batch": SOUND["batch"] | {"high": 255.0}}, "lie outside -0.99 to 1.00"),
+        ({"batch": SOUND["batch"] | {"low": -3.0}}, "lie outside"),
+        ({"batch": SOUND["batch"] | {"low": 0.1, "high": 0.2}}, "the images are nearly blank"),
+        ({"training": {"ant": 60, "wasp": 0}}, "1 of 2 classes have no training images"),
+        ({"validation": {"ant": 0, "wasp": 9}}, "1 of 2 classes have no validation images"),
+    ],
+)
+def test_each_fault_behind_chance_is_found(change, words):
+    assert find_faults(SOUND) == []
+    (found,) = find_faults(SOUND | change)
+    assert words in found
+    if change.keys() != {"validation"}:
+        assert words in judge_chance(0.5, SOUND | change).words
+
+
+def test_a_range_without_an_expectation_is_no_fault():
+    assert find_faults(SOUND | {"batch": SOUND["batch"] | {"expected": None, "high": 900.0}}) == []
+
+
+def test_a_gap_counts_beyond_five_points_and_beyond_chance():
+    assert judge_gap(epoch(0.98, 0.94), 10_000, 10_000).passed
+    found = judge_gap(epoch(0.99, 0.90), 1000, 1000)
+    assert not found.passed
+    assert "a gap of 9.0 points, with a standard error of 1.0" in found.words
+    assert "more dropout" in found.words
+    assert "fewer unfrozen layers" not in found.words
+    assert "fewer unfrozen layers" in judge_gap(epoch(0.99, 0.90, phase=2), 1000, 1000).words
+    assert judge_gap(epoch(0.99, 0.90), 1000, 20).passed
+
+
+@pytest.mark.parametrize(("size", "classes", "passed"), [(8, 3, True), (7, 3, False), (16, 17, False), (17, 17, True)])
+def test_a_batch_holds_at_least_eight_and_one_a_class(size, classes, passed):
+    found = judge_batch(size, classes)
+    assert found.passed == passed
+    assert f"holds {size} images for {classes} classes" in found.words
+
+
+def test_memory_that_ran_out_is_told():
+    assert judge_memory([], None).passed
+    shrunk = [
+        {"epoch": 3, "batch_size": 32, "next_batch_size": 16},
+        {"epoch": 3, "batch_size": 16, "next_batch_size": 8},
+    ]
+    found = judge_memory(shrunk, 4)
+    assert not found.passed
+    assert "computed 4 at a time" in found.words
+    assert "at 32 images a batch in epoch 3" in found.words
+    assert "on with 8 images a batch" in found.words

@@ -1,0 +1,67 @@
+"""The command line, `python -m thaw COMMAND`: the same functions as the dashboard, without a browser."""
+
+import json
+import sys
+import traceback
+from typing import Any
+
+from thaw.cli.data import COMMANDS, run_rebuild
+from thaw.cli.parser import build_parser
+from thaw.cli.predict import grade
+from thaw.jobs.reporter import explain
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from tlcore.errors import ThawError
+
+
+def show(answer: Any, as_json: bool) -> None:
+    """Print an answer: one JSON value, or text as it is, or lines for a person to read."""
+    if as_json:
+        print(json.dumps(answer))
+        return
+    if isinstance(answer, str):
+        print(answer, end="")
+        return
+    for item in answer if isinstance(answer, list) else [answer]:
+        for name, value in item.items():
+            if isinstance(value, list):
+                print(f"{name}:", *(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in value), sep="\n")
+            else:
+                print(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+        print()
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; return 0, or 1 with the reason on standard error (and as `error` in the JSON).
+
+    `predict` returns 2 where some pictures have no answer.
+    """
+    given = sys.argv[1:] if words is None else words
+    as_json = "--json" in given
+    try:
+        arguments = build_parser().parse_args(given)
+        workspace = open_workspace(arguments.workspace)
+        if arguments.command == "rebuild":
+            # The one command that needs no database, for there may be none.
+            answer = run_rebuild(workspace)
+        else:
+            answer = COMMANDS[arguments.command](Store(workspace), arguments)
+    except ThawError as problem:
+        return fail(str(problem), as_json)
+    except Exception as problem:  # noqa: BLE001 - the outermost shell: a script that reads the JSON must hear of it
+        traceback.print_exc()
+        return fail(explain(problem), as_json)
+    show(answer, as_json)
+    return grade(answer) if arguments.command == "predict" else 0
+
+
+def fail(reason: str, as_json: bool) -> int:
+    """Tell why a command failed; return its exit status."""
+    print(reason, file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": reason}))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""What the command that exports does: from parsed arguments to one JSON-able answer."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from thaw.cli.output import Answer, quieten_tensorflow, tell
+from thaw.export import exporter, exports
+from thaw.export.record import Export, export_folder, handed_on
+from thaw.export.zip_stream import stream_zip
+from thaw.storage.store import Store
+from tlcore.errors import RunError, SettingsError
+from tlcore.files import replacing
+
+
+def run_export(store: Store, arguments: argparse.Namespace) -> Answer:
+    """Export a run's result in this process, prove every file, and write the zip that was asked for."""
+    target = Path(arguments.to).expanduser() if arguments.to else None
+    if target and target.suffix != ".zip":
+        raise SettingsError(f"Expected --to FILE.zip. Received: {str(target)!r}. Give a name that ends in .zip.")
+    quieten_tensorflow()
+    job_id = exports.add_export_job(store, arguments.run, arguments.formats)
+    exporter.run_export(store, job_id, tell)
+    job, made = store.job(job_id), exports.latest_export(store, arguments.run)
+    if job.status != "finished" or made is None:
+        raise RunError(job.error or "It was stopped before it had finished; nothing of this export was kept.")
+    if target:
+        write_zip(store, made, target)
+    return {"folder": str(export_folder(store.workspace, made.run)), "zip": str(target) if target else None} | asdict(
+        made
+    )
+
+
+def write_zip(store: Store, made: Export, target: Path) -> None:
+    """Write everything of an export that may be handed on to a zip; raise RunError where nothing may."""
+    folder = export_folder(store.workspace, made.run)
+    if not made.offered:
+        raise RunError(
+            f"Expected at least one file that passed its proof. Received: none of {len(made.formats)}. "
+            f"{folder} has the reasons in export.json."
+        )
+    with replacing(target) as temporary, temporary.open("wb") as file:
+        for piece in stream_zip(folder, list(handed_on(folder, made)), f"{made.run}-export"):
+            file.write(piece)

@@ -1,0 +1,75 @@
+"""The command `predict`: classifies files and whole folders, reports each that cannot be read, and tells by its exit
+status whether there were any."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thaw.cli.output import Answer, quieten_tensorflow
+from thaw.sources.sources import walk_folder
+from thaw.storage.store import Store
+from tlcore.errors import DatasetError
+from tlcore.names import natural
+
+if TYPE_CHECKING:
+    from thaw.prediction.classifier import Classifier
+
+ALL_ANSWERED, NONE_ANSWERED, SOME_ANSWERED = 0, 1, 2
+
+# A picture, and why it was set aside before it was opened.
+Listed = tuple[Path, str | None]
+
+
+def run_predict(store: Store, arguments: argparse.Namespace) -> Answer:
+    """Classify pictures with a run's result; folders are gone through as an import does."""
+    run = store.run(arguments.run)
+    listed = [each for path in arguments.images for each in list_pictures(Path(path))]
+    quieten_tensorflow()
+    from thaw.prediction.classifier import load_classifier, predict_files
+
+    classifier = load_classifier(store, run)
+    told = iter(predict_files(classifier, [path for path, reason in listed if reason is None]))
+    answers = []
+    for path, reason in listed:
+        answer = next(told) if reason is None else None
+        if answer is None or answer.probabilities is None:
+            answers.append({"image": str(path), "error": answer.rejected if answer else reason})
+        else:
+            answers.append({"image": str(path)} | _describe(classifier, answer.probabilities))
+    return answers
+
+
+def list_pictures(path: Path) -> Sequence[Listed]:
+    """Return a file as it is, or what lies below a folder, as people count, with why some of it is set aside.
+
+    Hidden files and those of systems are left out, links are not followed. Raises DatasetError for a folder in which
+    nothing is left.
+    """
+    if not path.is_dir():
+        return [(path, None)]
+    found = walk_folder(path)
+    listed: list[Listed] = [(entry.path, None) for entry in found.entries]
+    listed += [(path / file.name, file.reason) for file in found.set_aside]
+    if not listed:
+        raise DatasetError(
+            f"Expected a folder with pictures. Received: {str(path)!r}, in which there are none"
+            f"{f' ({found.ignored} hidden or system files)' if found.ignored else ''}. Name another one."
+        )
+    return sorted(listed, key=lambda each: [natural(part) for part in each[0].parts])
+
+
+def grade(answers: Answer) -> int:
+    """Return the exit status: 0 where all were answered, 2 where some were, 1 where none was."""
+    failed = sum("error" in answer for answer in answers)
+    if not failed:
+        return ALL_ANSWERED
+    return SOME_ANSWERED if failed < len(answers) else NONE_ANSWERED
+
+
+def _describe(classifier: "Classifier", probabilities: np.ndarray) -> dict[str, Any]:
+    by_label = dict(zip(classifier.labels, map(float, probabilities), strict=True))
+    predicted = max(by_label, key=lambda label: by_label[label])
+    return {"predicted": predicted, "confidence": by_label[predicted], "probabilities": by_label}

@@ -1,0 +1,152 @@
+"""The command `serve`: from its arguments to a service that answers until it is told to stop."""
+
+import argparse
+import contextlib
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from thaw.cli.output import Answer
+from thaw.export.record import export_folder
+from thaw.serving.engine import Engine, load_export, load_run
+from thaw.serving.exported import open_export
+from thaw.serving.hosts import LOOPBACK
+from thaw.serving.model_repository import write_repository
+from thaw.serving.request_time import Limits, timed
+from thaw.serving.service import Service, build_app
+from thaw.storage.store import Store
+from tlcore.errors import RunError, SettingsError
+
+_ORIGIN = re.compile(r"https?://[^/\s?#@*]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_IDLE_CONNECTION_S = 30
+_LAST_ANSWERS_S = 60
+
+
+def run_serve(store: Store, arguments: argparse.Namespace) -> Answer:
+    """Serve a run or an export until interrupted or told to end; or write the folder that TensorFlow Serving needs."""
+    name = arguments.name
+    if not _NAME.fullmatch(name):
+        raise SettingsError(
+            f"Expected a name of letters, digits, dots, dashes and underscores. Received: {name!r}. "
+            "It becomes part of an address."
+        )
+    if arguments.tensorflow_serving:
+        with open_export(_find_export(store, arguments.source)) as export:
+            return write_repository(export, name, Path(arguments.tensorflow_serving))
+    origins = _read_origins(arguments.allow_origin or ())
+    with _listening(arguments.host, arguments.port) as listener:
+        service = Service(name, load_engine(store, arguments.source))
+        hosts = LOOPBACK if arguments.host in LOOPBACK else None
+        _serve(build_app(service, hosts, origins), listener, _announce(service, arguments.host, listener))
+    return {"served": name, "run": service.engine.run}
+
+
+def _read_origins(given: Sequence[str]) -> Sequence[str]:
+    """Return the origins as browsers send them; raise SettingsError for what is none."""
+    for origin in given:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"Expected an origin, such as https://example.org or http://localhost:3000. Received: {origin!r}. "
+                "Leave out what comes after the name and port; * allows every page."
+            )
+    return [origin.lower() for origin in given]
+
+
+def load_engine(store: Store, source: str) -> Engine:
+    """Make the engine of an export (a folder or a zip, if there is such a path) or of a run.
+
+    Raises RunError or WeightsError where there is none to be made.
+    """
+    if not Path(source).exists():
+        return load_run(store, store.run(source))
+    with open_export(Path(source)) as export:
+        return load_export(export)
+
+
+def _find_export(store: Store, source: str) -> Path:
+    path = Path(source)
+    if path.exists():
+        return path
+    exported = export_folder(store.workspace, store.run(source).id)
+    if not exported.is_dir():
+        raise RunError(
+            f"Expected a run that was exported. Received: {source!r}, which was not. "
+            f"Export it first: `python -m thaw export {source}`."
+        )
+    return exported
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the address before the model is loaded, which takes seconds; raise SettingsError where it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        # Opened anew from its number, it knows that it is TCP; else asyncio would not switch off Nagle's algorithm, and
+        # every answer would wait 40 ms for the client's acknowledgement of its head.
+        listener = socket.socket(fileno=socket.create_server((host, port), family=family).detach())
+    except (OSError, OverflowError) as problem:
+        raise SettingsError(
+            f"Expected an address to listen at. Received: {host}, port {port}: {problem}. Choose another --port or "
+            "--host, or end the program that uses it."
+        ) from problem
+    with listener:
+        yield listener
+
+
+def _announce(service: Service, host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    lines = [
+        f"Serving {service.engine.run} as {service.name!r} at http://{shown}:{listener.getsockname()[1]} "
+        "(Ctrl+C ends it)."
+    ]
+    if host not in LOOPBACK:
+        lines.append(
+            f"Warning: {host} can be reached from other machines, and the service asks nobody who they are (no "
+            "password, no encryption). Put it behind a server that does, or leave --host out."
+        )
+    return "\n".join(lines)
+
+
+def _serve(app: Starlette, listener: socket.socket, words: str) -> None:
+    config = uvicorn.Config(
+        app,
+        http=timed(H11Protocol, Limits()),
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_IDLE_CONNECTION_S,
+        timeout_graceful_shutdown=_LAST_ANSWERS_S,
+    )
+    server = _Announcing(config, words)
+    # uvicorn takes these signals while it runs, ends well, and then raises them once more.
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Announcing(uvicorn.Server):
+    """Says where the service is once it answers."""
+
+    def __init__(self, config: uvicorn.Config, words: str) -> None:
+        super().__init__(config)
+        self._words = words
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self._words, file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,116 @@
+"""The process of one check, `python -m thaw.datasets.checker JOB`: how well a data set can be learnt, and what a leak claims.
+
+Cross-validation on cached features needs no training of its own: each image is predicted by a model that saw neither
+it nor, in the leak-free half, anything of its group. Where it is surer of another class, the label may be wrong.
+"""
+
+import argparse
+import os
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thaw.datasets.edits import grouping
+from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.storage.records import Image
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from tlcore.models.backbones import find_backbone
+from tlcore.settings import HeadSettings
+from tlcore.splits.cross_validation import Estimate, measure_inflation
+from tlcore.splits.groups import group_images
+from tlcore.splits.label_errors import FACT, Doubt, find_label_errors
+from tlcore.splits.splits import labels_of, recommend_image_size, split
+
+FOLDS = 5
+STAGE = "cross-validating (rounds)"
+MOST_LABEL_ERRORS = 500
+
+
+def run_check(store: Store, job_id: str, echo: Progress | None = None) -> None:
+    """Do the check that a job asks for and record what it measured."""
+    with reporting(store, job_id, echo) as reporter:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        from tlcore.models.devices import configure_device, hold_device
+
+        with hold_device(reporter):
+            reporter.progress("starting TensorFlow", 0, 0)
+            configure_device()
+            check(reporter, job_id)
+
+
+def check(reporter: Reporter, job_id: str) -> None:
+    """Compare the images by their features, then measure accuracy with random folds and with folds that keep groups."""
+    from tlcore.features.similarity import mark_similar, pooled_features
+    from tlcore.models.loading import load_backbone
+
+    store, job = reporter.store, reporter.store.job(job_id)
+    dataset_id, row, seed = str(job.dataset_id), find_backbone(job.request["backbone"]), int(job.request["seed"])
+    version, images = store.dataset(dataset_id).version, store.images(dataset_id)
+    rules = grouping(store, dataset_id)
+    # Asked first, so that what cannot be divided is told before the work.
+    split(images, HeadSettings().validation_split, seed, rules)
+    image_size = recommend_image_size(images, row.input_size)
+    loaded = load_backbone(reporter, row, image_size, {})
+    # The version that was compared is the one that is judged: what a person edits meanwhile has no groups yet.
+    images = mark_similar(reporter, dataset_id, loaded, images).images
+    features, _ = pooled_features(reporter, loaded, images)
+    groups = group_images(images, rules)
+    reporter.progress(STAGE, 0, 2 * FOLDS)
+    inflation = measure_inflation(
+        features,
+        _numbers(images),
+        np.array(groups),
+        folds=FOLDS,
+        seed=seed,
+        progress=lambda done, total: reporter.progress(STAGE, done, total),
+        check_stop=reporter.check_stop,
+    )
+    sizes = Counter(groups)
+    facts: dict[str, Any] = {
+        "naive": _figures(inflation.naive),
+        "grouped": _figures(inflation.grouped),
+        "images": len(images),
+        "image_size": image_size,
+        "seed": seed,
+        "groups": sum(size > 1 for size in sizes.values()),
+        "grouped_images": sum(size for size in sizes.values() if size > 1),
+        "weights_sha256": loaded.weights_sha256,
+        FACT: _label_errors(images, inflation.grouped),
+    }
+    store.add_check(dataset_id, row.name, version, facts)
+
+
+def _numbers(images: list[Image]) -> np.ndarray:
+    numbers = {label: number for number, label in enumerate(labels_of(images))}
+    return np.array([numbers[image.label] for image in images], dtype=np.int64)
+
+
+def _label_errors(images: list[Image], estimate: Estimate) -> list[dict[str, Any]]:
+    """Return the likely label errors, at most MOST_LABEL_ERRORS; of folds that keep groups, or copies vouch for one."""
+    labels = labels_of(images)
+    found = find_label_errors(estimate.probabilities, _numbers(images))[:MOST_LABEL_ERRORS]
+    return [
+        asdict(Doubt(images[each.row].id, images[each.row].label, labels[each.suggested], each.margin))
+        for each in found
+    ]
+
+
+def _figures(estimate: Estimate) -> dict[str, Any]:
+    """Return the figures of an estimate without its predictions and probabilities."""
+    return {name: value for name, value in vars(estimate).items() if not isinstance(value, np.ndarray)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="thaw.datasets.checker", description="Run one check job.")
+    parser.add_argument("job")
+    parser.add_argument("--workspace", required=True, type=Path)
+    arguments = parser.parse_args()
+    run_check(Store(open_workspace(arguments.workspace)), arguments.job)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""What a person can change in a data set. Originals and copies stay as they are; every change can be undone."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from thaw.storage.edits import ALIAS, Change
+from thaw.storage.records import Edit, EditKind, Image
+from thaw.storage.store import Store
+from tlcore.errors import DatasetError
+from tlcore.names import storable
+from tlcore.splits.groups import GroupRules
+
+IGNORED, GROUPING = "ignored", "grouping"
+MAX_CLASS_NAME = 200
+
+
+def rename_class(store: Store, dataset_id: str, old: str, new: str) -> int:
+    """Rename a class; return how many images it holds. Raises DatasetError where `new` is empty or there already."""
+    wanted = check_class_name(new)
+    _require_class(store, dataset_id, old)
+    if wanted in store.dataset(dataset_id).classes:
+        raise DatasetError(
+            f"Expected a new name. Received: {wanted!r}, which is a class already. Merge the two instead."
+        )
+    if wanted in {image.label for image in store.every_image(dataset_id)}:
+        raise DatasetError(
+            f"Expected a new name. Received: {wanted!r}, the class of images that are excluded or held out. "
+            "Choose another name, or restore those images and merge the two."
+        )
+    return _relabel(store, dataset_id, "rename", [old], wanted)
+
+
+def merge_classes(store: Store, dataset_id: str, sources: Sequence[str], target: str) -> int:
+    """Give the images of the classes `sources` the class `target`; return how many images moved."""
+    for label in (*sources, target):
+        _require_class(store, dataset_id, label)
+    return _relabel(store, dataset_id, "merge", [label for label in sources if label != target], target)
+
+
+def delete_class(store: Store, dataset_id: str, label: str) -> int:
+    """Exclude every image of a class; return how many."""
+    _require_class(store, dataset_id, label)
+    images = [image for image in store.every_image(dataset_id) if image.label == label and not image.excluded]
+    detail = {"class": label, "images": len(images)}
+    return store.add_edit(dataset_id, "delete", detail, [Change("excluded", image.id, "1") for image in images])
+
+
+def move_images(store: Store, dataset_id: str, ids: Iterable[str], label: str) -> int:
+    """Give images another class, which may be new; return how many changed. Those of the pile are learnt from then."""
+    # A folder's name may be one that nobody could type: the class is meant, and no other.
+    wanted = label if label in store.dataset(dataset_id).classes else check_class_name(label)
+    chosen = list(dict.fromkeys(ids))
+    detail = {"class": wanted, "images": len(chosen)}
+    pile = [image.id for image in store.images_by_id(chosen).values() if image.role == "pile"]
+    changes = [Change("label", image_id, wanted) for image_id in chosen]
+    changes += [Change("role", image_id, "main") for image_id in pile]
+    return store.add_edit(dataset_id, "move", detail, changes) - len(pile)
+
+
+def exclude_images(store: Store, dataset_id: str, ids: Iterable[str]) -> int:
+    """Take images out of training and evaluation; return how many changed."""
+    chosen = list(dict.fromkeys(ids))
+    changes = [Change("excluded", image_id, "1") for image_id in chosen]
+    return store.add_edit(dataset_id, "exclude", {"images": len(chosen)}, changes)
+
+
+def restore_images(store: Store, dataset_id: str, ids: Iterable[str]) -> int:
+    """Take excluded images in again; return how many changed.
+
+    Raises DatasetError where the same picture, or nearly the same, has come since in the other role: a drop that was
+    undone may come again as holdout.
+    """
+    chosen = list(dict.fromkeys(ids))
+    _require_unseen(store.every_image(dataset_id), set(chosen))
+    changes = [Change("excluded", image_id, "0") for image_id in chosen]
+    return store.add_edit(dataset_id, "restore", {"images": len(chosen)}, changes)
+
+
+def ignore_finding(store: Store, dataset_id: str, finding: str, subjects: Iterable[str]) -> int:
+    """Say that a finding of the health report is no fault of these subjects (image ids, classes, group keys)."""
+    chosen = list(dict.fromkeys(subjects))
+    changes = [Change(IGNORED, f"{finding}:{subject}", "1") for subject in chosen]
+    return store.add_edit(dataset_id, "ignore", {"finding": finding, "subjects": len(chosen)}, changes)
+
+
+def ignored(store: Store, dataset_id: str) -> set[str]:
+    """Return what was ignored, each as "finding:subject"."""
+    return set(store.marks(dataset_id, IGNORED))
+
+
+def set_grouping(store: Store, dataset_id: str, rules: GroupRules) -> int:
+    """Set the rules by which photos of one subject or burst are kept on one side of the split."""
+    value = None if rules == GroupRules() else rules.to_json()
+    return store.add_edit(dataset_id, "group", {"pattern": rules.pattern}, [Change(GROUPING, "", value)])
+
+
+def grouping(store: Store, dataset_id: str) -> GroupRules:
+    """Return the rules that `set_grouping` set, or the default ones."""
+    kept = store.marks(dataset_id, GROUPING).get("")
+    return GroupRules.from_json(kept) if kept else GroupRules()
+
+
+def undo(store: Store, dataset_id: str) -> Edit:
+    """Undo the latest change that stands and return it; raise DatasetError where there is none."""
+    latest = next((edit for edit in store.edits(dataset_id) if edit.undone_at is None), None)
+    if latest is None:
+        raise DatasetError("Expected a change to undo. Received: none, the data set is as it was imported.")
+    store.undo_edit(dataset_id, latest.number)
+    return latest
+
+
+def check_class_name(name: str) -> str:
+    """Return a typed class name without the spaces around it, in NFC; raise DatasetError for none or a long one."""
+    wanted = unicodedata.normalize("NFC", storable(name)).strip()
+    if not wanted or len(wanted) > MAX_CLASS_NAME or "\0" in wanted:
+        raise DatasetError(
+            f"Expected a class name of 1 to {MAX_CLASS_NAME} characters. Received: {name[:MAX_CLASS_NAME]!r}."
+        )
+    return wanted
+
+
+def _relabel(store: Store, dataset_id: str, kind: EditKind, sources: Sequence[str], target: str) -> int:
+    images = [image for image in store.every_image(dataset_id) if image.label in sources]
+    # Photos that come later from a folder of the old name belong to the new class too.
+    earlier = {folder for folder, label in store.marks(dataset_id, ALIAS).items() if label in sources}
+    detail = {"classes": list(sources), "class": target, "images": len(images)}
+    changes = [Change("label", image.id, target) for image in images]
+    folders = sorted(earlier.union(sources, {target}))
+    changes += [Change(ALIAS, folder, None if folder == target else target) for folder in folders]
+    store.add_edit(dataset_id, kind, detail, changes)
+    return len(images)
+
+
+def _require_unseen(images: Sequence[Image], restored: set[str]) -> None:
+    """Refuse to restore what would be learnt from and held out at once."""
+    included = [image for image in images if image.id in restored or not image.excluded]
+    roles: defaultdict[str, set[str]] = defaultdict(set)
+    for image in included:
+        for key in {image.content, image.lookalike} - {""}:
+            roles[key] |= {image.role} - {"pile"}
+    unfit = sum(image.id in restored and len(roles[image.content] | roles[image.lookalike]) > 1 for image in included)
+    if unfit:
+        raise DatasetError(
+            f"Expected images that are not both learnt from and in the holdout. Received: {unfit:,} that would be, "
+            "since they came again in the other role. Exclude those first."
+        )
+
+
+def _require_class(store: Store, dataset_id: str, label: str) -> None:
+    if label not in store.dataset(dataset_id).classes:
+        raise DatasetError(f"Expected a class of this data set. Received: {label!r}. Reload the page.")

@@ -1,0 +1,146 @@
+"""The child process of one import: `python -m thaw.datasets.importer JOB --workspace DIR`."""
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any, get_args
+
+from thaw.datasets.ingest import ingest
+from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.jobs.sweeper import DIGITS_PREFIX
+from thaw.projects.reader import open_project
+from thaw.projects.save import is_project
+from thaw.sources.allowed_folders import require_allowed
+from thaw.sources.samples import FLOWERS, write_digits
+from thaw.sources.sources import Source, SourceKind
+from thaw.storage.records import Role
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from tlcore.errors import DatasetError
+from tlcore.models.downloads import download
+from tlcore.names import storable
+
+DIGITS, FLOWER_PHOTOS = "digits", "flowers"
+DIGITS_NAME = "Handwritten digits"
+
+
+def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
+    """Do the import that a job asks for, telling the store how it goes; its staging folder is gone afterwards.
+
+    The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "flowers", "path", "name"}, with
+    "dataset" the id of a data set to add to, "role" one of `Role`, and "roots" the folders under which every path must
+    lie; without "roots" any path may be read. "answers" are given beforehand to what may be asked, by key;
+    "ask" is true where a person can be asked for others. A zip that is a saved project, on its own or as all that was
+    uploaded, is opened as one.
+    """
+    with reporting(store, job_id, echo) as reporter:
+        request = store.job(job_id).request
+        kind = request["kind"]
+        if kind == DIGITS:
+            dataset_id = _import_digits(store, reporter, request)
+        elif kind == FLOWER_PHOTOS:
+            dataset_id = _import_flowers(store, reporter, request)
+        elif kind in get_args(SourceKind):
+            dataset_id = _import_path(store, reporter, request)
+        else:
+            raise DatasetError(
+                f"Expected a folder, a zip, a tar, a CSV, an upload or a sample. Received: kind={kind!r}."
+            )
+        store.update_job(job_id, dataset_id=dataset_id)
+
+
+def _ingest(store: Store, reporter: Reporter, source: Source, request: dict[str, Any], name: str) -> str:
+    role = request.get("role", "main")
+    if role not in get_args(Role):
+        raise DatasetError(f"Expected the role 'main', 'holdout' or 'pile'. Received: role={role!r}.")
+    return ingest(
+        store,
+        source,
+        storable(request.get("name") or name),
+        reporter.progress,
+        reporter.check_stop,
+        into=request.get("dataset"),
+        role=role,
+        job_id=reporter.job_id,
+        ask=reporter.ask,
+    )
+
+
+def _locate(path: str) -> Path:
+    try:
+        located = Path(path).expanduser()
+        # Asked only for what the system says of a path that is too long, forbidden or not a path at all.
+        located.exists()
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise DatasetError(
+            f"Expected a path on this machine that can be read. Received: {path[:200]!r} ({problem}). Check the path."
+        ) from problem
+    return located
+
+
+def _import_digits(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
+    folder = store.workspace.staging(f"{DIGITS_PREFIX}{reporter.job_id}")
+    try:
+        reporter.progress("writing the sample digits", 0, 0)
+        source = Source("folder", write_digits(folder), "the digits that come with scikit-learn")
+        return _ingest(store, reporter, source, request, DIGITS_NAME)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _import_flowers(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
+    """Import the flower photos; the download stays in the workspace, so that it is made once."""
+
+    def tell(done: int, total: int) -> None:
+        reporter.check_stop()
+        reporter.progress("downloading the flower photos (bytes)", done, total)
+
+    path = store.workspace.root / "downloads" / "flower_photos.tgz"
+    download(FLOWERS.download, path, tell, DatasetError)
+    source = Source("tar", path, f"{FLOWERS.download.url} ({FLOWERS.licence})")
+    return _ingest(store, reporter, source, request, FLOWERS.title)
+
+
+def _import_path(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
+    path = _locate(request["path"])
+    kind, name = request["kind"], Path(path.name.removesuffix(".gz")).stem
+    if kind == "staged":
+        return _import_upload(store, reporter, path, request, name)
+    roots = None
+    opened = path
+    if "roots" in request:
+        roots = [Path(root) for root in request["roots"]]
+        # Asked again although the page did: since then a link may have been put there.
+        opened = require_allowed(path, roots)
+    if kind == "zip" and is_project(opened):
+        return _open(store, reporter, opened)
+    return _ingest(store, reporter, Source(kind, opened, storable(str(path)), roots), request, name)
+
+
+def _open(store: Store, reporter: Reporter, archive: Path) -> str:
+    """Open a saved project as a data set of its own, whatever its photos were to be added to."""
+    return open_project(store, archive, reporter.progress, reporter.check_stop, reporter.job_id).dataset_id
+
+
+def _import_upload(store: Store, reporter: Reporter, path: Path, request: dict[str, Any], name: str) -> str:
+    try:
+        uploaded = list((path / "files").glob("*"))
+        if len(uploaded) == 1 and is_project(uploaded[0]):
+            return _open(store, reporter, uploaded[0])
+        return _ingest(store, reporter, Source("staged", path, "an upload in the browser"), request, name)
+    finally:
+        # An upload is removed either way, but a path from outside the staging area is never touched.
+        if path.resolve().parent == store.workspace.root / "staging":
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="thaw.datasets.importer", description="Run one import job.")
+    parser.add_argument("job")
+    parser.add_argument("--workspace", required=True)
+    arguments = parser.parse_args()
+    run_import(Store(open_workspace(arguments.workspace)), arguments.job)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The split of one run: how it is chosen, and the record of which images with which labels the run saw."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+from thaw.datasets.edits import grouping
+from thaw.storage.datasets import GROUP_KINDS
+from thaw.storage.records import Image, Run
+from thaw.storage.store import Store
+from thaw.storage.workspace import LABELS_FILE, SPLIT_FILE
+from tlcore.files import write_atomically
+from tlcore.settings import HeadSettings
+from tlcore.splits.splits import Split, split
+
+SIDES = ("training", "validation", "later", "holdout")
+
+
+def choose_split(store: Store, dataset_id: str, settings: HeadSettings, images: Sequence[Image] | None = None) -> Split:
+    """Divide a data set as it stands now; raise DatasetError, with advice, where it cannot be trained on.
+
+    `images` are those of the data set, for a caller that has read them already.
+    """
+    images = store.images(dataset_id) if images is None else images
+    parts = split(
+        images,
+        settings.validation_split,
+        settings.seed,
+        grouping(store, dataset_id),
+        settings.later_share,
+        theirs=settings.parts == "theirs",
+    )
+    holdout = [image for image in store.images(dataset_id, role="holdout") if image.label in parts.labels]
+    return dataclasses.replace(parts, holdout=unlike(holdout, images))
+
+
+def unlike(holdout: Sequence[Image], images: Sequence[Image]) -> list[Image]:
+    """Return the holdout images that are no near-duplicate of an image for training.
+
+    Those that a fingerprint tells are not let in; a backbone may find others, which would judge by what was learnt.
+    """
+    if not holdout:
+        return []
+    taken = {key for image in images for key in _keys(image)}
+    return [image for image in holdout if taken.isdisjoint(_keys(image))]
+
+
+def _keys(image: Image) -> set[tuple[str, str]]:
+    keys = {("content", image.content), *((kind, getattr(image, kind)) for kind in GROUP_KINDS)}
+    return {(kind, key) for kind, key in keys if key}
+
+
+def write_split(store: Store, run_id: str, parts: Split) -> None:
+    """Record what a run sees: the ids and labels of every side. Edits that come later change nothing about it."""
+    folder = store.workspace.run(run_id)
+    sides = {side: [(image.id, image.label) for image in getattr(parts, side)] for side in SIDES}
+    write_atomically(folder / LABELS_FILE, json.dumps(parts.labels).encode())
+    # The split last: once it is there, the labels are.
+    write_atomically(folder / SPLIT_FILE, json.dumps(sides).encode())
+
+
+def read_sides(store: Store, run_id: str) -> dict[str, list[tuple[str, str]]] | None:
+    """Return the ids and labels of what a run saw, by side; None before that, or where no labels are on record.
+
+    Far quicker than `read_split`, which reads every image of the data set too.
+    """
+    path = store.workspace.run(run_id) / SPLIT_FILE
+    if not path.exists():
+        return None
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    # Runs of the first release recorded ids alone.
+    if any(isinstance(entry, str) for entries in recorded.values() for entry in entries[:1]):
+        return None
+    return {side: [(image_id, label) for image_id, label in entries] for side, entries in recorded.items()}
+
+
+def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None) -> Split | None:
+    """Return what a run saw, with the labels of that time, or None before that; phase 2 must not see another.
+
+    `known` are images by id that a caller has read already, which need not be read and held once more.
+    """
+    recorded = _recorded(store, run)
+    if recorded is None:
+        return None
+    sides = {side: recall(store, recorded.get(side, []), known) for side in SIDES}
+    return Split(labels=read_labels(store, run), **sides)
+
+
+def read_side(store: Store, run: Run, side: str) -> list[Image] | None:
+    """Return one side of what a run saw, as `read_split` does: of a large data set that is far less to read."""
+    recorded = _recorded(store, run)
+    return None if recorded is None else recall(store, recorded.get(side, []))
+
+
+def read_seen(store: Store, run: Run) -> dict[str, str] | None:
+    """Return the label that each image of a run had when it began, by id, or None before there is a record."""
+    recorded = _recorded(store, run)
+    if recorded is None:
+        return None
+    entries = [entry for side in SIDES for entry in recorded.get(side, [])]
+    bare = [entry for entry in entries if isinstance(entry, str)]
+    return {image.id: image.label for image in recall(store, bare)} | dict(
+        entry for entry in entries if not isinstance(entry, str)
+    )
+
+
+def read_labels(store: Store, run: Run) -> list[str]:
+    """Return the run's class names in the order of the model's outputs."""
+    return json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text(encoding="utf-8"))
+
+
+def recall(
+    store: Store, entries: Sequence[str | tuple[str, str]], known: Mapping[str, Image] | None = None
+) -> list[Image]:
+    """Return the images of a record's entries, those `known` by id or else read, with the recorded labels."""
+    ids, known = [entry if isinstance(entry, str) else entry[0] for entry in entries], known or {}
+    by_id = {**known, **store.images_by_id([image_id for image_id in ids if image_id not in known])}
+
+    def labelled(entry: str | tuple[str, str]) -> Image:
+        # Runs of the first release recorded ids alone; no label could change before they ended.
+        image_id, label = (entry, by_id[entry].imported_label) if isinstance(entry, str) else entry
+        image = by_id[image_id]
+        return image if image.label == label else dataclasses.replace(image, label=label)
+
+    return [labelled(entry) for entry in entries]
+
+
+def _recorded(store: Store, run: Run) -> dict[str, list[str | tuple[str, str]]] | None:
+    path = store.workspace.run(run.id) / SPLIT_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

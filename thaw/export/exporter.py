@@ -1,0 +1,208 @@
+"""The process that exports a run, `python -m thaw.export.exporter JOB`: it writes the files, has each proven by a process of
+its own, and keeps those that answer as the run does."""
+
+import argparse
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from thaw.export.exports import decision_of, mark_result
+from thaw.export.guide import write_guide
+from thaw.export.record import (
+    SUMS_FILE,
+    Export,
+    ModelFile,
+    Signature,
+    export_folder,
+    list_files,
+    place_export,
+    sum_lines,
+    work_folder,
+    write_export,
+)
+from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.model_card.model_card import write_model_card
+from thaw.storage.records import Run
+from thaw.storage.store import Store
+from thaw.storage.workspace import LABELS_FILE, open_workspace
+from tlcore.evaluation.predictions import read_labels
+from tlcore.evaluation.threshold import Decision
+from tlcore.export.formats import Format, choose_formats
+from tlcore.files import temporary_beside, write_atomically
+from tlcore.images.deep_pictures import WIDEST
+from tlcore.settings import HeadSettings
+
+VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
+
+
+def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
+    """Do the export that a job asks for, in its turn on the device.
+
+    It is made and measured on the CPU, where most of its files will be used, but waits its turn all the same: beside
+    a training run every latency would be wrong.
+    """
+    with reporting(store, job_id, echo) as reporter:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        from tlcore.models.devices import configure_device, hold_device
+
+        with hold_device(reporter):
+            reporter.progress("starting TensorFlow", 0, 0)
+            device = configure_device()
+            job = store.job(job_id)
+            export(reporter, job.request["run"], choose_formats(job.request["settings"]["formats"]), device)
+
+
+def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: str) -> Export:
+    """Export a run's result; return the record. On the way out there is the whole export, or the earlier one."""
+    from thaw.export.images import choose_calibration, read_judged, refer, write_pixels
+    from thaw.prediction.classifier import load_classifier
+    from tlcore.export.converters import read_signature, write_saved_models
+    from tlcore.export.keras_file import write_keras
+    from tlcore.export.model import build_exported
+    from tlcore.export.verification import Bench, prove
+
+    started, store = time.perf_counter(), reporter.store
+    run = store.run(run_id)
+    decision, mark = decision_of(run), mark_result(store, run)
+    with _folders(reporter, run) as (folder, work):
+        # 1. The photos: those that judge, and those that int8 takes its ranges from.
+        judged = read_judged(store, run)
+        images = [image for predictions in judged.values() for image in predictions.images]
+        image_size = int(run.facts["image_size"])
+        bench = Bench(folder, work, work / "judged.npy", work / "calibration.npy", work / "bare")
+
+        def read(done: int, total: int) -> None:
+            reporter.check_stop()
+            reporter.progress("reading the photos", done, total)
+
+        write_pixels(store, images, image_size, bench.pixels, read)
+        write_pixels(store, choose_calibration(store, run), image_size, bench.calibration, read)
+
+        # 2. The model, and the two formats that others are made from.
+        reporter.progress("building the model", 0, 0)
+        classifier = load_classifier(store, run)
+        model = build_exported(classifier, decision)
+        files = {row.name: folder / row.file for row in formats}
+        if "keras" in files:
+            write_keras(model, files["keras"])
+        reporter.check_stop()
+        reporter.progress("freezing the graph", 0, 0)
+        write_saved_models(model, classifier.labels, files.get("saved-model"), bench.bare)
+        signature = read_signature(files.get("saved-model", bench.bare))
+
+        # 3. What every file must answer.
+        reason = _why_not_stored(run, decision)
+        logits = None
+        if reason:
+            reporter.progress("answering once more in float32", 0, 0)
+            logits = _predict_logits(classifier, bench.pixels)
+        references = refer(judged, decision, logits)
+
+        # 4. The other formats, each proven by a process of its own.
+        proven = prove(reporter, bench, formats, references, classifier.labels, decision.threshold)
+
+        # 5. What lies beside them, and the record; then the folder takes its place.
+        made = _record(run, decision, mark, classifier.labels, image_size, signature, proven, device)
+        made = dataclasses.replace(
+            made, reference=reason or "the stored predictions of the run", seconds=time.perf_counter() - started
+        )
+        _finish(store, run, folder, made)
+        place_export(folder, export_folder(store.workspace, run.id))
+    return made
+
+
+def _why_not_stored(run: Run, decision: Decision) -> str | None:
+    """Say why a run's stored predictions have fewer digits than a proof needs, or return None where they have them."""
+    computed = "the run's model computed again in float32 on the CPU, since"
+    if str(run.facts.get("device", "")).startswith("GPU"):
+        return f"{computed} its predictions come from a GPU, which rounds differently"
+    if decision.temperature > 1 and HeadSettings.from_json(run.head).output == "sigmoid":
+        return f"{computed} a sigmoid near 1 has too few digits to be divided by a temperature"
+    return None
+
+
+def _predict_logits(classifier: Any, pixels: Path) -> np.ndarray:
+    from tlcore.export.model import build_logits
+
+    model, images = build_logits(classifier), np.load(pixels, mmap_mode="r", allow_pickle=False)
+    parts = [model.predict_on_batch(np.ascontiguousarray(images[i : i + 32])) for i in range(0, len(images), 32)]
+    return np.concatenate(parts)
+
+
+def _record(
+    run: Run,
+    decision: Decision,
+    mark: str,
+    labels: list[str],
+    image_size: int,
+    signature: Signature,
+    proven: list[ModelFile],
+    device: str,
+) -> Export:
+    versions = {name: importlib.metadata.version(name) for name in VERSIONED} | {"python": platform.python_version()}
+    return Export(
+        run=run.id,
+        phase=decision.phase,
+        result=mark,
+        created_at=time.time(),
+        image_size=image_size,
+        labels=labels,
+        temperature=decision.temperature,
+        threshold=decision.threshold,
+        signature=signature,
+        formats=proven,
+        reference="",
+        device=device,
+        seconds=0.0,
+        versions=versions,
+        grey_range=int(run.facts.get("grey_range", WIDEST)),
+    )
+
+
+def _finish(store: Store, run: Run, folder: Path, made: Export) -> None:
+    """Write what lies beside the model files; the record last but for the checksums, which have every file."""
+    write_atomically(folder / LABELS_FILE, json.dumps(read_labels(store, run), ensure_ascii=False).encode())
+    # Without the photos: whoever gets the model is not to get them unasked.
+    write_model_card(store, run, folder, pictures=False)
+    write_guide(folder, made)
+    write_export(folder, made)
+    write_atomically(folder / SUMS_FILE, sum_lines(folder, list_files(folder)).encode())
+
+
+@contextmanager
+def _folders(reporter: Reporter, run: Run) -> Iterator[tuple[Path, Path]]:
+    """Yield the folder in which the export grows and one for what it needs on the way; both are gone afterwards."""
+    workspace = reporter.store.workspace
+    folder = temporary_beside(export_folder(workspace, run.id))
+    work = work_folder(workspace, reporter.job_id)
+    try:
+        folder.mkdir(parents=True)
+        work.mkdir(parents=True)
+        yield folder, work
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def main() -> None:
+    """Read the job's id from the command line and do it."""
+    parser = argparse.ArgumentParser(prog="thaw.export.exporter", description="Run one export job.")
+    parser.add_argument("job")
+    parser.add_argument("--workspace", required=True, type=Path)
+    arguments = parser.parse_args()
+    run_export(Store(open_workspace(arguments.workspace)), arguments.job)
+
+
+if __name__ == "__main__":
+    main()

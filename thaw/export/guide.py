@@ -1,0 +1,197 @@
+"""How to use what was exported: the signature in TensorFlow's own words, a program for each format, the README."""
+
+import textwrap
+from pathlib import Path
+
+from thaw.export.record import (
+    CARD_FILES,
+    READER_FILE,
+    README_FILE,
+    RECORD_FILE,
+    SUMS_FILE,
+    UNKNOWN,
+    Export,
+    ModelFile,
+    Signature,
+    Tensor,
+)
+from thaw.storage.workspace import LABELS_FILE
+from tlcore.export.formats import FORMATS
+from tlcore.files import write_atomically
+from tlcore.images.decode import LONGER_SIDE_PX
+
+README_WIDTH = 110
+_TYPES = {"uint8": "DT_UINT8", "int32": "DT_INT32", "float32": "DT_FLOAT", "string": "DT_STRING"}
+_PROGRAM = """\
+import json
+import sys
+
+{imports}
+
+from read_photo import read_photo
+
+sys.stdout.reconfigure(errors="backslashreplace")  # for any class name
+labels = json.load(open("{labels}", encoding="utf-8"))
+{load}
+
+for path in sys.argv[1:] or ["photo.jpg"]:
+    image = read_photo(path, side={side}, grey_range={grey_range})
+    {predict}
+    answer = int(result["answer"][0])
+    print(path, labels[answer] if answer >= 0 else "I don't know", sep=": ")
+    print(dict(zip(labels, result["probabilities"][0].tolist())))
+"""
+_LITERT = (
+    "from ai_edge_litert.interpreter import Interpreter",
+    'model = Interpreter("{file}").get_signature_runner("serving_default")',
+    "result = model(image=image)",
+)
+_CALLS = {
+    "keras": ("import keras", 'model = keras.models.load_model("{file}")', "result = model.predict(image, verbose=0)"),
+    "saved-model": (
+        "import tensorflow as tf",
+        'model = tf.saved_model.load("{file}")',
+        'result = model.signatures["serving_default"](image=tf.constant(image))\n'
+        "    result = {{name: tensor.numpy() for name, tensor in result.items()}}",
+    ),
+    "litert": _LITERT,
+    "litert-float16": _LITERT,
+    "litert-int8": _LITERT,
+    "onnx": (
+        "import onnxruntime",
+        'model = onnxruntime.InferenceSession("{file}")',
+        'names = ["probabilities", "answer"]\n    result = dict(zip(names, model.run(names, {{"image": image}})))',
+    ),
+}
+PHOTO_RULE = (
+    "Where there are several frames or pages, the first is taken.",
+    "It is turned upright as the camera's EXIF mark says.",
+    "Greys of more than 8 bits are brought to 0..255 from 0..{grey_range}, the range of the photos that the model "
+    "learnt from; floating-point greys, and those that do not fit 16 bits, from their own least and greatest value.",
+    "Palettes, CMYK and whatever else there is become RGB.",
+    "What is transparent is laid on white, or on a middle grey (128) where nine tenths of what is visible is white "
+    "itself (245 or more in every colour). Alpha that is the same everywhere means nothing and is dropped.",
+    "The longer side is shrunk to {cap} pixels, where it is longer (bicubic, antialiased).",
+    "The photo is stretched to the square that the model sees (bilinear, antialiased: Pillow's BILINEAR).",
+)
+"""How a photo becomes what a model sees, in order: what `tlcore.images.decode` does, and `read_photo.py` in an export."""
+_CARD = "what the model was taught, how good it is, and its limits"
+_README = """\
+An image classifier, exported by Thaw
+=====================================
+
+Run {run}, {classes} classes, images of {side} x {side} pixels.
+
+What goes in and comes out, whatever the format:
+
+  image          uint8 (n, {side}, {side}, 3), RGB, 0..255, stretched to the square. Nothing else: scaling is inside.
+  probabilities  float32 (n, {classes}), in the order of {labels}, divided by the temperature {temperature:.3g}.
+{answer}
+The SavedModel also gives class_names, text (n, {classes}).
+
+How a photo is read
+-------------------
+
+To have the dashboard's own answers, read a photo as the dashboard does. {reader} does it, in this order:
+
+{rule}
+Other programs: decode the photo by the same rule, or ask `python -m thaw serve`, which does it for you.
+
+The files
+---------
+
+{files}
+  {labels}  the class names, in the order of the probabilities
+  {reader}  reads a photo as the dashboard does, for the programs below
+  {record}  all of this for programs, and what was measured of each file
+{card}  {sums}  check them all with: sha256sum -c {sums}
+
+{programs}"""
+
+
+def write_guide(folder: Path, export: Export) -> None:
+    """Write the README of an export."""
+    width = max(len(each.file) for each in export.offered) if export.offered else 0
+    lines = [f"  {each.file:{width}}  {FORMATS[each.name].use}{_warning(each)}" for each in export.offered]
+    programs = [
+        f"{FORMATS[each.name].title}\n{'-' * len(FORMATS[each.name].title)}\n\n"
+        f"pip install {FORMATS[each.name].package} pillow\n\n{show_program(export, each)}"
+        for each in export.offered
+    ]
+    text = _README.format(
+        run=export.run,
+        classes=len(export.labels),
+        side=export.image_size,
+        labels=LABELS_FILE,
+        temperature=export.temperature,
+        answer=_list_item("  answer         ", f"int32 (n). {explain_answer(export.threshold)}"),
+        reader=READER_FILE,
+        rule=write_rule(export.grey_range),
+        files="\n".join(lines) + "\n",
+        record=RECORD_FILE,
+        card=f"  {CARD_FILES[0]}  {_CARD}\n" if (folder / CARD_FILES[0]).exists() else "",
+        sums=SUMS_FILE,
+        programs="\n\n".join(programs),
+    )
+    write_atomically(folder / README_FILE, text.encode())
+    write_atomically(folder / READER_FILE, Path(__file__).with_name(READER_FILE).read_bytes())
+
+
+def explain_answer(threshold: float, labels_file: str = LABELS_FILE) -> str:
+    """Return what the output `answer` means in a model that answers from a probability of `threshold` on."""
+    likeliest = f"The number of the likeliest class: its place in {labels_file}, counted from 0."
+    if threshold == 0:
+        return f"{likeliest} It is never {UNKNOWN}, since no threshold was kept."
+    return (
+        f'{likeliest} Or {UNKNOWN}, "I don\'t know", where the probability of that class is below '
+        f"{100 * threshold:.4g}%. probabilities has the numbers in either case."
+    )
+
+
+def write_rule(grey_range: int) -> str:
+    """Return how a photo is read, as a numbered list."""
+    steps = (step.format(grey_range=grey_range, cap=LONGER_SIDE_PX) for step in PHOTO_RULE)
+    return "".join(_list_item(f"  {number}. ", step) for number, step in enumerate(steps, 1))
+
+
+def show_program(export: Export, made: ModelFile) -> str:
+    """Return a Python program that classifies photos with a file of an export, lying beside it."""
+    imports, load, predict = (part.format(file=made.file) for part in _CALLS[made.name])
+    return _PROGRAM.format(
+        imports=imports,
+        load=load,
+        predict=predict,
+        labels=LABELS_FILE,
+        side=export.image_size,
+        grey_range=export.grey_range,
+    )
+
+
+def show_signature(signature: Signature) -> str:
+    """Return a signature as `saved_model_cli show --tag_set serve --signature_def serving_default` prints it."""
+    parts = [
+        "The given SavedModel SignatureDef contains the following input(s):",
+        *(line for tensor in signature.inputs for line in _describe("inputs", tensor)),
+        "The given SavedModel SignatureDef contains the following output(s):",
+        *(line for tensor in signature.outputs for line in _describe("outputs", tensor)),
+        "Method name is: tensorflow/serving/predict",
+    ]
+    return "\n".join(parts)
+
+
+def _describe(side: str, tensor: Tensor) -> list[str]:
+    return [
+        f"  {side}['{tensor.name}'] tensor_info:",
+        f"      dtype: {_TYPES[tensor.dtype]}",
+        f"      shape: ({', '.join(map(str, tensor.shape))})",
+        f"      name: {tensor.inside}",
+    ]
+
+
+def _list_item(start: str, words: str) -> str:
+    indent = " " * len(start)
+    return textwrap.fill(words, README_WIDTH, initial_indent=start, subsequent_indent=indent) + "\n"
+
+
+def _warning(made: ModelFile) -> str:
+    return f"\n      Beware: {made.reason}." if made.verdict == "warned" else ""

@@ -1,0 +1,50 @@
+"""The queue for the device: jobs that want it take their turns, first come, first served, unless one is moved ahead."""
+
+import time
+
+from filelock import FileLock, Timeout
+
+from thaw.jobs import lifecycle
+from thaw.jobs.reporter import Reporter
+from thaw.storage.records import Job
+
+LOOK_AGAIN_S = 0.5
+WAITING = "waiting for another run to end"
+
+
+def waits(job: Job) -> bool:
+    """Say whether an active job has yet to get the device."""
+    return job.active and job.stage in ("starting", WAITING)
+
+
+def take_turn(reporter: Reporter, lock: FileLock) -> None:
+    """Take the lock of the device once nobody is ahead; raise Stopped if the person cancels the job before that.
+
+    The order is in the database and the lock keeps jobs apart: neither alone would survive a kill at any moment.
+    """
+    while True:
+        reporter.check_stop()
+        if _is_first(reporter) and _take(lock):
+            return
+        reporter.progress(WAITING, 0, 0)
+        time.sleep(LOOK_AGAIN_S)
+
+
+def _is_first(reporter: Reporter) -> bool:
+    if _at_head(reporter):
+        return True
+    # A process that was killed as it waited holds nobody up, even where no page is open to notice.
+    lifecycle.reconcile(reporter.store)
+    return _at_head(reporter)
+
+
+def _at_head(reporter: Reporter) -> bool:
+    return all(job.id == reporter.job_id for job in reporter.store.queue()[:1])
+
+
+def _take(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True

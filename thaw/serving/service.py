@@ -1,0 +1,96 @@
+"""The HTTP service: one model, the line in front of it, and the application that answers requests with them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Container, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+
+from thaw.export.record import UNKNOWN
+from thaw.serving.batcher import LARGEST_BATCH, Batcher
+from thaw.serving.engine import Engine
+from thaw.serving.limits import Gate
+from thaw.serving.metrics import Metrics
+from thaw.serving.requests import PictureReader, Sent
+from thaw.serving.routes import REFUSALS, ROUTES
+from thaw.serving.shell import Shell
+
+
+class Service:
+    """Everything that answers: the engine, and what stands between it and the requests."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.engine = engine
+        self.gate = Gate()
+        self.metrics = Metrics()
+        self.batcher = Batcher(engine.network, self.metrics.observe_batch)
+        self.reader = PictureReader(engine.image_size, engine.grey_range)
+        # One at a time: what a body in JSON unpacks to is many times its size.
+        self.parser = ThreadPoolExecutor(1, "parser")
+        self.metrics.watch("thaw_requests_inside", "Requests being answered now", lambda: self.gate.requests)
+        self.metrics.watch("thaw_pictures_waiting", "Pictures in line for the network", lambda: self.batcher.waiting)
+        self.metrics.watch("thaw_held_bytes", "Bytes of bodies in memory", lambda: self.gate.held_bytes)
+
+    @asynccontextmanager
+    async def running(self, _: Starlette) -> AsyncIterator[None]:
+        """Start threads and children; at the end answer what stands in line, then end them."""
+        await asyncio.to_thread(self.engine.warm, range(1, LARGEST_BATCH + 1))
+        with ExitStack() as parts:
+            parts.callback(self.parser.shutdown)
+            parts.enter_context(self.reader)
+            parts.enter_context(self.batcher)
+            yield
+
+    async def classify(self, request: Request, pictures: Sequence[Sent]) -> np.ndarray:
+        """Return float32 (n, classes) for the pictures of a request.
+
+        Raises Refused, or ClientDisconnect where the connection was cut, upon which nothing more is done for it.
+        """
+        return await _unless_gone(request, self._classify(pictures))
+
+    async def _classify(self, pictures: Sequence[Sent]) -> np.ndarray:
+        pixels = await self.reader.read(pictures)
+        probabilities = await asyncio.wrap_future(self.batcher.submit(pixels))
+        unsure = sum(self.engine.choose(row) == UNKNOWN for row in probabilities)
+        self.metrics.count_pictures(len(probabilities) - unsure, unsure)
+        return probabilities
+
+
+async def _unless_gone(request: Request, work: Awaitable[np.ndarray]) -> np.ndarray:
+    """Await `work`, but cancel it when the client hangs up; the body must have been read, or this would read it."""
+    working = asyncio.ensure_future(work)
+    hanging_up = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((working, hanging_up), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        hanging_up.cancel()
+
+
+def build_app(service: Service, hosts: Container[str | None] | None, origins: Sequence[str] = ()) -> Starlette:
+    """Return the ASGI application; `hosts` are the names it answers to, None for any.
+
+    Pages of `origins` may read its answers in a browser (CORS); those of any other site may not.
+    """
+    app = Starlette(routes=ROUTES, exception_handlers=REFUSALS, lifespan=service.running)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("content-type",),
+            expose_headers=("retry-after",),
+            # A page from the internet asks this of a server on one's own machine.
+            allow_private_network=True,
+        )
+    app.add_middleware(Shell, metrics=service.metrics, hosts=hosts)
+    app.state.service = service
+    return app

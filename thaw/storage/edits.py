@@ -1,0 +1,113 @@
+"""The rows of edits: each change to a data set with what was there before, so that it can be undone exactly."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from thaw.storage.journal.journal import Entry
+from thaw.storage.journal.rows import (
+    IMAGE_FIELDS,
+    Change,
+    JournalRows,
+    add_edit,
+    latest_edit,
+    undo_latest,
+    write_change,
+)
+from thaw.storage.records import Edit, EditKind
+from tlcore.errors import DatasetError
+
+# The mark by which a folder's name, its subject, stands for the class that it was renamed to.
+ALIAS = "alias"
+
+
+class EditRows(JournalRows):
+    """Reads and writes edits, and the marks that they leave on a data set."""
+
+    def add_edit(self, dataset_id: str, kind: EditKind, detail: dict[str, Any], changes: Iterable[Change]) -> int:
+        """Make the changes and record them as one edit, in one transaction; return how many had an effect.
+
+        What changes nothing is left out, and an edit of which nothing is left is not recorded.
+        """
+        with self._recording(dataset_id) as (connection, entry):
+            return make_edit(connection, entry, dataset_id, kind, detail, changes)
+
+    def undo_edit(self, dataset_id: str, number: int) -> None:
+        """Put back what the latest edit replaced.
+
+        Raises DatasetError if `number` is not the latest edit that stands: two tabs may ask for the same one.
+        """
+        with self._recording(dataset_id) as (connection, entry):
+            if latest_edit(connection, dataset_id) != number:
+                raise DatasetError(
+                    f"Expected the latest change of this data set. Received: change {number}, which is undone already "
+                    "or has others after it. Reload the page and undo the latest first."
+                )
+            entry["undone_at"] = time.time()
+            undo_latest(connection, dataset_id, entry["undone_at"])
+            _bump(connection, dataset_id)
+
+    def edits(self, dataset_id: str) -> list[Edit]:
+        """Return the edits of a data set, newest first, the undone ones too."""
+        rows = self._rows("SELECT * FROM edits WHERE dataset_id = ? ORDER BY number DESC", dataset_id)
+        return [
+            Edit(row["number"], row["kind"], json.loads(row["detail"]), row["created_at"], row["undone_at"])
+            for row in rows
+        ]
+
+    def withdrawn(self, dataset_id: str) -> set[str]:
+        """Return the ids of the images that stay excluded since the addition that brought them was undone."""
+        rows = self._rows(
+            "SELECT images.id FROM images JOIN changes ON subject = images.id JOIN edits ON number = edit "
+            "WHERE images.dataset_id = ? AND excluded AND kind = 'add' AND undone_at IS NOT NULL",
+            dataset_id,
+        )
+        return {row["id"] for row in rows}
+
+    def marks(self, dataset_id: str, field: str) -> dict[str, str]:
+        """Return the marks of one kind on a data set: subject to value."""
+        rows = self._rows("SELECT subject, value FROM marks WHERE dataset_id = ? AND field = ?", dataset_id, field)
+        return {row["subject"]: row["value"] for row in rows}
+
+
+def make_edit(
+    connection: sqlite3.Connection,
+    entry: Entry,
+    dataset_id: str,
+    kind: EditKind,
+    detail: dict[str, Any],
+    changes: Iterable[Change],
+) -> int:
+    """Do within a transaction what `EditRows.add_edit` does, and say so in the `entry` of the journal."""
+    rows = [
+        (change.field, change.subject, before, change.after)
+        for change in changes
+        if (before := _read(connection, dataset_id, change)) != change.after
+    ]
+    if not rows:
+        return 0
+    edit = {"kind": kind, "detail": json.dumps(detail), "created_at": time.time()}
+    add_edit(connection, dataset_id, edit, rows)
+    for field, subject, _, after in rows:
+        write_change(connection, dataset_id, Change(field, subject, after))
+    _bump(connection, dataset_id)
+    entry["made"] = [*entry.get("made", []), {"edit": edit, "changes": rows}]
+    return len(rows)
+
+
+def _read(connection: sqlite3.Connection, dataset_id: str, change: Change) -> str | None:
+    if change.field in IMAGE_FIELDS:
+        query = f"SELECT CAST({change.field} AS TEXT) FROM images WHERE id = ? AND dataset_id = ?"
+        row = connection.execute(query, (change.subject, dataset_id)).fetchone()
+        if row is None:
+            raise DatasetError(f"Expected an image of this data set. Received: {change.subject!r}. Reload the page.")
+        return row[0]
+    query = "SELECT value FROM marks WHERE dataset_id = ? AND field = ? AND subject = ?"
+    row = connection.execute(query, (dataset_id, change.field, change.subject)).fetchone()
+    return row[0] if row else None
+
+
+def _bump(connection: sqlite3.Connection, dataset_id: str) -> None:
+    connection.execute("UPDATE datasets SET version = version + 1 WHERE id = ?", (dataset_id,))

@@ -1,0 +1,192 @@
+"""The rows that the store hands out, as frozen dataclasses."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from thaw.storage.questions import Question
+
+JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
+JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
+Role = Literal["main", "holdout", "pile"]
+Part = Literal["", "training", "validation"]
+EditKind = Literal["add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An accepted image. `name` is where it came from (shown, never opened); `content` is the sha256 of the
+    normalised copy; `width` and `height` are the original's, in pixels after EXIF rotation; `suffix` is the
+    copy's, ".png" or ".jpg"; `notes` says what was normalised ("turned upright", "first frame of 12").
+
+    `folder` holds its copy: it is named after the import that brought the image. "holdout" images are never trained
+    on; those of the "pile" have no class (their label is "") and wait for one; excluded ones take part in nothing.
+    `part` is the side on which an image was in a split that somebody made, or "". `original` is the sha256 of the
+    original file; `taken_at` is from EXIF, in seconds since 1970. `brightness` and `contrast` are the mean and standard
+    deviation of its grey (0..255), `sharpness` the variance of its Laplacian, `fingerprint` a difference hash of 256
+    bits in hex ("" where it is nearly uniform). Images with the same `lookalike` (by fingerprint), the same `similar`
+    (by features) or the same `derived` (made of one photo, by their names) are near-duplicates; "" stands for none.
+    """
+
+    id: str
+    label: str
+    name: str
+    content: str
+    suffix: str
+    width: int
+    height: int
+    notes: list[str] = field(default_factory=list)
+    folder: str = ""
+    role: Role = "main"
+    excluded: bool = False
+    imported_label: str = ""
+    original: str = ""
+    taken_at: float | None = None
+    brightness: float | None = None
+    contrast: float | None = None
+    sharpness: float | None = None
+    fingerprint: str = ""
+    lookalike: str = ""
+    similar: str = ""
+    derived: str = ""
+    part: Part = ""
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A file that was found and not accepted, with the reason in plain words."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set as it stands: accepted + set aside + ignored + known = files found, over all its imports.
+
+    `classes` counts the images that can be trained on or validated with; `excluded` were taken out by the person,
+    `holdout` are kept for evaluation alone, those of the `pile` have no class; `known` files were added again and were
+    there already. `version` goes up with every change. `grey_range` is what pictures of more than 8 bits are scaled
+    by, None where none has come yet.
+    """
+
+    id: str
+    name: str
+    source: str
+    created_at: float
+    classes: dict[str, int]
+    set_aside: int
+    ignored: int
+    notes: list[str]
+    excluded: int = 0
+    holdout: int = 0
+    known: int = 0
+    version: int = 1
+    pile: int = 0
+    grey_range: int | None = None
+
+    @property
+    def included(self) -> int:
+        return sum(self.classes.values())
+
+    @property
+    def accepted(self) -> int:
+        return self.included + self.excluded + self.holdout + self.pile
+
+    @property
+    def found(self) -> int:
+        return self.accepted + self.set_aside + self.ignored + self.known
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change that a person made to a data set, or an addition; `detail` says of what, for the words that tell it."""
+
+    number: int
+    kind: EditKind
+    detail: dict[str, Any]
+    created_at: float
+    undone_at: float | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """What cross-validation on a backbone's features measured of one version of a data set.
+
+    `facts["naive"]` and `facts["grouped"]` hold `mean`, `low` and `high` accuracy in 0..1 (a 95% interval) of folds
+    made at random and of folds that keep groups of near-duplicates together.
+    """
+
+    backbone: str
+    version: int
+    created_at: float
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run. `head` and `fine_tune` are settings as JSON; `result_phase` is 1 or 2 once there is a
+    model; `facts` are measured: seconds a stage, images per second, versions, device, hashes. `number` goes up from run
+    to run of a workspace: a clock may have been set back between two of them."""
+
+    id: str
+    dataset_id: str
+    backbone: str
+    head: str
+    fine_tune: str | None
+    created_at: float
+    result_phase: int | None
+    facts: dict[str, Any]
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One finished epoch, numbered from 1 through both phases; accuracies in 0..1, time in seconds."""
+
+    epoch: int
+    phase: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of work in a process of its own. `done` of `total` items of `stage`, at `rate` items a second
+    (0 while unknown); times are seconds since 1970; `updated_at` is its heartbeat; jobs of a higher `priority` have
+    their turn on the device first. While it has a `question` it waits for the person's `answer`. `born` and `heard` are
+    when it was made and last heard of by `tlcore.processes.ticking`, `pid_started` is what `start_of` says of its
+    process."""
+
+    id: str
+    kind: JobKind
+    dataset_id: str | None
+    run_id: str | None
+    request: dict[str, Any]
+    status: JobStatus
+    stage: str
+    done: int
+    total: int
+    rate: float
+    created_at: float
+    updated_at: float
+    pid: int | None
+    stop_requested: bool
+    error: str | None
+    priority: int = 0
+    question: Question | None = None
+    answer: str | None = None
+    pid_started: int | None = None
+    born: float = 0.0
+    heard: float = 0.0
+
+    @property
+    def active(self) -> bool:
+        return self.status in ("starting", "running")
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until this stage is done at the present rate, or None while that is unknown."""
+        return (self.total - self.done) / self.rate if self.rate > 0 else None

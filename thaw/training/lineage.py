@@ -1,0 +1,59 @@
+"""The lineage of a run: all that its model depends on, and how long each stage took."""
+
+import json
+import time
+
+from thaw.datasets.run_split import write_split
+from thaw.jobs.reporter import Reporter
+from thaw.storage.workspace import LAYERS_FILE
+from thaw.training.materials import Materials
+from thaw.training.run_facts import add_phase_facts, describe_split, read_versions
+from tlcore.features.inputs import Feed
+from tlcore.files import write_atomically
+from tlcore.images.deep_pictures import WIDEST
+from tlcore.models.layers import describe_layers
+from tlcore.training.early_stopping import EpochKeeper
+
+
+def record_materials(reporter: Reporter, materials: Materials) -> None:
+    """Write down all that the run depends on."""
+    folder = reporter.store.workspace.run(materials.run.id)
+    parts = materials.split
+    layers = describe_layers(materials.row, materials.backbone)
+    write_atomically(folder / LAYERS_FILE, json.dumps(layers).encode())
+    # The split last: once it is there, the others are.
+    write_split(reporter.store, materials.run.id, parts)
+    reporter.store.add_facts(
+        materials.run.id,
+        {
+            "image_size": materials.image_size,
+            "weights_file": materials.row.weights_file,
+            "weights_sha256": materials.weights_sha256,
+            "dataset_version": materials.dataset_version,
+            "grey_range": reporter.store.dataset(materials.run.dataset_id).grey_range or WIDEST,
+            **describe_split(materials.settings, parts),
+            "versions": read_versions(),
+        },
+    )
+
+
+def record_times(
+    reporter: Reporter, run_id: str, phase: str, feed: Feed, keeper: EpochKeeper, training_s: float, started: float
+) -> None:
+    """Write down which epoch's weights were kept and how long the stages took.
+
+    Seconds add to those of a phase that was stopped and resumed; `images_per_second` is of the last part alone and
+    counts what was trained on, once an epoch.
+    """
+    trained = keeper.epochs_trained * feed.training.images
+    earlier = reporter.store.run(run_id).facts.get(phase, {}).get("seconds", {})
+    spent = {"features": feed.seconds, "training": training_s, "total": time.perf_counter() - started}
+    seconds = {stage: spent[stage] + earlier.get(stage, 0.0) for stage in spent}
+    facts = {
+        "seconds": seconds,
+        "best_epoch": keeper.standing.best_epoch,
+        "features_computed": feed.computed,
+        "features_per_second": feed.computed / feed.seconds if feed.computed else None,
+        "images_per_second": trained / training_s if training_s else None,
+    }
+    add_phase_facts(reporter, run_id, phase, facts)

@@ -1,0 +1,58 @@
+"""What both phases of a run start from: its photos, split, and the backbone with its weights."""
+
+from dataclasses import dataclass
+
+from thaw.datasets.edits import grouping
+from thaw.datasets.run_split import choose_split, read_split
+from thaw.jobs.reporter import Reporter
+from thaw.storage.records import Run
+from tlcore.features.similarity import Compared, mark_similar
+from tlcore.models.backbones import find_backbone
+from tlcore.models.loading import LoadedBackbone, load_backbone
+from tlcore.settings import HeadSettings
+from tlcore.splits.groups import GroupRules
+from tlcore.splits.splits import Split, recommend_image_size
+
+
+@dataclass(frozen=True)
+class Materials(LoadedBackbone):
+    """What both phases of a run start from; `dataset_version` is the one that phase 1 divided."""
+
+    run: Run
+    settings: HeadSettings
+    split: Split
+    rules: GroupRules
+    compared: Compared
+    dataset_version: int
+
+
+def gather(reporter: Reporter, run_id: str) -> Materials:
+    """Read a run's photos and settings, fetch the backbone's weights and build it.
+
+    Before the photos are divided for the first time, the backbone looks for near-duplicates among them.
+    """
+    store = reporter.store
+    run = store.run(run_id)
+    settings, row = HeadSettings.from_json(run.head), find_backbone(run.backbone)
+    version = store.dataset(run.dataset_id).version
+    images = store.images(run.dataset_id)
+    image_size = settings.image_size or run.facts.get("image_size") or recommend_image_size(images, row.input_size)
+    compared = Compared()
+    parts = read_split(store, run)
+    if parts is None:
+        # Asked first, so that what cannot be divided is told before the work.
+        choose_split(store, run.dataset_id, settings, images)
+    loaded = load_backbone(reporter, row, image_size, run.facts)
+    if parts is None:
+        compared = mark_similar(reporter, run.dataset_id, loaded, images)
+        # Of the images that were compared: what a person edits meanwhile is for the next run.
+        parts = choose_split(store, run.dataset_id, settings, compared.images)
+    return Materials(
+        **vars(loaded),
+        run=run,
+        settings=settings,
+        split=parts,
+        rules=grouping(store, run.dataset_id),
+        compared=compared,
+        dataset_version=run.facts.get("dataset_version", version),
+    )

@@ -1,0 +1,59 @@
+"""What is measured or counted of a run and kept with it, whichever way its head is trained; no TensorFlow."""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections import Counter
+from typing import Any
+
+from thaw.datasets.run_split import SIDES
+from thaw.jobs.reporter import Reporter
+from thaw.storage.workspace import LAYERS_FILE
+from tlcore.evaluation.predictions import accuracies
+from tlcore.models.layers import summarise_depth
+from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.splits.class_weights import weigh_classes
+from tlcore.splits.splits import Split
+
+VERSIONED = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+
+
+def describe_split(settings: HeadSettings, parts: Split) -> dict[str, Any]:
+    """Return JSON-able facts on the images that a run sees: their number, a hash of content and labels, the weights."""
+    seen = (image for side in SIDES for image in getattr(parts, side))
+    contents = sorted(f"{image.label}\0{image.content}" for image in seen)
+    return {
+        "dataset_sha256": hashlib.sha256("\n".join(contents).encode()).hexdigest(),
+        "training_images": len(parts.training),
+        "validation_images": len(parts.validation),
+        "extra_images": {name: len(images) for name, images in parts.extra.items()},
+        "class_counts": {side: Counter(image.label for image in getattr(parts, side)) for side in SIDES},
+        "class_weights": weigh_classes(settings, parts),
+        "kept_parts": settings.parts == "theirs" and any(image.part for image in (*parts.training, *parts.validation)),
+    }
+
+
+def read_versions() -> dict[str, str]:
+    """Return the versions of what a run's result depends on; reads what is installed and imports none of it."""
+    return {name: importlib.metadata.version(name) for name in VERSIONED} | {"python": platform.python_version()}
+
+
+def record_outcome(reporter: Reporter, run_id: str, phase: int) -> None:
+    """Write down the accuracy of a phase's model on every evaluation set, and which layers were frozen for it."""
+    store, run = reporter.store, reporter.store.run(run_id)
+    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
+    top = FineTuneSettings.from_json(run.fine_tune).layers if phase == 2 and run.fine_tune else 0
+    facts: dict[str, Any] = {
+        "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run, phase).items()},
+        "frozen_layers": len(layers) - (top or 0),
+    }
+    if top:
+        facts["unfrozen_from_layer"] = summarise_depth(layers, top).first_unfrozen
+    add_phase_facts(reporter, run.id, "head" if phase == 1 else "fine_tune", facts)
+
+
+def add_phase_facts(reporter: Reporter, run_id: str, phase: str, facts: dict[str, Any]) -> None:
+    """Merge measured facts (JSON-able) into those of one phase of a run ("head" or "fine_tune")."""
+    kept = reporter.store.run(run_id).facts.get(phase, {})
+    reporter.store.add_facts(run_id, {phase: kept | facts})

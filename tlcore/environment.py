@@ -1,0 +1,36 @@
+"""What Thaw needs of the process that it runs in, whatever the environment says: Keras's settings and safe output."""
+
+import os
+import sys
+from typing import TextIO
+
+SETTINGS = {
+    # A model is built, cut and exported with TensorFlow's own graph.
+    "KERAS_BACKEND": "tensorflow",
+    "TF_USE_LEGACY_KERAS": "0",
+    # For child processes, whose output is read or kept as UTF-8: this interpreter has read both already.
+    "PYTHONUTF8": "1",
+    "PYTHONIOENCODING": "utf-8",
+}
+# These cap every training, and turn on what Keras calls experimental.
+REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
+
+
+def settle() -> None:
+    """Set the environment for Keras, TensorFlow and child processes, and let no output end in a UnicodeEncodeError.
+
+    `tlcore/__init__` calls it, so that it holds in every process before anything else is imported. What Keras reads
+    from keras.json is put right by `tlcore.models.backend`. Which devices and which of oneDNN's operations TensorFlow uses
+    (CUDA_VISIBLE_DEVICES, TF_ENABLE_ONEDNN_OPTS) stays the person's choice: both are ways to get the same result.
+    """
+    os.environ.update(SETTINGS)
+    for name in REMOVED:
+        os.environ.pop(name, None)
+    for stream in (sys.stdout, sys.stderr):
+        escape_unknown(stream)
+
+
+def escape_unknown(stream: TextIO | None) -> None:
+    """Have a stream write characters that its encoding lacks as escapes (`\\u4e2d`), instead of raising for them."""
+    if stream is not None and getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")

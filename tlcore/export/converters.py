@@ -1,0 +1,174 @@
+"""Writes a model in each format; as a process, `python -m tlcore.export.converters FORMAT SOURCE TARGET`, one of them.
+
+A converter that crashes takes its own process with it and no more.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from thaw.export.record import Signature, Tensor
+from tlcore.export.litert_metadata import describe
+from tlcore.export.onnx_graph import write_erfc, write_uncompiled
+from tlcore.files import scratch_folder
+from tlcore.models.backend import keras
+from tlcore.models.inference import freeze_graph
+
+SIGNATURE = "serving_default"
+ONNX_OPSET = 17
+UNCAUGHT = "TF2ONNX_CATCH_ERRORS"
+# Left in float in an int8 file: in 256 steps every probability would be a step, and the answer another's.
+FLOAT_OPERATIONS = ["SOFTMAX", "TOPK_V2", "GREATER_EQUAL"]
+
+
+def write_saved_models(model: keras.Model, labels: Sequence[str], served: Path | None, bare: Path) -> None:
+    """Write a SavedModel of constants with the signature `serving_default`; `served`, if wanted, has `class_names` too.
+
+    `class_names` is text (n, classes), the same for every image, since TensorFlow Serving's REST interface wants every
+    output to begin with the number of images. The converters start from `bare`, which does without text.
+    """
+    frozen = freeze_graph(model)
+    (image,) = model.inputs
+    specification = tf.TensorSpec(image.shape, image.dtype, name=image.name)
+    keys = sorted(model.output)
+
+    def answer(batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(zip(keys, frozen(batch), strict=True))
+
+    def answer_by_name(batch: tf.Tensor) -> dict[str, tf.Tensor]:
+        names = tf.constant([list(labels)], tf.string)
+        return answer(batch) | {"class_names": tf.tile(names, [tf.shape(batch)[0], 1])}
+
+    for path, function in ((bare, answer), (served, answer_by_name)):
+        if path:
+            module = tf.Module()
+            module.serve = tf.function(function, input_signature=[specification])
+            # Nobody trains what is exported, and gradients of their own (swish) hold tensors that cannot be saved.
+            options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+            tf.saved_model.save(module, str(path), signatures={SIGNATURE: module.serve}, options=options)
+
+
+def read_signature(path: Path) -> Signature:
+    """Return the signature of a SavedModel as its file has it."""
+    from tensorflow.python.tools import saved_model_utils
+
+    graph = saved_model_utils.get_meta_graph_def(str(path), tf.saved_model.SERVING)
+    found = graph.signature_def[SIGNATURE]
+    return Signature(_tensors(found.inputs), _tensors(found.outputs))
+
+
+def convert_litert(source: Path, target: Path, calibration: np.ndarray | None) -> None:
+    """Write LiteRT in float32 from a SavedModel."""
+    target.write_bytes(_litert_converter(source).convert())
+
+
+def convert_litert_float16(source: Path, target: Path, calibration: np.ndarray | None) -> None:
+    """Write LiteRT with its weights in float16."""
+    converter = _litert_converter(source)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    target.write_bytes(converter.convert())
+
+
+def convert_litert_int8(source: Path, target: Path, calibration: np.ndarray | None) -> None:
+    """Write LiteRT in int8, its ranges taken from the pixels `calibration`, uint8 (n, side, side, 3).
+
+    The image stays uint8 and the probabilities float32. What follows the last layer of weights is left in float.
+    """
+    assert calibration is not None
+
+    def samples() -> Iterator[dict[str, np.ndarray]]:
+        for pixels in calibration:
+            yield {"image": pixels[None]}
+
+    converter = _litert_converter(source)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = samples
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=FLOAT_OPERATIONS)
+    # The way to leave chosen operations in float that TensorFlow documents ("selective quantization").
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=samples, debug_options=options
+    )
+    target.write_bytes(debugger.get_nondebug_quantized_model())
+
+
+def convert_onnx(source: Path, target: Path, calibration: np.ndarray | None) -> None:
+    """Write ONNX from a SavedModel, with inputs and outputs of the same names."""
+    import tf2onnx
+
+    with scratch_folder("convert") as scratch:
+        loaded = tf.saved_model.load(str(write_uncompiled(source, scratch / "model")))
+    signature = loaded.signatures[SIGNATURE]
+    specifications = [signature.structured_input_signature[1]["image"]]
+
+    @tf.function(input_signature=specifications)
+    def answer(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {name: tf.identity(tensor, name=name) for name, tensor in signature(image=image).items()}
+
+    def convert() -> None:
+        tf2onnx.convert.from_function(
+            answer,
+            input_signature=specifications,
+            opset=ONNX_OPSET,
+            output_path=str(target),
+            custom_op_handlers={"Erfc": (write_erfc, [])},
+        )
+
+    # tf2onnx copies the whole graph before each of its 24 passes, which takes a third of the time, to skip a pass that
+    # fails; where this name is set it does neither.
+    os.environ[UNCAUGHT] = "FALSE"
+    try:
+        convert()
+    except Exception:  # noqa: BLE001 - whatever a pass may raise: MobileNetV3's does
+        del os.environ[UNCAUGHT]
+        convert()
+    finally:
+        os.environ.pop(UNCAUGHT, None)
+
+
+CONVERTERS: dict[str, Callable[[Path, Path, np.ndarray | None], None]] = {
+    "litert": convert_litert,
+    "litert-float16": convert_litert_float16,
+    "litert-int8": convert_litert_int8,
+    "onnx": convert_onnx,
+}
+
+
+def _litert_converter(source: Path) -> Any:
+    return tf.lite.TFLiteConverter.from_saved_model(str(source), signature_keys=[SIGNATURE])
+
+
+def _tensors(found: Any) -> list[Tensor]:
+    return [
+        Tensor(key, [int(size.size) for size in each.tensor_shape.dim], tf.dtypes.as_dtype(each.dtype).name, each.name)
+        for key, each in sorted(found.items())
+    ]
+
+
+def main() -> None:
+    """Convert a SavedModel to one format."""
+    parser = argparse.ArgumentParser(prog="tlcore.export.converters", description="Convert a SavedModel.")
+    parser.add_argument("format", choices=CONVERTERS)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--calibration", type=Path, help="uint8 (n, side, side, 3) as .npy")
+    parser.add_argument("--labels", type=Path, help="JSON list of the class names, to be put into LiteRT")
+    parser.add_argument("--threshold", type=float, default=0.0, help="probability below which it does not know")
+    arguments = parser.parse_args()
+    calibration = None
+    if arguments.calibration:
+        calibration = np.load(arguments.calibration, mmap_mode="r", allow_pickle=False)
+    CONVERTERS[arguments.format](arguments.source, arguments.target, calibration)
+    if arguments.labels:
+        labels = json.loads(arguments.labels.read_bytes())
+        arguments.target.write_bytes(describe(arguments.target.read_bytes(), labels, arguments.threshold))
+
+
+if __name__ == "__main__":
+    main()

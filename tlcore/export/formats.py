@@ -1,0 +1,100 @@
+"""The table of formats that a model is exported to: for whom each is, which runtime reads it, how exact it must be."""
+
+from dataclasses import dataclass
+
+from tlcore.errors import SettingsError
+
+FLOAT_TOLERANCE = 1e-4
+"""The largest difference in probability that a float32 file may show: a hundred times what rounding alone makes."""
+REFUSED_TIMES = 5
+"""A reduced file is refused beyond this many times its tolerance (see `tlcore.export.tolerances.judge`)."""
+
+OLDEST_KERAS = "3.6"
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    `file` is its name in an export, a folder's for "saved-model"; `runtime` the package that proves it and `package`
+    what a user installs to run it; `use` the sentence that says for whom it is. `tolerance` is the share of images
+    that may get another class first, in 0..1, or None for a float32 file, which is held to `FLOAT_TOLERANCE`.
+    """
+
+    name: str
+    title: str
+    file: str
+    runtime: str
+    package: str
+    use: str
+    tolerance: float | None = None
+
+
+_ROWS = (
+    Format(
+        "keras",
+        "Keras",
+        "model.keras",
+        "keras",
+        "tensorflow",
+        f"Python with Keras {OLDEST_KERAS} or later; can be trained further.",
+    ),
+    Format(
+        "saved-model",
+        "SavedModel",
+        "saved_model",
+        "tensorflow",
+        "tensorflow",
+        "TensorFlow Serving, TensorFlow in Java, Go, C++ or Python, and `python -m thaw serve`.",
+    ),
+    Format(
+        "litert",
+        "LiteRT",
+        "model.tflite",
+        "ai-edge-litert",
+        "ai-edge-litert",
+        "Android, iPhone, Raspberry Pi (LiteRT, once called TensorFlow Lite); exact.",
+    ),
+    Format(
+        "litert-float16",
+        "LiteRT, float16",
+        "model-float16.tflite",
+        "ai-edge-litert",
+        "ai-edge-litert",
+        "The same devices, at half the size; best where they have a GPU.",
+        tolerance=0.005,
+    ),
+    Format(
+        "litert-int8",
+        "LiteRT, int8",
+        "model-int8.tflite",
+        "ai-edge-litert",
+        "ai-edge-litert",
+        "The same devices, at a quarter of the size, often twice as fast; less exact.",
+        tolerance=0.02,
+    ),
+    Format(
+        "onnx",
+        "ONNX",
+        "model.onnx",
+        "onnxruntime",
+        "onnxruntime",
+        "Any program through ONNX Runtime: C#, C++, Java, JavaScript, Rust, Python.",
+    ),
+)
+FORMATS = {row.name: row for row in _ROWS}
+
+
+def choose_formats(names: list[str] | None) -> list[Format]:
+    """Return the formats of these names in the order of the table, all where it is None.
+
+    Raises SettingsError for an unknown name, or for none at all.
+    """
+    wanted = list(FORMATS) if names is None else names
+    unknown = [name for name in wanted if name not in FORMATS]
+    if unknown or not wanted:
+        raise SettingsError(
+            f"Expected one or more of {', '.join(FORMATS)}. Received: {', '.join(unknown) or 'none'}. "
+            "Choose among these."
+        )
+    return [row for row in _ROWS if row.name in wanted]

@@ -1,0 +1,104 @@
+"""Writes into a LiteRT file what its tensors are: their names, the labels, how pixels are scaled.
+
+The format is TensorFlow Lite Metadata, the schema "M001" of github.com/tensorflow/tflite-support (metadata_schema.fbs):
+a buffer inside the model, and behind the model a zip of the files that the buffer names.
+"""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+
+from thaw.export.guide import explain_answer
+
+BUFFER, MODEL_IDENTIFIER, IDENTIFIER, OLDEST_PARSER = b"TFLITE_METADATA", b"TFL3", b"M001", "1.0.0"
+LABELS = "labels.txt"
+OUTPUTS = ("probabilities", "answer")
+"""The order of the outputs: programs that look at the first alone find the probabilities."""
+_IMAGE = "Photos as RGB pixels, 0 to 255, stretched to the square. Mean 0 and deviation 1: scaling is inside the model."
+_PROBABILITIES = f"How likely each class is, in the order of {LABELS}."
+
+
+class _Scalar(NamedTuple):
+    """A number in a table, and its type in flatbuffers' words."""
+
+    kind: str
+    value: float
+
+
+def describe(content: bytes, labels: Sequence[str], threshold: float) -> bytes:
+    """Return a model's file with metadata, its tensors named as in its signature and its outputs in `OUTPUTS`' order.
+
+    `threshold` is the probability, 0..1, below which `answer` is -1. A label's line breaks become blanks.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    places = {each.name.decode(): each.tensorIndex for each in (*signature.inputs, *signature.outputs)}
+    for name, place in places.items():
+        graph.tensors[place].name = name
+    graph.outputs = [places[name] for name in OUTPUTS]
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = write_metadata(int(graph.tensors[places["image"]].shape[1]), threshold)
+    entry.name, entry.buffer = BUFFER, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
+    packed = io.BytesIO(builder.Output())
+    with zipfile.ZipFile(packed, "a") as archive:
+        lines = "".join(f"{' '.join(label.splitlines())}\n" for label in labels)
+        archive.writestr(zipfile.ZipInfo(LABELS), lines)
+    return packed.getvalue()
+
+
+def write_metadata(side: int, threshold: float) -> bytes:
+    """Return the metadata of a classifier of images of `side` pixels with the outputs `OUTPUTS`.
+
+    Tables are written as {number of the field: value}. Where a field is a union, the number before it has its kind.
+    """
+    scaling = {0: [0.0], 1: [1.0]}
+    square = {0: _Scalar("Uint32", side), 1: _Scalar("Uint32", side)}
+    picture = {0: _Scalar("Uint8", 2), 1: {0: _Scalar("Int8", 1), 1: square}}
+    feature = {0: _Scalar("Uint8", 1), 1: {}}
+    image = {0: "image", 1: _IMAGE, 3: picture, 4: [{0: _Scalar("Uint8", 1), 1: scaling}]}
+    along_axis = {0: LABELS, 1: "The names of the classes, one a line.", 2: _Scalar("Int8", 2)}
+    probabilities = {0: OUTPUTS[0], 1: _PROBABILITIES, 3: feature, 6: [along_axis]}
+    if threshold:
+        probabilities[4] = [{0: _Scalar("Uint8", 3), 1: {0: _Scalar("Float32", threshold)}}]
+    answer = {0: OUTPUTS[1], 1: explain_answer(threshold, LABELS), 3: feature}
+    graph = {2: [image], 3: [probabilities, answer]}
+    builder = flatbuffers.Builder(1024)
+    root = {0: "classifier", 1: "An image classifier, exported by Thaw.", 3: [graph], 7: OLDEST_PARSER}
+    builder.Finish(_place(builder, root), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _place(builder: flatbuffers.Builder, value: Any) -> int:
+    """Write a text, a vector or a table with all that it holds; return where it lies."""
+    if isinstance(value, str):
+        return builder.CreateString(value)
+    if isinstance(value, dict):
+        return _place_table(builder, value)
+    are_numbers = all(isinstance(each, float) for each in value)
+    items = value if are_numbers else [_place(builder, each) for each in value]
+    builder.StartVector(4, len(items), 4)
+    for item in reversed(items):
+        (builder.PrependFloat32 if are_numbers else builder.PrependUOffsetTRelative)(item)
+    return builder.EndVector()
+
+
+def _place_table(builder: flatbuffers.Builder, fields: dict[int, Any]) -> int:
+    # What a table refers to must lie in the buffer before it.
+    placed = {
+        number: value if isinstance(value, _Scalar) else _place(builder, value) for number, value in fields.items()
+    }
+    builder.StartObject(max(fields, default=-1) + 1)
+    for number, value in placed.items():
+        if isinstance(value, _Scalar):
+            getattr(builder, f"Prepend{value.kind}Slot")(number, value.value, 0)
+        else:
+            builder.PrependUOffsetTRelativeSlot(number, value, 0)
+    return builder.EndObject()

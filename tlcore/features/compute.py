@@ -1,0 +1,147 @@
+"""Computes the cached tensors of a data set's images: decode, draw the view, run the frozen network, store."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from thaw.jobs.reporter import Progress
+from thaw.storage.records import Image
+from thaw.storage.workspace import Workspace
+from tlcore.features.cache import FeatureCache, trim_caches
+from tlcore.images.augmentation import draw_view
+from tlcore.images.decode import load_pixels
+from tlcore.images.recipes import find_recipe, view_key
+from tlcore.models import classifier as models
+from tlcore.models.backend import keras
+from tlcore.models.inference import Forward, freeze
+from tlcore.models.loading import LoadedBackbone
+from tlcore.models.memory import OUT_OF_MEMORY, halve
+
+BATCH = 32
+DECODING_THREADS = 4
+BATCHES_AHEAD = 3
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of one image, and the key under which its tensors are cached."""
+
+    image: Image
+    path: Path
+    number: int
+    key: str
+
+
+def open_cache(workspace: Workspace, loaded: LoadedBackbone, cut: models.Cut) -> FeatureCache:
+    """Open the cache of the tensors at `cut` of a backbone; caches that were not used for long make room."""
+    identity = {
+        "backbone": loaded.row.name,
+        "weights": loaded.weights_sha256,
+        "image_size": loaded.image_size,
+        "boundary": cut.boundary,
+        "pixels": cut.names == (models.PIXELS,),
+        "keras": keras.__version__,
+    }
+    cache = FeatureCache(workspace.features, identity, cut.shapes, cut.dtypes)
+    trim_caches(workspace.features, keep=cache.folder)
+    return cache
+
+
+def forward_to(loaded: LoadedBackbone, cut: models.Cut) -> Forward:
+    """Return the frozen network up to `cut`."""
+    if cut.names == (models.PIXELS,):
+        return lambda pixels: [pixels]
+    return freeze(models.lower_model(loaded.row, loaded.backbone, cut, loaded.image_size))
+
+
+def list_views(images: Sequence[Image], workspace: Workspace, count: int, augmentation: str, seed: int) -> list[View]:
+    """List `count` views of each image, image by image."""
+    return [
+        View(
+            image,
+            workspace.image(image.folder, image.id, image.suffix),
+            number,
+            view_key(image.content, number, augmentation, seed),
+        )
+        for image in images
+        for number in range(count)
+    ]
+
+
+def compute_features(
+    cache: FeatureCache,
+    views: Sequence[View],
+    forward: Callable[[np.ndarray], list[np.ndarray]],
+    image_size: int,
+    augmentation: str,
+    seed: int,
+    progress: Progress,
+    check_stop: Callable[[], None],
+) -> int:
+    """Fill `cache` with the tensors of those `views` that it lacks; what is finished survives a kill or a stop.
+
+    `forward` maps uint8 (n, image_size, image_size, 3) to one array (n, *shape) for each tensor of the cache. Returns
+    how many images it was given at once: BATCH, or half of it as often as memory ran out. Raises RunError where a
+    single image was already too much.
+    """
+    by_key = {view.key: view for view in views}
+    missing = [by_key[key] for key in cache.missing(list(by_key))]
+    total, done, spent = len(by_key), len(by_key) - len(missing), 0.0
+    cache.require_space(len(missing))
+    progress("computing features", done, total)
+    recipe, at_once = find_recipe(augmentation), BATCH
+
+    def pixels(view: View) -> np.ndarray:
+        plain = load_pixels(view.path, image_size)
+        return draw_view(plain, view.image.content, view.number, recipe, seed)
+
+    for batch, images in _decode_ahead(missing, pixels):
+        check_stop()
+        started = time.perf_counter()
+        tensors, at_once = _run_forward(forward, images, at_once)
+        cache.append([view.key for view in batch], tensors)
+        spent += time.perf_counter() - started
+        done += len(batch)
+        progress("computing features", done, total)
+    # Less than a batch is a rough measure, and better than none.
+    if len(missing) >= BATCH or (missing and not cache.noted()):
+        cache.note({"seconds_per_image": spent / len(missing)})
+    return at_once
+
+
+def _run_forward(forward: Forward, images: np.ndarray, at_once: int) -> tuple[list[np.ndarray], int]:
+    """Run `images` forward `at_once` at a time, or fewer where memory runs out; return the tensors and how many."""
+    while True:
+        try:
+            pieces = [forward(images[start : start + at_once]) for start in range(0, len(images), at_once)]
+        except OUT_OF_MEMORY:
+            at_once = halve(min(at_once, len(images)))
+        else:
+            return [np.concatenate(tensors) for tensors in zip(*pieces, strict=True)], at_once
+
+
+def _decode_ahead(
+    views: Sequence[View], pixels: Callable[[View], np.ndarray]
+) -> Iterator[tuple[Sequence[View], np.ndarray]]:
+    """Yield batches of views with their pixels, decoding a few batches ahead of the network and no more."""
+    with ThreadPoolExecutor(DECODING_THREADS) as pool:
+        waiting: list[tuple[Sequence[View], list[Future[np.ndarray]]]] = []
+        for batch in _batched(views):
+            waiting.append((batch, [pool.submit(pixels, view) for view in batch]))
+            if len(waiting) > BATCHES_AHEAD:
+                yield _collect(waiting.pop(0))
+        while waiting:
+            yield _collect(waiting.pop(0))
+
+
+def _collect(entry: tuple[Sequence[View], list[Future[np.ndarray]]]) -> tuple[Sequence[View], np.ndarray]:
+    batch, futures = entry
+    return batch, np.stack([future.result() for future in futures])
+
+
+def _batched(views: Sequence[View]) -> Iterator[Sequence[View]]:
+    return (views[start : start + BATCH] for start in range(0, len(views), BATCH))

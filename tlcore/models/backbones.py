@@ -1,0 +1,48 @@
+"""Finds a backbone by its name, and names the blocks that its layers form."""
+
+import re
+from collections.abc import Sequence
+
+from tlcore.errors import BackboneError
+from tlcore.models.backbone_table import ROWS, Backbone, Rules
+
+BACKBONES: dict[str, Backbone] = {row.name: row for row in ROWS}
+
+
+def find_backbone(name: str) -> Backbone:
+    """Return the row of that name; raises BackboneError, which lists the known names."""
+    if name not in BACKBONES:
+        known = ", ".join(BACKBONES)
+        raise BackboneError(f"Expected a backbone out of {known}. Received: '{name}'. Choose one of them.")
+    return BACKBONES[name]
+
+
+def block_names(backbone: Backbone, layer_names: Sequence[str]) -> list[str]:
+    """Name the block of each layer, for people: 'stem', 'block 12', 'mixed 7', 'head'.
+
+    `layer_names` are those of `tlcore.models.architectures.build_backbone`, in the model's order.
+    """
+    if backbone.block_ends:
+        return _names_by_end(backbone.block_ends, layer_names)
+    names: list[str] = []
+    for layer_name in layer_names:
+        previous = names[-1] if names else "stem"
+        names.append(_label(backbone.block_starts, layer_name) or previous)
+    return names
+
+
+def _names_by_end(rules: Rules, layer_names: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for position, layer_name in enumerate(layer_names):
+        label = _label(rules, layer_name)
+        if label:
+            names += [label] * (position + 1 - len(names))
+    return names + ["head"] * (len(layer_names) - len(names))
+
+
+def _label(rules: Rules, layer_name: str) -> str | None:
+    for pattern, label in rules:
+        found = re.match(pattern, layer_name)
+        if found:
+            return found.expand(label)
+    return None

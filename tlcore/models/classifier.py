@@ -1,0 +1,181 @@
+"""The classifier: how it is assembled, what of it is frozen, and where it is cut in two.
+
+`uint8 (n, side, side, 3) -> normalisation -> backbone(training=False) -> global average pooling -> head`.
+The cut lets both phases train on tensors computed once (Kornblith et al. 2019 train heads on fixed features;
+here the same idea goes up to the first layer that trains).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tlcore.errors import SettingsError
+from tlcore.models.backbones import Backbone
+from tlcore.models.backend import keras
+from tlcore.models.layers import describe_layers
+from tlcore.models.preprocessing import normalise
+from tlcore.settings import HeadSettings
+
+# What reading a byte and what computing a multiply-add cost, in seconds, on an ordinary computer. Only their
+# ratio matters: it decides whether a wide tensor is cheaper to read than to compute again from a narrow one.
+SECONDS_PER_BYTE = 1 / 1e9
+SECONDS_PER_FLOP = 1 / 3e10
+
+PIXELS = "pixels"
+POOLED = "pooled"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where the frozen part ends.
+
+    `names` are the tensors that cross (layer names, or "pixels" for the uint8 image, or "pooled" when no layer of
+    the backbone trains); `shapes` and `dtypes` are those of one image; `boundary` is the index in
+    `backbone.layers` of the first layer above the cut.
+    """
+
+    boundary: int
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
+
+
+def build_head(channels: int, classes: int, settings: HeadSettings) -> keras.Model:
+    """Build the head: pooled features (n, channels) float32 -> probabilities (n, classes), or (n, 1) for a sigmoid.
+
+    Raises SettingsError for a sigmoid with any number of classes but two.
+    """
+    if settings.output == "sigmoid" and classes != 2:
+        raise SettingsError(
+            f"Expected two classes for a sigmoid output. Received: {classes} classes. "
+            "Choose softmax, which takes any number."
+        )
+    inputs = keras.Input((channels,), name="features")
+    outputs = inputs
+    if settings.hidden_units:
+        outputs = keras.layers.Dense(settings.hidden_units, activation="relu", name="head_hidden")(outputs)
+    outputs = keras.layers.Dropout(settings.dropout, seed=settings.seed, name="head_dropout")(outputs)
+    units = 1 if settings.output == "sigmoid" else classes
+    # float32 whatever the policy: probabilities in half precision lose the tail that mistakes are ranked by.
+    output = keras.layers.Dense(units, activation=settings.output, dtype="float32", name="head_output")
+    return keras.Model(inputs, output(outputs), name="head")
+
+
+def assemble(row: Backbone, backbone: keras.Model, head: keras.Model, image_size: int) -> keras.Model:
+    """Join normalisation, backbone, pooling and head into the one model that a user would export."""
+    pixels = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+    features = backbone(normalise(row, pixels), training=False)
+    pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
+    return keras.Model(pixels, head(pooled), name="classifier")
+
+
+def share_out(predicted: np.ndarray, output: str) -> np.ndarray:
+    """Return the head's float32 output as (n, classes); a sigmoid's p becomes (1 - p, p)."""
+    return np.hstack([1 - predicted, predicted]) if output == "sigmoid" else predicted
+
+
+def freeze_below_top(backbone: keras.Model, top: int) -> None:
+    """Let the top `top` layers of the backbone train and freeze the rest; BatchNormalization stays frozen everywhere.
+
+    A BatchNormalization layer that is not trainable also runs in inference mode (Keras guide "Transfer learning &
+    fine-tuning"); its statistics were learnt on far more images than a user has.
+    """
+    boundary = len(backbone.layers) - top
+    if boundary < 0:
+        raise SettingsError(
+            f"Expected between 0 and {len(backbone.layers)} layers to unfreeze. Received: layers={top}."
+        )
+    backbone.trainable = True
+    for index, layer in enumerate(backbone.layers):
+        layer.trainable = index >= boundary and not isinstance(layer, keras.layers.BatchNormalization)
+
+
+def find_cut(row: Backbone, backbone: keras.Model, image_size: int) -> Cut:
+    """Choose the cheapest cut at or below the first layer of `backbone` that trains.
+
+    Every set `layers[:i]` is closed under what its layers need, because Keras lists layers in topological order; so
+    the tensors made below i and used at or above it are constants of an image, for any i up to the first layer that
+    trains. The cheapest weighs bytes to read against multiply-adds to repeat.
+    """
+    layers = backbone.layers
+    first = next((i for i, layer in enumerate(layers) if layer.trainable_variables), None)
+    if first is None:
+        return pooled_cut(backbone)
+    flops = [description["flops"] for description in describe_layers(row, backbone)]
+    best = Cut(0, (PIXELS,), ((image_size, image_size, 3),), ("uint8",))
+    best_cost = image_size * image_size * 3 * SECONDS_PER_BYTE + sum(flops[:first]) * SECONDS_PER_FLOP
+    for boundary in range(2, first + 1):
+        tensors = crossing_tensors(backbone, boundary)
+        shapes = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
+        size = sum(4 * _count(shape) for shape in shapes)
+        cost = size * SECONDS_PER_BYTE + sum(flops[boundary:first]) * SECONDS_PER_FLOP
+        if cost <= best_cost:
+            names = tuple(tensor_name(tensor) for tensor in tensors)
+            best, best_cost = Cut(boundary, names, shapes, ("float32",) * len(shapes)), cost
+    return best
+
+
+def pooled_cut(backbone: keras.Model) -> Cut:
+    """Return the cut above the whole backbone: one pooled vector an image."""
+    return Cut(len(backbone.layers), (POOLED,), ((row_channels(backbone),),), ("float32",))
+
+
+def crossing_tensors(backbone: keras.Model, boundary: int) -> list[Any]:
+    """Return the Keras tensors made by `layers[:boundary]` and used by `layers[boundary:]` or as the output."""
+    below = {id(layer) for layer in backbone.layers[:boundary]}
+    used = [tensor for layer in backbone.layers[boundary:] for tensor in _inputs(layer)] + list(backbone.outputs)
+    crossing = {id(tensor): tensor for tensor in used if id(tensor._keras_history.operation) in below}
+    return list(crossing.values())
+
+
+def lower_model(row: Backbone, backbone: keras.Model, cut: Cut, image_size: int) -> keras.Model:
+    """Build the frozen part: uint8 (n, side, side, 3) -> the list of tensors that cross the cut."""
+    pixels = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+    if cut.names == (POOLED,):
+        features = backbone(normalise(row, pixels), training=False)
+        return keras.Model(pixels, [keras.layers.GlobalAveragePooling2D(name="pooling")(features)], name="lower")
+    lower = keras.Model(backbone.inputs, crossing_tensors(backbone, cut.boundary))
+    outputs = lower(normalise(row, pixels), training=False)
+    return keras.Model(pixels, outputs if isinstance(outputs, list) else [outputs], name="lower")
+
+
+def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Model) -> keras.Model:
+    """Build the trained part: the tensors that cross the cut -> probabilities. It shares layers with `backbone`."""
+    inputs = [
+        keras.Input(shape, dtype=dtype, name=f"cut_{index}")
+        for index, (shape, dtype) in enumerate(zip(cut.shapes, cut.dtypes, strict=True))
+    ]
+    if cut.names == (POOLED,):
+        return keras.Model(inputs, head(inputs[0]), name="upper")
+    if cut.names == (PIXELS,):
+        features = backbone(normalise(row, inputs[0]), training=False)
+    else:
+        upper = keras.Model(crossing_tensors(backbone, cut.boundary), backbone.output)
+        features = upper(inputs if len(inputs) > 1 else inputs[0], training=False)
+    pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
+    return keras.Model(inputs, head(pooled), name="upper")
+
+
+def row_channels(backbone: keras.Model) -> int:
+    """Return how many numbers describe an image after pooling: the channels of the backbone's output."""
+    return int(backbone.output.shape[-1])
+
+
+def tensor_name(tensor: Any) -> str:
+    """Name a Keras tensor by the layer that makes it, with an index where that layer makes several."""
+    history = tensor._keras_history
+    return history.operation.name if history.tensor_index == 0 else f"{history.operation.name}:{history.tensor_index}"
+
+
+def _inputs(layer: keras.Layer) -> Sequence[Any]:
+    # Building an upper model calls the shared layers again and so adds nodes; the first is the backbone's own.
+    return layer._inbound_nodes[0].input_tensors
+
+
+def _count(shape: Sequence[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total

@@ -1,0 +1,120 @@
+"""Describes a backbone layer by layer as plain data, and sums it up for a choice of top layers."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import SettingsError
+from tlcore.models.backbones import Backbone, block_names
+
+if TYPE_CHECKING:
+    from tlcore.models.backend import keras
+
+_FLOAT32_BYTES = 4
+_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
+# Their weights are statistics or are kept frozen in phase 2, so unfreezing them trains nothing.
+_NEVER_TRAINED = ("BatchNormalization", "Normalization")
+
+
+@dataclass(frozen=True)
+class DepthSummary:
+    """What unfreezing the top N layers means. FLOPs are multiply-adds of one image's forward pass."""
+
+    top: int
+    first_unfrozen: str | None
+    block: str | None
+    trainable_parameters: int
+    frozen_batch_norms: int
+    upper_flops: int
+    total_flops: int
+
+
+def describe_layers(backbone: Backbone, model: "keras.Model") -> list[dict[str, Any]]:
+    """Describe each layer of a backbone built by `tlcore.models.architectures`, from input to output.
+
+    Each dict can be written as JSON: name, kind (class), block, parameters, trainable_parameters (those that
+    train once the layer is unfrozen; 0 for BatchNormalization, which stays frozen), batch_norm, flops
+    (multiply-adds for one image of convolutions and dense layers, else 0), activation_bytes (float32 output
+    for one image), channels (of its output), cut_bytes (what a cut right below the layer keeps of one image: float32
+    tensors that cross, or below the first layer the image itself, uint8).
+    """
+    blocks = block_names(backbone, [layer.name for layer in model.layers])
+    crossing = _crossing_bytes(model)
+    return [_describe(*facts) for facts in zip(model.layers, blocks, crossing, strict=True)]
+
+
+def summarise_depth(layers: Sequence[dict[str, Any]], top: int) -> DepthSummary:
+    """Sum up what the top `top` layers of `describe_layers` hold; raises SettingsError outside 0..all."""
+    if not 0 <= top <= len(layers):
+        raise SettingsError(f"Expected 0 to {len(layers)} top layers. Received: {top}. Choose a number in that range.")
+    upper = layers[len(layers) - top :]
+    return DepthSummary(
+        top=top,
+        first_unfrozen=upper[0]["name"] if upper else None,
+        block=upper[0]["block"] if upper else None,
+        trainable_parameters=sum(layer["trainable_parameters"] for layer in upper),
+        frozen_batch_norms=sum(layer["batch_norm"] for layer in upper),
+        upper_flops=sum(layer["flops"] for layer in upper),
+        total_flops=sum(layer["flops"] for layer in layers),
+    )
+
+
+def count_last_block(layers: Sequence[dict[str, Any]]) -> int:
+    """Return how many top layers reach down to the start of the last block proper, one with several layers that train.
+
+    A single convolution above the blocks, as many backbones end in, is taken along.
+    """
+    blocks = [layer["block"] for layer in layers]
+    proper = [block for block in blocks if sum(_trains(layer) for layer in layers if layer["block"] == block) > 1]
+    return len(layers) - blocks.index(proper[-1]) if proper else len(layers)
+
+
+def _trains(layer: dict[str, Any]) -> bool:
+    return layer["trainable_parameters"] > 0
+
+
+def _describe(layer: "keras.Layer", block: str, cut_bytes: int) -> dict[str, Any]:
+    kind = type(layer).__name__
+    parameters = int(layer.count_params())
+    return {
+        "name": layer.name,
+        "kind": kind,
+        "block": block,
+        "parameters": parameters,
+        "trainable_parameters": 0 if kind in _NEVER_TRAINED else parameters,
+        "batch_norm": kind == "BatchNormalization",
+        "flops": _multiply_adds(layer, kind),
+        "activation_bytes": math.prod(layer.output.shape[1:]) * _FLOAT32_BYTES,
+        "channels": int(layer.output.shape[-1]),
+        "cut_bytes": cut_bytes,
+    }
+
+
+def _crossing_bytes(model: "keras.Model") -> list[int]:
+    """Return for each layer the bytes of one image's tensors that are made below it and used by it or above it."""
+    made = {id(layer): index for index, layer in enumerate(model.layers)}
+    last_used: dict[int, tuple[int, int, int]] = {}
+    for index, layer in enumerate(model.layers):
+        # Building an upper model calls the shared layers again and so adds nodes; the first is the backbone's own.
+        for tensor in layer._inbound_nodes[0].input_tensors:
+            size = math.prod(tensor.shape[1:]) * _FLOAT32_BYTES
+            last_used[id(tensor)] = (made[id(tensor._keras_history.operation)], index, size)
+    # A tensor crosses every boundary above the layer that makes it, up to its last user.
+    changes = [0] * (len(model.layers) + 1)
+    for maker, user, size in last_used.values():
+        changes[maker + 1] += size
+        changes[user + 1] -= size
+    crossing = list(itertools.accumulate(changes[:-1]))
+    return [math.prod(model.layers[0].output.shape[1:]), *crossing[1:]]
+
+
+def _multiply_adds(layer: "keras.Layer", kind: str) -> int:
+    """Count one multiply-add for each kernel weight at each output position; biases are left out."""
+    if kind in _CONVOLUTIONS:
+        height, width = layer.output.shape[1:3]
+        return math.prod(layer.kernel.shape) * height * width
+    if kind == "Dense":
+        return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+    return 0

@@ -1,0 +1,101 @@
+"""Groups of images that must stay on one side of a split: copies, near-duplicates, one subject, one burst."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from thaw.storage.records import Image
+from tlcore.errors import SettingsError
+from tlcore.settings import Settings
+from tlcore.splits.near_duplicates import group
+
+PLACE = "{group}"
+MAX_PATTERN = 200
+MAX_WILDCARDS = 4
+
+
+@dataclass(frozen=True)
+class GroupRules(Settings):
+    """Rules of the person's own, beside copies and near-duplicates.
+
+    `pattern` is matched with file names: "{group}" stands for the part that names the subject or burst, "*" for
+    anything, "?" for one character; an empty one groups nothing. Photos of one class that were taken within
+    `burst_seconds` of one another (0 to 3600, by EXIF date) are one burst; 0 makes none.
+    """
+
+    pattern: str = ""
+    burst_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._require("burst_seconds", 0, 3600)
+        if self.pattern and (
+            self.pattern.count(PLACE) != 1 or len(self.pattern) > MAX_PATTERN or self.pattern.count("*") > MAX_WILDCARDS
+        ):
+            raise SettingsError(
+                f"Expected a pattern like '{PLACE}_*.jpg', with {PLACE} once and at most {MAX_WILDCARDS} stars. "
+                f"Received: pattern={self.pattern[:MAX_PATTERN]!r}."
+            )
+
+    def subject(self, name: str) -> str | None:
+        """Return what the pattern reads from the file name of `name`, or None where it does not fit."""
+        if not self.pattern:
+            return None
+        found = _compile(self.pattern).fullmatch(name.rpartition("/")[2])
+        return found[1] if found else None
+
+
+def group_images(images: Sequence[Image], rules: GroupRules | None = None) -> list[int]:
+    """Return the group of each image, int: the place in `images` of the group's first member.
+
+    Images are in one group if they share their content, `lookalike`, `similar` or `derived`, the subject that the
+    pattern reads from their names, or a burst, directly or over others.
+    """
+    rules = rules or GroupRules()
+    latest: dict[tuple[str, str], int] = {}
+    pairs: list[tuple[int, int]] = []
+    for place, image in enumerate(images):
+        for key in _keys(image, rules):
+            if key in latest:
+                pairs.append((latest[key], place))
+            latest[key] = place
+    return group(len(images), [*pairs, *_bursts(images, rules.burst_seconds)])
+
+
+def _keys(image: Image, rules: GroupRules) -> Iterable[tuple[str, str]]:
+    yield "content", image.content
+    if image.lookalike:
+        yield "lookalike", image.lookalike
+    if image.similar:
+        yield "similar", image.similar
+    if image.derived:
+        yield "derived", image.derived
+    subject = rules.subject(image.name)
+    if subject is not None:
+        yield "subject", subject
+
+
+def _bursts(images: Sequence[Image], seconds: float) -> Iterable[tuple[int, int]]:
+    if not seconds:
+        return
+    dated = sorted(
+        (image.label, image.taken_at, place) for place, image in enumerate(images) if image.taken_at is not None
+    )
+    for (label, taken_at, place), (next_label, next_taken_at, next_place) in pairwise(dated):
+        if label == next_label and next_taken_at - taken_at <= seconds:
+            yield place, next_place
+
+
+@lru_cache(maxsize=32)
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Turn a pattern into an expression that takes each part where it first fits, and so never searches for long."""
+    first, *rest = re.split(r"(\{group\}|\*)", pattern)
+    parts = [
+        ("(.+?)" if wild == PLACE else ".*?") + _escape(text) for wild, text in zip(rest[::2], rest[1::2], strict=True)
+    ]
+    return re.compile(_escape(first) + "".join(f"(?>{part})" for part in parts[:-1]) + parts[-1], re.DOTALL)
+
+
+def _escape(text: str) -> str:
+    return re.escape(text).replace(re.escape("?"), ".")

@@ -1,0 +1,248 @@
+"""The split of a data set into the images that a model learns from and those that judge it."""
+
+import hashlib
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from thaw.storage.records import Image, Part
+from tlcore.errors import DatasetError
+from tlcore.garbage_collection import uncollected
+from tlcore.names import natural
+from tlcore.splits.groups import GroupRules, group_images
+
+MIN_CLASSES = 2
+MIN_GROUPS = 2
+MAX_CLASSES = 10_000
+SMALL_IMAGE_SIZE = 96
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which images a model learns from and which judge it; `labels` are the class names, sorted: its outputs' order.
+
+    `validation` steers the training (early stopping); `later` (the newest by EXIF date) and `holdout` (dropped
+    separately) take no part in it.
+    """
+
+    training: list[Image]
+    validation: list[Image]
+    labels: list[str]
+    later: list[Image] = field(default_factory=list)
+    holdout: list[Image] = field(default_factory=list)
+
+    @property
+    def extra(self) -> dict[str, list[Image]]:
+        """Return the evaluation sets besides validation that have images, by name."""
+        return {name: images for name, images in (("holdout", self.holdout), ("later", self.later)) if images}
+
+
+@uncollected()
+def split(
+    images: Sequence[Image],
+    validation_split: float,
+    seed: int,
+    rules: GroupRules | None = None,
+    later_share: float = 0.0,
+    theirs: bool = False,
+) -> Split:
+    """Hold out about `validation_split` (0..1) of each class, and the newest `later_share` of its dated photos.
+
+    Every group of near-duplicates (`tlcore.splits.groups`) lies on one side whole. The same images and seed give the same
+    split: groups are ranked by a hash of seed and content, so that adding images later leaves nearly all others where
+    they were. An image that is in several classes is always trained on, with its group, since either side would count
+    one of its labels as wrong. With `theirs`, images of the validation part of a ready-made split are validation, and
+    those of its training part are not; a group with images of both is trained on. Of a class that the validation part
+    lacks, images are held out all the same. Raises DatasetError, with advice, where the data set cannot be trained on.
+    """
+    groups = _Groups(images, rules)
+    _require_trainable(groups.of_class)
+    later = _take_newest(groups, later_share) if later_share else set()
+    given = _read_parts(groups) if theirs else {}
+    held_out = _hold_out(groups, later, validation_split, seed, given)
+    sides: dict[str, list[Image]] = {"training": [], "validation": [], "later": []}
+    for image, group in zip(images, groups.of_image, strict=True):
+        sides["later" if group in later else "validation" if group in held_out else "training"].append(image)
+    return Split(sides["training"], sides["validation"], labels_of(images), sides["later"])
+
+
+def recommend_image_size(images: Sequence[Image], input_size: int) -> int:
+    """Return the side in pixels at which a backbone of native `input_size` should see these images.
+
+    Enlarging tiny images to the native size costs time and teaches nothing: 96 px where the median longer side is
+    at most that, else the native size.
+    """
+    if not images:
+        return input_size
+    median = statistics.median(max(image.width, image.height) for image in images)
+    return min(SMALL_IMAGE_SIZE, input_size) if median <= SMALL_IMAGE_SIZE else input_size
+
+
+def labels_of(images: Iterable[Image]) -> list[str]:
+    """Return the class names of `images`, sorted as people count: the order of the model's outputs."""
+    return sorted({image.label for image in images}, key=natural)
+
+
+class _Groups:
+    """The groups of a data set: which images and classes each holds, and which must be trained on."""
+
+    def __init__(self, images: Sequence[Image], rules: GroupRules | None) -> None:
+        self.of_image = group_images(images, rules)
+        self.members: defaultdict[int, list[Image]] = defaultdict(list)
+        self.of_class: defaultdict[str, set[int]] = defaultdict(set)
+        classes: defaultdict[str, set[str]] = defaultdict(set)
+        for image, group in zip(images, self.of_image, strict=True):
+            self.members[group].append(image)
+            self.of_class[image.label].add(group)
+            classes[image.content].add(image.label)
+        self._counts = {group: _count_distinct(members) for group, members in self.members.items()}
+        disputed = {content for content, labels in classes.items() if len(labels) > 1}
+        self.disputed = {group for image, group in zip(images, self.of_image, strict=True) if image.content in disputed}
+
+    def count(self, group: int, label: str) -> int:
+        """Count the distinct images of a class in a group."""
+        return self._counts[group].get(label, 0)
+
+    def labels(self, group: int) -> Collection[str]:
+        return self._counts[group].keys()
+
+    def rank(self, group: int, seed: int) -> bytes:
+        content = min(image.content for image in self.members[group])
+        return hashlib.sha256(f"{seed}:{content}".encode()).digest()
+
+    def newest(self, group: int) -> float | None:
+        """Return when the latest dated image of a group was taken, or None where none has a date."""
+        return max((image.taken_at for image in self.members[group] if image.taken_at is not None), default=None)
+
+
+def _count_distinct(members: Sequence[Image]) -> Mapping[str, int]:
+    """Count the images of each class, copies once: ten of one photo say no more than one."""
+    if len(members) == 1:
+        return {members[0].label: 1}
+    return Counter(label for label, _ in {(image.label, image.content) for image in members})
+
+
+def count_straddling(images: Sequence[Image], rules: GroupRules | None = None) -> int:
+    """Count the images of the validation part of a ready-made split that are near-duplicates of its training part."""
+    groups = _Groups(images, rules)
+    given = _read_parts(groups)
+    return sum(
+        image.part == "validation" and given.get(group) == "training"
+        for image, group in zip(images, groups.of_image, strict=True)
+    )
+
+
+def _read_parts(groups: _Groups) -> dict[int, Part]:
+    """Return the part that each group is of, training where any of its images is; {} where no image has a part."""
+    parts: dict[int, Part] = {}
+    for group, members in groups.members.items():
+        found = {image.part for image in members}
+        parts[group] = "training" if "training" in found else "validation" if "validation" in found else ""
+    return parts if any(parts.values()) else {}
+
+
+def _hold_out(
+    groups: _Groups, later: set[int], share: float, seed: int, given: Mapping[int, Part] = MappingProxyType({})
+) -> set[int]:
+    """Choose the groups for validation: those `given` to it, then class by class, in the order of their ranks.
+
+    Groups that are given to training are chosen only for a class that would have none else.
+    """
+    chosen: set[int] = set()
+    held: Counter[str] = Counter()
+    left = {label: len(own - later) for label, own in groups.of_class.items()}
+
+    def take(group: int) -> None:
+        chosen.add(group)
+        for label in groups.labels(group):
+            held[label] += groups.count(group, label)
+            left[label] -= 1
+
+    def allowed(group: int) -> bool:
+        # At least one group of each class must be left to learn from.
+        return group not in chosen and all(left[label] > 1 for label in groups.labels(group))
+
+    for group, part in given.items():
+        if part == "validation" and group not in later | groups.disputed and allowed(group):
+            take(group)
+    for label in sorted(groups.of_class):
+        own = groups.of_class[label] - later - groups.disputed
+        free = {group for group in groups.of_class[label] - later if not held[label] or not given.get(group)}
+        before = held[label] if given else 0
+        target = before + max(not before, round(sum(groups.count(group, label) for group in free) * share))
+        ranked = sorted(own, key=lambda group: groups.rank(group, seed))
+        for group in filter(free.__contains__, ranked):
+            # A large group may overshoot by no more than it would fall short without it.
+            if held[label] < target and held[label] + groups.count(group, label) / 2 <= target and allowed(group):
+                take(group)
+        if not held[label]:
+            smallest = min(filter(allowed, ranked), key=lambda group: groups.count(group, label), default=None)
+            if smallest is None:
+                raise _inseparable(groups, label)
+            take(smallest)
+    return chosen
+
+
+def _take_newest(groups: _Groups, share: float) -> set[int]:
+    """Choose the newest groups of each class, up to `share` of its dated images; at least two groups stay."""
+    chosen: set[int] = set()
+    left = {label: len(own) for label, own in groups.of_class.items()}
+    for label in sorted(groups.of_class):
+        own = groups.of_class[label] - groups.disputed
+        dated = [(when, group) for group in own if (when := groups.newest(group)) is not None]
+        target = sum(groups.count(group, label) for _, group in dated) * share
+        held = sum(groups.count(group, label) for group in chosen & own)
+        for _, group in sorted(dated, key=lambda each: (-each[0], groups.rank(each[1], 0))):
+            count = groups.count(group, label)
+            if group in chosen:
+                continue
+            if held + count / 2 > target:
+                # Older groups that fit would leave this newer one to be learnt from.
+                break
+            if all(left[each] > MIN_GROUPS for each in groups.labels(group)):
+                chosen.add(group)
+                held += count
+                for each in groups.labels(group):
+                    left[each] -= 1
+    return chosen
+
+
+def _inseparable(groups: _Groups, label: str) -> DatasetError:
+    if groups.of_class[label] <= groups.disputed:
+        return DatasetError(
+            f"Every image of class {label!r} is also in another class, so the two cannot be told apart. "
+            "Remove the copies from one of them."
+        )
+    return DatasetError(
+        f"The images of class {label!r} cannot be divided: near-duplicates and grouped photos stay on one side. "
+        "Add photos of other scenes, or loosen the grouping."
+    )
+
+
+def too_many(classes: int) -> str:
+    """Say that a data set has more classes than a head is trained for."""
+    return (
+        f"Expected at most {MAX_CLASSES:,} classes. Received: {classes:,}. "
+        "Check that each folder is a class and not a single image, or merge classes."
+    )
+
+
+def _require_trainable(of_class: dict[str, set[int]]) -> None:
+    if len(of_class) < MIN_CLASSES:
+        received = f"only {next(iter(of_class))!r}" if of_class else "none"
+        raise DatasetError(
+            f"Expected at least {MIN_CLASSES} classes. Received: {received}. "
+            "Add a second folder of images, one folder for each class."
+        )
+    if len(of_class) > MAX_CLASSES:
+        raise DatasetError(too_many(len(of_class)))
+    lonely = sorted((label for label, groups in of_class.items() if len(groups) < MIN_GROUPS), key=natural)
+    if lonely:
+        named = ", ".join(repr(label) for label in lonely[:5]) + (", ..." if len(lonely) > 5 else "")
+        count = f"Class {named} has" if len(lonely) == 1 else f"{len(lonely):,} classes ({named}) have"
+        raise DatasetError(
+            f"{count} 1 image, copies and near-duplicates not counted; a split needs at least 2. "
+            "Add images or remove the class."
+        )

@@ -1,0 +1,124 @@
+"""What happens at the end of an epoch: record it, keep the best weights, write a snapshot, stop when it is time."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from thaw.jobs.reporter import Reporter
+from thaw.storage.records import Epoch
+from tlcore.errors import RunError
+from tlcore.models.backend import keras
+from tlcore.training.patience import Standing
+from tlcore.training.snapshots import Arrays, Variables, load_snapshot, read_variables, save_snapshot, write_variables
+
+STOP_CHECK_EVERY_S = 0.5
+
+
+class EpochKeeper(keras.callbacks.Callback):
+    """Early stopping on validation loss with the best weights kept, as Keras's EarlyStopping does it, but on disk: a
+    phase that is killed resumes from its last finished epoch with the same patience left."""
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        run_id: str,
+        phase: int,
+        first_epoch: int,
+        last_epoch: int,
+        patience: int,
+        snapshot: Path,
+        trained: Variables,
+        smashes: Callable[[float | None], bool] = lambda accuracy: False,
+    ) -> None:
+        """`smashes` judges the phase's first epoch by its validation accuracy (None where the training ran away): an
+        epoch that it condemns ends the training and is neither recorded nor saved; `smashed` tells of it, and
+        `smashed_accuracy` what it measured."""
+        super().__init__()
+        self._nothing_trained = Standing(first_epoch - 1)
+        self.standing = self._nothing_trained
+        self.best: Arrays = {}
+        self.smashed = False
+        self.smashed_accuracy: float | None = None
+        self._smashes = smashes
+        self.check_stop = reporter.check_stop
+        self._reporter, self._run_id, self._phase = reporter, run_id, phase
+        self._first_epoch, self.last_epoch, self._patience, self._snapshot = (
+            first_epoch,
+            last_epoch,
+            patience,
+            snapshot,
+        )
+        self.epochs_trained = 0
+        self._trained = trained
+        self._epoch_started = 0.0
+        self._checked_at = 0.0
+
+    def restore(self, model: keras.Model) -> None:
+        """Go on from the snapshot, or from the phase's start without one; forget epochs recorded after it."""
+        self.smashed = False
+        self.standing, self.best = load_snapshot(self._snapshot, model) or (self._nothing_trained, {})
+        if self.standing.best_epoch:
+            self.best = self.best or read_variables(self._trained)
+        self._reporter.store.drop_epochs(self._run_id, after=self.standing.epoch)
+
+    @property
+    def over(self) -> bool:
+        """Say whether there is nothing left to train: all epochs done, or patience at its end."""
+        return self.standing.over(self.last_epoch, self._patience)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._tell(self.standing.epoch)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch_started = time.perf_counter()
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.on_train_batch_end(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        now = time.monotonic()
+        if now - self._checked_at > STOP_CHECK_EVERY_S:
+            self._checked_at = now
+            self._reporter.check_stop()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        measured = logs or {}
+        number, seconds = epoch + 1, time.perf_counter() - self._epoch_started
+        values = {name: float(measured[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        finite = all(map(math.isfinite, values.values()))
+        accuracy = values["val_accuracy"] if finite else None
+        if number == self._first_epoch and self._smashes(accuracy):
+            self.smashed, self.smashed_accuracy = True, accuracy
+            self.epochs_trained += 1
+            self.model.stop_training = True
+            return
+        if not finite:
+            # The training ran away and no later epoch can bring it back; nor can SQLite or JSON hold such a number.
+            self.model.stop_training = True
+            return
+        self.standing = self.standing.after(number, values["val_loss"])
+        if self.standing.best_epoch == number:
+            self.best = read_variables(self._trained)
+        self.epochs_trained += 1
+        # The row first: a kill before the snapshot means that this epoch is trained and recorded again.
+        self._reporter.store.add_epoch(self._run_id, Epoch(number, self._phase, seconds=seconds, **values))
+        save_snapshot(self._snapshot, self.model, self.standing, self.best)
+        self._tell(number)
+        if self.over:
+            self.model.stop_training = True
+
+    def restore_best(self) -> None:
+        """Put the best weights back; raise RunError if no epoch had a finite validation loss."""
+        if not self.best:
+            raise RunError(
+                "Expected a validation loss that is a number. Received: none in any epoch, so the training ran away. "
+                "Choose a smaller learning rate and start again."
+            )
+        write_variables(self._trained, self.best)
+
+    def _tell(self, epoch: int) -> None:
+        """Report `epoch` as finished."""
+        total = self.last_epoch - self._first_epoch + 1
+        self._reporter.progress(f"training, phase {self._phase}", epoch - self._first_epoch + 1, total)

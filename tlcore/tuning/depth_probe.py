@@ -1,0 +1,233 @@
+"""The depth probe: short phase-2 runs at several depths, cross-validated on the training images of a run."""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from thaw.jobs.reporter import Reporter
+from thaw.training.materials import gather
+from tlcore.features.batches import CachedBatches
+from tlcore.features.compute import compute_features, forward_to, list_views, open_cache
+from tlcore.models import classifier as models
+from tlcore.models.backend import keras
+from tlcore.models.layers import describe_layers
+from tlcore.splits.svm import fit_svm
+from tlcore.training.phases import compile_model, probabilities
+from tlcore.training.snapshots import read_start, write_start
+from tlcore.tuning.probe_record import Depth, Probe, ProbeSettings, depth_costs, read_probe, write_probe
+from tlcore.tuning.probe_trial import Trial, prepare_trial
+
+STAGE = "trying depths (percent)"
+WHOLE = 100
+STOP_CHECK_EVERY_S = 0.5
+
+State = tuple[list[np.ndarray], list[np.ndarray]]
+"""Trained and random-seed variables of a model, and those of its optimizer."""
+
+
+class Watch(keras.callbacks.Callback):
+    """Asks after batches whether to go on, and tells how many there were."""
+
+    def __init__(self, check_stop: Callable[[], None], tell: Callable[[int], None]) -> None:
+        super().__init__()
+        self._check_stop, self._tell = check_stop, tell
+        self._batches, self._checked_at = 0, 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._batches += 1
+        self._tell(self._batches)
+        if time.monotonic() - self._checked_at > STOP_CHECK_EVERY_S:
+            self._checked_at = time.monotonic()
+            self._check_stop()
+
+
+def probe_depths(reporter: Reporter, run_id: str, settings: ProbeSettings) -> None:
+    """Try the depths one after another and keep each that is finished in the run's folder; a later call with the same
+    settings goes on with those that are missing.
+
+    Only the run's training images take part, so that its validation images stay unseen by the choice of the depth.
+    Nothing of the run itself changes. Raises DatasetError where the images cannot be divided into folds.
+    """
+    # 1. The photos, their folds, and what is known already.
+    materials = gather(reporter, run_id)
+    folder = reporter.store.workspace.run(run_id)
+    keras.utils.set_random_seed(materials.settings.seed)
+    trial = prepare_trial(materials, settings)
+    kept = read_probe(folder)
+    probe = kept if kept and kept.plan == trial.plan else Probe(trial.plan)
+    write_probe(folder, probe)
+
+    # 2. One head for each fold, from the cached features.
+    materials.backbone.trainable = False
+    head = models.build_head(models.row_channels(materials.backbone), len(materials.split.labels), materials.settings)
+    heads = fit_heads(reporter, trial, head)
+
+    # 3. The depths, shallowest first: they are the cheapest and the likeliest advice.
+    tell = _progress(reporter, trial, probe)
+    for top in probe.missing:
+        started = time.perf_counter()
+        held_out = try_depth(reporter, trial, head, heads, top, functools.partial(tell, top))
+        depth = _measure(trial, top, held_out, time.perf_counter() - started)
+        probe = dataclasses.replace(probe, depths=sorted([*probe.depths, depth], key=lambda each: each.top))
+        write_probe(folder, probe)
+
+
+def fit_heads(reporter: Reporter, trial: Trial, head: keras.Model) -> list[list[np.ndarray]]:
+    """Fit a head to the training part of each fold; return the weights of each, and leave `head` as it was.
+
+    The run's own head has learnt from every one of these images, those that a fold holds out too: at every depth it
+    would look better than it is, and best where training changes it least. So each fold has a head of its own, for as
+    many steps as the run's took to its best epoch; on pooled features that costs next to nothing.
+    """
+    materials = trial.materials
+    cut = models.pooled_cut(materials.backbone)
+    tensors, rows = _cached(reporter, trial, cut)
+    model = models.upper_model(materials.row, materials.backbone, cut, head)
+    compile_model(model, materials.settings.output, materials.settings.learning_rate)
+    fresh = _read_state(model)
+    fitted = []
+    for training, _ in trial.folds:
+        reporter.check_stop()
+        if materials.settings.method == "svm":
+            fitted.append(_fit_svm(reporter, trial, np.asarray(tensors[0][rows]), training))
+            continue
+        _write_state(model, fresh)
+        # As many steps as the run's own head took, whose epochs were longer.
+        epochs = max(1, round(trial.plan.head_epochs * len(materials.split.training) / len(training)))
+        batches = _batches(trial, tensors, rows, training, materials.settings.batch_size, shuffle=True)
+        _fit(model, batches, epochs, trial.weights(training), Watch(reporter.check_stop, _count_nothing))
+        fitted.append(head.get_weights())
+    _write_state(model, fresh)
+    return fitted
+
+
+def try_depth(
+    reporter: Reporter,
+    trial: Trial,
+    head: keras.Model,
+    heads: list[list[np.ndarray]],
+    top: int,
+    tell: Callable[[float], None],
+) -> np.ndarray:
+    """Train the top `top` layers in each fold; return the class that each image was given while held out, int64 (n,).
+
+    `tell` hears the share (0..1) that is done. The backbone's weights are as before afterwards, bit by bit.
+    """
+    materials, plan = trial.materials, trial.plan
+    models.freeze_below_top(materials.backbone, top)
+    cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
+    tensors, rows = _cached(reporter, trial, cut)
+    model = models.upper_model(materials.row, materials.backbone, cut, head)
+    compile_model(model, materials.settings.output, plan.learning_rate)
+    # One compiled model serves all folds: to trace it anew for each would cost more than the training.
+    fresh = _read_state(model)
+    held_out = np.empty(len(trial.images), dtype=np.int64)
+    for number, ((training, testing), weights) in enumerate(zip(trial.folds, heads, strict=True)):
+        _write_state(model, fresh)
+        head.set_weights(weights)
+        steps = plan.epochs * -(-len(training) // plan.batch_size)
+
+        def count(batches: int, number: int = number, steps: int = steps) -> None:
+            tell((number + batches / steps) / len(heads))
+
+        batches = _batches(trial, tensors, rows, training, plan.batch_size, shuffle=True)
+        _fit(model, batches, plan.epochs, trial.weights(training), Watch(reporter.check_stop, count))
+        judging = _batches(trial, tensors, rows, testing, plan.batch_size, shuffle=False)
+        held_out[testing] = probabilities(model, judging, materials.settings.output).argmax(axis=1)
+    _write_state(model, fresh)
+    return held_out
+
+
+def _fit(
+    model: keras.Model, batches: CachedBatches, epochs: int, weights: dict[int, float] | None, watch: Watch
+) -> None:
+    model.fit(batches, epochs=epochs, callbacks=[watch], class_weight=weights, shuffle=False, verbose=0)
+
+
+def _fit_svm(reporter: Reporter, trial: Trial, features: np.ndarray, training: np.ndarray) -> list[np.ndarray]:
+    fitted = fit_svm(
+        features[training],
+        trial.numbers[training],
+        trial.groups[training],
+        trial.weights(training),
+        trial.plan.seed,
+        reporter.check_stop,
+    )
+    return [fitted.kernel, fitted.bias]
+
+
+def _batches(
+    trial: Trial, tensors: list[np.ndarray], rows: np.ndarray, members: np.ndarray, batch_size: int, shuffle: bool
+) -> CachedBatches:
+    """Feed the images numbered `members`, each as it is: a probe draws no views."""
+    picked = rows[members][:, None]
+    return CachedBatches(tensors, picked, trial.targets[members], batch_size, trial.plan.seed, 1, shuffle)
+
+
+def _cached(reporter: Reporter, trial: Trial, cut: models.Cut) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the cached tensors at `cut` and the row of each image in them, computing what is missing."""
+    materials, workspace = trial.materials, reporter.store.workspace
+    cache = open_cache(workspace, materials, cut)
+    views = list_views(trial.images, workspace, 1, "none", trial.plan.seed)
+    if cache.missing([view.key for view in views]):
+        forward = forward_to(materials, cut)
+        # The probe tells its progress itself, as one whole: each new stage would forget what the time left rests on.
+        compute_features(
+            cache, views, forward, materials.image_size, "none", trial.plan.seed, _say_nothing, reporter.check_stop
+        )
+    return cache.tensors(), cache.rows([view.key for view in views])
+
+
+def _read_state(model: keras.Model) -> State:
+    """Copy all that one short run changes and that the next must not see."""
+    model.optimizer.build(model.trainable_variables)
+    return read_start(model), [np.array(keras.ops.convert_to_numpy(each)) for each in model.optimizer.variables]
+
+
+def _write_state(model: keras.Model, state: State) -> None:
+    start, optimizer = state
+    write_start(model, start)
+    for variable, value in zip(model.optimizer.variables, optimizer, strict=True):
+        variable.assign(value)
+
+
+def _measure(trial: Trial, top: int, held_out: np.ndarray, seconds: float) -> Depth:
+    correct = held_out == trial.numbers
+    return Depth(
+        top=top,
+        accuracies=[float(correct[testing].mean()) for _, testing in trial.folds],
+        right=int(correct.sum()),
+        images=len(correct),
+        groups=len(np.unique(trial.groups)),
+        seconds=seconds,
+    )
+
+
+def _progress(reporter: Reporter, trial: Trial, probe: Probe) -> Callable[[int, float], None]:
+    """Return a function that tells how far the probe is, by the time that each depth is expected to take."""
+    tops = trial.plan.tops
+    layers = describe_layers(trial.materials.row, trial.materials.backbone)
+    costs = depth_costs(trial.materials.run.facts, layers, trial.plan, tops) or [1.0] * len(tops)
+    # Depth 0 trains a head alone, and still has to be set up.
+    costs = [max(cost, 0.02 * max(costs)) for cost in costs]
+    total = sum(costs)
+
+    def tell(top: int, share: float) -> None:
+        place = tops.index(top)
+        earlier = sum(cost for each, cost in zip(tops[:place], costs[:place], strict=True))
+        reporter.progress(STAGE, round(WHOLE * (earlier + share * costs[place]) / total), WHOLE)
+
+    tell(next(iter(probe.missing), tops[-1]), 0.0)
+    return tell
+
+
+def _count_nothing(_batches: int) -> None:
+    pass
+
+
+def _say_nothing(_stage: str, _done: int, _total: int) -> None:
+    pass

@@ -1,0 +1,106 @@
+"""The learning-rate finder: one pass over cached tensors at a growing rate, on a model that is thrown away."""
+
+import math
+import time
+
+import numpy as np
+
+from thaw.jobs.reporter import Reporter
+from thaw.training.materials import gather
+from tlcore.features.inputs import prepare_feed
+from tlcore.models import classifier as models
+from tlcore.models.backend import keras
+from tlcore.splits.class_weights import number_weights
+from tlcore.training.phases import compile_model
+from tlcore.training.recommendations import LARGEST_RATE_RATIO
+from tlcore.training.snapshots import load_arrays, name_variables, write_variables
+from tlcore.tuning.rate_curve import RateCurve, suggest, write_curve
+
+STAGE = "trying learning rates (batches)"
+BATCHES = 100
+SMALLEST_RATE = 1e-7
+LARGEST_HEAD_RATE = 1.0
+BEYOND_CAP = 10.0
+# As fastai's lr_find: the loss counts as run away at four times the least.
+RUN_AWAY = 4.0
+MEMORY = 0.9
+
+
+def search_rate(reporter: Reporter, run_id: str, phase: int, layers: int, batch_size: int) -> None:
+    """Do the range test for a phase of a run and keep its curve in the run's folder.
+
+    Phase 1 takes a fresh head on the run's pooled features, with rates up to 1; phase 2 the run's head and the top
+    `layers` layers on their cached cut, with rates up to ten times the largest that the guard allows. What is trained
+    lives in this process alone: the run's weights stay as they are.
+    """
+    # 1. The photos and the model that the phase begins with.
+    materials = gather(reporter, run_id)
+    folder = reporter.store.workspace.run(run_id)
+    settings = materials.settings
+    keras.utils.set_random_seed(settings.seed)
+    head = models.build_head(models.row_channels(materials.backbone), len(materials.split.labels), settings)
+    if phase == 2:
+        write_variables(name_variables(materials.backbone, head), load_arrays(folder / "head.npz"))
+    models.freeze_below_top(materials.backbone, layers if phase == 2 else 0)
+
+    # 2. What it learns from.
+    cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
+    feed = prepare_feed(reporter, materials, cut, batch_size, first_epoch=1)
+
+    # 3. The test, and what it suggests.
+    cap = settings.learning_rate * LARGEST_RATE_RATIO if phase == 2 else None
+    largest = LARGEST_HEAD_RATE if cap is None else cap * BEYOND_CAP
+    model = models.upper_model(materials.row, materials.backbone, cut, head)
+    compile_model(model, settings.output, SMALLEST_RATE)
+    rates = np.geomspace(SMALLEST_RATE, largest, BATCHES).tolist()
+    losses = try_rates(reporter, model, feed.training, rates, number_weights(settings, materials.split))
+    rates = rates[: len(losses)]
+    write_curve(
+        folder,
+        RateCurve(
+            phase=phase,
+            layers=layers if phase == 2 else None,
+            batch_size=batch_size,
+            rates=rates,
+            losses=losses,
+            cap=cap,
+            suggestion=suggest(rates, losses, cap),
+            created_at=time.time(),
+        ),
+    )
+
+
+def try_rates(
+    reporter: Reporter,
+    model: keras.Model,
+    batches: keras.utils.PyDataset,
+    rates: list[float],
+    weights: dict[int, float] | None,
+) -> list[float]:
+    """Train one batch at each rate; return the loss of each before its step, until the loss runs away.
+
+    A set of fewer batches is gone through again, in a new order. The loss has run away when its running mean is four
+    times the least, or when it is no number; fewer losses than rates are returned then.
+    """
+    losses: list[float] = []
+    running = least = 0.0
+    for step, rate in enumerate(rates):
+        reporter.check_stop()
+        reporter.progress(STAGE, step, len(rates))
+        if step and step % len(batches) == 0:
+            batches.on_epoch_end()
+        inputs, targets = batches[step % len(batches)]
+        model.optimizer.learning_rate.assign(rate)
+        # Keras tells the mean over all batches since the last reset.
+        model.reset_metrics()
+        measured = model.train_on_batch(list(inputs), targets, class_weight=weights, return_dict=True)
+        loss = float(measured["loss"])
+        if not math.isfinite(loss):
+            break
+        losses.append(loss)
+        running = MEMORY * running + (1 - MEMORY) * loss
+        mean = running / (1 - MEMORY ** len(losses))
+        least = mean if step == 0 else min(least, mean)
+        if mean > RUN_AWAY * least:
+            break
+    return losses
