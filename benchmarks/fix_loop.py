@@ -25,7 +25,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from thaw.datasets import edits
+from thaw.datasets import edits  # noqa: E402
 from thaw.datasets.importer import run_import  # noqa: E402
 from thaw.jobs import lifecycle  # noqa: E402
 from thaw.retraining.fixes import retrain  # noqa: E402

@@ -6,16 +6,16 @@ from pages.ui.page import deleting, live, prediction_cache, selection, steps
 from pages.ui.runs import export_result
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
-from thaw.export import exports
-from thaw.export.record import EXPORT_FOLDER
+from thaw.exporting import exports
+from thaw.exporting.record import EXPORT_FOLDER
 from thaw.jobs import lifecycle
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.threshold import read_decision
-from tlcore.export.formats import FORMATS
-from tlcore.export.tolerances import MOST_JUDGED
-from tlcore.export.verification import TIMING
+from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.tolerances import MOST_JUDGED
+from tlcore.exporting.verification import TIMING
 
 
 def draw_model(store: Store, run: Run) -> None:

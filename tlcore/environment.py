@@ -2,8 +2,11 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import TextIO
 
+# Where child processes start: an installed package and a checkout both find `tlcore` and `thaw` from here.
+SOURCE_ROOT = Path(__file__).parents[1]
 SETTINGS = {
     # A model is built, cut and exported with TensorFlow's own graph.
     "KERAS_BACKEND": "tensorflow",
@@ -20,8 +23,8 @@ def settle() -> None:
     """Set the environment for Keras, TensorFlow and child processes, and let no output end in a UnicodeEncodeError.
 
     `tlcore/__init__` calls it, so that it holds in every process before anything else is imported. What Keras reads
-    from keras.json is put right by `tlcore.models.backend`. Which devices and which of oneDNN's operations TensorFlow uses
-    (CUDA_VISIBLE_DEVICES, TF_ENABLE_ONEDNN_OPTS) stays the person's choice: both are ways to get the same result.
+    from keras.json is put right by `tlcore.models.backend`. Which devices and which of oneDNN's operations TensorFlow
+    uses (CUDA_VISIBLE_DEVICES, TF_ENABLE_ONEDNN_OPTS) stays the person's choice: both are ways to get the same result.
     """
     os.environ.update(SETTINGS)
     for name in REMOVED:

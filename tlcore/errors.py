@@ -40,7 +40,8 @@ class RunError(ThawError):
 class WorkspaceError(ThawError):
     """The workspace or its database cannot be used as it is: full, locked, read-only, damaged, gone.
 
-    `lost` says that the rows are gone and the folders are not, so that `thaw.storage.journal.rebuild` can bring them back.
+    `lost` says that the rows are gone and the folders are not, so that `thaw.storage.journal.rebuild` can bring them
+    back.
     """
 
     def __init__(self, message: str, lost: bool = False) -> None:

@@ -47,16 +47,16 @@ class Settings:
 class HeadSettings(Settings):
     """Phase 1: the head trains on a frozen backbone.
 
-    `image_size` is in pixels (the side of the square that the backbone sees); None lets Thaw choose it for the
-    data set. Adam at 1e-3 and global average pooling follow Keras's guide "Transfer learning & fine-tuning".
-    `method` "svm" fits a linear support vector machine in place of gradient steps; `class_weights` "auto" weighs the
-    classes where the largest is more than `tlcore.splits.class_weights.UNBALANCED` times the smallest; `later_share` (0 to 0.5) of
-    each class's dated photos, the newest, are kept for evaluation alone. `parts` "theirs" leaves the photos of a
-    ready-made split on the side where they came in; where none came so, it means nothing.
+    `image_size` is in pixels (the side of the square that the backbone sees); None lets Thaw choose it for the data
+    set. Adam at 1e-3 and global average pooling follow Keras's guide "Transfer learning & fine-tuning". `method` "svm"
+    fits a linear support vector machine in place of gradient steps; `class_weights` "auto" weighs the classes where the
+    largest is more than `tlcore.splits.class_weights.UNBALANCED` times the smallest; `later_share` (0 to 0.5) of each
+    class's dated photos, the newest, are kept for evaluation alone. `parts` "theirs" leaves the photos of a ready-made
+    split on the side where they came in; where none came so, it means nothing.
 
-    `augmentation` is a preset's name or a recipe as text (`tlcore.images.recipes.find_recipe`). `views` (1 to 16) of each
-    image are computed once and cached, the first of them the image as it is; with `exact` every epoch draws new views
-    instead and computes their features anew.
+    `augmentation` is a preset's name or a recipe as text (`tlcore.images.recipes.find_recipe`). `views` (1 to 16) of
+    each image are computed once and cached, the first of them the image as it is; with `exact` every epoch draws new
+    views instead and computes their features anew.
     """
 
     backbone: str = "efficientnet-lite0"
@@ -123,11 +123,12 @@ class HeadSettings(Settings):
 class FineTuneSettings(Settings):
     """Phase 2: the top `layers` Keras layers of the backbone train too, at a far smaller rate.
 
-    `layers` and `learning_rate` None let Thaw choose what suits the data set (`tlcore.training.recommendations.recommend_depth` and
-    `recommend_learning_rate`: for photos about the last quarter of the layers, at 1e-5).
-    `insist` overrides the guards that refuse what would smash the pretrained weights (`tlcore.training.recommendations`).
-    `largest_drop` (0 to 1) is the share of phase 1's validation accuracy that the first epoch may lose before Thaw goes
-    back and tries once more at a tenth of the rate (`tlcore.training.guards.smashed`); 1 allows everything.
+    `layers` and `learning_rate` None let Thaw choose what suits the data set
+    (`tlcore.training.recommendations.recommend_depth` and `recommend_learning_rate`: for photos about the last quarter
+    of the layers, at 1e-5). `insist` overrides the guards that refuse what would smash the pretrained weights
+    (`tlcore.training.recommendations`). `largest_drop` (0 to 1) is the share of phase 1's validation accuracy that the
+    first epoch may lose before Thaw goes back and tries once more at a tenth of the rate
+    (`tlcore.training.guards.smashed`); 1 allows everything.
     """
 
     layers: int | None = None

@@ -77,5 +77,5 @@ def test_routes_that_a_button_asks_for_lie_below_the_path(server: Server) -> Non
     origin = {"origin": server.url.partition(f"/{server.base.strip('/')}")[0]}
     frame = httpx.post(f"{server.url}/thaw/try/run-000000000000", headers=origin)
     assert (frame.status_code, "page is not known here" in frame.json()["error"]) == (403, True)
-    export = httpx.get(f"{server.url}/thaw/export/run-000000000000/all")
+    export = httpx.get(f"{server.url}/thaw/exporting/run-000000000000/all")
     assert (export.status_code, export.json()) == (404, {"error": "There is no such export in this workspace."})

@@ -8,9 +8,9 @@ import psutil
 import pytest
 
 from tests.support.corpus import fingerprints, in_words
-from thaw.export import exports
-from thaw.export.record import OLD_FOLDER, WORK_PREFIX, export_folder, find_changed
-from tlcore.export.verification import SCORING, TIMING
+from thaw.exporting import exports
+from thaw.exporting.record import OLD_FOLDER, WORK_PREFIX, export_folder, find_changed
+from tlcore.exporting.verification import SCORING, TIMING
 
 LIMIT_S = 240
 FORMATS = ["keras", "onnx"]
@@ -51,12 +51,12 @@ def changing_places(store, job):
 
 # Who is killed when: each returns the process to kill once its moment has come.
 MOMENTS = {
-    "a converter": child("tlcore.export.converters", 1.0),
+    "a converter": child("tlcore.exporting.converters", 1.0),
     "the exporter as it builds": stage("building the model"),
-    "the exporter as it converts": parent_of(child("tlcore.export.converters")),
+    "the exporter as it converts": parent_of(child("tlcore.exporting.converters")),
     "the exporter as it proves": stage(SCORING, 1),
     "the exporter as it times": stage(TIMING),
-    "a prover": child("tlcore.export.verify_file", 1.0),
+    "a prover": child("tlcore.exporting.verify_file", 1.0),
     "the exporter as it changes places": changing_places,
 }
 SHORT = ["a converter", "the exporter as it converts"]
@@ -84,7 +84,7 @@ def orphans(store):
     return [
         each
         for each, line in words
-        if "tlcore.export.subprocesses" in line and str(store.workspace.root) in " ".join(line)
+        if "tlcore.exporting.subprocesses" in line and str(store.workspace.root) in " ".join(line)
     ]
 
 
@@ -110,7 +110,7 @@ def test_killed_exports_leave_the_earlier_one(kills, store, taught, exported, se
     chance, tally = random.Random(3), campaign("kills of exports")
     moments = [(name, MOMENTS[name]) for name in (MOMENTS if kills else SHORT)]
     for _ in range(kills):
-        module = chance.choice(["tlcore.export.converters", "tlcore.export.verify_file"])
+        module = chance.choice(["tlcore.exporting.converters", "tlcore.exporting.verify_file"])
         moments.append((f"{module} at a random moment", child(module, chance.uniform(0, 8))))
     before, in_time = exported, 0
     for name, comes in moments:

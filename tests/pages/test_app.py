@@ -21,7 +21,7 @@ from tlcore.models import devices
 
 ROOT = Path(__file__).parents[2]
 MEMORY_LIMIT_BYTES = 250e6
-PRIVATE = ("/media/x.png", "/thaw/image/a/b", "/thaw/export/a/all")
+PRIVATE = ("/media/x.png", "/thaw/image/a/b", "/thaw/exporting/a/all")
 ROUTES = ("/", "/_stcore/health", "/_stcore/host-config", "/thaw/plotly.js", "/no/where", *PRIVATE)
 CHANGING = ("/_stcore/upload_file/a/b", "/_stcore/agent/interact", "/thaw/upload/upload-0/finish")
 

@@ -14,8 +14,8 @@ from pages.ui.server.export_route import EXPORT_ROUTE
 from tests.pages.test_evaluation_page import figures, press
 from tests.pages.test_pages import add_dataset, add_run, visit, words
 from tests.pages.test_pages import store as store
-from thaw.export import exports
-from thaw.export.record import (
+from thaw.exporting import exports
+from thaw.exporting.record import (
     Export,
     Judged,
     ModelFile,
@@ -27,7 +27,7 @@ from thaw.export.record import (
     write_export,
 )
 from tlcore.evaluation.threshold import Decision, keep_decision
-from tlcore.export.formats import FORMATS
+from tlcore.exporting.formats import FORMATS
 
 
 def add_export(store, run_id: str) -> Export:
@@ -111,7 +111,7 @@ def test_only_what_was_proven_can_be_downloaded(store, run_id):
     assert "**2 of 4 files** answered as this model does" in said
     assert "**LiteRT, int8**: 1 of 15 images gets another class" in said
     assert "**LiteRT**: its process crashed" in said.replace("\\", "")
-    assert urls(page) == [f"/thaw/export/{run_id}/{name}" for name in ("all", "saved-model", "onnx", "litert-int8")]
+    assert urls(page) == [f"/thaw/exporting/{run_id}/{name}" for name in ("all", "saved-model", "onnx", "litert-int8")]
     table = page.dataframe[0].value
     assert list(table["verdict"]) == ["proven", "proven", "with care", "refused"]
     assert list(table["largest difference"]) == ["within 0.0001", "within 0.0001", "0.250", "–"]
@@ -134,16 +134,16 @@ def test_a_stale_export_is_told_and_offered_anew(store, run_id):
 def test_the_route_hands_on_files_and_zips_and_nothing_else(store, run_id):
     add_export(store, run_id)
     client = TestClient(Starlette(routes=[EXPORT_ROUTE]))
-    one = client.get(f"/thaw/export/{run_id}/onnx")
+    one = client.get(f"/thaw/exporting/{run_id}/onnx")
     assert one.content == b"onnx" * 1_000_000
     assert f'filename="{run_id}-model.onnx"' in one.headers["content-disposition"]
-    everything = client.get(f"/thaw/export/{run_id}/all")
+    everything = client.get(f"/thaw/exporting/{run_id}/all")
     with zipfile.ZipFile(io.BytesIO(everything.content)) as archive:
         inside = {name.partition("/")[2] for name in archive.namelist()}
     assert inside == {"saved_model/saved_model.pb", "model.onnx", "model-int8.tflite", "export.json"}
-    with zipfile.ZipFile(io.BytesIO(client.get(f"/thaw/export/{run_id}/saved-model").content)) as archive:
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/thaw/exporting/{run_id}/saved-model").content)) as archive:
         assert archive.namelist() == [f"{run_id}-saved-model/saved_model/saved_model.pb"]
     for wanted in (f"{run_id}/litert", f"{run_id}/keras", f"{run_id}/export.json", "run-000000000000/all", "x/all"):
-        refused = client.get(f"/thaw/export/{wanted}")
+        refused = client.get(f"/thaw/exporting/{wanted}")
         assert refused.status_code == 404
         assert json.loads(refused.text)["error"]

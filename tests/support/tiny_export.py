@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from thaw.export.record import Export, ModelFile, Signature, measure_entry, write_export
+from thaw.exporting.record import Export, ModelFile, Signature, measure_entry, write_export
 
 LABELS = ["red", "grün", "<b>blue</b>"]
 SIDE = 48
@@ -14,7 +14,7 @@ def write_tiny_export(folder: Path, threshold: float = 0.0) -> Path:
     are clear: pure red is red at 0.999."""
     import keras
 
-    from tlcore.export.converters import read_signature, write_saved_models
+    from tlcore.exporting.converters import read_signature, write_saved_models
 
     image = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="image")
     colour = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(8 / 255)(image))

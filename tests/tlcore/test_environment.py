@@ -13,10 +13,10 @@ from PIL import Image
 
 from tests.support.corpus import photo
 from tests.support.service_process import ServiceProcess
-from thaw.export.guide import show_program
-from thaw.export.record import read_export
+from thaw.exporting.guide import show_program
+from thaw.exporting.record import read_export
 from tlcore.environment import REMOVED, SETTINGS, escape_unknown
-from tlcore.export.formats import FORMATS
+from tlcore.exporting.formats import FORMATS
 
 ROOT = Path(__file__).parents[2]
 KERAS_JSON = {"backend": "torch", "floatx": "float16", "image_data_format": "channels_first", "epsilon": 1e-3}
@@ -36,7 +36,17 @@ HOSTILE = {
     "LANG": "C",
 }
 COLOURS = {"猫": (170, 40, 60), "🐈 café": (60, 110, 190)}
-TASKS = [path.stem for path in sorted((ROOT / "tlcore").glob("*.py")) if "ArgumentParser(" in path.read_text("utf-8")]
+SOURCES = [
+    *(ROOT / "tlcore").rglob("*.py"),
+    *(ROOT / "thaw").rglob("*.py"),
+    *(ROOT / "pages").rglob("*.py"),
+    ROOT / "app.py",
+]
+TASKS = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+    for path in sorted(SOURCES)
+    if "ArgumentParser(" in path.read_text("utf-8")
+]
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +97,7 @@ def test_a_program_that_took_another_backend_before_is_told(surroundings):
 
 
 def test_every_module_takes_keras_from_the_one_that_sets_it():
-    for path in [
-        *(ROOT / "tlcore").rglob("*.py"),
-        *(ROOT / "thaw").rglob("*.py"),
-        *(ROOT / "pages").rglob("*.py"),
-        ROOT / "app.py",
-    ]:
+    for path in SOURCES:
         tree = ast.parse(path.read_text("utf-8"))
         names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -101,12 +106,7 @@ def test_every_module_takes_keras_from_the_one_that_sets_it():
 
 
 def test_text_is_read_and_written_as_utf_8_on_every_system():
-    for path in [
-        *(ROOT / "tlcore").rglob("*.py"),
-        *(ROOT / "thaw").rglob("*.py"),
-        *(ROOT / "pages").rglob("*.py"),
-        ROOT / "app.py",
-    ]:
+    for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
@@ -131,8 +131,7 @@ def test_what_an_encoding_lacks_is_written_as_an_escape():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_starts_and_explains_itself(surroundings, task):
-    module = "tlcore" if task in ("parser", "__main__") else f"tlcore.{task}"
-    done = run(surroundings, "-m", module, "--help")
+    done = run(surroundings, "-m", task, "--help")
     assert done.returncode == 0, done.stderr.decode()
     assert b"usage: " in done.stdout
     assert len(done.stdout.splitlines()) > 4

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from tlcore.errors import SettingsError
-from tlcore.export.formats import FORMATS
+from tlcore.exporting.formats import FORMATS
 from tlcore.images.recipes import PRESETS
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings
 from tlcore.tuning.probe_record import ProbeSettings

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from thaw.cli.output import Answer
-from thaw.export.record import export_folder
+from thaw.exporting.record import export_folder
 from thaw.serving.engine import Engine, load_export, load_run
 from thaw.serving.exported import open_export
 from thaw.serving.hosts import LOOPBACK

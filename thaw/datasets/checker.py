@@ -1,4 +1,5 @@
-"""The process of one check, `python -m thaw.datasets.checker JOB`: how well a data set can be learnt, and what a leak claims.
+"""The process of one check, `python -m thaw.datasets.checker JOB`: how well a data set can be learnt, and what a leak
+claims.
 
 Cross-validation on cached features needs no training of its own: each image is predicted by a model that saw neither
 it nor, in the leak-free half, anything of its group. Where it is surer of another class, the label may be wrong.

@@ -33,8 +33,8 @@ SMALL_SHARE = 0.5
 class Finding:
     """One thing that may be wrong: in `images` (worst first) or in `classes`; `title` says what, `advice` what to do.
 
-    `subjects` are what `thaw.datasets.edits.ignore_finding` takes to say that nothing is wrong; `suggestions` is the class
-    that each image, by its id, perhaps belongs to.
+    `subjects` are what `thaw.datasets.edits.ignore_finding` takes to say that nothing is wrong; `suggestions` is the
+    class that each image, by its id, perhaps belongs to.
     """
 
     kind: Kind

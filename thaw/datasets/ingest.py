@@ -49,11 +49,10 @@ def ingest(
     """Import a source: decode every file, keep normalised copies, record the data set; return its id.
 
     With `into`, the id of a data set, what is new is added to that one; `job_id` is the job that asked for it, if any.
-    `ask` is called where the photos can be understood in several ways.
-    Accepted + set aside + ignored + known = found.
-    Rows are written in one transaction at the end; until then a kill leaves only folders that `thaw.jobs.sweeper` removes.
-    `check_stop` raises to end the import early, which leaves nothing. Raises DatasetError where no image could be
-    accepted, the source cannot be read or the disk is too full.
+    `ask` is called where the photos can be understood in several ways. Accepted + set aside + ignored + known = found.
+    Rows are written in one transaction at the end; until then a kill leaves only folders that `thaw.jobs.sweeper`
+    removes. `check_stop` raises to end the import early, which leaves nothing. Raises DatasetError where no image could
+    be accepted, the source cannot be read or the disk is too full.
     """
     folder_id = new_id(DATASET_PREFIX)
     check = _at_most_every(STOP_EVERY_S, check_stop)

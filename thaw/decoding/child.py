@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from thaw.decoding.time_limit import limit_wait, was_ended
+from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import DatasetError
 
 _START_LIMIT_S = 60.0
@@ -35,7 +35,7 @@ class Child:
             [sys.executable, "-W", "ignore", "-m", "thaw.decoding.decoder"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
+            cwd=SOURCE_ROOT,
             env=os.environ | _ENVIRONMENT,
         )
 

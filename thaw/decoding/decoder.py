@@ -56,7 +56,8 @@ class Decoded:
     """A copy that was kept: `content` is the sha256 of what it shows, `width` and `height` the original's, upright.
 
     `original` is the sha256 of the original file; `taken_at` the camera's date in seconds since 1970, where it tells
-    one; `grey_range` what more than 8 bits were scaled by, if there were; the rest is as in `tlcore.images.quality.Measures`.
+    one; `grey_range` what more than 8 bits were scaled by, if there were; the rest is as in
+    `tlcore.images.quality.Measures`.
     """
 
     content: str

@@ -7,16 +7,16 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from thaw.export.record import clear_export
+from thaw.exporting.record import clear_export
 from thaw.storage.database import new_id
 from thaw.storage.records import Job, JobKind, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE
+from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.models.backbones import find_backbone
 from tlcore.processes import is_alive, ticking
@@ -59,7 +59,8 @@ DEATHS = {
 
 
 def start_import(store: Store, request: dict[str, Any]) -> str:
-    """Start importing in a process of its own; return the job's id. `thaw.datasets.importer.run_import` reads the request."""
+    """Start importing in a process of its own; return the job's id. `thaw.datasets.importer.run_import` reads the
+    request."""
     job_id = store.add_job("import", dict(request))
     launch(store, job_id, IMPORTER, job_id)
     return job_id
@@ -259,7 +260,7 @@ def launch(store: Store, job_id: str, module: str, subject: str) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            cwd=Path(__file__).parents[2],
+            cwd=SOURCE_ROOT,
         )
     store.note_pid(job_id, process.pid)
     # An unreaped child still answers as alive, so someone must wait for it.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from thaw.export.record import EXPORT_FOLDER, WORK_PREFIX, put_back
+from thaw.exporting.record import EXPORT_FOLDER, WORK_PREFIX, put_back
 from thaw.jobs import lifecycle
 from thaw.storage.identity import holds_files
 from thaw.storage.store import Store

@@ -21,6 +21,7 @@ from thaw.prediction.frames import Frame, read_frame, write_frame
 from thaw.prediction.server import IDLE_S
 from thaw.storage.workspace import Workspace
 from tlcore import errors
+from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import PredictorError, ThawError
 from tlcore.evaluation.heat_maps import HeatMap, HeatMaps
 
@@ -51,8 +52,8 @@ class Predictor:
     """Asks the predictor process of one workspace; safe to use from several threads, who take turns.
 
     Every question raises PredictorError where the process cannot be started, died twice or was late, and whatever
-    `thaw.prediction.classifier.load_classifier` raises for a run without a model or without its weights. Probabilities are the
-    model's own: a kept temperature (`tlcore.evaluation.threshold`) is not applied.
+    `thaw.prediction.classifier.load_classifier` raises for a run without a model or without its weights. Probabilities
+    are the model's own: a kept temperature (`tlcore.evaluation.threshold`) is not applied.
     """
 
     def __init__(self, workspace: Workspace, idle_s: float = IDLE_S, limit_s: float = START_LIMIT_S) -> None:
@@ -130,7 +131,7 @@ class Predictor:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                cwd=Path(__file__).parents[2],
+                cwd=SOURCE_ROOT,
             )
         # An unreaped child still answers as alive, so someone must wait for it.
         threading.Thread(target=process.wait, daemon=True).start()

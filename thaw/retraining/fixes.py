@@ -26,8 +26,8 @@ def list_fixes(store: Store, run: Run) -> dict[str, str | None]:
 def retrain(store: Store, run_id: str) -> str:
     """Start phase 1 anew with a run's own settings on its data set as it stands now; return the new run's id.
 
-    Where it can, it begins with the weights of that run's head, on the same sides of the split (`thaw.retraining.retrain`).
-    Raises RunError while a head of the data set is being retrained already.
+    Where it can, it begins with the weights of that run's head, on the same sides of the split
+    (`thaw.retraining.retrain`). Raises RunError while a head of the data set is being retrained already.
     """
     run = store.run(run_id)
     require_idle(store, run)

@@ -53,9 +53,9 @@ class Retraining:
 def prepare(store: Store, run: Run, parts: Split) -> Retraining | None:
     """Gather what a retrained run learns from, or return None where it has to be trained like any other run.
 
-    `parts` are its sides as `thaw.retraining.inherited_split.inherit` keeps them: with others an earlier head may have learnt from what
-    would judge it. An ordinary training it is for a support vector machine, views that are drawn anew, features that
-    are not cached, and what does not fit into memory.
+    `parts` are its sides as `thaw.retraining.inherited_split.inherit` keeps them: with others an earlier head may have
+    learnt from what would judge it. An ordinary training it is for a support vector machine, views that are drawn anew,
+    features that are not cached, and what does not fit into memory.
     """
     settings, folder = HeadSettings.from_json(run.head), store.workspace.run(run.id)
     begun_otherwise = (folder / "snapshot-1.npz").exists()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from thaw.export.record import UNKNOWN
+from thaw.exporting.record import UNKNOWN
 from thaw.serving.exported import OpenedExport
 from thaw.storage.records import Run
 from thaw.storage.store import Store

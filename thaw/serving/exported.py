@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from thaw.archives.zips import unpack
-from thaw.export.record import RECORD_FILE, Export, measure_entry, read_export
+from thaw.exporting.record import RECORD_FILE, Export, measure_entry, read_export
 from tlcore.errors import DatasetError, RunError
-from tlcore.export.formats import FORMATS
+from tlcore.exporting.formats import FORMATS
 from tlcore.files import scratch_folder
 
 SAVED_MODEL = FORMATS["saved-model"].file

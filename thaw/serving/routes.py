@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from thaw.export.record import UNKNOWN
+from thaw.exporting.record import UNKNOWN
 from thaw.serving import tf_serving
 from thaw.serving.description import describe_api
 from thaw.serving.engine import Engine

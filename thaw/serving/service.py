@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 
-from thaw.export.record import UNKNOWN
+from thaw.exporting.record import UNKNOWN
 from thaw.serving.batcher import LARGEST_BATCH, Batcher
 from thaw.serving.engine import Engine
 from thaw.serving.limits import Gate

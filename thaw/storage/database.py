@@ -203,7 +203,8 @@ class Database:
     """Opens the database of one workspace anew for every transaction: cheap, and safe from any thread or process.
 
     Whatever the database or its disk refuses is raised as WorkspaceError; so is one that is lost, damaged, another
-    workspace's or a newer Thaw's. None of these is mended by itself: `thaw.storage.journal.rebuild` does that where a person asks.
+    workspace's or a newer Thaw's. None of these is mended by itself: `thaw.storage.journal.rebuild` does that where a
+    person asks.
     """
 
     workspace: Workspace

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from thaw.storage.experiments import Experiment
 from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.environment import SOURCE_ROOT
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -71,7 +71,7 @@ def _tell(store: Store, run_id: str) -> str | None:
             errors="replace",
             timeout=WITHIN_S,
             check=False,
-            cwd=Path(__file__).parents[2],
+            cwd=SOURCE_ROOT,
         )
     except subprocess.TimeoutExpired:
         return f"It did not answer within {WITHIN_S} seconds."

@@ -1,5 +1,5 @@
-"""The process that tries something on a run without changing it, `python -m thaw.training.prober JOB`: its depths, or its
-learning rates."""
+"""The process that tries something on a run without changing it, `python -m thaw.training.prober JOB`: its depths, or
+its learning rates."""
 
 import argparse
 import os

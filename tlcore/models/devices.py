@@ -23,6 +23,7 @@ from filelock import FileLock
 from thaw.jobs.queue import take_turn
 from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import Workspace, open_workspace
+from tlcore.environment import SOURCE_ROOT
 from tlcore.files import write_atomically
 
 # From glibc's malloc.h. 32 MB is the most that it takes for the threshold above which memory is mapped and unmapped.
@@ -161,7 +162,7 @@ def start_probe(workspace: Workspace) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
+        cwd=SOURCE_ROOT,
     )
 
 

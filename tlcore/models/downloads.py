@@ -90,7 +90,8 @@ def is_whole(path: Path, size_bytes: int, hash: str | None) -> bool:
         return False
     if hash is None:
         return True
-    # Keras publishes md5 for its older files, against damage and not against forgery (see `tlcore.models.weights.recognise`).
+    # Keras publishes md5 for its older files, against damage and not against forgery (see
+    # `tlcore.models.weights.recognise`).
     algorithm = partial(hashlib.md5, usedforsecurity=False) if len(hash) == _MD5_CHARACTERS else hashlib.sha256
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest() == hash

@@ -18,6 +18,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from thaw.storage.workspace import Workspace, open_workspace
+from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError, ThawError
 from tlcore.files import write_atomically
 from tlcore.models.backbones import Backbone, find_backbone
@@ -77,7 +78,7 @@ def start_measuring(workspace: Workspace, rows: Sequence[str]) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
+        cwd=SOURCE_ROOT,
     )
 
 

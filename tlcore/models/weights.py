@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from thaw.storage.workspace import Workspace, open_workspace
+from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import ThawError, WeightsError
 from tlcore.files import replacing, write_atomically
 from tlcore.models.backbones import Backbone, find_backbone
@@ -119,7 +120,7 @@ def start_adoption(workspace: Workspace, backbone: Backbone, source: Path) -> No
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
+        cwd=SOURCE_ROOT,
     )
 
 

@@ -50,12 +50,13 @@ def split(
 ) -> Split:
     """Hold out about `validation_split` (0..1) of each class, and the newest `later_share` of its dated photos.
 
-    Every group of near-duplicates (`tlcore.splits.groups`) lies on one side whole. The same images and seed give the same
-    split: groups are ranked by a hash of seed and content, so that adding images later leaves nearly all others where
-    they were. An image that is in several classes is always trained on, with its group, since either side would count
-    one of its labels as wrong. With `theirs`, images of the validation part of a ready-made split are validation, and
-    those of its training part are not; a group with images of both is trained on. Of a class that the validation part
-    lacks, images are held out all the same. Raises DatasetError, with advice, where the data set cannot be trained on.
+    Every group of near-duplicates (`tlcore.splits.groups`) lies on one side whole. The same images and seed give the
+    same split: groups are ranked by a hash of seed and content, so that adding images later leaves nearly all others
+    where they were. An image that is in several classes is always trained on, with its group, since either side would
+    count one of its labels as wrong. With `theirs`, images of the validation part of a ready-made split are validation,
+    and those of its training part are not; a group with images of both is trained on. Of a class that the validation
+    part lacks, images are held out all the same. Raises DatasetError, with advice, where the data set cannot be trained
+    on.
     """
     groups = _Groups(images, rules)
     _require_trainable(groups.of_class)

@@ -1,6 +1,7 @@
 """Rules about a training that runs or has ended, each with its evidence in numbers: what was found, and what to do.
 
-Plain functions over plain numbers; `tlcore.training.recommendations` holds the rules about a training that has not begun.
+Plain functions over plain numbers; `tlcore.training.recommendations` holds the rules about a training that has not
+begun.
 """
 
 import math
@@ -126,7 +127,8 @@ def at_chance(accuracy: float, largest_share: float, images: int) -> bool:
 
 
 def judge_chance(accuracy: float, checks: Mapping[str, Any]) -> Evidence:
-    """Judge whether the head learnt anything, and tell what its checks (`tlcore.training.sanity_checks`) found where it did not."""
+    """Judge whether the head learnt anything, and tell what its checks (`tlcore.training.sanity_checks`) found where it
+    did not."""
     counts = checks["validation"]
     images = sum(counts.values())
     share = max(counts.values()) / images

@@ -8,7 +8,8 @@ from typing import Any
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.recommendations import expected_epoch_seconds
 
-# As `tlcore.models.classifier.find_cut` weighs them, which must not be imported here: it brings Keras. A test holds them together.
+# As `tlcore.models.classifier.find_cut` weighs them, which must not be imported here: it brings Keras. A test holds
+# them together.
 SECONDS_PER_BYTE = 1 / 1e9
 SECONDS_PER_FLOP = 1 / 3e10
 
@@ -46,7 +47,8 @@ class Costs:
 
 
 def plan_cut(layers: Sequence[Mapping[str, Any]], top: int) -> CutPlan | None:
-    """Return the cut that `tlcore.models.classifier.find_cut` will choose for the top `top` layers of `describe_layers`.
+    """Return the cut that `tlcore.models.classifier.find_cut` will choose for the top `top` layers of
+    `describe_layers`.
 
     None for a run of an earlier version, whose layers do not say what crosses below them.
     """

@@ -7,10 +7,10 @@ from pages.ui.figures.export_figure import Cost, size_against_latency
 from pages.ui.server.export_route import export_url
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, sentence
-from thaw.export.guide import show_program, show_signature
-from thaw.export.record import Export, ModelFile
-from tlcore.export.formats import FLOAT_TOLERANCE, FORMATS
-from tlcore.export.verify_file import BATCH
+from thaw.exporting.guide import show_program, show_signature
+from thaw.exporting.record import Export, ModelFile
+from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS
+from tlcore.exporting.verify_file import BATCH
 
 VERDICTS = {"passed": "proven", "warned": "with care", "refused": "refused"}
 COLUMNS = (

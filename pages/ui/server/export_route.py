@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from pages.ui.server.addresses import address
 from pages.ui.server.headers import NOT_KEPT
-from thaw.export.record import Export, export_folder, handed_on, list_files, read_export
-from thaw.export.zip_stream import stream_zip
+from thaw.exporting.record import Export, export_folder, handed_on, list_files, read_export
+from thaw.exporting.zip_stream import stream_zip
 from thaw.storage.workspace import open_workspace
 
 RUN_ID = re.compile(r"run-[0-9a-f]{12}")
@@ -36,7 +36,7 @@ async def send_export(request: Request) -> Response:
 
 def export_url(export: Export, wanted: str = ALL) -> str:
     """Return the address of a format of an export, or of all of it."""
-    return address(f"thaw/export/{export.run}/{wanted}")
+    return address(f"thaw/exporting/{export.run}/{wanted}")
 
 
 def _zip(folder: Path, names: list[str], root: str) -> StreamingResponse:
@@ -44,4 +44,4 @@ def _zip(folder: Path, names: list[str], root: str) -> StreamingResponse:
     return StreamingResponse(stream_zip(folder, names, root), media_type="application/zip", headers=headers)
 
 
-EXPORT_ROUTE = Route(address("thaw/export/{run_id}/{wanted}"), send_export, methods=["GET"])
+EXPORT_ROUTE = Route(address("thaw/exporting/{run_id}/{wanted}"), send_export, methods=["GET"])

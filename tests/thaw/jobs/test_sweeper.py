@@ -27,76 +27,76 @@ RUN, DATA, CACHE, PROJECTS, TOP = "runs/run-1", "datasets/data-1", "features/abc
 OUTSIDE = "a folder that the person named"
 # Where every file lies that is written under a temporary name: module, function and what it is given.
 REPLACED = {
-    ("arrays", "replacing", "path"): RUN,
-    ("cache", "write_atomically", "self.folder / 'facts.json'"): CACHE,
-    ("cache", "write_atomically", "self.folder / 'identity.json'"): CACHE,
-    ("database", "replacing", "workspace.database"): TOP,
-    ("devices", "write_atomically", "_report_path(workspace)"): TOP,
-    ("event_files", "write_atomically", "path"): OUTSIDE,
-    ("export_commands", "replacing", "target"): OUTSIDE,
+    ("tlcore.arrays", "replacing", "path"): RUN,
+    ("tlcore.features.cache", "write_atomically", "self.folder / 'facts.json'"): CACHE,
+    ("tlcore.features.cache", "write_atomically", "self.folder / 'identity.json'"): CACHE,
+    ("thaw.storage.database", "replacing", "workspace.database"): TOP,
+    ("tlcore.models.devices", "write_atomically", "_report_path(workspace)"): TOP,
+    ("thaw.tracking.tensorboard", "write_atomically", "path"): OUTSIDE,
+    ("thaw.cli.exports", "replacing", "target"): OUTSIDE,
     # These lie in the folder of an export that grows, which has a temporary name of its own.
-    ("export_guide", "write_atomically", "folder / README_FILE"): RUN,
-    ("export_record", "write_atomically", "folder / RECORD_FILE"): RUN,
-    ("dataset_zip", "replacing", "target"): OUTSIDE,
-    ("dataset_zip", "write_atomically", "target"): OUTSIDE,
-    ("export_guide", "write_atomically", "folder / READER_FILE"): RUN,
-    ("exporter", "write_atomically", "folder / LABELS_FILE"): RUN,
-    ("exporter", "write_atomically", "folder / SUMS_FILE"): RUN,
-    ("exporter", "temporary_beside", "export_folder(workspace, run.id)"): RUN,
-    ("files", "temporary_beside", "path"): TOP,
-    ("files", "replacing", "path"): TOP,
-    ("identity", "write_atomically", "workspace.identity"): TOP,
-    ("keras_file", "replacing", "path"): RUN,
-    ("lineage", "write_atomically", "folder / LAYERS_FILE"): RUN,
-    ("model_card", "write_atomically", "folder / name"): OUTSIDE,
-    ("model_repository", "temporary_beside", "target"): OUTSIDE,
-    ("model_repository", "write_atomically", "folder / CONFIG_FILE"): OUTSIDE,
-    ("plain_keeper", "save_arrays", "self._path"): RUN,
-    ("probe_record", "write_atomically", "folder / PROBE_FILE"): RUN,
-    ("project", "replacing", "target"): PROJECTS,
+    ("thaw.exporting.guide", "write_atomically", "folder / README_FILE"): RUN,
+    ("thaw.exporting.record", "write_atomically", "folder / RECORD_FILE"): RUN,
+    ("thaw.datasets.zip_file", "replacing", "target"): OUTSIDE,
+    ("thaw.datasets.zip_file", "write_atomically", "target"): OUTSIDE,
+    ("thaw.exporting.guide", "write_atomically", "folder / READER_FILE"): RUN,
+    ("thaw.exporting.exporter", "write_atomically", "folder / LABELS_FILE"): RUN,
+    ("thaw.exporting.exporter", "write_atomically", "folder / SUMS_FILE"): RUN,
+    ("thaw.exporting.exporter", "temporary_beside", "export_folder(workspace, run.id)"): RUN,
+    ("tlcore.files", "temporary_beside", "path"): TOP,
+    ("tlcore.files", "replacing", "path"): TOP,
+    ("thaw.storage.identity", "write_atomically", "workspace.identity"): TOP,
+    ("tlcore.exporting.keras_file", "replacing", "path"): RUN,
+    ("thaw.training.lineage", "write_atomically", "folder / LAYERS_FILE"): RUN,
+    ("thaw.model_card.model_card", "write_atomically", "folder / name"): OUTSIDE,
+    ("thaw.serving.model_repository", "temporary_beside", "target"): OUTSIDE,
+    ("thaw.serving.model_repository", "write_atomically", "folder / CONFIG_FILE"): OUTSIDE,
+    ("thaw.retraining.numpy_keeper", "save_arrays", "self._path"): RUN,
+    ("tlcore.tuning.probe_record", "write_atomically", "folder / PROBE_FILE"): RUN,
+    ("thaw.projects.save", "replacing", "target"): PROJECTS,
     # In the staging folder of an export, which goes whole.
-    ("proving", "write_atomically", "bench.labels"): OUTSIDE,
-    ("projection", "replacing", "store.workspace.run(run.id) / MAP_FILE"): RUN,
-    ("rate_curve", "write_atomically", "folder / curve_file(curve.phase)"): RUN,
-    ("retraining", "save_arrays", "folder / 'head.npz'"): RUN,
-    ("retraining", "save_arrays", "folder / predictions_file(1, side)"): RUN,
-    ("run_record", "write_atomically", "workspace.record(run_id)"): RUN,
-    ("run_split", "write_atomically", "folder / LABELS_FILE"): RUN,
-    ("run_split", "write_atomically", "folder / SPLIT_FILE"): RUN,
-    ("snapshots", "save_arrays", "path"): RUN,
-    ("speed", "write_atomically", "_speeds_path(workspace)"): TOP,
-    ("speed", "write_atomically", "_measuring_path(workspace)"): TOP,
-    ("training", "save_arrays", "folder / 'head.npz'"): RUN,
-    ("training", "save_arrays", "folder / 'tuned.npz'"): RUN,
-    ("training", "save_arrays", "folder / predictions_file(phase, name)"): RUN,
-    ("weights", "write_atomically", "_adoption_path(workspace)"): TOP,
-    ("weights", "write_atomically", "workspace.root / KNOWN_FILE"): TOP,
-    ("weights", "replacing", "target"): "keras",
+    ("tlcore.exporting.verification", "write_atomically", "bench.labels"): OUTSIDE,
+    ("tlcore.features.feature_map", "replacing", "store.workspace.run(run.id) / MAP_FILE"): RUN,
+    ("tlcore.tuning.rate_curve", "write_atomically", "folder / curve_file(curve.phase)"): RUN,
+    ("thaw.retraining.retrain", "save_arrays", "folder / 'head.npz'"): RUN,
+    ("thaw.retraining.retrain", "save_arrays", "folder / predictions_file(1, side)"): RUN,
+    ("thaw.storage.run_record", "write_atomically", "workspace.record(run_id)"): RUN,
+    ("thaw.datasets.run_split", "write_atomically", "folder / LABELS_FILE"): RUN,
+    ("thaw.datasets.run_split", "write_atomically", "folder / SPLIT_FILE"): RUN,
+    ("tlcore.training.snapshots", "save_arrays", "path"): RUN,
+    ("tlcore.models.speed", "write_atomically", "_speeds_path(workspace)"): TOP,
+    ("tlcore.models.speed", "write_atomically", "_measuring_path(workspace)"): TOP,
+    ("tlcore.training.phases", "save_arrays", "folder / 'head.npz'"): RUN,
+    ("tlcore.training.phases", "save_arrays", "folder / 'tuned.npz'"): RUN,
+    ("tlcore.training.phases", "save_arrays", "folder / predictions_file(phase, name)"): RUN,
+    ("tlcore.models.weights", "write_atomically", "_adoption_path(workspace)"): TOP,
+    ("tlcore.models.weights", "write_atomically", "workspace.root / KNOWN_FILE"): TOP,
+    ("tlcore.models.weights", "replacing", "target"): "keras",
 }
 # What each folder of the staging area is called.
 STAGED = {
-    ("upload", "staging", "ticket.upload_id"): "upload-0123456789ab",
-    ("upload", "staging", "upload_id"): "upload-0123456789ab",
-    ("datasets", "staging", "dataset_id"): "data-0123456789ab",
-    ("sweeper", "staging", "folder_id"): "data-0123456789ab",
-    ("export_record", "staging", "f'{WORK_PREFIX}{job_id}'"): "export-job-0123456789ab",
-    ("importer", "staging", "f'{DIGITS_PREFIX}{reporter.job_id}'"): "digits-job-0123456789ab",
+    ("pages.ui.server.upload", "staging", "ticket.upload_id"): "upload-0123456789ab",
+    ("pages.ui.server.upload", "staging", "upload_id"): "upload-0123456789ab",
+    ("thaw.datasets.ingest", "staging", "dataset_id"): "data-0123456789ab",
+    ("thaw.jobs.sweeper", "staging", "folder_id"): "data-0123456789ab",
+    ("thaw.exporting.record", "staging", "f'{WORK_PREFIX}{job_id}'"): "export-job-0123456789ab",
+    ("thaw.datasets.importer", "staging", "f'{DIGITS_PREFIX}{reporter.job_id}'"): "digits-job-0123456789ab",
 }
 # Renamed within a folder that is swept whole, or no temporary name at all.
 HARMLESS = {
-    ("copies", "with_name", "path_without_suffix.name + suffix"),
-    ("datasets", "with_name", "job.target.name + suffix"),
-    ("intake", "with_name", "job.target.name + outcome.suffix"),
-    ("navigation", "with_name", "'icon.svg'"),
+    ("thaw.decoding.copies", "with_name", "path_without_suffix.name + suffix"),
+    ("thaw.datasets.ingest", "with_name", "job.target.name + suffix"),
+    ("thaw.decoding.reader", "with_name", "job.target.name + outcome.suffix"),
+    ("pages.ui.navigation", "with_name", "'icon.svg'"),
     # Kept on purpose: the next download goes on from it.
-    ("downloads", "with_name", "f'{path.name}.part'"),
+    ("tlcore.models.downloads", "with_name", "f'{path.name}.part'"),
     # `tlcore.files` itself, and the name of an export that is replaced, which has a test below.
-    ("files", "with_name", "f'.{path.name}.{mark()}.part{path.suffix}'"),
-    ("files", "TemporaryDirectory", ""),
-    ("export_record", "with_name", "OLD_FOLDER"),
+    ("tlcore.files", "with_name", "f'.{path.name}.{mark()}.part{path.suffix}'"),
+    ("tlcore.files", "TemporaryDirectory", ""),
+    ("thaw.exporting.record", "with_name", "OLD_FOLDER"),
     # Also the name of a part, which tells the process that made it.
-    ("keras_file", "with_name", "f'.whole{temporary.name}'"),
-    ("export_guide", "with_name", "READER_FILE"),
+    ("tlcore.exporting.keras_file", "with_name", "f'.whole{temporary.name}'"),
+    ("thaw.exporting.guide", "with_name", "READER_FILE"),
 }
 WRITERS = {"replacing", "write_atomically", "save_arrays", "temporary_beside"}
 NAMERS = {"staging", "with_name", "mkdtemp", "mkstemp", "TemporaryDirectory", "NamedTemporaryFile", "TemporaryFile"}
@@ -111,11 +111,12 @@ def calls(names):
         *(ROOT / "pages").rglob("*.py"),
         ROOT / "app.py",
     ]:
+        dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 if name in names:
-                    found.add((path.stem, name, ast.unparse(node.args[0]) if node.args else ""))
+                    found.add((dotted, name, ast.unparse(node.args[0]) if node.args else ""))
     return found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.tiny_export import LABELS, SIDE, pack, record, write_tiny_export
-from thaw.export.record import Tensor, read_export
+from thaw.exporting.record import Tensor, read_export
 from thaw.serving.engine import load_export
 from thaw.serving.exported import open_export
 from thaw.serving.tf_serving import describe_signature

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_export import LABELS, pack, record
-from thaw.export.record import Signature
+from thaw.exporting.record import Signature
 from thaw.serving.exported import open_export
 from thaw.serving.model_repository import write_repository
 from tlcore.errors import RunError

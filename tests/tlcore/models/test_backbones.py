@@ -165,7 +165,7 @@ def test_find_backbone_lists_the_known_names():
 
 def test_what_pages_read_does_not_import_keras_or_tensorflow():
     code = (
-        "import sys, tlcore.models.backbones, tlcore.models.weights, tlcore.models.layers, tlcore.models.torch_checkpoint;"
+        "import sys; from tlcore.models import backbones, layers, torch_checkpoint, weights;"
         "sys.exit(bool({'keras', 'tensorflow', 'streamlit'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[3]

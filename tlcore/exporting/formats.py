@@ -7,7 +7,7 @@ from tlcore.errors import SettingsError
 FLOAT_TOLERANCE = 1e-4
 """The largest difference in probability that a float32 file may show: a hundred times what rounding alone makes."""
 REFUSED_TIMES = 5
-"""A reduced file is refused beyond this many times its tolerance (see `tlcore.export.tolerances.judge`)."""
+"""A reduced file is refused beyond this many times its tolerance (see `tlcore.exporting.tolerances.judge`)."""
 
 OLDEST_KERAS = "3.6"
 

@@ -16,9 +16,9 @@ from ai_edge_litert.interpreter import Interpreter
 from flatbuffers import number_types
 
 from tests.support.tiny_export import LABELS, SIDE, write_tiny_export
-from tlcore.export.converters import CONVERTERS
-from tlcore.export.litert_metadata import BUFFER, IDENTIFIER, describe
-from tlcore.export.verification import LITERT
+from tlcore.exporting.converters import CONVERTERS
+from tlcore.exporting.litert_metadata import BUFFER, IDENTIFIER, describe
+from tlcore.exporting.verification import LITERT
 
 THRESHOLD = 0.5
 READERS = ("tflite-support==0.4.4", "libusb-package==1.0.30.0", "numpy<2")

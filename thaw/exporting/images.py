@@ -13,7 +13,7 @@ from thaw.storage.store import Store
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.predictions import EVALUATION_SIDES, Predictions, predictions_file, read_predictions
 from tlcore.evaluation.threshold import Decision
-from tlcore.export.tolerances import MOST_JUDGED, Reference
+from tlcore.exporting.tolerances import MOST_JUDGED, Reference
 from tlcore.images.decode import load_pixels
 from tlcore.splits.groups import group_images
 from tlcore.tuning.probe_trial import choose_images

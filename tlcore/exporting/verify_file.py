@@ -1,5 +1,5 @@
-"""The process that proves one file, `python -m tlcore.export.verify_file FORMAT PATH`: it loads the file alone, as any user would,
-and writes what it answers or how long it takes."""
+"""The process that proves one file, `python -m tlcore.exporting.verify_file FORMAT PATH`: it loads the file alone, as
+any user would, and writes what it answers or how long it takes."""
 
 import argparse
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore.export.formats import FORMATS
-from tlcore.export.runtimes import LOADERS, Predict, describe_runtime, limit_threads
+from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.runtimes import LOADERS, Predict, describe_runtime, limit_threads
 
 BATCH = 32
 TIMED_S, LEAST_TIMES, MOST_TIMES = 1.5, 3, 30
@@ -50,7 +50,7 @@ def measure(predict: Predict, pixels: np.ndarray) -> dict[str, float]:
 
 def main() -> None:
     """Load the file; then write its answers to `--answers`, or print its times as JSON where that is not given."""
-    parser = argparse.ArgumentParser(prog="tlcore.export.verify_file", description="Prove one exported file.")
+    parser = argparse.ArgumentParser(prog="tlcore.exporting.verify_file", description="Prove one exported file.")
     parser.add_argument("format", choices=FORMATS)
     parser.add_argument("path", type=Path)
     parser.add_argument("--pixels", required=True, type=Path, help="uint8 (n, side, side, 3) as .npy")

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from thaw.jobs.reporter import Stopped
-from tlcore.export.subprocesses import Crew, Killed
+from tlcore.exporting.subprocesses import Crew, Killed
 
 # The standard library's own module that runs a statement given to it.
 MODULE = "timeit"
@@ -64,7 +64,7 @@ def test_a_process_that_is_killed_ends_the_others_and_is_no_verdict(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_no_process_outlives_a_job_that_is_killed(tmp_path):
     program = (
-        "import pathlib, sys; from tlcore.export.subprocesses import Crew\n"
+        "import pathlib, sys; from tlcore.exporting.subprocesses import Crew\n"
         f"with Crew(pathlib.Path({str(tmp_path)!r}), lambda: None) as crew:\n"
         f"    crew.run('timeit', {once('import os, time; print(os.getpid(), flush=True); time.sleep(60)')!r},"
         " lambda line: print(line, flush=True))"

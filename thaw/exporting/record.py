@@ -14,7 +14,8 @@ from tlcore.files import remove, remove_abandoned, sync_folder, write_atomically
 from tlcore.images.deep_pictures import WIDEST
 
 SCHEMA = 1
-# Beside the model files, whose names are in `tlcore.export.formats`, and the class names in `thaw.storage.workspace.LABELS_FILE`.
+# Beside the model files, whose names are in `tlcore.exporting.formats`, and the class names in
+# `thaw.storage.workspace.LABELS_FILE`.
 EXPORT_FOLDER, RECORD_FILE, README_FILE, SUMS_FILE = "export", "export.json", "README.txt", "SHA256SUMS"
 READER_FILE = "read_photo.py"
 CARD_FILES = ("model_card.md", "model_card.html")

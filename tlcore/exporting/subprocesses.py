@@ -1,6 +1,7 @@
 """Runs small processes for a job, some side by side, and ends them all where the job is stopped or dies.
 
-As a process, `python -m tlcore.export.subprocesses MODULE ARGUMENTS`, it runs a module and ends with the process that started it.
+As a process, `python -m tlcore.exporting.subprocesses MODULE ARGUMENTS`, it runs a module and ends with the process
+that started it.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TypeVar
 
+from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError
 
 LOOK_AGAIN_S = 0.3
@@ -99,14 +101,14 @@ class Crew:
     def _start(self, module: str, arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[str]:
         with self._lock:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tlcore.export.subprocesses", module, *arguments],
+                [sys.executable, "-m", "tlcore.exporting.subprocesses", module, *arguments],
                 # Never written to: it ends where this process does, whichever way it died.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 encoding="utf-8",
                 errors="replace",
-                cwd=Path(__file__).parents[2],
+                cwd=SOURCE_ROOT,
             )
             self._alive.add(process)
             if self._over:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.odd_pictures import write_odd_pictures
-from thaw.export.read_photo import read_photo
+from thaw.exporting.read_photo import read_photo
 
 SIDE = 64
 SOURCES = Path(__file__).parents[3] / "clients" / "java-tensorflow"

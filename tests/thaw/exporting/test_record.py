@@ -8,9 +8,9 @@ import zipfile
 
 import pytest
 
-from thaw.export import zip_stream
-from thaw.export.guide import show_program, write_guide
-from thaw.export.record import (
+from thaw.exporting import zip_stream
+from thaw.exporting.guide import show_program, write_guide
+from thaw.exporting.record import (
     Export,
     Judged,
     ModelFile,

@@ -3,7 +3,7 @@
 import textwrap
 from pathlib import Path
 
-from thaw.export.record import (
+from thaw.exporting.record import (
     CARD_FILES,
     READER_FILE,
     README_FILE,
@@ -16,7 +16,7 @@ from thaw.export.record import (
     Tensor,
 )
 from thaw.storage.workspace import LABELS_FILE
-from tlcore.export.formats import FORMATS
+from tlcore.exporting.formats import FORMATS
 from tlcore.files import write_atomically
 from tlcore.images.decode import LONGER_SIDE_PX
 
@@ -74,7 +74,8 @@ PHOTO_RULE = (
     "The longer side is shrunk to {cap} pixels, where it is longer (bicubic, antialiased).",
     "The photo is stretched to the square that the model sees (bilinear, antialiased: Pillow's BILINEAR).",
 )
-"""How a photo becomes what a model sees, in order: what `tlcore.images.decode` does, and `read_photo.py` in an export."""
+"""How a photo becomes what a model sees, in order: what `tlcore.images.decode` does, and `read_photo.py` in an
+export."""
 _CARD = "what the model was taught, how good it is, and its limits"
 _README = """\
 An image classifier, exported by Thaw

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thaw.export.record import UNKNOWN, Judged, Verdict
+from thaw.exporting.record import UNKNOWN, Judged, Verdict
 from tlcore.evaluation.metrics import wilson
-from tlcore.export.formats import FLOAT_TOLERANCE, REFUSED_TIMES, Format
+from tlcore.exporting.formats import FLOAT_TOLERANCE, REFUSED_TIMES, Format
 
 MOST_JUDGED = 2000
 """Images of one set: with as many a disagreement of 0.5% is told from 0.9%, and the proof stays a matter of minutes."""

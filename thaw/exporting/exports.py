@@ -4,14 +4,14 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 
-from thaw.export.record import Export, export_folder, read_export
+from thaw.exporting.record import Export, export_folder, read_export
 from thaw.jobs import lifecycle
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.evaluation.threshold import Decision, read_decision
-from tlcore.export.formats import choose_formats
+from tlcore.exporting.formats import choose_formats
 
-EXPORTER = "thaw.export.exporter"
+EXPORTER = "thaw.exporting.exporter"
 RESULTS = {1: "head.npz", 2: "tuned.npz"}
 
 

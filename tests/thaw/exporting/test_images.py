@@ -5,7 +5,7 @@ import pytest
 
 from tests.pages.test_pages import CLASS_SIZE, add_dataset, add_run
 from tests.pages.test_pages import store as store
-from thaw.export.images import choose_calibration, read_judged, refer, write_pixels
+from thaw.exporting.images import choose_calibration, read_judged, refer, write_pixels
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.predictions import read_predictions
 from tlcore.evaluation.threshold import Decision

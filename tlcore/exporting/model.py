@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thaw.export.record import UNKNOWN
+from thaw.exporting.record import UNKNOWN
 from thaw.prediction.classifier import Classifier
 from tlcore.evaluation.threshold import Decision
 from tlcore.models.backend import keras

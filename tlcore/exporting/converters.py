@@ -1,4 +1,5 @@
-"""Writes a model in each format; as a process, `python -m tlcore.export.converters FORMAT SOURCE TARGET`, one of them.
+"""Writes a model in each format; as a process, `python -m tlcore.exporting.converters FORMAT SOURCE TARGET`, one of
+them.
 
 A converter that crashes takes its own process with it and no more.
 """
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thaw.export.record import Signature, Tensor
-from tlcore.export.litert_metadata import describe
-from tlcore.export.onnx_graph import write_erfc, write_uncompiled
+from thaw.exporting.record import Signature, Tensor
+from tlcore.exporting.litert_metadata import describe
+from tlcore.exporting.onnx_graph import write_erfc, write_uncompiled
 from tlcore.files import scratch_folder
 from tlcore.models.backend import keras
 from tlcore.models.inference import freeze_graph
@@ -153,7 +154,7 @@ def _tensors(found: Any) -> list[Tensor]:
 
 def main() -> None:
     """Convert a SavedModel to one format."""
-    parser = argparse.ArgumentParser(prog="tlcore.export.converters", description="Convert a SavedModel.")
+    parser = argparse.ArgumentParser(prog="tlcore.exporting.converters", description="Convert a SavedModel.")
     parser.add_argument("format", choices=CONVERTERS)
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from thaw.export.record import Judged
+from thaw.exporting.record import Judged
 from tlcore.errors import SettingsError
-from tlcore.export.formats import FORMATS, choose_formats
-from tlcore.export.tolerances import Answers, Reference, compare, find_fault, judge
+from tlcore.exporting.formats import FORMATS, choose_formats
+from tlcore.exporting.tolerances import Answers, Reference, compare, find_fault, judge
 
 SURE = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
 

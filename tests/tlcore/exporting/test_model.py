@@ -15,12 +15,12 @@ from tests.tlcore.models.test_classifier import built, size_of
 from thaw.prediction.classifier import Classifier
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
-from tlcore.export.converters import CONVERTERS, read_signature, write_saved_models
-from tlcore.export.formats import FORMATS
-from tlcore.export.keras_file import write_keras
-from tlcore.export.model import build_exported, build_logits
-from tlcore.export.runtimes import LOADERS
-from tlcore.export.tolerances import FLOAT_TOLERANCE, Answers, Reference, compare, find_fault, judge
+from tlcore.exporting.converters import CONVERTERS, read_signature, write_saved_models
+from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.keras_file import write_keras
+from tlcore.exporting.model import build_exported, build_logits
+from tlcore.exporting.runtimes import LOADERS
+from tlcore.exporting.tolerances import FLOAT_TOLERANCE, Answers, Reference, compare, find_fault, judge
 from tlcore.models import classifier as models
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import HeadSettings

@@ -15,9 +15,9 @@ from tests.support.corpus import photo
 from tests.support.odd_pictures import write_odd_pictures
 from thaw.cli.data import COMMANDS
 from thaw.cli.parser import build_parser
-from thaw.export import exporter, exports
-from thaw.export.guide import explain_answer, show_program, show_signature
-from thaw.export.record import export_folder, find_changed
+from thaw.exporting import exporter, exports
+from thaw.exporting.guide import explain_answer, show_program, show_signature
+from thaw.exporting.record import export_folder, find_changed
 from thaw.jobs import lifecycle
 from thaw.jobs.reporter import Reporter
 from thaw.prediction.classifier import load_classifier, predict_files
@@ -26,9 +26,9 @@ from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.predictions import read_predictions
 from tlcore.evaluation.threshold import Decision, keep_decision
-from tlcore.export.formats import FORMATS, choose_formats
-from tlcore.export.tolerances import Reference
-from tlcore.export.verification import SCORING, Bench, prove
+from tlcore.exporting.formats import FORMATS, choose_formats
+from tlcore.exporting.tolerances import Reference
+from tlcore.exporting.verification import SCORING, Bench, prove
 from tlcore.settings import HeadSettings
 
 TEMPERATURE, THRESHOLD = 1.3, 0.5
@@ -152,7 +152,7 @@ def test_a_file_is_proven_by_its_own_runtime_alone(store, run_id, made, tmp_path
     folder = export_folder(store.workspace, run_id)
     np.save(tmp_path / "pixels.npy", np.zeros((3, 64, 64, 3), np.uint8))
     words = [name, str(folder / FORMATS[name].file), "--pixels", str(tmp_path / "pixels.npy")]
-    command = [sys.executable, "-m", "tlcore.export.verify_file", *words, "--answers", str(tmp_path / "answers.npz")]
+    command = [sys.executable, "-m", "tlcore.exporting.verify_file", *words, "--answers", str(tmp_path / "answers.npz")]
     subprocess.run(command, check=True, cwd=Path(exporter.__file__).parents[3], capture_output=True)
     with np.load(tmp_path / "answers.npz", allow_pickle=False) as archive:
         assert not {"tensorflow", "keras"} & set(archive["modules"].tolist())

@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.support.odd_pictures import SMALL, write_odd_pictures
 from thaw.decoding.copies import save_normalised
-from thaw.export.guide import PHOTO_RULE
-from thaw.export.read_photo import LONGER_SIDE, fit, read_photo
+from thaw.exporting.guide import PHOTO_RULE
+from thaw.exporting.read_photo import LONGER_SIDE, fit, read_photo
 from thaw.serving.requests import PictureReader, Sent
 from tlcore.images.decode import LONGER_SIDE_PX, load_pixels, normalise
 from tlcore.images.deep_pictures import WIDEST
@@ -117,7 +117,7 @@ def test_it_needs_nothing_but_pillow_and_numpy(pictures):
         f"print(read_photo({str(pictures[0])!r}, 8).shape, *{{name.partition('.')[0] for name in set(sys.modules)}})"
     )
     line = [sys.executable, "-c", program]
-    said = subprocess.run(line, cwd=ROOT / "tlcore", capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(line, cwd=ROOT / "thaw" / "exporting", capture_output=True, text=True, check=True).stdout
     assert said.startswith("(1, 8, 8, 3)")
     assert not {"tlcore", "tensorflow", "keras", "streamlit"} & set(said.split())
 

@@ -1,5 +1,5 @@
-"""The process that exports a run, `python -m thaw.export.exporter JOB`: it writes the files, has each proven by a process of
-its own, and keeps those that answer as the run does."""
+"""The process that exports a run, `python -m thaw.exporting.exporter JOB`: it writes the files, has each proven by a
+process of its own, and keeps those that answer as the run does."""
 
 import argparse
 import dataclasses
@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from thaw.export.exports import decision_of, mark_result
-from thaw.export.guide import write_guide
-from thaw.export.record import (
+from thaw.exporting.exports import decision_of, mark_result
+from thaw.exporting.guide import write_guide
+from thaw.exporting.record import (
     SUMS_FILE,
     Export,
     ModelFile,
@@ -37,7 +37,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, open_workspace
 from tlcore.evaluation.predictions import read_labels
 from tlcore.evaluation.threshold import Decision
-from tlcore.export.formats import Format, choose_formats
+from tlcore.exporting.formats import Format, choose_formats
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.settings import HeadSettings
@@ -65,12 +65,12 @@ def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
 
 def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: str) -> Export:
     """Export a run's result; return the record. On the way out there is the whole export, or the earlier one."""
-    from thaw.export.images import choose_calibration, read_judged, refer, write_pixels
+    from thaw.exporting.images import choose_calibration, read_judged, refer, write_pixels
     from thaw.prediction.classifier import load_classifier
-    from tlcore.export.converters import read_signature, write_saved_models
-    from tlcore.export.keras_file import write_keras
-    from tlcore.export.model import build_exported
-    from tlcore.export.verification import Bench, prove
+    from tlcore.exporting.converters import read_signature, write_saved_models
+    from tlcore.exporting.keras_file import write_keras
+    from tlcore.exporting.model import build_exported
+    from tlcore.exporting.verification import Bench, prove
 
     started, store = time.perf_counter(), reporter.store
     run = store.run(run_id)
@@ -133,7 +133,7 @@ def _why_not_stored(run: Run, decision: Decision) -> str | None:
 
 
 def _predict_logits(classifier: Any, pixels: Path) -> np.ndarray:
-    from tlcore.export.model import build_logits
+    from tlcore.exporting.model import build_logits
 
     model, images = build_logits(classifier), np.load(pixels, mmap_mode="r", allow_pickle=False)
     parts = [model.predict_on_batch(np.ascontiguousarray(images[i : i + 32])) for i in range(0, len(images), 32)]
@@ -197,7 +197,7 @@ def _folders(reporter: Reporter, run: Run) -> Iterator[tuple[Path, Path]]:
 
 def main() -> None:
     """Read the job's id from the command line and do it."""
-    parser = argparse.ArgumentParser(prog="thaw.export.exporter", description="Run one export job.")
+    parser = argparse.ArgumentParser(prog="thaw.exporting.exporter", description="Run one export job.")
     parser.add_argument("job")
     parser.add_argument("--workspace", required=True, type=Path)
     arguments = parser.parse_args()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from thaw.export.record import ModelFile, Proof, measure_entry
+from thaw.exporting.record import ModelFile, Proof, measure_entry
 from thaw.jobs.reporter import Reporter
 from tlcore.errors import RunError
-from tlcore.export.formats import Format
-from tlcore.export.subprocesses import Crew, Killed
-from tlcore.export.tolerances import Answers, Reference, compare, find_fault, judge
+from tlcore.exporting.formats import Format
+from tlcore.exporting.subprocesses import Crew, Killed
+from tlcore.exporting.tolerances import Answers, Reference, compare, find_fault, judge
 from tlcore.files import write_atomically
 
 SCORING, TIMING = "converting and proving", "measuring the speed"
@@ -87,7 +87,7 @@ def _score(crew: Crew, bench: Bench, row: Format, threshold: float, scored: dict
             words += ["--calibration", str(bench.calibration)]
         if row.name in LITERT:
             words += ["--labels", str(bench.labels), "--threshold", repr(threshold)]
-        failure = _run(crew, row, "tlcore.export.converters", words, lambda line: None)
+        failure = _run(crew, row, "tlcore.exporting.converters", words, lambda line: None)
         if failure:
             return f"it could not be converted: {failure}"
 
@@ -96,7 +96,7 @@ def _score(crew: Crew, bench: Bench, row: Format, threshold: float, scored: dict
             scored[row.name] = int(line)
 
     words = [row.name, str(target), "--pixels", str(bench.pixels), "--answers", str(bench.answers(row))]
-    failure = _run(crew, row, "tlcore.export.verify_file", [*words, "--threads", str(threads)], hear)
+    failure = _run(crew, row, "tlcore.exporting.verify_file", [*words, "--threads", str(threads)], hear)
     return f"its runtime could not run it: {failure}" if failure else None
 
 
@@ -134,7 +134,7 @@ def _judge(
         ]
         verdict, reason = judge(row, judged)
         words = [row.name, str(target), "--pixels", str(bench.pixels), "--threads", str(os.cpu_count() or 1)]
-        failure = _run(crew, row, "tlcore.export.verify_file", words, lines.append)
+        failure = _run(crew, row, "tlcore.exporting.verify_file", words, lines.append)
     if failure is None:
         proof = Proof(judged=judged, **json.loads(lines[-1]))
     else:

@@ -13,11 +13,11 @@ import pytest
 
 from tests.support.families import each_backbone
 from tests.support.keras_table import TABLE, find_unknown
-from tests.tlcore.export.test_model import CHAOTIC, LONG, classifier, pixels
+from tests.tlcore.exporting.test_model import CHAOTIC, LONG, classifier, pixels
 from tlcore.evaluation.threshold import Decision
-from tlcore.export.formats import FLOAT_TOLERANCE, OLDEST_KERAS
-from tlcore.export.keras_file import CONFIG, simplify, write_keras
-from tlcore.export.model import build_exported
+from tlcore.exporting.formats import FLOAT_TOLERANCE, OLDEST_KERAS
+from tlcore.exporting.keras_file import CONFIG, simplify, write_keras
+from tlcore.exporting.model import build_exported
 
 OLDEST = ("keras==3.6.0", "tensorflow-cpu==2.18.0")
 ANSWER = """
