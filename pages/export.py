@@ -7,8 +7,8 @@ from pages.ui.runs import export_result
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
 from thaw.exporting import exports
-from thaw.exporting.record import EXPORT_FOLDER
 from thaw.jobs import lifecycle
+from thaw.storage.export_record import EXPORT_FOLDER
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError

@@ -5,9 +5,10 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-from tlcore.errors import ImageRejected
+from tlcore.errors import DatasetError, ImageRejected
 
 MAX_NAME_CHARACTERS = 8192
+MAX_CLASS_NAME = 200
 # Names that no person gives to a class, as parts of a pattern. "thumbs", "recycled" or "unknown" may be classes.
 _SYSTEM_FOLDERS = (
     # What macOS, Windows and Linux keep beside people's files.
@@ -104,3 +105,13 @@ def respelled(originals: Iterable[str]) -> list[str]:
         for folder, forms in sorted(spellings.items())
         if len(forms) > 1
     ]
+
+
+def check_class_name(name: str) -> str:
+    """Return a typed class name without the spaces around it, in NFC; raise DatasetError for none or a long one."""
+    wanted = unicodedata.normalize("NFC", storable(name)).strip()
+    if not wanted or len(wanted) > MAX_CLASS_NAME or "\0" in wanted:
+        raise DatasetError(
+            f"Expected a class name of 1 to {MAX_CLASS_NAME} characters. Received: {name[:MAX_CLASS_NAME]!r}."
+        )
+    return wanted

@@ -16,10 +16,10 @@ import pytest
 from tests.support.corpus import in_words, jpeg, leftovers, write_classes
 from thaw.datasets.ingest import ingest
 from thaw.decoding.copies import content_of
+from thaw.sources import tables
 from thaw.sources.sources import Source
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from thaw.tables import tables
 from tlcore.errors import DatasetError
 from tlcore.images.decode import normalise
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.corpus import fingerprints, in_words
 from thaw.exporting import exports
-from thaw.exporting.record import OLD_FOLDER, WORK_PREFIX, export_folder, find_changed
+from thaw.storage.export_record import OLD_FOLDER, WORK_PREFIX, export_folder, find_changed
 from tlcore.exporting.verification import SCORING, TIMING
 
 LIMIT_S = 240

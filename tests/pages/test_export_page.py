@@ -15,7 +15,7 @@ from tests.pages.test_evaluation_page import figures, press
 from tests.pages.test_pages import add_dataset, add_run, visit, words
 from tests.pages.test_pages import store as store
 from thaw.exporting import exports
-from thaw.exporting.record import (
+from thaw.storage.export_record import (
     Export,
     Judged,
     ModelFile,

@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from thaw.exporting.record import Export, ModelFile, Signature, measure_entry, write_export
+from thaw.storage.export_record import Export, ModelFile, Signature, measure_entry, write_export
 
 LABELS = ["red", "grün", "<b>blue</b>"]
 SIDE = 48

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.support.corpus import photo
 from tests.support.service_process import ServiceProcess
 from thaw.exporting.guide import show_program
-from thaw.exporting.record import read_export
+from thaw.storage.export_record import read_export
 from tlcore.environment import REMOVED, SETTINGS, escape_unknown
 from tlcore.exporting.formats import FORMATS
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from thaw.archives.code_pages import is_utf8
 from thaw.archives.zips import LINK, Budget, Progress, Unpacked, refuse, too_large
+from thaw.tables.code_pages import is_utf8
 from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError
 from tlcore.images.decode import MAX_FILE_BYTES

@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 
-from thaw.archives.code_pages import is_utf8
+from thaw.tables.code_pages import is_utf8
 
 _UTF8 = 0x800
 _UNICODE_PATH = 0x7075

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from thaw.archives.entries import Mark
 from thaw.archives.zip_names import has_backslashes, read_name
-from thaw.sources.entries import Mark
 from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError
 from tlcore.images.decode import MAX_FILE_BYTES

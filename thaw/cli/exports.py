@@ -6,8 +6,8 @@ from pathlib import Path
 
 from thaw.cli.output import Answer, quieten_tensorflow, tell
 from thaw.exporting import exporter, exports
-from thaw.exporting.record import Export, export_folder, handed_on
 from thaw.exporting.zip_stream import stream_zip
+from thaw.storage.export_record import Export, export_folder, handed_on
 from thaw.storage.store import Store
 from tlcore.errors import RunError, SettingsError
 from tlcore.files import replacing

@@ -15,13 +15,13 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from thaw.cli.output import Answer
-from thaw.exporting.record import export_folder
 from thaw.serving.engine import Engine, load_export, load_run
 from thaw.serving.exported import open_export
 from thaw.serving.hosts import LOOPBACK
 from thaw.serving.model_repository import write_repository
 from thaw.serving.request_time import Limits, timed
 from thaw.serving.service import Service, build_app
+from thaw.storage.export_record import export_folder
 from thaw.storage.store import Store
 from tlcore.errors import RunError, SettingsError
 

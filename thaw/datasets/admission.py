@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from thaw.archives.entries import Place
 from thaw.sources.derivatives import find_derivatives
-from thaw.sources.entries import Place
 from thaw.storage.edits import ALIAS
 from thaw.storage.records import Image, Role, SetAside
 from thaw.storage.store import Store

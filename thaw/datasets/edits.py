@@ -1,6 +1,5 @@
 """What a person can change in a data set. Originals and copies stay as they are; every change can be undone."""
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -8,11 +7,10 @@ from thaw.storage.edits import ALIAS, Change
 from thaw.storage.records import Edit, EditKind, Image
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
-from tlcore.names import storable
+from tlcore.names import check_class_name
 from tlcore.splits.groups import GroupRules
 
 IGNORED, GROUPING = "ignored", "grouping"
-MAX_CLASS_NAME = 200
 
 
 def rename_class(store: Store, dataset_id: str, old: str, new: str) -> int:
@@ -108,16 +106,6 @@ def undo(store: Store, dataset_id: str) -> Edit:
         raise DatasetError("Expected a change to undo. Received: none, the data set is as it was imported.")
     store.undo_edit(dataset_id, latest.number)
     return latest
-
-
-def check_class_name(name: str) -> str:
-    """Return a typed class name without the spaces around it, in NFC; raise DatasetError for none or a long one."""
-    wanted = unicodedata.normalize("NFC", storable(name)).strip()
-    if not wanted or len(wanted) > MAX_CLASS_NAME or "\0" in wanted:
-        raise DatasetError(
-            f"Expected a class name of 1 to {MAX_CLASS_NAME} characters. Received: {name[:MAX_CLASS_NAME]!r}."
-        )
-    return wanted
 
 
 def _relabel(store: Store, dataset_id: str, kind: EditKind, sources: Sequence[str], target: str) -> int:

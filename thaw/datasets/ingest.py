@@ -10,12 +10,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from thaw.archives.entries import Entry, Found, Layout, Place
 from thaw.archives.zips import Progress
 from thaw.datasets.admission import Admission
 from thaw.datasets.backlog import measure_backlog
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range
 from thaw.decoding.time_limit import IMPORT_EXTRA_S, Allowance
-from thaw.sources.entries import Entry, Found, Layout, Place
 from thaw.sources.layout import arrange, place_listed
 from thaw.sources.sources import Source, collect
 from thaw.sources.twin_classes import merge_twins

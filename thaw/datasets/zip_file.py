@@ -12,9 +12,9 @@ from typing import Any
 
 from thaw.datasets.division import EXCLUDED, FOLDERS, HOLDOUT, UNUSED, Division, place_images
 from thaw.sources.safe_names import MOST_FILE_BYTES, DistinctNames, name_class_folders
+from thaw.sources.tables import guarded
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
-from thaw.tables.tables import guarded
 from tlcore import __version__
 from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError, RunError

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from thaw.archives.entries import CHANGED, Mark, mark_of
 from thaw.decoding.child import Child
 from thaw.decoding.copies import save_normalised, save_thumbnail
 from thaw.decoding.time_limit import Allowance, end_after, ordinary_s
-from thaw.sources.entries import CHANGED, Mark, mark_of
 from thaw.storage.allocator import keep_memory
 from tlcore.errors import ImageRejected
 from tlcore.images.decode import normalise

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from thaw.exporting.record import EXPORT_FOLDER, RECORD_FILE
+from thaw.storage.export_record import EXPORT_FOLDER, RECORD_FILE
 from thaw.storage.records import Dataset, Run
 from thaw.storage.store import Store
 from thaw.storage.trash import ThingKind

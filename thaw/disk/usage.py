@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thaw.disk.holdings import SPEED_FILES, Holding
-from thaw.exporting.record import EXPORT_FOLDER
+from thaw.storage.export_record import EXPORT_FOLDER
 from thaw.storage.workspace import Workspace
 
 BLOCK_BYTES = 512

@@ -18,7 +18,9 @@ import numpy as np
 
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
-from thaw.exporting.record import (
+from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.model_card.model_card import write_model_card
+from thaw.storage.export_record import (
     SUMS_FILE,
     Export,
     ModelFile,
@@ -30,8 +32,6 @@ from thaw.exporting.record import (
     work_folder,
     write_export,
 )
-from thaw.jobs.reporter import Progress, Reporter, reporting
-from thaw.model_card.model_card import write_model_card
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, open_workspace

@@ -4,8 +4,8 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 
-from thaw.exporting.record import Export, export_folder, read_export
 from thaw.jobs import lifecycle
+from thaw.storage.export_record import Export, export_folder, read_export
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.evaluation.threshold import Decision, read_decision

@@ -3,7 +3,7 @@
 import textwrap
 from pathlib import Path
 
-from thaw.exporting.record import (
+from thaw.storage.export_record import (
     CARD_FILES,
     READER_FILE,
     README_FILE,

@@ -11,8 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from thaw.exporting.record import clear_export
 from thaw.storage.database import new_id
+from thaw.storage.export_record import clear_export
 from thaw.storage.records import Job, JobKind, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from thaw.exporting.record import EXPORT_FOLDER, WORK_PREFIX, put_back
 from thaw.jobs import lifecycle
+from thaw.storage.export_record import EXPORT_FOLDER, WORK_PREFIX, put_back
 from thaw.storage.identity import holds_files
 from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, OPENING, UNFINISHED_FILE, Workspace

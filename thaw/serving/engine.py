@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from thaw.exporting.record import UNKNOWN
 from thaw.serving.exported import OpenedExport
+from thaw.storage.export_record import UNKNOWN
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError

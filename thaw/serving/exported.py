@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from thaw.archives.zips import unpack
-from thaw.exporting.record import RECORD_FILE, Export, measure_entry, read_export
+from thaw.storage.export_record import RECORD_FILE, Export, measure_entry, read_export
 from tlcore.errors import DatasetError, RunError
 from tlcore.exporting.formats import FORMATS
 from tlcore.files import scratch_folder

@@ -11,7 +11,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from thaw.exporting.record import UNKNOWN
 from thaw.serving import tf_serving
 from thaw.serving.description import describe_api
 from thaw.serving.engine import Engine
@@ -20,6 +19,7 @@ from thaw.serving.metrics import CONTENT_TYPE
 from thaw.serving.page import PAGE_HEADERS, write_page
 from thaw.serving.picture_forms import split_body
 from thaw.serving.requests import Sent
+from thaw.storage.export_record import UNKNOWN
 
 if TYPE_CHECKING:
     from thaw.serving.service import Service

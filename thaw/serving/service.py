@@ -10,7 +10,6 @@ from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 
-from thaw.exporting.record import UNKNOWN
 from thaw.serving.batcher import LARGEST_BATCH, Batcher
 from thaw.serving.engine import Engine
 from thaw.serving.limits import Gate
@@ -18,6 +17,7 @@ from thaw.serving.metrics import Metrics
 from thaw.serving.requests import PictureReader, Sent
 from thaw.serving.routes import REFUSALS, ROUTES
 from thaw.serving.shell import Shell
+from thaw.storage.export_record import UNKNOWN
 
 
 class Service:

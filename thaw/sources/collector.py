@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from thaw.archives.archives import explain_unread
-from thaw.archives.code_pages import choose_codec, is_utf8
+from thaw.archives.entries import Entry, Found, Mark, mark_of
 from thaw.archives.zips import LINK, Progress, Unpacked
 from thaw.sources.contents import MAX_FILES, TOO_MANY_FILES, Contents
-from thaw.sources.entries import Entry, Found, Mark, mark_of
+from thaw.sources.listed_files import read_rows
+from thaw.sources.tables import Row
 from thaw.storage.questions import Ask
 from thaw.storage.records import SetAside
-from thaw.tables.listed_files import read_rows
-from thaw.tables.tables import Row
+from thaw.tables.code_pages import choose_codec, is_utf8
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import check_name, is_junk, legible, respelled, storable
 

@@ -14,11 +14,11 @@ from thaw.archives.archives import (
     place_archives,
     sort_sample,
 )
-from thaw.archives.code_pages import choose_codec
+from thaw.archives.entries import Entry, mark_of
 from thaw.archives.zips import Progress, Unpacked
-from thaw.sources.entries import Entry, mark_of
 from thaw.storage.questions import Ask
 from thaw.storage.records import SetAside
+from thaw.tables.code_pages import choose_codec
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import Parts, check_name, is_junk, storable
 

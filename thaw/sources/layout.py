@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from thaw.archives.entries import Layout, Place
 from thaw.sources import filename_classes, levels, parts
-from thaw.sources.entries import Layout, Place
 from thaw.sources.parts import LABELLED, Division, Kind
 from thaw.sources.twin_classes import merge_twins
 from thaw.storage.questions import Ask, Option, Question

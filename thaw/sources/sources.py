@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from thaw.archives.archives import archive_kind, explain_unread
+from thaw.archives.entries import Entry, Found
 from thaw.archives.zips import Progress
 from thaw.sources.collector import Collector
 from thaw.sources.contents import UNPACKERS, unpack_all, unpack_one
-from thaw.sources.entries import Entry, Found
+from thaw.sources.labels import apply_tables
+from thaw.sources.tables import may_be_table
 from thaw.storage.questions import Ask, take_default
 from thaw.tables.file_index import common_folders
-from thaw.tables.labels import apply_tables
-from thaw.tables.tables import may_be_table
 from tlcore.errors import DatasetError
 
 SourceKind = Literal["folder", "zip", "tar", "staged", "csv"]

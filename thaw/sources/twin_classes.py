@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from thaw.sources.entries import Layout
+from thaw.archives.entries import Layout
 from thaw.storage.questions import Ask, Option, Question
 from tlcore.names import twins
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from thaw.archives.code_pages import is_utf8, list_readings
+from thaw.tables.code_pages import is_utf8, list_readings
 
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", *JSON_SUFFIXES)

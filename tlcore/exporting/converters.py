@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thaw.exporting.record import Signature, Tensor
+from thaw.storage.export_record import Signature, Tensor
 from tlcore.exporting.litert_metadata import describe
 from tlcore.exporting.onnx_graph import write_erfc, write_uncompiled
 from tlcore.files import scratch_folder

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from thaw.exporting.record import UNKNOWN
 from thaw.prediction.classifier import Classifier
+from thaw.storage.export_record import UNKNOWN
 from tlcore.evaluation.threshold import Decision
 from tlcore.models.backend import keras
 

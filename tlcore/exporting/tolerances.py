@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thaw.exporting.record import UNKNOWN, Judged, Verdict
+from thaw.storage.export_record import UNKNOWN, Judged, Verdict
 from tlcore.evaluation.metrics import wilson
 from tlcore.exporting.formats import FLOAT_TOLERANCE, REFUSED_TIMES, Format
 

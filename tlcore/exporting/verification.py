@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from thaw.exporting.record import ModelFile, Proof, measure_entry
 from thaw.jobs.reporter import Reporter
+from thaw.storage.export_record import ModelFile, Proof, measure_entry
 from tlcore.errors import RunError
 from tlcore.exporting.formats import Format
 from tlcore.exporting.subprocesses import Crew, Killed

@@ -17,6 +17,7 @@ from thaw.datasets import edits
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
+from tlcore.names import check_class_name
 
 CLASSES_A_PAGE = 20
 PICTURES_A_CLASS = 12
@@ -149,7 +150,7 @@ def ask_new_class() -> str | None:
     if not typed.strip():
         return None
     try:
-        name = edits.check_class_name(typed)
+        name = check_class_name(typed)
     except DatasetError as problem:
         st.error(sentence(str(problem)), icon=":material/error:")
         return None

@@ -11,6 +11,7 @@ from pages.ui.words.options import class_names
 from thaw.datasets import edits
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
+from tlcore.names import MAX_CLASS_NAME, check_class_name
 
 
 def draw(store: Store, dataset: Dataset, label: str, show: Callable[[str], None]) -> None:
@@ -36,11 +37,11 @@ def draw_rename(store: Store, dataset: Dataset, label: str, show: Callable[[str]
             lambda done: f"{emphasised(label)} renamed, {amounts.count(done, 'image')}",
         )
         if label not in store.dataset(dataset.id).classes:
-            show(edits.check_class_name(name))
+            show(check_class_name(name))
 
     st.markdown(f"Photos that you add later from a folder {emphasised(label)} get the new name as well.")
     with st.form(f"rename {dataset.id} {label}", border=False):
-        st.text_input("New name", value=label, key=key, max_chars=edits.MAX_CLASS_NAME)
+        st.text_input("New name", value=label, key=key, max_chars=MAX_CLASS_NAME)
         st.form_submit_button("Rename this class", on_click=rename)
 
 

@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from pages.ui.server.addresses import address
 from pages.ui.server.headers import NOT_KEPT
-from thaw.exporting.record import Export, export_folder, handed_on, list_files, read_export
 from thaw.exporting.zip_stream import stream_zip
+from thaw.storage.export_record import Export, export_folder, handed_on, list_files, read_export
 from thaw.storage.workspace import open_workspace
 
 RUN_ID = re.compile(r"run-[0-9a-f]{12}")

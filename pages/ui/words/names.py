@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from thaw.sources.safe_names import DIRECTION_MARKS
-from thaw.tables.tables import FORMULA_STARTS
+from thaw.sources.tables import FORMULA_STARTS
 
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 EMOJI_CODE = re.compile(r"(:[\w+\-]+:)")

@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 from tests.support.tiny_export import pack, record
 from thaw.cli.parser import build_parser
 from thaw.cli.serve import _announce, _listening, _read_origins, run_serve
-from thaw.exporting.record import Signature
 from thaw.serving.engine import Engine
 from thaw.serving.service import Service, build_app
+from thaw.storage.export_record import Signature
 from tlcore.errors import RunError, SettingsError
 from tlcore.settings import HeadSettings
 

@@ -17,10 +17,10 @@ from thaw.cli.data import COMMANDS
 from thaw.cli.parser import build_parser
 from thaw.exporting import exporter, exports
 from thaw.exporting.guide import explain_answer, show_program, show_signature
-from thaw.exporting.record import export_folder, find_changed
 from thaw.jobs import lifecycle
 from thaw.jobs.reporter import Reporter
 from thaw.prediction.classifier import load_classifier, predict_files
+from thaw.storage.export_record import export_folder, find_changed
 from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper

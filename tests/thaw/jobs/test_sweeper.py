@@ -36,7 +36,7 @@ REPLACED = {
     ("thaw.cli.exports", "replacing", "target"): OUTSIDE,
     # These lie in the folder of an export that grows, which has a temporary name of its own.
     ("thaw.exporting.guide", "write_atomically", "folder / README_FILE"): RUN,
-    ("thaw.exporting.record", "write_atomically", "folder / RECORD_FILE"): RUN,
+    ("thaw.storage.export_record", "write_atomically", "folder / RECORD_FILE"): RUN,
     ("thaw.datasets.zip_file", "replacing", "target"): OUTSIDE,
     ("thaw.datasets.zip_file", "write_atomically", "target"): OUTSIDE,
     ("thaw.exporting.guide", "write_atomically", "folder / READER_FILE"): RUN,
@@ -79,7 +79,7 @@ STAGED = {
     ("pages.ui.server.upload", "staging", "upload_id"): "upload-0123456789ab",
     ("thaw.datasets.ingest", "staging", "dataset_id"): "data-0123456789ab",
     ("thaw.jobs.sweeper", "staging", "folder_id"): "data-0123456789ab",
-    ("thaw.exporting.record", "staging", "f'{WORK_PREFIX}{job_id}'"): "export-job-0123456789ab",
+    ("thaw.storage.export_record", "staging", "f'{WORK_PREFIX}{job_id}'"): "export-job-0123456789ab",
     ("thaw.datasets.importer", "staging", "f'{DIGITS_PREFIX}{reporter.job_id}'"): "digits-job-0123456789ab",
 }
 # Renamed within a folder that is swept whole, or no temporary name at all.
@@ -93,7 +93,7 @@ HARMLESS = {
     # `tlcore.files` itself, and the name of an export that is replaced, which has a test below.
     ("tlcore.files", "with_name", "f'.{path.name}.{mark()}.part{path.suffix}'"),
     ("tlcore.files", "TemporaryDirectory", ""),
-    ("thaw.exporting.record", "with_name", "OLD_FOLDER"),
+    ("thaw.storage.export_record", "with_name", "OLD_FOLDER"),
     # Also the name of a part, which tells the process that made it.
     ("tlcore.exporting.keras_file", "with_name", "f'.whole{temporary.name}'"),
     ("thaw.exporting.guide", "with_name", "READER_FILE"),

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.support.tiny_export import LABELS, SIDE, pack, record, write_tiny_export
-from thaw.exporting.record import Tensor, read_export
 from thaw.serving.engine import load_export
 from thaw.serving.exported import open_export
 from thaw.serving.tf_serving import describe_signature
+from thaw.storage.export_record import Tensor, read_export
 from tlcore.errors import RunError
 
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 190, 0]], np.uint8)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_export import LABELS, pack, record
-from thaw.exporting.record import Signature
 from thaw.serving.exported import open_export
 from thaw.serving.model_repository import write_repository
+from thaw.storage.export_record import Signature
 from tlcore.errors import RunError
 
 MODEL = {"saved_model.pb": b"graph", "variables/variables.index": b"index", "assets/a-1.txt": b"asset"}

@@ -9,10 +9,10 @@ import pytest
 from tests.support.corpus import ACCEPTED, Case, fingerprints, jpeg, overlapping_zip, write_folder, write_upload, zip_of
 from tests.thaw.archives.test_zip_names import raw_zip
 from thaw.archives import archives, zips
-from thaw.archives.code_pages import MOST_READINGS
 from thaw.sources import contents
 from thaw.sources.sources import Source, collect
 from thaw.storage.questions import require_answer, take_default
+from thaw.tables.code_pages import MOST_READINGS
 from tlcore.errors import DatasetError
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from thaw.sources.entries import Place
+from thaw.archives.entries import Place
 from thaw.sources.layout import arrange
 from thaw.storage.questions import require_answer, take_default
 

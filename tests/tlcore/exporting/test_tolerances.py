@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from thaw.exporting.record import Judged
+from thaw.storage.export_record import Judged
 from tlcore.errors import SettingsError
 from tlcore.exporting.formats import FORMATS, choose_formats
 from tlcore.exporting.tolerances import Answers, Reference, compare, find_fault, judge

@@ -5,16 +5,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from thaw.archives.entries import Entry, Found
+from thaw.sources import tables
 from thaw.sources.class_names import may_name_classes, names_classes, read_class_names
-from thaw.sources.entries import Entry, Found
 from thaw.sources.layout import UNLABELLED, arrange, is_picture
 from thaw.sources.parts import read_part
+from thaw.sources.tables import NotATable, Row, Table, read_table, refused, settle
 from thaw.storage.questions import Ask, Option, Question, take_default
 from thaw.storage.records import SetAside
-from thaw.tables import tables
 from thaw.tables.columns import split_of
 from thaw.tables.file_index import FileIndex, common_folders
-from thaw.tables.tables import NotATable, Row, Table, read_table, refused, settle
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import Parts
 

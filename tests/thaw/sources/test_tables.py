@@ -1,8 +1,8 @@
 import pytest
 
+from thaw.sources import tables
+from thaw.sources.tables import NotATable, Row, read_table, settle
 from thaw.storage.questions import take_default
-from thaw.tables import tables
-from thaw.tables.tables import NotATable, Row, read_table, settle
 from tlcore.errors import DatasetError
 
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from thaw.sources.tables import Row, may_be_table, read_table, refused, settle
 from thaw.storage.questions import Ask
 from thaw.tables.file_index import Ambiguous, FileIndex
-from thaw.tables.tables import Row, may_be_table, read_table, refused, settle
 from tlcore.errors import ImageRejected
 from tlcore.names import Parts, check_name, is_junk, legible
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.corpus import ACCEPTED, IGNORED, UNSAFE_NAMES, Case, jpeg, write_folder, write_upload, write_zip
-from thaw.sources.entries import Entry, Found
+from thaw.archives.entries import Entry, Found
+from thaw.sources.labels import apply_tables
 from thaw.sources.layout import place_listed
 from thaw.sources.sources import Source, collect
 from thaw.storage.questions import require_answer, take_default
-from thaw.tables.labels import apply_tables
 from tlcore.errors import DatasetError
 
 PHOTOS = ["photos/a.jpg", "photos/b.jpg", "photos/deep/c.jpg"]

@@ -1,6 +1,6 @@
 import pytest
 
-from thaw.archives.code_pages import MOST_READINGS, is_utf8, list_readings
+from thaw.tables.code_pages import MOST_READINGS, is_utf8, list_readings
 
 # Names that people give to classes, none of them used to choose the letters that are counted as usual.
 NAMES = {

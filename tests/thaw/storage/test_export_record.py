@@ -10,7 +10,7 @@ import pytest
 
 from thaw.exporting import zip_stream
 from thaw.exporting.guide import show_program, write_guide
-from thaw.exporting.record import (
+from thaw.storage.export_record import (
     Export,
     Judged,
     ModelFile,

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from thaw.datasets.edits import check_class_name
-from thaw.sources.entries import mark_of
+from thaw.archives.entries import mark_of
 from thaw.storage.questions import Ask, Option, Question
 from thaw.tables.columns import (
     SAMPLE_ROWS,
@@ -23,7 +22,7 @@ from thaw.tables.columns import (
 )
 from thaw.tables.delimited import SUFFIXES, Unreadable, find_dialect, read_lines
 from tlcore.errors import DatasetError
-from tlcore.names import storable
+from tlcore.names import check_class_name, storable
 
 MAX_TABLE_BYTES = 50_000_000
 MAX_ROWS = 200_000
