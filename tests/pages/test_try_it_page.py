@@ -198,14 +198,15 @@ def test_a_still_after_those_that_were_forgotten_has_an_answer_of_its_own():
     page = AppTest.from_string(
         """
 import streamlit as st
-from pages.ui import heat_map, tries
-tries.keep_still(b"one")
-tries.keep_still(b"two")
-first = tries.stills()
-tries.forget_stills()
-tries.keep_still(b"three")
-st.session_state["ids"] = [still.id for still in (*first, *tries.stills())]
-st.session_state["names"] = [still.name for still in (*first, *tries.stills())]
+from pages.ui.mistakes import heat_map
+from pages.ui.runs import tried_pictures
+tried_pictures.keep_still(b"one")
+tried_pictures.keep_still(b"two")
+first = tried_pictures.stills()
+tried_pictures.forget_stills()
+tried_pictures.keep_still(b"three")
+st.session_state["ids"] = [still.id for still in (*first, *tried_pictures.stills())]
+st.session_state["names"] = [still.name for still in (*first, *tried_pictures.stills())]
 """
     ).run()
     assert not page.exception

@@ -72,7 +72,7 @@ def test_an_empty_workspace_is_no_trouble(store):
 
 def test_every_module_of_the_pages_is_loaded_and_none_is_run_as_a_page():
     program = (
-        "import sys, pathlib; from pages.ui import read_ahead; read_ahead.load();"
+        "import sys, pathlib; from pages.ui import warm_up; warm_up.load();"
         "names = ['.'.join(p.with_suffix('').parts) for p in pathlib.Path('pages/ui').rglob('*.py')];"
         "names = [name.removesuffix('.__init__') for name in names];"
         "assert len(names) > 50;"

@@ -93,5 +93,5 @@ def test_options_are_read_as_what_they_are():
     ],
 )
 def test_words_that_make_no_sense_are_refused_with_the_way_to_help(words, reason):
-    with pytest.raises(SettingsError, match=rf"(?s){reason}.*See `python -m tlcore.*--help`"):
+    with pytest.raises(SettingsError, match=rf"(?s){reason}.*See `python -m thaw.*--help`"):
         build_parser().parse_args(list(words))

@@ -94,7 +94,7 @@ def test_what_has_no_model_is_refused(store, tiny_dataset, tmp_path):
         serve(store, "run-none", "--port", 0)
     with pytest.raises(RunError, match="which has none"):
         serve(store, tmp_path, "--port", 0)
-    with pytest.raises(RunError, match=f"tlcore export {untrained}"):
+    with pytest.raises(RunError, match=f"thaw export {untrained}"):
         serve(store, untrained, "--tensorflow-serving", tmp_path / "models")
 
 

@@ -200,7 +200,7 @@ def alive(pid):
 def test_a_child_that_has_nothing_to_do_is_not_ended_by_the_alarm_of_its_last_picture(tmp_path):
     asked = {"path": str(tmp_path / "absent.jpg"), "target": "", "thumbnail": "", "spent": False, "limit_s": 20}
     asked |= {"grey_range": 65535, "lent_s": 5}
-    program = "import signal; from tlcore import decoder; decoder.serve(); print(signal.alarm(0))"
+    program = "import signal; from thaw.decoding import decoder; decoder.serve(); print(signal.alarm(0))"
     child = subprocess.run(
         [sys.executable, "-c", program], input=json.dumps(asked) + "\n", capture_output=True, text=True, check=True
     )

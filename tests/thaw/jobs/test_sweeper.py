@@ -267,12 +267,12 @@ def test_a_kill_between_the_journal_and_the_commit_is_brought_to_an_end(store, t
     code = f"""
 import os
 from pathlib import Path
-from tlcore import journal_rows
+from thaw.storage.journal import rows
 from thaw.datasets.ingest import ingest
 from thaw.sources.sources import Source
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-journal_rows._reach = lambda *_: os._exit(9)
+rows._reach = lambda *_: os._exit(9)
 ingest(Store(open_workspace({str(store.workspace.root)!r})), Source("folder", Path({str(photos)!r}), "p"), "Photos")
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9

@@ -288,7 +288,7 @@ def test_a_kill_in_the_middle_leaves_nothing(saved, elsewhere, moment):
     program = f"""
 import os, signal, sys
 from pathlib import Path
-from tlcore import project_reader
+from thaw.projects import reader
 from thaw.storage.store import Store
 from thaw.jobs.sweeper import sweep
 from thaw.storage.workspace import open_workspace
@@ -299,15 +299,15 @@ def die(*arguments, **more):
 store = Store(open_workspace(sys.argv[1]))
 moment = {moment!r}
 if moment == "images":
-    project_reader._choose_ids = die
+    reader._choose_ids = die
 elif moment == "runs":
-    project_reader.make_durable = die
+    reader.make_durable = die
 elif moment == "rows":
     Store.add_project = die
 def progress(stage, done, total):
     if moment == "unpacking" and done > 5:
         die()
-project_reader.open_project(store, Path(sys.argv[2]), progress)
+reader.open_project(store, Path(sys.argv[2]), progress)
 """
     command = [sys.executable, "-c", program, str(elsewhere.workspace.root), str(saved.archive)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)

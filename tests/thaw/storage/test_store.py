@@ -94,7 +94,7 @@ def test_a_run_collects_settings_facts_and_its_result(store, run_id):
     assert (run.dataset_id, run.backbone, run.fine_tune, run.result_phase) == ("data-1", "resnet50", '{"layers": 3}', 2)
     assert run.facts == {"seconds": 2, "device": "CPU"}
     assert [found.id for found in store.runs()] == [run_id]
-    with pytest.raises(RunError, match="tlcore runs"):
+    with pytest.raises(RunError, match="thaw runs"):
         store.run("run-none")
 
 

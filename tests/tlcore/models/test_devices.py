@@ -77,9 +77,10 @@ import tensorflow as tf
 
 processor = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tlcore import devices, worker
+from thaw import worker
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.models import devices
 
 devices.spread_over_gpus = lambda: devices.mirror(["CPU:0", "CPU:1"])
 worker.work(Store(open_workspace(sys.argv[1])), sys.argv[2])

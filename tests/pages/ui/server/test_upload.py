@@ -236,7 +236,7 @@ def test_a_line_that_a_kill_cut_is_dropped_and_its_file_taken_again(client, work
 def test_a_disk_that_fills_up_during_the_list_leaves_none_of_it(tmp_path):
     """A limit on file sizes makes the system write a part of the lines only, as a disk that fills up does."""
     program = (
-        "import resource, signal, sys; from pathlib import Path; from pages.ui import upload;"
+        "import resource, signal, sys; from pathlib import Path; from pages.ui.server import upload;"
         "folder = Path(sys.argv[1]); lines = lambda first: [{'number': first + n, 'name': 'a'} for n in range(10)];"
         "upload.MANIFESTS.append(folder, lines(0)); size = (folder / 'manifest.jsonl').stat().st_size;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
