@@ -1,4 +1,4 @@
-"""File names that came from outside: which are refused, which are ignored, and in which order they are listed."""
+"""File names that came from outside: which are refused and which are ignored."""
 
 import re
 import unicodedata
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from tlcore.errors import DatasetError, ImageRejected
+from tlcore.photos import natural
 
 MAX_NAME_CHARACTERS = 8192
 MAX_CLASS_NAME = 200
@@ -23,7 +24,6 @@ _SYSTEM_FILES = (r"(?:eh)?thumbs(?:_vista)?\.db", r"desktop\.ini", r"icon\r", r"
 JUNK = rf"(?:^|[/\\])(?:\.(?!\.?(?:[/\\]|$))|(?:{'|'.join(_SYSTEM_FOLDERS)})[/\\]|(?:{'|'.join(_SYSTEM_FILES)})$)"
 _JUNK = re.compile(JUNK, re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
-_DIGITS = re.compile(r"([0-9]+)")
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015.]+")
 
 Parts = tuple[str, ...]
@@ -69,16 +69,6 @@ def check_name(name: str) -> Parts:
 def is_junk(name: str) -> bool:
     """Say whether a file is hidden or a system's (`.ipynb_checkpoints/a.jpg`, `Thumbs.db`): ignored, but counted."""
     return _JUNK.search(name) is not None
-
-
-def natural(name: str) -> tuple[list[str | tuple[int, str]], str]:
-    """Return the key by which names are sorted as people count: "2" before "10", capitals beside small letters."""
-    pieces: list[str | tuple[int, str]] = [*_DIGITS.split(name.casefold())]
-    for place, digits in enumerate(pieces[1::2]):
-        # By length and digits, since Python refuses to read very long numbers.
-        number = str(digits).lstrip("0")
-        pieces[2 * place + 1] = (len(number), number)
-    return pieces, name
 
 
 def plain_name(name: str) -> str:

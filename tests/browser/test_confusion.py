@@ -12,10 +12,10 @@ from pages.ui.page.preload import find_modules
 from tests.browser.harness import Server, settle, wait_in_page
 from tests.browser.journey import hover_cell, see_page
 from tests.pages.test_pages import DATASET, add_dataset, add_many_classes
-from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.settings import HeadSettings
+from tlcore.training.history import Epoch
 
 ROW_PX = 35
 MARKER_PX = 20

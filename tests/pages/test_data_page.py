@@ -14,9 +14,10 @@ from thaw.datasets import edits
 from thaw.datasets.importer import run_import
 from thaw.sources.samples import FLOWERS
 from thaw.storage.datasets import Arrival
-from thaw.storage.records import Image, SetAside
+from thaw.storage.records import Image
 from thaw.storage.store import Store
 from tlcore.names import JUNK
+from tlcore.photos import SetAside
 from tlcore.splits.groups import GroupRules
 
 LARGE = 32_000
@@ -208,7 +209,7 @@ def test_pictures_are_excluded_found_again_and_restored(store):
 def test_pictures_that_were_excluded_from_the_holdout_are_on_the_excluded_shelf_too(store, monkeypatch):
     images = add_dataset(store)
     held_out = [
-        Image(f"img-f{n:011x}", TAG, f"h/{n}.png", f"f{n:063x}", ".png", 9, 9, role="holdout") for n in range(5)
+        Image(f"img-f{n:011x}", TAG, f"h/{n}.png", f"f{n:063x}", 9, 9, suffix=".png", role="holdout") for n in range(5)
     ]
     store.add_to_dataset(DATASET, "folder", Arrival(held_out))
     ids = [image.id for image in (*images[:4], *held_out[:3])]
@@ -329,9 +330,9 @@ def test_the_page_opens_quickly_on_a_large_data_set(store, monkeypatch):
             f"class {n % 40:02}",
             f"photos/class {n % 40:02}/{n}.jpg",
             f"{n:064x}",
-            ".jpg",
             640,
             480,
+            suffix=".jpg",
             folder=DATASET,
             brightness=100.0,
             contrast=50.0,

@@ -14,11 +14,12 @@ from thaw.datasets import edits
 from thaw.datasets.run_split import choose_split, write_split
 from thaw.jobs import lifecycle
 from thaw.storage.datasets import Arrival
-from thaw.storage.records import Epoch, Image
+from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.evaluation.predictions import EVALUATION_SIDES, predictions_file
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 
 DATASET = "data-0123456789ab"
 LABELS = ("rose", "tulip")
@@ -38,9 +39,9 @@ def images(each: int, dated: bool = False, role: str = "main", first: int = 0) -
             LABELS[number % 2],
             f"{LABELS[number % 2]}/{number}.png",
             f"{number:064x}",
-            ".png",
             300,
             300,
+            suffix=".png",
             folder=DATASET,
             role=role,
             taken_at=1e9 + number * DAY_S if dated else None,

@@ -17,10 +17,10 @@ from thaw.decoding.copies import content_of
 from thaw.model_card.model_card import read_intended_use
 from thaw.projects.save import save_project
 from thaw.storage.datasets import Arrival
-from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 
 
 @pytest.fixture

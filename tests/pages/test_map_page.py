@@ -59,7 +59,7 @@ def add_large_map(store, number):
     dataset_id = "data-00000000ffff"
     labels = ["rose", "tulip"]
     images = [
-        Image(f"img-{n:012x}", labels[n % 2], f"{n}.png", f"{n:064x}", ".png", 32, 32, folder=dataset_id)
+        Image(f"img-{n:012x}", labels[n % 2], f"{n}.png", f"{n:064x}", 32, 32, suffix=".png", folder=dataset_id)
         for n in range(number)
     ]
     first = store.workspace.image(dataset_id, images[0].id, ".png")

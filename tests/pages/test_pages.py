@@ -9,11 +9,13 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.figures import confusion_figure
 from thaw.datasets.importer import run_import
 from thaw.storage.datasets import Arrival
-from thaw.storage.records import Epoch, Image, SetAside
+from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.models import devices
+from tlcore.photos import SetAside
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
@@ -55,9 +57,9 @@ def add_dataset(store: Store) -> list[Image]:
                 label,
                 f"{label}/=cmd()-{number}.png",
                 f"{len(images):064x}",
-                ".png",
                 32,
                 32,
+                suffix=".png",
                 folder=DATASET,
             )
             copy = store.workspace.image(DATASET, image.id, image.suffix)
@@ -114,7 +116,16 @@ def add_many_classes(store: Store, classes: int) -> str:
     dataset_id = f"data-{classes:012x}"
     labels = [f"class {number:03d}" for number in range(classes)]
     images = [
-        Image(f"img-{classes:04x}{n:08x}", label, f"{label}/{n}.png", f"{n:064x}", ".png", 32, 32, folder=dataset_id)
+        Image(
+            f"img-{classes:04x}{n:08x}",
+            label,
+            f"{label}/{n}.png",
+            f"{n:064x}",
+            32,
+            32,
+            suffix=".png",
+            folder=dataset_id,
+        )
         for n, label in enumerate(labels)
     ]
     for image in images:
@@ -232,7 +243,7 @@ def test_an_impossible_split_in_the_address_bar_becomes_the_default(store, addre
 
 
 def test_a_data_set_that_cannot_be_trained_on_is_refused_with_advice(store):
-    image = Image("img-0123456789ab", "only", "only/a.png", "0" * 64, ".png", 32, 32)
+    image = Image("img-0123456789ab", "only", "only/a.png", "0" * 64, 32, 32, suffix=".png")
     store.add_dataset(DATASET, "one", "folder", Arrival([image]))
     page = visit("data")
     assert "Add a second folder" in page.warning[0].value

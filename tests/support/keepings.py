@@ -6,10 +6,12 @@ from pathlib import Path
 from tests.support.corpus import jpeg
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
-from thaw.storage.records import Epoch, Image, SetAside
+from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import RECORD_FILE, open_workspace
+from tlcore.photos import SetAside
 from tlcore.settings import HeadSettings
+from tlcore.training.history import Epoch
 
 CLASSES = ("cat", "dog")
 CLASS_SIZE = 3
@@ -22,7 +24,14 @@ def add_dataset(store: Store, name: str = "Pets", folder: str | None = None, see
     for number in range(len(CLASSES) * CLASS_SIZE):
         label = CLASSES[number // CLASS_SIZE]
         image = Image(
-            new_id("img"), label, f"{label}/{number}.jpg", f"{seed + number:064x}", ".jpg", 96, 72, imported_label=label
+            new_id("img"),
+            label,
+            f"{label}/{number}.jpg",
+            f"{seed + number:064x}",
+            96,
+            72,
+            suffix=".jpg",
+            imported_label=label,
         )
         image = Image(**vars(image) | {"folder": folder or dataset_id})
         for path in copies(store, image):

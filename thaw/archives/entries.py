@@ -4,8 +4,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from thaw.storage.records import Part, Role, SetAside
+from thaw.storage.records import Role
 from tlcore.names import Parts
+from tlcore.photos import Part, SetAside
 
 Mark = tuple[int, int]
 """A file's size in bytes and when it was written last, in nanoseconds: another mark, another file."""

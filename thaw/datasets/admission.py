@@ -9,10 +9,11 @@ from pathlib import Path
 from thaw.archives.entries import Place
 from thaw.sources.derivatives import find_derivatives
 from thaw.storage.edits import ALIAS
-from thaw.storage.records import Image, Role, SetAside
+from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
 from tlcore.errors import ImageRejected
 from tlcore.images.decode import digest
+from tlcore.photos import SetAside
 from tlcore.splits.near_duplicates import find_near_duplicates, group
 
 OTHER_ROLE = {

@@ -22,12 +22,13 @@ from thaw.sources.twin_classes import merge_twins
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
 from thaw.storage.questions import Ask, take_default
-from thaw.storage.records import Image, Role, SetAside
+from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import natural
+from tlcore.photos import SetAside
 from tlcore.splits.splits import MAX_CLASSES, too_many
 from tlcore.threads import start_thread
 

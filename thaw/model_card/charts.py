@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from thaw.model_card.blocks import Chart
 from thaw.model_card.line_chart import Series, draw_lines
-from thaw.storage.records import Epoch
 from tlcore.evaluation.calibration import calibration_error, fit_temperature, list_bins, temper
 from tlcore.evaluation.predictions import Predictions
+from tlcore.training.history import Epoch
 
 HEADROOM = 1.15
 

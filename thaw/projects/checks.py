@@ -16,11 +16,12 @@ from PIL import Image as Picture
 
 from thaw.decoding.copies import THUMBNAIL_SIDE_PX, content_of
 from thaw.storage.projects import TABLES
-from thaw.storage.records import EditKind, Part, Role
+from thaw.storage.records import EditKind, Role
 from tlcore.errors import RunError, ThawError
 from tlcore.images.decode import LONGER_SIDE_PX
 from tlcore.images.deep_pictures import GREY_RANGES
 from tlcore.models.backbones import find_backbone
+from tlcore.photos import Part
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.tuning.probe_record import read_probe
 from tlcore.tuning.rate_curve import read_curve

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from thaw.projects.checks import is_number, is_text, refuse
-from thaw.storage.records import Check, Epoch, Run
+from thaw.storage.records import Check, Run
 from tlcore.errors import ThawError
 from tlcore.evaluation.threshold import FACT, Decision
 from tlcore.images.deep_pictures import GREY_RANGES
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits.label_errors import read_doubts
 from tlcore.training.evidence import judge_run
+from tlcore.training.history import Epoch
 
 PHASES = ("head", "fine_tune")
 FIGURES = ("mean", "low", "high", "folds")

@@ -8,8 +8,8 @@ import numpy as np
 
 from thaw.jobs.reporter import Reporter
 from thaw.retraining.numpy_head import Measure, PlainHead
-from thaw.storage.records import Epoch
 from tlcore.arrays import load_arrays, numbered, save_arrays
+from tlcore.training.history import Epoch
 from tlcore.training.patience import Standing
 
 SNAPSHOT = "snapshot-retraining.npz"

@@ -14,10 +14,10 @@ from thaw.sources.contents import MAX_FILES, TOO_MANY_FILES, Contents
 from thaw.sources.listed_files import read_rows
 from thaw.sources.tables import Row
 from thaw.storage.questions import Ask
-from thaw.storage.records import SetAside
 from thaw.tables.code_pages import choose_codec, is_utf8
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import check_name, is_junk, legible, respelled, storable
+from tlcore.photos import SetAside
 
 REPORT_EVERY = 1000
 

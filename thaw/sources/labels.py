@@ -12,11 +12,11 @@ from thaw.sources.layout import UNLABELLED, arrange, is_picture
 from thaw.sources.parts import read_part
 from thaw.sources.tables import NotATable, Row, Table, read_table, refused, settle
 from thaw.storage.questions import Ask, Option, Question, take_default
-from thaw.storage.records import SetAside
 from thaw.tables.columns import split_of
 from thaw.tables.file_index import FileIndex, common_folders
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import Parts
+from tlcore.photos import SetAside
 
 NOT_LISTED = "the table {table!r} does not list it"
 # A table lies beside the folders of photos, or in one folder more; among very many text files none is looked for.

@@ -10,8 +10,9 @@ from thaw.sources import filename_classes, levels, parts
 from thaw.sources.parts import LABELLED, Division, Kind
 from thaw.sources.twin_classes import merge_twins
 from thaw.storage.questions import Ask, Option, Question
-from thaw.storage.records import Part, Role
+from thaw.storage.records import Role
 from tlcore.names import Parts, natural
+from tlcore.photos import Part
 
 _ENDINGS = (
     "jpg jpeg jpe jfif png gif bmp webp tif tiff avif heic heif ppm pgm pbm pnm jp2 mpo ico tga dng nef cr2 cr3 arw "

@@ -14,14 +14,18 @@ from thaw.storage.database import KEPT
 from thaw.storage.edits import ALIAS, make_edit
 from thaw.storage.journal.journal import Entry
 from thaw.storage.journal.rows import Change, JournalRows, add_edit, last_row, listed, set_values
-from thaw.storage.records import Dataset, Image, Role, SetAside
+from thaw.storage.records import Dataset, Image, Role
+from thaw.storage.workspace import Workspace
 from tlcore.errors import DatasetError
 from tlcore.garbage_collection import uncollected
-from tlcore.names import natural
+from tlcore.photos import SetAside, natural
 
-IMAGE_COLUMNS = tuple(column.name for column in dataclasses.fields(Image))
-SELECTED = ", ".join(IMAGE_COLUMNS)
-_NOTES, _EXCLUDED = IMAGE_COLUMNS.index("notes"), IMAGE_COLUMNS.index("excluded")
+_FIELDS = tuple(column.name for column in dataclasses.fields(Image))
+IMAGE_COLUMNS = tuple(name for name in _FIELDS if name != "file")
+SELECTED = ", ".join("'' AS file" if name == "file" else name for name in _FIELDS)
+_ID, _SUFFIX, _FOLDER, _FILE, _NOTES, _EXCLUDED = map(
+    _FIELDS.index, ("id", "suffix", "folder", "file", "notes", "excluded")
+)
 GROUP_KINDS = ("lookalike", "similar", "derived")
 STANDING = "dataset_id = ? AND role = ? AND excluded = ?"
 
@@ -155,7 +159,7 @@ class DatasetRows(JournalRows):
         standing = (dataset_id, role, int(excluded))
         if label is None and limit < 0:
             rows = self._rows(f"SELECT {SELECTED} FROM images WHERE {STANDING}", *standing)
-            return _in_order([_image(row) for row in rows])[offset:]
+            return _in_order([_image(self.workspace, row) for row in rows])[offset:]
         if label is None:
             return self._page(standing, limit, offset)
         return self._of_class(standing, label, limit, offset)
@@ -181,7 +185,7 @@ class DatasetRows(JournalRows):
     def every_image(self, dataset_id: str) -> list[Image]:
         """Return all images of a data set, however they stand, in the order in which they came."""
         return [
-            _image(row)
+            _image(self.workspace, row)
             for row in self._rows(f"SELECT {SELECTED} FROM images WHERE dataset_id = ? ORDER BY rowid", dataset_id)
         ]
 
@@ -198,7 +202,7 @@ class DatasetRows(JournalRows):
         rows = self._rows(
             f"SELECT {SELECTED} FROM images WHERE id IN (SELECT value FROM json_each(?))", json.dumps(ids)
         )
-        return {row["id"]: _image(row) for row in rows}
+        return {row["id"]: _image(self.workspace, row) for row in rows}
 
     def standing(self, dataset_id: str) -> dict[str, str | None]:
         """Return by id the class that each image of a data set has now, or None for one excluded or without a class."""
@@ -291,11 +295,12 @@ def _in_order(images: list[Image]) -> list[Image]:
 
 
 def _values(image: Image) -> list[object]:
-    return [json.dumps(value) if name == "notes" else value for name, value in vars(image).items()]
+    return [json.dumps(image.notes) if name == "notes" else getattr(image, name) for name in IMAGE_COLUMNS]
 
 
-def _image(row: Sequence[Any]) -> Image:
+def _image(workspace: Workspace, row: Sequence[Any]) -> Image:
     values = list(row)
+    values[_FILE] = workspace.image_file(values[_FOLDER], values[_ID], values[_SUFFIX])
     values[_NOTES] = [] if values[_NOTES] == "[]" else json.loads(values[_NOTES])
     values[_EXCLUDED] = bool(values[_EXCLUDED])
     return Image(*values)

@@ -4,59 +4,37 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from thaw.storage.questions import Question
+from tlcore.photos import Photo
 
 JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout", "pile"]
-Part = Literal["", "training", "validation"]
 EditKind = Literal["add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group"]
 
 
 @dataclass(frozen=True)
-class Image:
-    """An accepted image. `name` is where it came from (shown, never opened); `content` is the sha256 of the
-    normalised copy; `width` and `height` are the original's, in pixels after EXIF rotation; `suffix` is the
-    copy's, ".png" or ".jpg"; `notes` says what was normalised ("turned upright", "first frame of 12").
+class Image(Photo):
+    """An accepted image: a photo and what only the application knows of it.
 
-    `folder` holds its copy: it is named after the import that brought the image. "holdout" images are never trained
-    on; those of the "pile" have no class (their label is "") and wait for one; excluded ones take part in nothing.
-    `part` is the side on which an image was in a split that somebody made, or "". `original` is the sha256 of the
-    original file; `taken_at` is from EXIF, in seconds since 1970. `brightness` and `contrast` are the mean and standard
-    deviation of its grey (0..255), `sharpness` the variance of its Laplacian, `fingerprint` a difference hash of 256
-    bits in hex ("" where it is nearly uniform). Images with the same `lookalike` (by fingerprint), the same `similar`
-    (by features) or the same `derived` (made of one photo, by their names) are near-duplicates; "" stands for none.
+    `content` is the sha256 of the normalised copy, `suffix` the copy's, ".png" or ".jpg", and `folder` holds it: it is
+    named after the import that brought the image. `notes` says what was normalised ("turned upright", "first frame of
+    12"). "holdout" images are never trained on; those of the "pile" have no class (their label is "") and wait for
+    one; excluded ones take part in nothing. `original` is the sha256 of the original file. `brightness` and `contrast`
+    are the mean and standard deviation of its grey (0..255), `sharpness` the variance of its Laplacian, `fingerprint` a
+    difference hash of 256 bits in hex ("" where it is nearly uniform).
     """
 
-    id: str
-    label: str
-    name: str
-    content: str
-    suffix: str
-    width: int
-    height: int
+    suffix: str = ""
     notes: list[str] = field(default_factory=list)
     folder: str = ""
     role: Role = "main"
     excluded: bool = False
     imported_label: str = ""
     original: str = ""
-    taken_at: float | None = None
     brightness: float | None = None
     contrast: float | None = None
     sharpness: float | None = None
     fingerprint: str = ""
-    lookalike: str = ""
-    similar: str = ""
-    derived: str = ""
-    part: Part = ""
-
-
-@dataclass(frozen=True)
-class SetAside:
-    """A file that was found and not accepted, with the reason in plain words."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -137,19 +115,6 @@ class Run:
     result_phase: int | None
     facts: dict[str, Any]
     number: int = 0
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One finished epoch, numbered from 1 through both phases; accuracies in 0..1, time in seconds."""
-
-    epoch: int
-    phase: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: float
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 from thaw.storage import run_record
 from thaw.storage.database import KEPT, Database, new_id, require_kept
-from thaw.storage.records import Epoch, Run
+from thaw.storage.records import Run
 from tlcore.errors import RunError
+from tlcore.training.history import Epoch
 
 EPOCH_COLUMNS = tuple(column.name for column in dataclasses.fields(Epoch))
 

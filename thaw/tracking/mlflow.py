@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 
 from thaw.jobs.reporter import Reporter
 from thaw.storage.experiments import Experiment
-from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.environment import SOURCE_ROOT
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 FACT = "mlflow"

@@ -8,10 +8,11 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from thaw.storage.records import Epoch, Run
+from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.files import write_atomically
+from tlcore.training.history import Epoch
 
 # TensorBoard shows series of one name side by side, one a folder.
 SERIES = {

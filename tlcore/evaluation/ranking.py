@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tlcore.evaluation.predictions import Predictions
-from tlcore.names import natural
+from tlcore.photos import natural
 
 
 def list_worst(predictions: Predictions, true: str | None = None, predicted: str | None = None) -> list[int]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tlcore.names import natural
+from tlcore.photos import natural
 from tlcore.settings import ClassWeights, HeadSettings
 from tlcore.splits.splits import Split
 

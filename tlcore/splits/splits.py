@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from thaw.storage.records import Image, Part
+from thaw.storage.records import Image
 from tlcore.errors import DatasetError
 from tlcore.garbage_collection import uncollected
-from tlcore.names import natural
+from tlcore.photos import Part, natural
 from tlcore.splits.groups import GroupRules, group_images
 
 MIN_CLASSES = 2

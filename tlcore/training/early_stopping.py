@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from thaw.jobs.reporter import Reporter
-from thaw.storage.records import Epoch
 from tlcore.errors import RunError
 from tlcore.models.backend import keras
+from tlcore.training.history import Epoch
 from tlcore.training.patience import Standing
 from tlcore.training.snapshots import Arrays, Variables, load_snapshot, read_variables, save_snapshot, write_variables
 

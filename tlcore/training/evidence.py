@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from thaw.storage.records import Epoch, Run
+from thaw.storage.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.guards import (
     Evidence,
@@ -15,6 +15,7 @@ from tlcore.training.guards import (
     judge_settled,
     judge_statistics,
 )
+from tlcore.training.history import Epoch
 from tlcore.training.recommendations import kept_epoch
 
 

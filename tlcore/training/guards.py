@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from thaw.storage.records import Epoch
+from tlcore.training.history import Epoch
 from tlcore.training.recommendations import LARGEST_RATE_RATIO, unsettled
 
 RATE_CUT = 0.1

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from thaw.jobs.reporter import Reporter, Stopped
-from thaw.storage.records import Epoch
 from thaw.training.lineage import record_materials, record_times
 from thaw.training.materials import Materials, gather
 from thaw.training.run_facts import add_phase_facts, record_outcome
@@ -28,6 +27,7 @@ from tlcore.splits.svm import fit_svm
 from tlcore.training.drift import measure_drift
 from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.guards import smashed
+from tlcore.training.history import Epoch
 from tlcore.training.recommendations import better_phase, kept_epoch
 from tlcore.training.recovery import Incidents
 from tlcore.training.sanity_checks import examine_head

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from thaw.storage.records import Epoch, Run
+from thaw.storage.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 
 SETTLED_GAIN = 0.05
 SETTLED_OVER_EPOCHS = 3

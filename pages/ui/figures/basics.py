@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pages.ui.words.names import in_figure
-from thaw.storage.records import Epoch
+from tlcore.training.history import Epoch
 
 TRAINING = "#8799a0"
 VALIDATION = "#1f9bb3"

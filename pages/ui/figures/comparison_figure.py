@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from pages.ui.figures.basics import SHARE_TICKS
 from pages.ui.words.names import in_figure
-from thaw.storage.records import Epoch
+from tlcore.training.history import Epoch
 
 COLOURS = ("#1f9bb3", "#d9772b", "#8c6fd1", "#4f9a54", "#c8577f", "#8799a0", "#b08f1a", "#5b83d6")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")

@@ -9,8 +9,9 @@ from pages.ui.figures import basics
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, sentence
 from thaw.jobs import lifecycle, queue
-from thaw.storage.records import Epoch, Job
+from thaw.storage.records import Job
 from thaw.storage.store import Store
+from tlcore.training.history import Epoch
 
 POLL_S = 1.0
 IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."

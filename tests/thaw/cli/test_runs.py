@@ -14,12 +14,12 @@ from thaw.cli.runs import describe_training
 from thaw.jobs import lifecycle
 from thaw.jobs.queue import WAITING
 from thaw.storage.datasets import Arrival
-from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 from tlcore.errors import DatasetError, GuardError, RunError, SettingsError
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 
 SMALL = ("--image-size", 32, "--batch-size", 8, "--validation-split", 0.25)
 TRAINING, VALIDATION = 12, 4

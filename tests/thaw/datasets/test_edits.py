@@ -20,7 +20,17 @@ LABELS = ("ant", "bee", "cat")
 
 def make_images(counts):
     return [
-        Image(new_id("img"), label, f"{label}/{n}.png", f"{label}{n}", ".png", 64, 64, folder="f", imported_label=label)
+        Image(
+            new_id("img"),
+            label,
+            f"{label}/{n}.png",
+            f"{label}{n}",
+            64,
+            64,
+            suffix=".png",
+            folder="f",
+            imported_label=label,
+        )
         for label, count in counts.items()
         for n in range(count)
     ]

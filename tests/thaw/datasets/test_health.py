@@ -175,7 +175,7 @@ def _slots() -> list[str]:
 def images_of(counts: dict[str, int]) -> list[Image]:
     rows = [(label, n) for label, count in counts.items() for n in range(count)]
     return [
-        Image(f"img-{number:012x}", label, f"{label}/{n}.jpg", f"{number:064x}", ".jpg", 300, 300)
+        Image(f"img-{number:012x}", label, f"{label}/{n}.jpg", f"{number:064x}", 300, 300, suffix=".jpg")
         for number, (label, n) in enumerate(rows)
     ]
 
@@ -219,10 +219,12 @@ def test_all_but_one_of_each_copy_are_surplus(tmp_path, crops):
 def test_the_gravest_comes_first():
     images = images_of({"Cat": 40, "cat": 9})
     blurred = [
-        Image(f"img-x{n}", "Cat", f"x{n}", f"x{n}", ".png", 50, 300, sharpness=1.0, contrast=40.0) for n in (1, 2)
+        Image(f"img-x{n}", "Cat", f"x{n}", f"x{n}", 50, 300, suffix=".png", sharpness=1.0, contrast=40.0)
+        for n in (1, 2)
     ]
     sharp = [
-        Image(f"img-s{n}", "Cat", f"s{n}", f"s{n}", ".png", 300, 300, sharpness=900.0, contrast=40.0) for n in range(9)
+        Image(f"img-s{n}", "Cat", f"s{n}", f"s{n}", 300, 300, suffix=".png", sharpness=900.0, contrast=40.0)
+        for n in range(9)
     ]
     kinds = [finding.kind for finding in examine([*images, *blurred, *sharp], IMAGE_SIZE)]
     assert kinds == ["twins", "unbalanced", "few", "blurry", "narrow"]

@@ -145,7 +145,7 @@ def test_the_split_of_a_run_is_kept_and_what_it_never_saw_lies_apart(tmp_path):
     store = Store(open_workspace(tmp_path))
     dataset_id = add_dataset(store)
     run_id = add_run(store, dataset_id)
-    new = Image("img-new000000", "dog", "dog/new.jpg", "f" * 64, ".jpg", 96, 72, folder=dataset_id)
+    new = Image("img-new000000", "dog", "dog/new.jpg", "f" * 64, 96, 72, suffix=".jpg", folder=dataset_id)
     store.workspace.image(dataset_id, new.id, ".jpg").write_bytes(jpeg(99))
     store.add_to_dataset(dataset_id, "", Arrival([new]))
     planned, _ = pack(store, dataset_id, read_division(run_id))
@@ -283,7 +283,9 @@ def test_memory_stays_far_below_what_is_sent(tmp_path):
     store = Store(open_workspace(tmp_path))
     images = []
     for number in range(400):
-        image = Image(f"img-{number:012x}", "x", f"x/{number}.jpg", f"{number:064x}", ".jpg", 640, 480, folder="data-1")
+        image = Image(
+            f"img-{number:012x}", "x", f"x/{number}.jpg", f"{number:064x}", 640, 480, suffix=".jpg", folder="data-1"
+        )
         path = store.workspace.image("data-1", image.id, image.suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:

@@ -11,12 +11,12 @@ from tests.support.corpus import write_classes
 from thaw.jobs import lifecycle
 from thaw.jobs.reporter import reporting
 from thaw.storage.datasets import Arrival
-from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import BackboneError, DatasetError, GuardError, RunError, SettingsError
 from tlcore.processes import ticking
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 
 
 @pytest.fixture

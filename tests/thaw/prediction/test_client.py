@@ -32,7 +32,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     made = Store(open_workspace(tmp_path_factory.mktemp("predicting")))
-    image = Image("img-0", LABELS[0], "berry/0.png", "0" * 64, ".png", 48, 48, folder=DATASET)
+    image = Image("img-0", LABELS[0], "berry/0.png", "0" * 64, 48, 48, suffix=".png", folder=DATASET)
     made.add_dataset(DATASET, "photos", "folder", Arrival([image]))
     return made
 

@@ -8,10 +8,10 @@ import pytest
 from thaw.storage.database import MIGRATIONS
 from thaw.storage.datasets import Arrival
 from thaw.storage.experiments import COLUMNS, flatten
-from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 
 VERSIONS = {"keras": "3", "scikit-learn": "1.9"}
 COUNTS = {"training": {"a'\"b": 12, "rose": 8}, "validation": {"a'\"b": 4, "rose": 2}}

@@ -35,7 +35,7 @@ def store(tmp_path):
 
 def pictures(count, start=0):
     return [
-        Image(f"img-{number}", "rose", f"rose/{number}.jpg", f"{number:064x}", ".jpg", 30, 20, folder="data-1")
+        Image(f"img-{number}", "rose", f"rose/{number}.jpg", f"{number:064x}", 30, 20, suffix=".jpg", folder="data-1")
         for number in range(start, start + count)
     ]
 

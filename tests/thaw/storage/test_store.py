@@ -11,11 +11,13 @@ import pytest
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
 from thaw.storage.edits import Change
-from thaw.storage.records import Epoch, Image, SetAside
+from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, RunError
+from tlcore.photos import SetAside
 from tlcore.splits.splits import labels_of
+from tlcore.training.history import Epoch
 
 
 @pytest.fixture
@@ -24,7 +26,16 @@ def store(tmp_path):
 
 
 def image(number, label="rose"):
-    return Image(f"img-{number}", label, f"{label}/{number}.jpg", f"{number:064x}", ".jpg", 30, 20, ["turned upright"])
+    return Image(
+        f"img-{number}",
+        label,
+        f"{label}/{number}.jpg",
+        f"{number:064x}",
+        30,
+        20,
+        suffix=".jpg",
+        notes=["turned upright"],
+    )
 
 
 def epoch(number, phase=1):
@@ -161,7 +172,7 @@ def test_many_threads_write_and_none_is_lost(store, run_id):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_kill_loses_no_acknowledged_epoch(store, run_id):
     code = f"""
-from thaw.storage.records import Epoch
+from tlcore.training.history import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 store = Store(open_workspace({str(store.workspace.root)!r}))

@@ -3,11 +3,11 @@
 import pytest
 
 from thaw.storage.datasets import Arrival
-from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.tracking.tensorboard import write_events
 from tlcore.errors import RunError
+from tlcore.training.history import Epoch
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ LABELS = ["rose", "tulip"]
 def judged(right, first=0, relabelled=()):
     """Return predictions of images numbered from `first`, right where `right` says so."""
     images = [
-        Image(f"img-{first + n}", LABELS[(n + (n in relabelled)) % 2], f"{n}.png", "", ".png", 32, 32)
+        Image(f"img-{first + n}", LABELS[(n + (n in relabelled)) % 2], f"{n}.png", "", 32, 32, suffix=".png")
         for n in range(len(right))
     ]
     probabilities = np.full((len(right), 2), 0.1, dtype=np.float32)

@@ -10,7 +10,9 @@ from tlcore.evaluation.predictions import Predictions
 
 
 def image(number: int, label: str, group: str = "") -> Image:
-    return Image(f"img-{number:012x}", label, f"{label}/{number}", f"{number:064x}", ".png", 32, 32, lookalike=group)
+    return Image(
+        f"img-{number:012x}", label, f"{label}/{number}", f"{number:064x}", 32, 32, suffix=".png", lookalike=group
+    )
 
 
 def judged(true: np.ndarray, predicted: np.ndarray, labels: list[str], groups: list[str] | None = None) -> Predictions:

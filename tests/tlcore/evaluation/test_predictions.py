@@ -19,7 +19,7 @@ LABELS = ["lily", "rose", "tulip"]
 
 
 def image(number, label, name=None):
-    return Image(f"img-{number}", label, name or f"{label}/{number}.jpg", f"{number:064x}", ".jpg", 30, 20)
+    return Image(f"img-{number}", label, name or f"{label}/{number}.jpg", f"{number:064x}", 30, 20, suffix=".jpg")
 
 
 def predictions_of(*rows):

@@ -31,7 +31,7 @@ def images(pictures):
         path.parent.mkdir(parents=True, exist_ok=True)
         photo(number, SIDE, SIDE).save(path)
         name, content = f"{number}.png", f"{number:064x}"
-        made.append(Image(f"img-{number}", "rose", name, content, ".png", SIDE, SIDE, folder="data-1"))
+        made.append(Image(f"img-{number}", "rose", name, content, SIDE, SIDE, suffix=".png", folder="data-1"))
     return made
 
 

@@ -25,7 +25,7 @@ def views(tmp_path_factory):
         path = workspace.image("data-1", f"img-{number}", ".png")
         path.parent.mkdir(parents=True, exist_ok=True)
         photo(number, SIDE, SIDE).save(path)
-        images.append(Image(f"img-{number}", "a", "a", f"{number:064x}", ".png", SIDE, SIDE, folder="data-1"))
+        images.append(Image(f"img-{number}", "a", "a", f"{number:064x}", SIDE, SIDE, suffix=".png", folder="data-1"))
     return list_views(images, workspace, 1, "strong", 7)
 
 

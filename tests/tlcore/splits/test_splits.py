@@ -16,7 +16,13 @@ from tlcore.splits.splits import count_straddling, recommend_image_size, split
 def image(label, content, name=None, side=100):
     digest = hashlib.sha256(str(content).encode()).hexdigest()
     return Image(
-        f"img-{label}-{name or content}", label, f"{label}/{name or content}.jpg", digest, ".jpg", side, side // 2
+        f"img-{label}-{name or content}",
+        label,
+        f"{label}/{name or content}.jpg",
+        digest,
+        side,
+        side // 2,
+        suffix=".jpg",
     )
 
 

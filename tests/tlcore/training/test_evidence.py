@@ -2,9 +2,10 @@
 
 from streamlit.testing.v1 import AppTest
 
-from thaw.storage.records import Epoch, Run
+from thaw.storage.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.evidence import judge_run
+from tlcore.training.history import Epoch
 
 CHECKS = {
     "backbone_training": 0,

@@ -2,7 +2,6 @@
 
 import pytest
 
-from thaw.storage.records import Epoch
 from tlcore.training.guards import (
     at_chance,
     find_faults,
@@ -17,6 +16,7 @@ from tlcore.training.guards import (
     smashed,
     standard_error,
 )
+from tlcore.training.history import Epoch
 
 SOUND = {
     "backbone_training": 0,

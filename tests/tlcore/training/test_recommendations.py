@@ -2,8 +2,9 @@
 
 import pytest
 
-from thaw.storage.records import Epoch, Run
+from thaw.storage.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.history import Epoch
 from tlcore.training.recommendations import (
     better_phase,
     expected_epoch_seconds,

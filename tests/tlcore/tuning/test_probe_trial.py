@@ -30,7 +30,7 @@ def test_the_folds_hold_training_photos_alone_and_keep_groups_together(store, ti
 
 def images(**classes: int) -> list[Image]:
     return [
-        Image(f"{label}-{n}", label, f"{label}/{n}.png", f"{label}{n}", ".png", 8, 8)
+        Image(f"{label}-{n}", label, f"{label}/{n}.png", f"{label}{n}", 8, 8, suffix=".png")
         for label, count in classes.items()
         for n in range(count)
     ]

@@ -1,7 +1,7 @@
 import numpy as np
 
 from pages.ui.figures import basics
-from thaw.storage.records import Epoch
+from tlcore.training.history import Epoch
 
 
 def epoch(number: int, phase: int) -> Epoch:

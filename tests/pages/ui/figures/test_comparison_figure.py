@@ -1,8 +1,8 @@
 import re
 
 from pages.ui.figures.comparison_figure import COLOURS, DASHES, MARKERS, Line, validation_curves
-from thaw.storage.records import Epoch
 from tlcore.evaluation.comparison import MOST_RUNS
+from tlcore.training.history import Epoch
 
 
 def epochs(count):

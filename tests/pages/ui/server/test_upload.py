@@ -301,7 +301,7 @@ def test_finish_starts_the_import_and_closes_the_upload(client, workspace, ticke
 
 def add_dataset(workspace: Workspace) -> str:
     dataset_id = "data-0123456789ab"
-    image = Image("img-0123456789ab", "a", "a/1.png", "0" * 64, ".png", 1, 1, folder=dataset_id)
+    image = Image("img-0123456789ab", "a", "a/1.png", "0" * 64, 1, 1, suffix=".png", folder=dataset_id)
     Store(workspace).add_dataset(dataset_id, "photos", "folder", Arrival([image]))
     return dataset_id
 
@@ -408,7 +408,7 @@ def test_sweep_removes_forgotten_uploads_and_spares_those_in_use(workspace):
 
 
 def test_pictures_are_served_by_generated_ids_only(client, workspace):
-    image = Image("img-0123456789ab", "a", "a/1.png", "0" * 64, ".png", 1, 1)
+    image = Image("img-0123456789ab", "a", "a/1.png", "0" * 64, 1, 1, suffix=".png")
     path = workspace.image("data-0123456789ab", image.id, image.suffix)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\x89PNG picture")

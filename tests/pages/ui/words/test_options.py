@@ -81,7 +81,7 @@ def twins(store: Store) -> str:
     for run_id in runs:
         make_map(store, run_id)
     images = [
-        Image(f"img-{n:012x}", label, f"{n}.png", f"{n:064x}", ".png", 8, 8, folder=TWIN)
+        Image(f"img-{n:012x}", label, f"{n}.png", f"{n:064x}", 8, 8, suffix=".png", folder=TWIN)
         for n, label in enumerate("ab", 9_000)
     ]
     store.add_dataset(TWIN, store.dataset(DATASET).name, "folder", Arrival(images))

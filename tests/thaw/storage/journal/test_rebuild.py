@@ -18,11 +18,11 @@ from thaw.jobs.reporter import reporting
 from thaw.jobs.sweeper import sweep
 from thaw.sources.sources import Source
 from thaw.storage.journal.rebuild import rebuild, tell
-from thaw.storage.records import Epoch
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, WorkspaceError
 from tlcore.settings import HeadSettings
+from tlcore.training.history import Epoch
 
 TABLES = ("datasets", "images", "set_aside", "marks", "checks", "runs", "epochs")
 
