@@ -13,7 +13,6 @@ from filelock import FileLock, Timeout
 from thaw.archives.entries import Entry, Found, Layout, Place
 from thaw.archives.zips import Progress
 from thaw.datasets.admission import Admission
-from thaw.datasets.backlog import measure_backlog
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range
 from thaw.decoding.time_limit import IMPORT_EXTRA_S, Allowance
 from thaw.sources.layout import arrange, place_listed
@@ -60,8 +59,6 @@ def ingest(
     with _alone(store, into, progress, check), hold_folders(store.workspace, folder_id) as (folder, unpacked):
         progress("finding files", 0, 0)
         found = collect(source, unpacked, progress, check, ask)
-        if into is not None:
-            measure_backlog(store, into, progress, check)
         admission = Admission(store, into, role)
         layout = _arrange(found, admission, ask)
         known = admission.recognise([entry.path for entry in found.entries], layout.places, check)

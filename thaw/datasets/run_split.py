@@ -14,6 +14,8 @@ from tlcore.settings import HeadSettings
 from tlcore.splits.splits import Split, split
 
 SIDES = ("training", "validation", "later", "holdout")
+Sides = dict[str, list[tuple[str, str]]]
+"""The id and label of each image, by side."""
 
 
 def choose_split(store: Store, dataset_id: str, settings: HeadSettings, images: Sequence[Image] | None = None) -> Split:
@@ -59,8 +61,8 @@ def write_split(store: Store, run_id: str, parts: Split) -> None:
     write_atomically(folder / SPLIT_FILE, json.dumps(sides).encode())
 
 
-def read_sides(store: Store, run_id: str) -> dict[str, list[tuple[str, str]]] | None:
-    """Return the ids and labels of what a run saw, by side; None before that, or where no labels are on record.
+def read_sides(store: Store, run_id: str) -> Sides | None:
+    """Return the ids and labels of what a run saw, by side, or None before that.
 
     Far quicker than `read_split`, which reads every image of the data set too.
     """
@@ -68,10 +70,7 @@ def read_sides(store: Store, run_id: str) -> dict[str, list[tuple[str, str]]] | 
     if not path.exists():
         return None
     recorded = json.loads(path.read_text(encoding="utf-8"))
-    # Runs of the first release recorded ids alone.
-    if any(isinstance(entry, str) for entries in recorded.values() for entry in entries[:1]):
-        return None
-    return {side: [(image_id, label) for image_id, label in entries] for side, entries in recorded.items()}
+    return {side: [(image_id, label) for image_id, label in recorded.get(side, [])] for side in SIDES}
 
 
 def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None) -> Split | None:
@@ -79,29 +78,22 @@ def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None)
 
     `known` are images by id that a caller has read already, which need not be read and held once more.
     """
-    recorded = _recorded(store, run)
+    recorded = read_sides(store, run.id)
     if recorded is None:
         return None
-    sides = {side: recall(store, recorded.get(side, []), known) for side in SIDES}
-    return Split(labels=read_labels(store, run), **sides)
+    return Split(labels=read_labels(store, run), **{side: recall(store, recorded[side], known) for side in SIDES})
 
 
 def read_side(store: Store, run: Run, side: str) -> list[Image] | None:
     """Return one side of what a run saw, as `read_split` does: of a large data set that is far less to read."""
-    recorded = _recorded(store, run)
-    return None if recorded is None else recall(store, recorded.get(side, []))
+    recorded = read_sides(store, run.id)
+    return None if recorded is None else recall(store, recorded[side])
 
 
 def read_seen(store: Store, run: Run) -> dict[str, str] | None:
     """Return the label that each image of a run had when it began, by id, or None before there is a record."""
-    recorded = _recorded(store, run)
-    if recorded is None:
-        return None
-    entries = [entry for side in SIDES for entry in recorded.get(side, [])]
-    bare = [entry for entry in entries if isinstance(entry, str)]
-    return {image.id: image.label for image in recall(store, bare)} | dict(
-        entry for entry in entries if not isinstance(entry, str)
-    )
+    recorded = read_sides(store, run.id)
+    return None if recorded is None else dict(entry for side in SIDES for entry in recorded[side])
 
 
 def read_labels(store: Store, run: Run) -> list[str]:
@@ -109,22 +101,9 @@ def read_labels(store: Store, run: Run) -> list[str]:
     return json.loads((store.workspace.run(run.id) / LABELS_FILE).read_text(encoding="utf-8"))
 
 
-def recall(
-    store: Store, entries: Sequence[str | tuple[str, str]], known: Mapping[str, Image] | None = None
-) -> list[Image]:
+def recall(store: Store, entries: Sequence[tuple[str, str]], known: Mapping[str, Image] | None = None) -> list[Image]:
     """Return the images of a record's entries, those `known` by id or else read, with the recorded labels."""
-    ids, known = [entry if isinstance(entry, str) else entry[0] for entry in entries], known or {}
-    by_id = {**known, **store.images_by_id([image_id for image_id in ids if image_id not in known])}
-
-    def labelled(entry: str | tuple[str, str]) -> Image:
-        # Runs of the first release recorded ids alone; no label could change before they ended.
-        image_id, label = (entry, by_id[entry].imported_label) if isinstance(entry, str) else entry
-        image = by_id[image_id]
-        return image if image.label == label else dataclasses.replace(image, label=label)
-
-    return [labelled(entry) for entry in entries]
-
-
-def _recorded(store: Store, run: Run) -> dict[str, list[str | tuple[str, str]]] | None:
-    path = store.workspace.run(run.id) / SPLIT_FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    known = known or {}
+    by_id = {**known, **store.images_by_id([image_id for image_id, _ in entries if image_id not in known])}
+    images = ((by_id[image_id], label) for image_id, label in entries)
+    return [image if image.label == label else dataclasses.replace(image, label=label) for image, label in images]

@@ -45,13 +45,11 @@ def _read_split(own: Mapping[str, Path], dumped: Mapping[str, Any]) -> tuple[lis
         raise refuse(f"a damaged {LABELS_FILE}")
     if not isinstance(sides, dict) or not set(sides) <= set(SIDES):
         raise refuse(f"a damaged {SPLIT_FILE}")
-    known, named = {image["id"]: image["imported_label"] for image in dumped["images"]}, set(labels)
-    for side, entries in sides.items():
+    known, named = {image["id"] for image in dumped["images"]}, set(labels)
+    for entries in sides.values():
         if not isinstance(entries, list):
             raise refuse(f"a damaged {SPLIT_FILE}")
-        # Runs of the first release recorded ids alone.
-        sides[side] = [[entry, known.get(entry)] if isinstance(entry, str) else entry for entry in entries]
-        for entry in sides[side]:
+        for entry in entries:
             pair = isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)
             if not pair or entry[0] not in known or entry[1] not in named:
                 raise refuse(f"an image in {SPLIT_FILE} that is not in the data set")

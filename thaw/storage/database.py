@@ -21,8 +21,8 @@ from tlcore.files import replacing
 KEPT = "id NOT IN (SELECT subject FROM trashed)"
 """The condition on rows of data sets and runs that are not in the trash."""
 
-# One row a run; KEPT stands for the condition on the runs that are listed.
-_EXPERIMENTS = """
+# One row a run.
+_EXPERIMENTS = f"""
 CREATE VIEW experiments AS
 SELECT
     runs.id AS model_id,
@@ -50,20 +50,10 @@ SELECT
     json_extract(head, '$.seed') AS split_seed,
     json_extract(head, '$.augmentation') AS augmentation,
     json_extract(facts, '$.image_size') AS image_size,
-    coalesce(
-        json_extract(facts, '$.class_counts'),
-        CASE WHEN json_extract(facts, '$.head.checks') IS NOT NULL THEN json_object(
-            'training', json_extract(facts, '$.head.checks.training'),
-            'validation', json_extract(facts, '$.head.checks.validation'))
-        END
-    ) AS class_counts,
+    json_extract(facts, '$.class_counts') AS class_counts,
     result_phase,
-    -- Runs of earlier releases have the accuracy on validation with their epochs alone.
-    coalesce(
-        json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.validation'),
-        (SELECT val_accuracy FROM epochs WHERE run_id = runs.id AND phase = result_phase AND epoch =
-            json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.best_epoch'))
-    ) AS final_accuracy_validation,
+    json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.validation')
+        AS final_accuracy_validation,
     json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.later')
         AS final_accuracy_later,
     json_extract(facts, '$.' || iif(result_phase = 2, 'fine_tune', 'head') || '.accuracies.holdout')
@@ -74,58 +64,40 @@ SELECT
 FROM (
     -- A figure that is no number is written in a way that SQLite does not read.
     SELECT id, dataset_id, backbone, head, fine_tune, created_at, result_phase,
-        CASE WHEN json_valid(facts) THEN facts ELSE '{}' END AS facts
-    FROM runs WHERE KEPT
+        CASE WHEN json_valid(facts) THEN facts ELSE '{{}}' END AS facts
+    FROM runs WHERE {KEPT}
 ) AS runs JOIN datasets ON datasets.id = dataset_id;
 """
 
 TIMEOUT_S = 60.0
 """How long a lock that another program holds is waited for; a backup takes less."""
 
-# Each script brings a database from the version that is its place in the list to the next.
-MIGRATIONS = (
-    """
-CREATE TABLE IF NOT EXISTS datasets (
+SCHEMA_VERSION = 1
+"""What the database says of itself as `user_version`; 0 is one without tables."""
+
+# `journal_bytes`: how much of a data set's journal the rows hold; `saves`: how often the record of a run was written;
+# `born` and `heard`: seconds by `tlcore.processes.ticking`. A row that is named in `trashed` stays where it is, and no
+# list shows it.
+SCHEMA = f"""
+CREATE TABLE workspace (id TEXT NOT NULL);
+CREATE TABLE datasets (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, source TEXT NOT NULL, created_at REAL NOT NULL,
-    ignored INTEGER NOT NULL, notes TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS images (
+    ignored INTEGER NOT NULL DEFAULT 0, notes TEXT NOT NULL DEFAULT '[]', known INTEGER NOT NULL DEFAULT 0,
+    version INTEGER NOT NULL DEFAULT 1, journal_bytes INTEGER NOT NULL DEFAULT 0, grey_range INTEGER);
+CREATE TABLE images (
     id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets(id), label TEXT NOT NULL, name TEXT NOT NULL,
-    content TEXT NOT NULL, suffix TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, notes TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS images_by_dataset ON images (dataset_id, label, name);
-CREATE TABLE IF NOT EXISTS set_aside (
-    dataset_id TEXT NOT NULL REFERENCES datasets(id), name TEXT NOT NULL, reason TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS set_aside_by_dataset ON set_aside (dataset_id);
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets(id), backbone TEXT NOT NULL,
-    head TEXT NOT NULL, fine_tune TEXT, created_at REAL NOT NULL, result_phase INTEGER, facts TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS epochs (
-    run_id TEXT NOT NULL REFERENCES runs(id), epoch INTEGER NOT NULL, phase INTEGER NOT NULL, loss REAL NOT NULL,
-    accuracy REAL NOT NULL, val_loss REAL NOT NULL, val_accuracy REAL NOT NULL, seconds REAL NOT NULL,
-    PRIMARY KEY (run_id, epoch));
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, kind TEXT NOT NULL, dataset_id TEXT, run_id TEXT, request TEXT NOT NULL,
-    status TEXT NOT NULL, stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL, rate REAL NOT NULL,
-    created_at REAL NOT NULL, updated_at REAL NOT NULL, pid INTEGER, stop_requested INTEGER NOT NULL, error TEXT);
-CREATE INDEX IF NOT EXISTS jobs_by_run ON jobs (run_id, created_at);
-""",
-    """
-ALTER TABLE datasets ADD COLUMN known INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE datasets ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
-ALTER TABLE images ADD COLUMN folder TEXT NOT NULL DEFAULT '';
-ALTER TABLE images ADD COLUMN role TEXT NOT NULL DEFAULT 'main';
-ALTER TABLE images ADD COLUMN excluded INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE images ADD COLUMN imported_label TEXT NOT NULL DEFAULT '';
-ALTER TABLE images ADD COLUMN original TEXT NOT NULL DEFAULT '';
-ALTER TABLE images ADD COLUMN taken_at REAL;
-ALTER TABLE images ADD COLUMN brightness REAL;
-ALTER TABLE images ADD COLUMN contrast REAL;
-ALTER TABLE images ADD COLUMN sharpness REAL;
-ALTER TABLE images ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
-ALTER TABLE images ADD COLUMN lookalike TEXT NOT NULL DEFAULT '';
-ALTER TABLE images ADD COLUMN similar TEXT NOT NULL DEFAULT '';
-UPDATE images SET folder = dataset_id, imported_label = label;
+    content TEXT NOT NULL, suffix TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, notes TEXT NOT NULL,
+    folder TEXT NOT NULL, role TEXT NOT NULL CHECK (role IN ('main', 'holdout', 'pile')), excluded INTEGER NOT NULL,
+    imported_label TEXT NOT NULL, original TEXT NOT NULL, taken_at REAL, brightness REAL, contrast REAL, sharpness REAL,
+    fingerprint TEXT NOT NULL, lookalike TEXT NOT NULL, similar TEXT NOT NULL, derived TEXT NOT NULL,
+    part TEXT NOT NULL CHECK (part IN ('', 'training', 'validation')));
+CREATE INDEX images_by_dataset ON images (dataset_id, label, name);
 CREATE INDEX images_by_folder ON images (folder);
-CREATE INDEX images_by_standing ON images (dataset_id, role, excluded, label);
+-- In the order in which images are shown, so that a page of them is read without sorting all.
+CREATE INDEX images_by_standing ON images (dataset_id, role, excluded, label, name, id);
+CREATE TABLE set_aside (
+    dataset_id TEXT NOT NULL REFERENCES datasets(id), name TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX set_aside_by_dataset ON set_aside (dataset_id);
 CREATE TABLE edits (
     number INTEGER PRIMARY KEY AUTOINCREMENT, dataset_id TEXT NOT NULL REFERENCES datasets(id), kind TEXT NOT NULL,
     detail TEXT NOT NULL, created_at REAL NOT NULL, undone_at REAL);
@@ -141,47 +113,29 @@ CREATE TABLE checks (
     dataset_id TEXT NOT NULL REFERENCES datasets(id), backbone TEXT NOT NULL, version INTEGER NOT NULL,
     created_at REAL NOT NULL, facts TEXT NOT NULL);
 CREATE INDEX checks_by_dataset ON checks (dataset_id, created_at);
-""",
-    """
-ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
-""",
-    _EXPERIMENTS.replace("KEPT", "1"),
-    # In the order in which images are shown, so that a page of them is read without sorting all.
-    """
-DROP INDEX images_by_standing;
-CREATE INDEX images_by_standing ON images (dataset_id, role, excluded, label, name, id);
-""",
-    """
-ALTER TABLE jobs ADD COLUMN question TEXT;
-ALTER TABLE jobs ADD COLUMN answer TEXT;
-""",
-    # What was deleted and can still be brought back: its rows stay where they are, and no list shows what is trashed.
-    """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets(id), backbone TEXT NOT NULL, head TEXT NOT NULL,
+    fine_tune TEXT, created_at REAL NOT NULL, result_phase INTEGER, facts TEXT NOT NULL,
+    saves INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE epochs (
+    run_id TEXT NOT NULL REFERENCES runs(id), epoch INTEGER NOT NULL, phase INTEGER NOT NULL, loss REAL NOT NULL,
+    accuracy REAL NOT NULL, val_loss REAL NOT NULL, val_accuracy REAL NOT NULL, seconds REAL NOT NULL,
+    PRIMARY KEY (run_id, epoch));
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, dataset_id TEXT, run_id TEXT, request TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('starting', 'running', 'finished', 'stopped', 'failed')),
+    stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL, rate REAL NOT NULL, created_at REAL NOT NULL,
+    updated_at REAL NOT NULL, pid INTEGER, pid_started INTEGER, stop_requested INTEGER NOT NULL, error TEXT,
+    priority INTEGER NOT NULL DEFAULT 0, question TEXT, answer TEXT, born REAL NOT NULL DEFAULT 0,
+    heard REAL NOT NULL DEFAULT 0);
+CREATE INDEX jobs_by_run ON jobs (run_id, created_at);
 CREATE TABLE trash (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL, moves TEXT NOT NULL,
     state TEXT NOT NULL, deleted_at REAL NOT NULL);
 CREATE TABLE trashed (subject TEXT PRIMARY KEY, trash_id TEXT NOT NULL REFERENCES trash(id));
-DROP VIEW experiments;
+{_EXPERIMENTS}
+PRAGMA user_version = {SCHEMA_VERSION};
 """
-    + _EXPERIMENTS.replace("KEPT", KEPT),
-    """
-ALTER TABLE images ADD COLUMN derived TEXT NOT NULL DEFAULT '';
-ALTER TABLE images ADD COLUMN part TEXT NOT NULL DEFAULT '';
-""",
-    # `journal_bytes`: how much of a data set's journal the rows hold (-1: there is none); `saves`: how often the record
-    # of a run was written; `born` and `heard`: seconds by `tlcore.processes.ticking`.
-    """
-CREATE TABLE workspace (id TEXT NOT NULL);
-ALTER TABLE datasets ADD COLUMN journal_bytes INTEGER NOT NULL DEFAULT -1;
-ALTER TABLE runs ADD COLUMN saves INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE jobs ADD COLUMN pid_started INTEGER;
-ALTER TABLE jobs ADD COLUMN born REAL NOT NULL DEFAULT 0;
-ALTER TABLE jobs ADD COLUMN heard REAL NOT NULL DEFAULT 0;
-""",
-    """
-ALTER TABLE datasets ADD COLUMN grey_range INTEGER;
-""",
-)
 
 
 def new_id(prefix: str) -> str:
@@ -215,34 +169,23 @@ class Database:
         if not identity.has_database(self.workspace):
             self._begin()
         with self._transaction() as connection:
-            version = _version(connection)
-            if version == len(MIGRATIONS):
-                identity.recognise(connection, self.workspace)
-                return
-        if version > len(MIGRATIONS):
-            raise faults.newer(self.workspace.root, version, len(MIGRATIONS))
-        if version == 0 and identity.holds_work(self.workspace):
-            raise faults.lost(self.workspace.root)
-        self._migrate()
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if version == 0:
+                raise faults.lost(self.workspace.root)
+            if version > SCHEMA_VERSION:
+                raise faults.newer(self.workspace.root, version, SCHEMA_VERSION)
+            identity.recognise(connection, self.workspace)
 
     def _begin(self) -> None:
         """Make a new database, one process at a time, where nothing has been kept yet; raise WorkspaceError else."""
         with faults.explaining(self.workspace.root):
             self.workspace.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with FileLock(migration_lock(self.workspace)):
+            with FileLock(begin_lock(self.workspace)):
                 # Another process may have made it while this one waited.
                 if not identity.has_database(self.workspace):
                     if identity.holds_work(self.workspace):
                         raise faults.lost(self.workspace.root)
                     begin_database(self.workspace)
-
-    def _migrate(self) -> None:
-        """Bring the tables up to date, one process at a time: a kill leaves the old tables or the new."""
-        with faults.explaining(self.workspace.root), FileLock(migration_lock(self.workspace)):
-            with self._transaction() as connection:
-                _migrate(connection)
-            with self._transaction() as connection:
-                identity.recognise(connection, self.workspace)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -272,7 +215,7 @@ class Database:
 
 
 def begin_database(workspace: Workspace) -> None:
-    """Make a database without rows, whole or not at all, in place of none or of an empty file; hold `migration_lock`.
+    """Make a database without rows, whole or not at all, in place of none or of an empty file; hold `begin_lock`.
 
     What lies beside the place of an earlier one goes to quarantine: its log would be taken for the new one's.
     """
@@ -282,25 +225,16 @@ def begin_database(workspace: Workspace) -> None:
         connection = sqlite3.connect(temporary)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-            _migrate(connection)
+            connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
             with connection:
                 identity.name(connection, workspace)
         finally:
             connection.close()
 
 
-def migration_lock(workspace: Workspace) -> Path:
-    """Return the file whose lock keeps apart those who make or change the tables."""
-    return Path(f"{workspace.database}.migration.lock")
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    for number, script in enumerate(MIGRATIONS[_version(connection) :], _version(connection) + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+def begin_lock(workspace: Workspace) -> Path:
+    """Return the file whose lock keeps apart those who make a database."""
+    return Path(f"{workspace.database}.begin.lock")
 
 
 def put_rows(connection: sqlite3.Connection, table: str, rows: Mapping[str, Any], key: str = "", **owner: str) -> None:

@@ -68,7 +68,7 @@ class DatasetRows(JournalRows):
         """Record a finished import in one transaction: a data set is there whole or not at all."""
         with self._recording(dataset_id) as (connection, entry):
             connection.execute(
-                "INSERT INTO datasets (id, name, source, created_at, ignored, notes) VALUES (?, ?, ?, ?, 0, '[]')",
+                "INSERT INTO datasets (id, name, source, created_at) VALUES (?, ?, ?, ?)",
                 (dataset_id, name, source, time.time()),
             )
             entry |= _take_in(connection, dataset_id, arrival)
@@ -214,16 +214,6 @@ class DatasetRows(JournalRows):
         rows = self._rows("SELECT name, reason FROM set_aside WHERE dataset_id = ?", dataset_id)
         return sorted((SetAside(row["name"], row["reason"]) for row in rows), key=lambda each: natural(each.name))
 
-    def set_measures(self, images: Sequence[Image]) -> None:
-        """Record the measures, fingerprints and groups by them of images that were imported without."""
-        columns = ("brightness", "contrast", "sharpness", "fingerprint", "lookalike")
-        for dataset_id in self._datasets_of([image.id for image in images]):
-            values = {column: {image.id: getattr(image, column) for image in images} for column in columns}
-            with self._recording(dataset_id) as (connection, entry):
-                for column in columns:
-                    set_values(connection, dataset_id, column, values[column])
-                entry["values"] = values
-
     def set_similar(self, dataset_id: str, keys: Mapping[str, str]) -> None:
         """Record the groups of near-duplicates by features: image id to the key of its group; others are in none."""
         with self._recording(dataset_id) as (connection, entry):
@@ -231,10 +221,6 @@ class DatasetRows(JournalRows):
             values = {row["id"]: "" for row in grouped} | dict(keys)
             set_values(connection, dataset_id, "similar", values)
             entry["values"] = {"similar": values}
-
-    def _datasets_of(self, image_ids: Sequence[str]) -> list[str]:
-        query = "SELECT DISTINCT dataset_id FROM images WHERE id IN (SELECT value FROM json_each(?))"
-        return [row["dataset_id"] for row in self._rows(query, json.dumps(image_ids))]
 
 
 # A page asks for its data set up to ten times, and every change to what is counted here makes a new version.

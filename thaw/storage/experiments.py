@@ -11,8 +11,7 @@ JSON_COLUMNS = ("class_counts", "package_versions")
 
 @dataclass(frozen=True)
 class Experiment:
-    """One run. None stands for what a run does not have, has not reached yet or, made by an earlier release, never
-    recorded.
+    """One run. None stands for what a run does not have or has not reached yet.
 
     Layer counts are Keras layers of the backbone; `unfrozen_from_layer` is the lowest that trained in phase 2, and
     `learning_rate_phase2` the rate really used, after any that the guard lowered. `fine_tuning_start_epoch` counts on

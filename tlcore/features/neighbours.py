@@ -37,7 +37,7 @@ def find_neighbours(store: Store, run: Run, image: Image, most: int = NEAREST) -
     """Return the training images of a run that most resemble `image`, the likest first.
 
     None of the image's own group (copies, near-duplicates, one subject or burst), which would tell nothing new.
-    Without the features of phase 1 (a run of an earlier release, a cache that made room for others) there are none.
+    Without the features of phase 1 (a cache that made room for others) there are none.
     """
     features, parts = read_features(store, run), read_split(store, run)
     if features is None or parts is None or image.content not in features.rows:

@@ -1,14 +1,12 @@
 """The record of what a run saw: it stays as it was, whatever is edited afterwards."""
 
 import dataclasses
-import json
 
 import pytest
 
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split, write_split
 from thaw.jobs.reporter import Reporter
-from thaw.storage.workspace import LABELS_FILE, SPLIT_FILE
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import split
@@ -46,21 +44,6 @@ def test_images_that_are_known_are_not_read_again_and_bear_the_recorded_labels(s
     assert seen == parts
     held = {id(image) for image in known.values()}
     assert sum(id(image) in held for side in (seen.training, seen.validation) for image in side) == 4
-
-
-def test_a_run_of_the_first_release_recorded_ids_alone(store, tiny_dataset, run_id):
-    parts = split(store.images(tiny_dataset), 0.25, seed=9)
-    folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / LABELS_FILE).write_text(json.dumps(parts.labels))
-    recorded = {"training": [i.id for i in parts.training], "validation": [i.id for i in parts.validation]}
-    (folder / SPLIT_FILE).write_text(json.dumps(recorded))
-    assert read_split(store, store.run(run_id)) == parts
-    edits.rename_class(store, tiny_dataset, "leaf", "foliage")
-    try:
-        assert [i.label for i in read_split(store, store.run(run_id)).training] == [i.label for i in parts.training]
-    finally:
-        edits.undo(store, tiny_dataset)
 
 
 def test_a_run_keeps_the_labels_that_it_saw(store, tiny_dataset, run_id):

@@ -5,7 +5,6 @@ import sqlite3
 
 import pytest
 
-from thaw.storage.database import MIGRATIONS
 from thaw.storage.datasets import Arrival
 from thaw.storage.experiments import COLUMNS, flatten
 from thaw.storage.store import Store
@@ -78,20 +77,12 @@ def test_the_accuracies_are_those_of_the_phase_that_is_the_result(store):
     assert (row.final_accuracy_validation, row.final_accuracy_holdout, row.final_accuracy_later) == (0.75, 0.5, None)
 
 
-def test_a_run_of_an_earlier_release_shows_what_it_has(store):
-    checks = {"training": {"rose": 3}, "validation": {"rose": 1}}
-    add_run(store, {"head": {"best_epoch": 2, "checks": checks}})
-    (row,) = store.experiments()
-    assert row.final_accuracy_validation == pytest.approx(0.7)
-    assert row.class_counts == checks
-    assert (row.learning_rate_phase2, row.fine_tuning_start_epoch, row.frozen_layers_count) == (None, None, None)
-    assert (row.pretrained_weights, row.package_versions, row.unfrozen_layers_count) == (None, None, 0)
-
-
 def test_a_run_that_has_not_begun_is_listed(store):
     store.add_run("data-1", "resnet50", HeadSettings().to_json())
     (row,) = store.experiments()
     assert (row.result_phase, row.epochs, row.final_accuracy_validation, row.class_counts) == (None, 0, None, None)
+    assert (row.learning_rate_phase2, row.fine_tuning_start_epoch, row.frozen_layers_count) == (None, None, None)
+    assert (row.pretrained_weights, row.package_versions, row.unfrozen_layers_count) == (None, None, 0)
 
 
 def test_the_newest_run_comes_first(store):
@@ -112,21 +103,6 @@ def test_any_sqlite_tool_reads_the_view(store):
     assert names == list(COLUMNS)
     row = dict(zip(names, values, strict=True))
     assert (row["model_id"], json.loads(row["class_counts"])) == (run_id, COUNTS)
-
-
-def test_a_database_of_the_last_release_gets_the_view(tmp_path):
-    workspace = open_workspace(tmp_path)
-    with sqlite3.connect(workspace.database) as connection:
-        for script in MIGRATIONS[:3]:
-            connection.executescript(script)
-        connection.execute("PRAGMA user_version = 3")
-        connection.execute(
-            "INSERT INTO datasets (id, name, source, created_at, ignored, notes) VALUES ('d', 'n', 's', 0, 0, '[]')"
-        )
-        connection.execute("INSERT INTO runs VALUES ('r', 'd', 'resnet50', '{}', NULL, 0, NULL, '{}')")
-    connection.close()
-    (row,) = Store(workspace).experiments()
-    assert (row.model_id, row.learning_rate_phase1, row.split_seed) == ("r", None, None)
 
 
 def test_a_flat_row_has_parts_as_json(store):

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from thaw.storage import faults, identity, run_record
-from thaw.storage.database import begin_database, migration_lock
+from thaw.storage.database import begin_database, begin_lock
 from thaw.storage.journal.journal import Journal
 from thaw.storage.journal.rebuild_rows import RestoredDataset
 from thaw.storage.journal.survey import Found, count
@@ -82,7 +82,7 @@ def _open(workspace: Workspace, rebuilt: Rebuilt) -> Store:
     except WorkspaceError as problem:
         if not problem.lost:
             raise
-    with faults.explaining(workspace.root), FileLock(migration_lock(workspace)):
+    with faults.explaining(workspace.root), FileLock(begin_lock(workspace)):
         rebuilt.set_aside = identity.set_aside(workspace)
         _keep_uploads(workspace)
         begin_database(workspace)

@@ -58,13 +58,13 @@ class JournalRows(Database):
 def catch_up(connection: sqlite3.Connection, workspace: Workspace, dataset_id: str) -> int:
     """Make up for what a journal has and the rows have not; return how many entries that were.
 
-    A data set that has no journal, or one that is shorter than it was, is written down whole.
+    A data set whose journal is gone, or shorter than it was, is written down whole.
     """
     journal = Journal(workspace.journal(dataset_id))
     row = connection.execute("SELECT journal_bytes FROM datasets WHERE id = ?", (dataset_id,)).fetchone()
     if row is None:
         return 0
-    if row["journal_bytes"] < 0 or journal.size < row["journal_bytes"]:
+    if journal.size < row["journal_bytes"]:
         _note(connection, journal, dataset_id, whole(connection, dataset_id))
         return 0
     if journal.size == row["journal_bytes"]:

@@ -65,7 +65,7 @@ def survey(connection: sqlite3.Connection, workspace: Workspace) -> Found:
     saves = dict(connection.execute("SELECT id, saves FROM runs").fetchall())
     named = {row["folder"] for row in connection.execute("SELECT DISTINCT folder FROM images")}
     datasets, runs = journalled(workspace), recorded(workspace)
-    behind = [each for each in datasets if 0 <= journals.get(each, -1) < Journal(workspace.journal(each)).size]
+    behind = [each for each in datasets if each in journals and journals[each] < Journal(workspace.journal(each)).size]
     behind += [each for each in runs if each in saves and _saves(workspace.record(each)) > saves[each]]
     others = set(_folders(workspace.root / "datasets")) - {*journals, *named, *datasets}
     return Found(

@@ -224,7 +224,7 @@ def test_the_database_of_another_workspace_is_refused(store, tmp_path):
 
 
 def test_a_database_that_was_made_anew_in_an_old_workspace_is_known_for_certain(store):
-    """What an earlier release, or a hand, left there: a whole database without rows and with another id."""
+    """What a hand left there: a whole database without rows and with another id."""
     kept = files_of(store.workspace.root)
     with contextlib.closing(sqlite3.connect(store.workspace.database)) as connection, connection:
         connection.execute("PRAGMA foreign_keys = OFF")
