@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from thaw.storage.store import Store  # noqa: E402
 from thaw.storage.workspace import LAYERS_FILE, open_workspace  # noqa: E402
-from tlcore.settings import FineTuneSettings, HeadSettings  # noqa: E402
+from tlcore.settings import FineTuneSettings  # noqa: E402
 from tlcore.tuning.costs import expect_costs  # noqa: E402
 
 DEPTHS = (29, 55, 141)
@@ -63,7 +63,7 @@ def measure_estimates(workspace: Path, run_id: str) -> None:
         parameters = sum(arrays[name].size for name in arrays.files)
     for depth in DEPTHS:
         settings = FineTuneSettings(layers=depth, epochs=EPOCHS)
-        costs = expect_costs(run.facts, layers, parameters, HeadSettings.from_json(run.head), settings)
+        costs = expect_costs(run.facts, layers, parameters, run.head, settings)
         # So many layers at once need the head's last word: the benchmark is of the time alone.
         tuned = ask(workspace, "finetune", run_id, "--layers", str(depth), "--epochs", str(EPOCHS), "--insist")
         told, took = costs.total_s or 0.0, tuned["seconds"]["total"]

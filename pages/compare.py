@@ -20,7 +20,6 @@ from tlcore.evaluation.alignment import level
 from tlcore.evaluation.comparison import MOST_RUNS, Entry
 from tlcore.evaluation.predictions import VALIDATION
 from tlcore.models.backbones import BACKBONES
-from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.recommendations import kept_epoch
 
 MOST_LISTED = 100
@@ -46,13 +45,13 @@ def list_runs(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[
 
 def describe(run: Run, names: dict[str, str]) -> dict[str, Any]:
     """Say what a run was trained on and how."""
-    head = HeadSettings.from_json(run.head)
-    tuned = FineTuneSettings.from_json(run.fine_tune) if run.fine_tune else None
+    head = run.head
+    tuned = run.fine_tune
     rates = [head.learning_rate, *([tuned.learning_rate] if tuned and tuned.learning_rate else [])]
-    size = run.facts.get("image_size") or head.image_size
+    size = run.facts.image_size or head.image_size
     return {
         "Data set": visible(names.get(run.dataset_id, run.dataset_id)),
-        "Version": run.facts.get("dataset_version"),
+        "Version": run.facts.dataset_version,
         "Backbone": backbone_title(run.backbone),
         "Unfrozen": tuned.layers if tuned else 0,
         "Rates": ", then ".join(f"{rate:g}" for rate in rates),
@@ -67,7 +66,7 @@ def judge(store: Store, run: Run) -> dict[str, float | None]:
     """Return a run's accuracy on every set of photos, by its title; on validation it is on record with the epochs."""
     best = kept_epoch(run, store.epochs(run.id), run.result_phase) if run.result_phase else None
     measured: dict[str, float | None] = {judgement.TITLES[VALIDATION]: best.val_accuracy if best else None}
-    if run.result_phase and any(run.facts.get("extra_images", {}).values()):
+    if run.result_phase and any(run.facts.extra_images.values()):
         extra = prediction_cache.accuracies(store, run)
         measured |= {judgement.TITLES[side]: found.value for side, found in extra.items() if side != VALIDATION}
     return measured
@@ -80,8 +79,7 @@ def share(accuracy: float | None) -> str:
 
 def spent(run: Run) -> float | None:
     """Return the seconds that both phases of a run took, or None before that is known."""
-    measured = [run.facts.get(phase, {}).get("seconds", {}).get("total") for phase in ("head", "fine_tune")]
-    phases = [seconds for seconds in measured if seconds is not None]
+    phases = [phase.seconds.total for phase in (run.facts.head, run.facts.fine_tune) if phase.seconds]
     return sum(phases) if phases else None
 
 

@@ -19,7 +19,7 @@ from thaw.jobs import lifecycle
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.models.backbones import find_backbone
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import FineTuneSettings
 from tlcore.training.recommendations import kept_epoch, recommend_learning_rate, refuse_fine_tune
 
 DEFAULTS = FineTuneSettings()
@@ -30,9 +30,9 @@ BATCHES = (8, 16, 32, 64, 128)
 
 def ask_settings(run: Run, top: int) -> FineTuneSettings:
     """Draw the options and return the settings they make."""
-    head_rate = HeadSettings.from_json(run.head).learning_rate
+    head_rate = run.head.learning_rate
     input_size = find_backbone(run.backbone).input_size
-    image_size = run.facts.get("image_size", input_size)
+    image_size = run.facts.image_size or input_size
     advised = recommend_learning_rate(head_rate, image_size, input_size)
     field = f"rate {run.id}"
     rates, start = rates_with(RATES, st.session_state.get(field, advised))
@@ -79,7 +79,7 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
         settings = ask_settings(run, top)
         with meaning:
             depth.draw_meaning(run, layers, head_parameters, settings)
-        refusal = refuse_fine_tune(store.epochs(run.id), HeadSettings.from_json(run.head), settings)
+        refusal = refuse_fine_tune(store.epochs(run.id), run.head, settings)
         insist = False
         if refusal:
             st.warning(sentence(refusal), icon=":material/warning:")
@@ -160,8 +160,8 @@ def _head_parameters(store: Store, run: Run) -> int:
 def _last_settings(store: Store, run: Run) -> FineTuneSettings:
     """Return the settings of the run's phase 2, or those that suit its images."""
     if run.fine_tune:
-        return FineTuneSettings.from_json(run.fine_tune)
-    return lifecycle.suit(store, run, HeadSettings.from_json(run.head), DEFAULTS)
+        return run.fine_tune
+    return lifecycle.suit(store, run, run.head, DEFAULTS)
 
 
 steps.heading("finetune")

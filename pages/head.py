@@ -214,7 +214,7 @@ def draw_result(store: Store, run: Run) -> None:
     trained = sum(1 for epoch in epochs if epoch.phase == 1)
     origin = (
         "It is a linear support vector machine, fitted at once."
-        if HeadSettings.from_json(run.head).method == "svm"
+        if run.head.method == "svm"
         else f"Its weights are those of epoch {kept_one.epoch} of {trained}."
     )
     st.success(

@@ -67,7 +67,7 @@ def ask_files() -> list[Picture]:
 def ask_stills(run: Run) -> list[Picture]:
     """Draw the webcam; return the stills that it has handed over."""
     st.subheader("Webcam", anchor=False)
-    webcam(run.id, int(run.facts["image_size"]), tried_pictures.keep_still)
+    webcam(run.id, run.image_size, tried_pictures.keep_still)
     kept = tried_pictures.stills()
     if kept:
         st.button("Forget the stills", icon=":material/delete:", on_click=tried_pictures.forget_stills)

@@ -50,7 +50,7 @@ def learn_from_fixes(reporter: Reporter, run_id: str) -> bool:
     from thaw.retraining.retrain import prepare, retrain_head
 
     run = reporter.store.run(run_id)
-    if run.facts.get("retrained_from") is None:
+    if run.facts.retrained_from is None:
         return False
     reporter.progress("reading the features", 0, 0)
     parts = inherit(reporter.store, run)

@@ -97,10 +97,10 @@ def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server
     expect(page.get_by_text("What the fixes brought (1 round)")).to_be_visible()
     assert f"run={run_id}" in page.url
     retrained = store.runs()[0]
-    assert retrained.facts["retrained_from"] == run_id
+    assert retrained.facts.retrained_from == run_id
     after = read_predictions(store, retrained)
     assert after.accuracy > before.accuracy
-    assert retrained.facts["warm_start"] == run_id
+    assert retrained.facts.warm_start == run_id
     page.reload()
     expect(page.get_by_text("Retrained: the head gets")).to_be_visible()
     press(page.get_by_role("button", name="See the mistakes of the new head"))

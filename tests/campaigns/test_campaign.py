@@ -192,7 +192,7 @@ def test_500_good_and_50_bad_files_train_on_exactly_500(store, tmp_path):
     assert (len(seen), len(set(seen))) == (500, 500)
     assert all(sides[side] for side in ("training", "validation"))
     facts = store.run(run["run"]).facts
-    assert facts["training_images"] + facts["validation_images"] == 500
+    assert facts.training_images + facts.validation_images == 500
 
 
 @pytest.mark.parametrize("count", [1000, pytest.param(20_000, marks=pytest.mark.slow)])

@@ -139,8 +139,8 @@ def live(store, dataset_id, undisturbed, act, times, chance, wait_for):
                 wait_for(lambda: ended(store, ward.run_id), LIMIT_S, "the end of the resumed run")
                 # The last process did what was missing and no more.
                 offset = 0 if kind == "head" else HEAD.epochs
-                facts = store.run(ward.run_id).facts[kind]
-                trained = round(facts["images_per_second"] * facts["seconds"]["training"] / 18)
+                facts = getattr(store.run(ward.run_id).facts, kind)
+                trained = round(facts.images_per_second * facts.seconds.training / 18)
                 assert trained == epochs + offset - kept
             assert ward.job.status == "finished", ward.job.error
     finally:
@@ -188,7 +188,7 @@ def test_a_pause_while_features_are_computed_keeps_every_batch_that_is_done(tmp_
         store.add_job(kind, {"resume": True}, store.run(run_id).dataset_id, run_id)
         work(store, run_id)
         assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-        assert store.run(run_id).facts[kind]["features_computed"] <= IMAGES - done
+        assert getattr(store.run(run_id).facts, kind).features_computed <= IMAGES - done
 
 
 def pause_among_features(store, run_id):

@@ -38,7 +38,7 @@ POINTS = {
     "the start of its process": lambda store, run_id: store.latest_job(run_id).status == "running",
     "reading the features": stage("reading the features"),
     "the split": file(SPLIT_FILE),
-    "what the split comes from": lambda store, run_id: "sides_of" in store.run(run_id).facts,
+    "what the split comes from": lambda store, run_id: store.run(run_id).facts.sides_of is not None,
     "the first epoch": stage("training, phase 1"),
     "the first snapshot": file(SNAPSHOT),
     "half of the epochs": stage("training, phase 1", 20),
@@ -95,7 +95,7 @@ def recover(store, taught, run_id, settle, anew):
 
 
 def require_same(store, run_id, undisturbed):
-    assert store.run(run_id).facts.get("warm_start") == store.run(undisturbed).facts["warm_start"]
+    assert store.run(run_id).facts.warm_start == store.run(undisturbed).facts.warm_start
     assert measured(store, run_id) == measured(store, undisturbed)
     for name in RESULTS:
         ours, theirs = (arrays(store.workspace.run(each) / name) for each in (run_id, undisturbed))

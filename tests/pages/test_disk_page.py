@@ -195,7 +195,7 @@ def test_a_run_can_be_deleted_on_the_history_page_and_comes_back(store):
 def test_every_page_opens_at_the_address_of_what_was_deleted(name, store):
     run_id = add_shown_run(store, add_hostile(store))
     dataset_id = store.run(run_id).dataset_id
-    second = store.add_run(dataset_id, "efficientnet-lite0", store.run(run_id).head)
+    second = store.add_run(dataset_id, "efficientnet-lite0", store.run(run_id).head.to_json())
     store.add_facts(second, {"retrained_from": run_id, "branched_from": run_id})
     deleting.trash.delete(store, run_id)
     assert not visit(name, dataset=dataset_id, run=run_id, compare=f"{run_id},{second}").exception

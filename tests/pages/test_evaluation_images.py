@@ -57,7 +57,7 @@ def test_a_holdout_is_judged_and_never_trained_on(store, dataset_id):
     assert {side: count for side, (_, count) in scores.items()} == {"validation": 6, "holdout": 5}
     predictions = read_predictions(store, run, side="holdout")
     assert scores["holdout"][0] == predictions.accuracy
-    assert run.facts["extra_images"] == {"holdout": 5}
+    assert run.facts.extra_images == {"holdout": 5}
 
 
 def test_photos_of_the_holdout_cannot_come_into_training_nor_the_other_way(store, dataset_id, tmp_path):
@@ -136,8 +136,8 @@ def test_class_weights_make_up_for_unlike_sizes():
 
 def test_a_run_records_the_weights_that_it_used(store, dataset_id):
     run = train(store, dataset_id, dataclasses.replace(QUICK, class_weights="on"))
-    assert set(run.facts["class_weights"]) == {"ant", "wasp"}
-    assert run.facts["dataset_version"] == store.dataset(dataset_id).version
+    assert set(run.facts.class_weights) == {"ant", "wasp"}
+    assert run.facts.dataset_version == store.dataset(dataset_id).version
 
 
 def test_a_holdout_photo_that_a_backbone_finds_alike_judges_nothing(store, tmp_path):
@@ -145,12 +145,12 @@ def test_a_holdout_photo_that_a_backbone_finds_alike_judges_nothing(store, tmp_p
     far = write_photos(tmp_path / "far", {"ant": 2, "wasp": 2}, 9000)
     ingest(store, far, "far", into=dataset_id, role="holdout")
     run = train(store, dataset_id, QUICK)
-    assert run.facts["extra_images"] == {"holdout": 4}
+    assert run.facts.extra_images == {"holdout": 4}
     everyone = store.every_image(dataset_id)
     assert all(image.similar for image in everyone), "the holdout is compared too"
     keys = {image.id: image.similar for image in everyone}
     twin = store.images(dataset_id, role="holdout")[0]
     store.set_similar(dataset_id, keys | {twin.id: store.images(dataset_id)[0].similar})
     again = train(store, dataset_id, QUICK)
-    assert again.facts["extra_images"] == {"holdout": 3}
+    assert again.facts.extra_images == {"holdout": 3}
     assert twin.id not in {image.id for image in read_predictions(store, again, side="holdout").images}

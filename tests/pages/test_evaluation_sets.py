@@ -154,7 +154,7 @@ def settings_of_start(store: Store, page: AppTest, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda *_: None)
     next(button for button in page.button if button.label == "Start training").click().run()
     assert not page.exception
-    return HeadSettings.from_json(store.runs()[0].head)
+    return store.runs()[0].head
 
 
 def test_a_support_vector_machine_hides_the_options_that_it_has_not(store, monkeypatch):
@@ -254,19 +254,6 @@ def test_a_run_says_when_its_data_set_has_changed_since(store, name):
     assert "has changed since this run" not in words(visit(name))
     edits.exclude_images(store, DATASET, [images(1)[0].id])
     assert "has changed since this run" in words(visit(name))
-
-
-def test_a_run_of_the_first_release_says_nothing_of_versions(store):
-    run_id = judged_run(store)
-    facts = {key: value for key, value in store.run(run_id).facts.items() if key != "dataset_version"}
-    bare = store.add_run(DATASET, "efficientnet-lite0", HeadSettings().to_json())
-    store.add_facts(bare, facts)
-    store.set_result(bare, 1)
-    store.update_job(store.add_job("head", {}, DATASET, bare), status="finished")
-    edits.exclude_images(store, DATASET, [images(1)[0].id])
-    page = visit("head", run=bare)
-    assert not page.exception
-    assert "has changed since this run" not in words(page)
 
 
 def test_the_result_of_a_support_vector_machine_counts_no_epochs(store):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_a_head_that_was_retrained_has_the_map_of_the_head_before(store, run_id)
     gone = store.images(DATASET, "rose")[0]
     edits.exclude_images(store, DATASET, [gone.id])
     retrained = run_of(store, HeadSettings(validation_split=0.5), {"validation": 1})
-    store.add_facts(retrained, {"feature_cache": store.run(run_id).facts["feature_cache"]})
+    store.add_facts(retrained, {"feature_cache": asdict(store.run(run_id).facts.feature_cache)})
     page = visit("map", run=retrained)
     assert not page.exception
     (drawing,) = figures(page)

@@ -15,6 +15,7 @@ from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, 
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
 from thaw.prediction.answers import list_likeliest
+from thaw.storage.facts import RunFacts
 from thaw.storage.store import Store
 from tlcore.evaluation.predictions import Mistake, find_mistakes, predictions_file, read_predictions
 from tlcore.features.cache import FeatureCache
@@ -198,8 +199,8 @@ def test_retrain_starts_the_same_head_anew_and_shows_how_it_goes(store, run_id, 
     assert not page.exception
     retrained = store.runs()[0]
     assert retrained.id != run_id
-    assert HeadSettings.from_json(retrained.head) == SETTINGS
-    assert (retrained.dataset_id, retrained.facts["retrained_from"]) == (DATASET, run_id)
+    assert retrained.head == SETTINGS
+    assert (retrained.dataset_id, retrained.facts.retrained_from) == (DATASET, run_id)
     assert page.query_params["run"] == run_id
     assert "the new score appears here" in words(page)
     assert "Cancel" in buttons(page)
@@ -245,7 +246,7 @@ def test_as_i_go_retrains_after_every_fix_one_at_a_time_and_the_last_fixes_win(s
     assert len(store.runs()) == 1
     switch(page).set_value(True).run()
     first = store.runs()[0]
-    assert first.facts["retrained_from"] == run_id
+    assert first.facts.retrained_from == run_id
     assert RETRAIN not in buttons(page)
     field(page, "selectbox", "Look closer")[0].set_value(mistakes(store, run_id)[1].image_id).run()
     press(page, "Exclude it")
@@ -253,7 +254,7 @@ def test_as_i_go_retrains_after_every_fix_one_at_a_time_and_the_last_fixes_win(s
     store.update_job(store.latest_job(first.id).id, status="stopped")
     page.run()
     second = store.runs()[0]
-    assert second.facts == {"retrained_from": run_id, "asked_at_version": store.dataset(DATASET).version}
+    assert second.facts == RunFacts(retrained_from=run_id, asked_at_version=store.dataset(DATASET).version)
     # What failed is not begun again by itself, only at the next fix or a press.
     store.fail_job(store.latest_job(second.id).id, "The disk is full.")
     page.run()

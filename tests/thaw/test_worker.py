@@ -62,10 +62,10 @@ def test_a_killed_run_is_shown_failed_and_resumes_as_if_nothing_had_happened(sto
     lifecycle.resume(store, run_id)
     wait_for(lambda: not store.latest_job(run_id).active, 120, "the end of the resumed run")
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    facts = store.run(run_id).facts["head"]
-    assert facts["features_computed"] == 0
+    facts = store.run(run_id).facts.head
+    assert facts.features_computed == 0
     # At most the epoch in which the kill fell is trained again.
-    trained_again = round(facts["images_per_second"] * facts["seconds"]["training"] / 18)
+    trained_again = round(facts.images_per_second * facts.seconds.training / 18)
     assert LONG.epochs - finished <= trained_again <= LONG.epochs - finished + 1
 
     undisturbed = lifecycle.add_head_job(store, tiny_dataset, LONG)

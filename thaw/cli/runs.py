@@ -7,6 +7,7 @@ from typing import Any
 from thaw.cli.output import Answer, quieten_tensorflow, tell, warn_of_unknown
 from thaw.jobs import lifecycle
 from thaw.jobs.queue import waits
+from thaw.storage.facts import PhaseFacts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training import prober
@@ -156,9 +157,9 @@ def run_runs(store: Store, arguments: argparse.Namespace) -> Answer:
 
 def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
     """Return what `train` and `finetune` print of a run; `frozen_layers` counts the backbone's frozen Keras layers."""
-    layers = (FineTuneSettings.from_json(run.fine_tune).layers if run.fine_tune else None) or 0
+    layers = (run.fine_tune.layers if run.fine_tune else None) or 0
     epochs = [asdict(epoch) for epoch in store.epochs(run.id)]
-    facts = run.facts[phase]
+    facts: PhaseFacts = getattr(run.facts, phase)
     return {
         "run": run.id,
         "backbone": run.backbone,
@@ -166,13 +167,13 @@ def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
         "epochs": epochs,
         **_result_metrics(store, run),
         "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run).items()},
-        "seconds": facts["seconds"],
-        "images_per_second": facts["images_per_second"],
-        "features_per_second": facts["features_per_second"],
+        "seconds": facts.seconds and asdict(facts.seconds),
+        "images_per_second": facts.images_per_second,
+        "features_per_second": facts.features_per_second,
         "result_phase": run.result_phase,
         "evidence": [asdict(each) for each in judge_run(run, store.epochs(run.id), 2 if run.fine_tune else 1)],
-        "device": run.facts["device"],
-        "versions": run.facts["versions"],
+        "device": run.facts.device,
+        "versions": run.facts.versions,
     }
 
 

@@ -55,7 +55,7 @@ def check(reporter: Reporter, job_id: str) -> None:
     # Asked first, so that what cannot be divided is told before the work.
     split(images, HeadSettings().validation_split, seed, rules)
     image_size = recommend_image_size(images, row.input_size)
-    loaded = load_backbone(reporter, row, image_size, {})
+    loaded = load_backbone(reporter, row, image_size)
     # The version that was compared is the one that is judged: what a person edits meanwhile has no groups yet.
     images = mark_similar(reporter, dataset_id, loaded, images).images
     features, _ = pooled_features(reporter, loaded, images)

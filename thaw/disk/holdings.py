@@ -112,7 +112,7 @@ def _dataset(store: Store, dataset: Dataset, runs: list[Run]) -> Holding:
 
 
 def _run(store: Store, run: Run, runs: list[Run], datasets: Mapping[str, Dataset]) -> Holding:
-    made_from = sum(run.id in (each.facts.get("branched_from"), each.facts.get("retrained_from")) for each in runs)
+    made_from = sum(run.id in (each.facts.branched_from, each.facts.retrained_from) for each in runs)
     return Holding(
         run.id,
         "run",

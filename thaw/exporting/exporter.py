@@ -40,7 +40,6 @@ from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import Format, choose_formats
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.deep_pictures import WIDEST
-from tlcore.settings import HeadSettings
 
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
 
@@ -79,7 +78,7 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
         # 1. The photos: those that judge, and those that int8 takes its ranges from.
         judged = read_judged(store, run)
         images = [image for predictions in judged.values() for image in predictions.images]
-        image_size = int(run.facts["image_size"])
+        image_size = run.image_size
         bench = Bench(folder, work, work / "judged.npy", work / "calibration.npy", work / "bare")
 
         def read(done: int, total: int) -> None:
@@ -125,9 +124,9 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
 def _why_not_stored(run: Run, decision: Decision) -> str | None:
     """Say why a run's stored predictions have fewer digits than a proof needs, or return None where they have them."""
     computed = "the run's model computed again in float32 on the CPU, since"
-    if str(run.facts.get("device", "")).startswith("GPU"):
+    if (run.facts.device or "").startswith("GPU"):
         return f"{computed} its predictions come from a GPU, which rounds differently"
-    if decision.temperature > 1 and HeadSettings.from_json(run.head).output == "sigmoid":
+    if decision.temperature > 1 and run.head.output == "sigmoid":
         return f"{computed} a sigmoid near 1 has too few digits to be divided by a temperature"
     return None
 
@@ -166,7 +165,7 @@ def _record(
         device=device,
         seconds=0.0,
         versions=versions,
-        grey_range=int(run.facts.get("grey_range", WIDEST)),
+        grey_range=run.facts.grey_range or WIDEST,
     )
 
 

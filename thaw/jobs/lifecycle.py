@@ -106,7 +106,7 @@ def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> 
     """
     run = store.run(run_id)
     _require_idle(store, run_id)
-    epochs, head = store.epochs(run_id), HeadSettings.from_json(run.head)
+    epochs, head = store.epochs(run_id), run.head
     _require_head(run)
     settings = suit(store, run, head, settings)
     row = find_backbone(run.backbone)
@@ -125,7 +125,7 @@ def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> 
 
 def suit(store: Store, run: Run, head: HeadSettings, settings: FineTuneSettings) -> FineTuneSettings:
     """Fill in what the settings leave to Thaw: the depth and the learning rate that suit the run's images."""
-    image_size, input_size = run.facts["image_size"], find_backbone(run.backbone).input_size
+    image_size, input_size = run.image_size, find_backbone(run.backbone).input_size
     layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
     return dataclasses.replace(
         settings,
@@ -175,7 +175,7 @@ def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettin
     Phase 2 is searched with the depth and batch size of `settings`, phase 1 with the run's own batch size.
     """
     run = store.run(run_id)
-    head = HeadSettings.from_json(run.head)
+    head = run.head
     _require_head(run)
     chosen = suit(store, run, head, settings or FineTuneSettings())
     batch_size = chosen.batch_size if phase == 2 else head.batch_size

@@ -19,7 +19,7 @@ from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predicti
 from tlcore.evaluation.threshold import read_decision
 from tlcore.models.backbones import BACKBONES
 from tlcore.names import natural
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import HeadSettings
 from tlcore.training.evidence import kept_epoch
 
 INTENDED_USE = "intended_use"
@@ -63,7 +63,7 @@ def fill_card(store: Store, run: Run, pictures: bool = True) -> Card:
 
 
 def _details(run: Run, row: Experiment, labels: list[str]) -> Table:
-    head = HeadSettings.from_json(run.head)
+    head = run.head
     backbone = BACKBONES.get(run.backbone)
     versions = ", ".join(f"{name} {version}" for name, version in (row.package_versions or {}).items())
     kind = "support vector machine" if head.method == "svm" else f"{head.output}, dropout {head.dropout:g}"
@@ -90,13 +90,13 @@ def _details(run: Run, row: Experiment, labels: list[str]) -> Table:
 
 
 def _intended_use(run: Run) -> list[Block]:
-    lines = str(run.facts.get(INTENDED_USE, "")).splitlines()
+    lines = run.facts.intended_use.splitlines()
     written: list[Block] = [Paragraph(line) for line in lines if line.strip()]
     return written or [Paragraph(TO_BE_WRITTEN, open_question=True)]
 
 
 def _data(store: Store, run: Run, row: Experiment, dataset: Dataset) -> list[Block]:
-    head = HeadSettings.from_json(run.head)
+    head = run.head
     counts = row.class_counts or {}
     images = store.images(dataset.id)
     facts = {
@@ -121,14 +121,14 @@ def _data(store: Store, run: Run, row: Experiment, dataset: Dataset) -> list[Blo
 
 
 def _split(run: Run, head: HeadSettings) -> str:
-    if run.facts.get("kept_parts"):
+    if run.facts.kept_parts:
         return "the validation photos of the split that came with the photos"
     return f"{head.validation_split:.0%} of each class for validation, seed {head.seed}"
 
 
 def _training(store: Store, run: Run, row: Experiment) -> list[Block]:
     epochs = store.epochs(run.id)
-    head, tuned = HeadSettings.from_json(run.head), run.fine_tune and FineTuneSettings.from_json(run.fine_tune)
+    head, tuned = run.head, run.fine_tune
     rows = []
     for phase, name, rate, batch in (
         (1, "1, the head", row.learning_rate_phase1, head.batch_size),

@@ -42,7 +42,7 @@ def _closed_world(run: Run, labels: Sequence[str]) -> list[str]:
 
 
 def _few_images(run: Run, figures: Sequence[ClassFigures]) -> list[str]:
-    learnt = (run.facts.get("class_counts") or {}).get("training", {})
+    learnt = run.facts.class_counts.get("training", {})
     scarce = [label for label, count in learnt.items() if count < health.FEW_IMAGES]
     few = [each.label for each in figures if each.few]
     found = []
@@ -98,9 +98,9 @@ def _warnings(store: Store, run: Run) -> list[str]:
 def _health(store: Store, run: Run) -> list[str]:
     """Return what is amiss with the data set, if it still is as the run saw it."""
     dataset = store.dataset(run.dataset_id)
-    if run.facts.get("dataset_version", dataset.version) != dataset.version:
+    if run.facts.dataset_version not in (None, dataset.version):
         return ["The data set has changed since; what is said of it here is of the version that the run saw."]
-    size = run.facts.get("image_size", 0)
+    size = run.facts.image_size or 0
     found = health.examine(store.images(dataset.id), size, ignored(store, dataset.id), store.latest_check(dataset.id))
     # Classes with few images are told with their numbers of the run.
     return [f"Data: {finding.title}" for finding in found if finding.kind != "few"]

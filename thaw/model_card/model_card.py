@@ -46,4 +46,4 @@ def keep_intended_use(store: Store, run_id: str, text: str) -> None:
 
 def read_intended_use(run: Run) -> str:
     """Return what a person said of a model's intended use, or ""."""
-    return str(run.facts.get(INTENDED_USE, ""))
+    return run.facts.intended_use

@@ -21,7 +21,6 @@ from tlcore.models.backbones import Backbone, find_backbone
 from tlcore.models.backend import keras
 from tlcore.models.inference import Forward, freeze
 from tlcore.models.weights import fetch, fingerprint
-from tlcore.settings import HeadSettings
 from tlcore.training.snapshots import load_arrays, name_variables, write_variables
 
 
@@ -57,10 +56,10 @@ def load_classifier(store: Store, run: Run) -> Classifier:
     """
     if run.result_phase is None:
         raise RunError(f"Expected a run whose training has ended. Received: {run.id!r}, which has no model yet.")
-    row, settings = find_backbone(run.backbone), HeadSettings.from_json(run.head)
-    labels, image_size = read_labels(store, run), int(run.facts["image_size"])
+    row, settings = find_backbone(run.backbone), run.head
+    labels, image_size = read_labels(store, run), run.image_size
     weights = fetch(row)
-    if fingerprint(weights) != run.facts["weights_sha256"]:
+    if fingerprint(weights) != run.facts.weights_sha256:
         raise WeightsError(
             f"Expected the weights with which run {run.id!r} was trained. Received: another file, {weights}. "
             "Restore that file, or train a new run."
@@ -70,7 +69,7 @@ def load_classifier(store: Store, run: Run) -> Classifier:
     result = "tuned.npz" if run.result_phase == 2 else "head.npz"
     write_variables(name_variables(backbone, head), load_arrays(store.workspace.run(run.id) / result))
     assembled = models.assemble(row, backbone, head, image_size)
-    grey_range = run.facts.get("grey_range", WIDEST)
+    grey_range = run.facts.grey_range or WIDEST
     return Classifier(assembled, row, backbone, head, labels, image_size, settings.output, grey_range)
 
 

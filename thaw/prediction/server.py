@@ -31,7 +31,6 @@ from tlcore.files import scratch_folder
 from tlcore.images.decode import load_pixels
 from tlcore.models.backbones import find_backbone
 from tlcore.models.weights import is_local
-from tlcore.settings import FineTuneSettings
 
 if TYPE_CHECKING:
     from tlcore.evaluation.grad_cam import GradCam
@@ -144,7 +143,7 @@ def count_tuned_layers(run: Run) -> int:
     """Return how many layers of the backbone, from its top, were unfrozen for the model that is the run's result."""
     if run.result_phase != 2 or run.fine_tune is None:
         return 0
-    return FineTuneSettings.from_json(run.fine_tune).layers or 0
+    return run.fine_tune.layers or 0
 
 
 def serve(store: Store, questions: IO[bytes], answers: IO[bytes], idle_s: float) -> None:

@@ -1,67 +1,40 @@
 """Whether what a project says that a run measured can be read by everything that reads it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thaw.projects.checks import is_number, is_text, refuse
+from thaw.storage.facts import name_fault, parse_facts
 from thaw.storage.records import Check, Run
 from tlcore.errors import ThawError
-from tlcore.evaluation.threshold import FACT, Decision
 from tlcore.images.deep_pictures import GREY_RANGES
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits.label_errors import read_doubts
 from tlcore.training.evidence import judge_run
 from tlcore.training.history import Epoch
 
-PHASES = ("head", "fine_tune")
 FIGURES = ("mean", "low", "high", "folds")
-
-
-def _mapping(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
-
-
-# Facts that are not named here pass: releases to come may know more.
-KNOWN: Mapping[str, Callable[[Any], bool]] = {
-    "class_counts": _mapping(_mapping(is_number)),
-    "extra_images": _mapping(is_number),
-    "versions": _mapping(is_text),
-    "intended_use": is_text,
-    "grey_range": lambda value: value in GREY_RANGES,
-    **dict.fromkeys(("device", "weights_file", "weights_sha256", "dataset_sha256"), is_text),
-    **dict.fromkeys(("image_size", "dataset_version", "training_images", "validation_images"), is_number),
-}
-KNOWN_OF_PHASE: Mapping[str, Callable[[Any], bool]] = {
-    "accuracies": _mapping(is_number),
-    "seconds": _mapping(is_number),
-    "best_epoch": is_number,
-    "frozen_layers": is_number,
-    "unfrozen_from_layer": is_text,
-}
 
 
 def check_facts(row: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> None:
     """Refuse a run whose facts are of other kinds than Thaw writes; `row` and `epochs` are its rows in a project."""
-    facts = row["facts"]
-    _check(facts, KNOWN)
-    for phase in PHASES:
-        own = facts.get(phase, {})
-        if not isinstance(own, dict):
-            raise refuse(f"{phase} of another kind among the facts of a run")
-        _check(own, KNOWN_OF_PHASE)
-    tuned = row["fine_tune"] and FineTuneSettings(**row["fine_tune"]).to_json()
-    head = HeadSettings(**row["head"]).to_json()
-    texts = {"head": head, "fine_tune": tuned, "dataset_id": ""}
+    _require_storable(row["facts"], "the facts of a run")
     try:
-        run, recorded = Run(**{**row, **texts}), [Epoch(**epoch) for epoch in epochs]
+        measured = parse_facts(json.dumps(row["facts"]))
+        if measured.grey_range not in (None, *GREY_RANGES):
+            raise refuse("grey_range of another kind among the facts of a run")
+        tuned = row["fine_tune"] and FineTuneSettings(**row["fine_tune"])
+        settings = {"head": HeadSettings(**row["head"]), "fine_tune": tuned}
+        run = Run(**{**row, **settings, "facts": measured, "dataset_id": ""})
         for number in (1, 2):
-            judge_run(run, recorded, number)
-        if facts.get(FACT) is not None:
-            Decision(**facts[FACT])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration, ArithmeticError) as problem:
-        raise refuse("facts of a run that cannot be read") from problem
+            judge_run(run, [Epoch(**epoch) for epoch in epochs], number)
     except ThawError as problem:
         raise refuse(f"facts of a run that are not known here ({problem})") from problem
+    except ValueError as problem:
+        raise refuse(f"{name_fault(problem)} of another kind among the facts of a run") from problem
+    except (StopIteration, ArithmeticError) as problem:
+        raise refuse("facts of a run that cannot be read") from problem
 
 
 def check_measures(row: Mapping[str, Any]) -> None:
@@ -80,7 +53,14 @@ def check_measures(row: Mapping[str, Any]) -> None:
         raise refuse("a check of the data that cannot be read")
 
 
-def _check(facts: Mapping[str, Any], known: Mapping[str, Callable[[Any], bool]]) -> None:
-    for name, check in known.items():
-        if facts.get(name) is not None and not check(facts[name]):
-            raise refuse(f"{name} of another kind among the facts of a run")
+def _require_storable(facts: Any, where: str) -> None:
+    """Refuse texts and numbers that no database takes, wherever in the facts they are."""
+    parts = [facts]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            parts += [*part, *part.values()]
+        elif isinstance(part, list):
+            parts += part
+        elif not (part is None or isinstance(part, bool) or is_text(part) or is_number(part)):
+            raise refuse(f"{str(part)[:60]!r} among {where}")

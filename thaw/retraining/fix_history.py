@@ -141,7 +141,7 @@ def require_idle(store: Store, run: Run) -> None:
 
 def _from(run: Run) -> str | None:
     """Return the id of the run that this one was retrained from; a run that was branched off one was not itself."""
-    return None if "branched_from" in run.facts else run.facts.get("retrained_from")
+    return run.facts.retrained_from if run.facts.branched_from is None else None
 
 
 def _retrained(runs: Iterable[Run], run_id: str) -> Run | None:

@@ -5,7 +5,6 @@ from thaw.jobs import lifecycle
 from thaw.retraining.fix_history import require_idle
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.settings import HeadSettings
 
 
 def list_fixes(store: Store, run: Run) -> dict[str, str | None]:
@@ -13,7 +12,7 @@ def list_fixes(store: Store, run: Run) -> dict[str, str | None]:
 
     Images that stand as the run saw them, an undone change among them, are left out.
     """
-    if run.facts.get("dataset_version") == store.dataset(run.dataset_id).version:
+    if run.facts.dataset_version == store.dataset(run.dataset_id).version:
         return {}
     seen = read_seen(store, run) or {}
     return {
@@ -32,7 +31,7 @@ def retrain(store: Store, run_id: str) -> str:
     run = store.run(run_id)
     require_idle(store, run)
     version = store.dataset(run.dataset_id).version
-    retrained = lifecycle.add_head_job(store, run.dataset_id, HeadSettings.from_json(run.head))
+    retrained = lifecycle.add_head_job(store, run.dataset_id, run.head)
     # Before its process starts, which writes facts as well.
     store.add_facts(retrained, {"retrained_from": run.id, "asked_at_version": version})
     lifecycle.launch_worker(store, retrained)

@@ -24,9 +24,9 @@ def inherit(store: Store, run: Run) -> Split | None:
     near-duplicates would lie on two sides, a class would have nothing to learn from or to be judged by, or the run
     before it was deleted.
     """
-    if run.facts.get("sides_of") is not None:
+    if run.facts.sides_of is not None:
         return read_split(store, run)
-    earlier = run.facts.get("retrained_from")
+    earlier = run.facts.retrained_from
     if earlier is None or _is_begun(store, run):
         return None
     layers = store.workspace.run(earlier) / LAYERS_FILE
@@ -86,12 +86,12 @@ def keep_sides(store: Store, run: Run, images: Sequence[Image]) -> Split | None:
 
 def _earlier_sides(store: Store, run: Run) -> Iterator[dict[str, list[tuple[str, str]]]]:
     """Yield the recorded sides of the runs that `run` was retrained from, the nearest first."""
-    earlier_id = run.facts.get("retrained_from")
+    earlier_id = run.facts.retrained_from
     while earlier_id is not None:
         record = read_sides(store, earlier_id)
         if record is not None:
             yield record
         try:
-            earlier_id = store.run(earlier_id).facts.get("retrained_from")
+            earlier_id = store.run(earlier_id).facts.retrained_from
         except RunError:
             return

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from tlcore.models.devices import processor_name
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.splits import Split
+from tlcore.training.findings import PhaseSeconds
 
 # What is read into memory at once; beyond it the ordinary way, which reads a batch at a time, is taken.
 LARGEST_BYTES = 2_000_000_000
@@ -57,12 +58,12 @@ def prepare(store: Store, run: Run, parts: Split) -> Retraining | None:
     learnt from what would judge it. An ordinary training it is for a support vector machine, views that are drawn anew,
     features that are not cached, and what does not fit into memory.
     """
-    settings, folder = HeadSettings.from_json(run.head), store.workspace.run(run.id)
+    settings, folder = run.head, store.workspace.run(run.id)
     begun_otherwise = (folder / "snapshot-1.npz").exists()
     if settings.method == "svm" or settings.draws_anew or begun_otherwise:
         return None
     try:
-        earlier = store.run(run.facts["sides_of"])
+        earlier = store.run(run.facts.sides_of or "")
     except RunError:
         # It was deleted since this one began.
         return None
@@ -114,7 +115,9 @@ def retrain_head(reporter: Reporter, plan: Retraining) -> None:
     batch_size, rate = choose_batch(settings, len(plan.split.training))
 
     # 1. What the run depends on.
-    inherited = {name: plan.earlier.facts[name] for name in INHERITED if name in plan.earlier.facts}
+    inherited = {
+        name: fact for name, fact in asdict(plan.earlier.facts).items() if name in INHERITED and fact is not None
+    }
     store.add_facts(
         run_id,
         inherited
@@ -208,25 +211,28 @@ class Learner:
 
 def _record(reporter: Reporter, plan: Retraining, best_epoch: int, trained: int, spent: dict[str, float]) -> None:
     """Write down what phase 1 of any run has on record; what was checked of the backbone is the earlier run's."""
-    facts = reporter.store.run(plan.run.id).facts.get("head", {})
-    before = facts.get("seconds", {})
-    checks = plan.earlier.facts.get("head", {}).get("checks")
+    before = reporter.store.run(plan.run.id).facts.head.seconds or PhaseSeconds()
+    checks = plan.earlier.facts.head.checks
     if checks:
-        for side in ("training", VALIDATION):
-            counts = Counter(image.label for image in getattr(plan.split, side))
-            checks = checks | {side: {label: counts[label] for label in plan.split.labels}}
+        training, validation = (
+            {label: counts[label] for label in plan.split.labels}
+            for counts in (
+                Counter(image.label for image in side) for side in (plan.split.training, plan.split.validation)
+            )
+        )
+        checks = replace(checks, training=training, validation=validation)
     add_phase_facts(
         reporter,
         plan.run.id,
         "head",
         {
-            "seconds": {stage: seconds + before.get(stage, 0.0) for stage, seconds in spent.items()},
+            "seconds": {stage: seconds + getattr(before, stage) for stage, seconds in spent.items()},
             "best_epoch": best_epoch,
             "features_computed": 0,
             "features_per_second": None,
             "images_per_second": trained * len(plan.split.training) / spent["training"],
         }
-        | ({"checks": checks} if checks else {}),
+        | ({"checks": asdict(checks)} if checks else {}),
     )
 
 

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from thaw.storage.facts import RunFacts
 from thaw.storage.questions import Question
+from tlcore.errors import RunError
 from tlcore.photos import Photo
+from tlcore.settings import FineTuneSettings, HeadSettings
 
 JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
@@ -102,19 +105,25 @@ class Check:
 
 @dataclass(frozen=True)
 class Run:
-    """A training run. `head` and `fine_tune` are settings as JSON; `result_phase` is 1 or 2 once there is a
-    model; `facts` are measured: seconds a stage, images per second, versions, device, hashes. `number` goes up from run
-    to run of a workspace: a clock may have been set back between two of them."""
+    """A training run: the settings of both phases, what was measured, and `result_phase`, which is 1 or 2 once there is
+    a model. `number` goes up from run to run of a workspace: a clock may have been set back between two of them."""
 
     id: str
     dataset_id: str
     backbone: str
-    head: str
-    fine_tune: str | None
+    head: HeadSettings
+    fine_tune: FineTuneSettings | None
     created_at: float
     result_phase: int | None
-    facts: dict[str, Any]
+    facts: RunFacts
     number: int = 0
+
+    @property
+    def image_size(self) -> int:
+        """Return the side in pixels of the square that the backbone sees; raise RunError before phase 1 has begun."""
+        if self.facts.image_size is None:
+            raise RunError(f"Expected a run whose training has begun. Received: {self.id!r}. Train its head first.")
+        return self.facts.image_size
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The rows of runs and their epochs."""
 
 import dataclasses
+import functools
 import json
 import sqlite3
 import time
@@ -10,10 +11,15 @@ from typing import Any
 
 from thaw.storage import run_record
 from thaw.storage.database import KEPT, Database, new_id, require_kept
+from thaw.storage.facts import read_facts
 from thaw.storage.records import Run
 from tlcore.errors import RunError
+from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 
+# A page asks for its runs several times, and mostly none has changed.
+_read_head = functools.lru_cache(maxsize=512)(HeadSettings.from_json)
+_read_fine_tune = functools.lru_cache(maxsize=512)(FineTuneSettings.from_json)
 EPOCH_COLUMNS = tuple(column.name for column in dataclasses.fields(Epoch))
 
 
@@ -88,6 +94,14 @@ class RunRows(Database):
             merged = json.loads(row["facts"]) | facts
             connection.execute("UPDATE runs SET facts = ? WHERE id = ?", (json.dumps(merged), run_id))
 
+    def add_phase_facts(self, run_id: str, phase: str, facts: dict[str, Any]) -> None:
+        """Merge measured facts (JSON-able) into those of one phase of a run ("head" or "fine_tune")."""
+        with self._recording_run(run_id) as connection:
+            row = connection.execute("SELECT facts FROM runs WHERE id = ?", (run_id,)).fetchone()
+            merged = json.loads(row["facts"])
+            merged[phase] = merged.get(phase, {}) | facts
+            connection.execute("UPDATE runs SET facts = ? WHERE id = ?", (json.dumps(merged), run_id))
+
     def add_epoch(self, run_id: str, epoch: Epoch) -> None:
         """Record a finished epoch; an epoch that is trained again after a resume replaces the earlier one."""
         self.add_epochs(run_id, [epoch])
@@ -116,10 +130,10 @@ def _run(row: sqlite3.Row) -> Run:
         id=row["id"],
         dataset_id=row["dataset_id"],
         backbone=row["backbone"],
-        head=row["head"],
-        fine_tune=row["fine_tune"],
+        head=_read_head(row["head"]),
+        fine_tune=row["fine_tune"] and _read_fine_tune(row["fine_tune"]),
         created_at=row["created_at"],
         result_phase=row["result_phase"],
-        facts=json.loads(row["facts"]),
+        facts=read_facts(row["facts"]),
         number=row["number"],
     )

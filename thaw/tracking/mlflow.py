@@ -112,13 +112,15 @@ def send(store: Store, run_id: str) -> None:
     client.set_terminated(mirrored)
 
 
-def list_parameters(experiment: Experiment, head: str, fine_tune: str | None) -> list[tuple[str, Any]]:
+def list_parameters(
+    experiment: Experiment, head: HeadSettings, fine_tune: FineTuneSettings | None
+) -> list[tuple[str, Any]]:
     """Return what was chosen for a run as pairs of name and value; MLflow lets none of them change afterwards."""
     fixed = ("base_architecture", "pretrained_weights", "pretrained_weights_sha256", "dataset_sha256")
     chosen = {name: value for name, value in asdict(experiment).items() if name in fixed}
-    chosen |= {f"phase1.{name}": value for name, value in asdict(HeadSettings.from_json(head)).items()}
+    chosen |= {f"phase1.{name}": value for name, value in asdict(head).items()}
     if fine_tune:
-        chosen |= {f"phase2.{name}": value for name, value in asdict(FineTuneSettings.from_json(fine_tune)).items()}
+        chosen |= {f"phase2.{name}": value for name, value in asdict(fine_tune).items()}
         chosen["phase2.learning_rate_used"] = experiment.learning_rate_phase2
     return [(name, value) for name, value in chosen.items() if value is not None]
 

@@ -13,6 +13,7 @@ from tlcore.files import write_atomically
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.layers import describe_layers
 from tlcore.training.early_stopping import EpochKeeper
+from tlcore.training.findings import PhaseSeconds
 
 
 def record_materials(reporter: Reporter, materials: Materials) -> None:
@@ -46,9 +47,9 @@ def record_times(
     counts what was trained on, once an epoch.
     """
     trained = keeper.epochs_trained * feed.training.images
-    earlier = reporter.store.run(run_id).facts.get(phase, {}).get("seconds", {})
+    earlier = getattr(reporter.store.run(run_id).facts, phase).seconds or PhaseSeconds()
     spent = {"features": feed.seconds, "training": training_s, "total": time.perf_counter() - started}
-    seconds = {stage: spent[stage] + earlier.get(stage, 0.0) for stage in spent}
+    seconds = {stage: spent[stage] + getattr(earlier, stage) for stage in spent}
     facts = {
         "seconds": seconds,
         "best_epoch": keeper.standing.best_epoch,

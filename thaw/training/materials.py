@@ -33,16 +33,16 @@ def gather(reporter: Reporter, run_id: str) -> Materials:
     """
     store = reporter.store
     run = store.run(run_id)
-    settings, row = HeadSettings.from_json(run.head), find_backbone(run.backbone)
+    settings, row = run.head, find_backbone(run.backbone)
     version = store.dataset(run.dataset_id).version
     images = store.images(run.dataset_id)
-    image_size = settings.image_size or run.facts.get("image_size") or recommend_image_size(images, row.input_size)
+    image_size = settings.image_size or run.facts.image_size or recommend_image_size(images, row.input_size)
     compared = Compared()
     parts = read_split(store, run)
     if parts is None:
         # Asked first, so that what cannot be divided is told before the work.
         choose_split(store, run.dataset_id, settings, images)
-    loaded = load_backbone(reporter, row, image_size, run.facts)
+    loaded = load_backbone(reporter, row, image_size, run.facts.weights_sha256)
     if parts is None:
         compared = mark_similar(reporter, run.dataset_id, loaded, images)
         # Of the images that were compared: what a person edits meanwhile is for the next run.
@@ -54,5 +54,5 @@ def gather(reporter: Reporter, run_id: str) -> Materials:
         split=parts,
         rules=grouping(store, run.dataset_id),
         compared=compared,
-        dataset_version=run.facts.get("dataset_version", version),
+        dataset_version=run.facts.dataset_version or version,
     )

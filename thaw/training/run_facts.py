@@ -12,7 +12,7 @@ from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import LAYERS_FILE
 from tlcore.evaluation.predictions import accuracies
 from tlcore.models.layers import summarise_depth
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import weigh_classes
 from tlcore.splits.splits import Split
 
@@ -43,7 +43,7 @@ def record_outcome(reporter: Reporter, run_id: str, phase: int) -> None:
     """Write down the accuracy of a phase's model on every evaluation set, and which layers were frozen for it."""
     store, run = reporter.store, reporter.store.run(run_id)
     layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
-    top = FineTuneSettings.from_json(run.fine_tune).layers if phase == 2 and run.fine_tune else 0
+    top = run.fine_tune.layers if phase == 2 and run.fine_tune else 0
     facts: dict[str, Any] = {
         "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run, phase).items()},
         "frozen_layers": len(layers) - (top or 0),
@@ -55,5 +55,4 @@ def record_outcome(reporter: Reporter, run_id: str, phase: int) -> None:
 
 def add_phase_facts(reporter: Reporter, run_id: str, phase: str, facts: dict[str, Any]) -> None:
     """Merge measured facts (JSON-able) into those of one phase of a run ("head" or "fine_tune")."""
-    kept = reporter.store.run(run_id).facts.get(phase, {})
-    reporter.store.add_facts(run_id, {phase: kept | facts})
+    reporter.store.add_phase_facts(run_id, phase, facts)

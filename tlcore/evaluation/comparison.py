@@ -8,7 +8,6 @@ from typing import Any
 
 from thaw.storage.records import Run
 from tlcore.evaluation.predictions import Predictions
-from tlcore.settings import FineTuneSettings, HeadSettings
 
 LETTERS = "ABCDEFGH"
 MOST_RUNS = len(LETTERS)
@@ -82,9 +81,9 @@ class Verdict:
 def settings_of(entry: Entry) -> dict[str, Any]:
     """Return all that was chosen for a run, both phases', and the facts that stand for a choice left to Thaw."""
     run = entry.run
-    head = asdict(HeadSettings.from_json(run.head))
-    tuned = asdict(FineTuneSettings.from_json(run.fine_tune)) if run.fine_tune else {}
-    facts = {name: run.facts.get(fact) for name, fact in FACTS.items()}
+    head = asdict(run.head)
+    tuned = asdict(run.fine_tune) if run.fine_tune else {}
+    facts = {name: getattr(run.facts, fact) for name, fact in FACTS.items()}
     # An id tells two data sets of one name apart.
     own = {"data": (entry.dataset, run.dataset_id), "backbone": run.backbone, **head, **facts}
     own["layers"] = tuned.pop("layers", 0)

@@ -1,10 +1,13 @@
 """When a model gives its answer and when it says "I don't know": a temperature and a threshold, kept with the run."""
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from thaw.storage.records import Run
-from thaw.storage.store import Store
 from tlcore.errors import SettingsError
+
+if TYPE_CHECKING:
+    from thaw.storage.records import Run
+    from thaw.storage.store import Store
 
 FACT = "decision"
 
@@ -27,13 +30,12 @@ class Decision:
             raise SettingsError(f"Expected a threshold from 0 to 1. Received: {self.threshold!r}.")
 
 
-def read_decision(run: Run) -> Decision | None:
+def read_decision(run: "Run") -> Decision | None:
     """Return what was kept for the model that is the run's result, or None where nothing was."""
-    kept = run.facts.get(FACT)
-    decision = Decision(**kept) if kept else None
+    decision = run.facts.decision
     return decision if decision and decision.phase == run.result_phase else None
 
 
-def keep_decision(store: Store, run_id: str, decision: Decision) -> None:
+def keep_decision(store: "Store", run_id: str, decision: Decision) -> None:
     """Keep a decision with a run, in place of an earlier one."""
     store.add_facts(run_id, {FACT: asdict(decision)})

@@ -73,7 +73,7 @@ def borrow_projection(store: Store, run: Run) -> bool:
     Places stay as they were: an image that was excluded in between leaves a gap.
     """
     sides = read_sides(store, run.id)
-    if sides is None or not run.facts.get("feature_cache"):
+    if sides is None or run.facts.feature_cache is None:
         return False
     wanted = {image_id for side in sides.values() for image_id, _ in side}
     for other in store.runs():
@@ -114,5 +114,4 @@ def read_projection(store: Store, run: Run) -> Projection | None:
 
 def _key(run: Run) -> str:
     """Return what a map depends on besides the run's images, which never change: the features and this program."""
-    fact = run.facts.get("feature_cache") or {}
-    return f"{VERSION} {fact.get('folder')}"
+    return f"{VERSION} {run.facts.feature_cache and run.facts.feature_cache.folder}"

@@ -56,11 +56,11 @@ def find_neighbours(store: Store, run: Run, image: Image, most: int = NEAREST) -
 
 def read_features(store: Store, run: Run) -> PooledFeatures | None:
     """Open the features that phase 1 of a run cached, or return None where they are not on record or gone."""
-    fact = run.facts.get("feature_cache")
+    fact = run.facts.feature_cache
     if fact is None:
         return None
     try:
-        return _open(store.workspace.features / fact["folder"], fact["channels"])
+        return _open(store.workspace.features / fact.folder, fact.channels)
     except FileNotFoundError:
         return None
 

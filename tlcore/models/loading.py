@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from thaw.jobs.reporter import Reporter
 from tlcore.errors import WeightsError
@@ -22,15 +21,17 @@ class LoadedBackbone:
     weights_sha256: str
 
 
-def load_backbone(reporter: Reporter, row: Backbone, image_size: int, facts: dict[str, Any]) -> LoadedBackbone:
+def load_backbone(
+    reporter: Reporter, row: Backbone, image_size: int, expected_sha256: str | None = None
+) -> LoadedBackbone:
     """Fetch a backbone's weights and build it; raise Stopped on request.
 
-    `facts` are those of the run, if it has any: raises WeightsError if its phase 1 saw other weights, since its head
-    would not fit these features.
+    Raises WeightsError for other weights than `expected_sha256`, those of the run's phase 1: its head would not fit
+    these features.
     """
     reporter.progress("fetching the backbone's weights", 0, 0)
     path, sha256 = _fetch_weights(reporter, row)
-    if facts.get("weights_sha256", sha256) != sha256:
+    if expected_sha256 not in (None, sha256):
         raise WeightsError(
             f"Expected the weights with which this run was trained. Received: another file, {path}. "
             "Restore that file, or train a new run."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from thaw.storage.records import Run
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import FineTuneSettings
 from tlcore.training.guards import (
     Evidence,
     judge_batch,
@@ -22,39 +22,35 @@ from tlcore.training.recommendations import kept_epoch
 def judge_run(run: Run, epochs: Sequence[Epoch], phase: int) -> list[Evidence]:
     """Judge one phase (1 or 2) of a run; rules whose numbers are not there yet, or were never measured, say nothing."""
     kept = kept_epoch(run, epochs, phase)
-    if kept is None or "training_images" not in run.facts:
+    training_images, validation_images = run.facts.training_images, run.facts.validation_images
+    if kept is None or training_images is None or validation_images is None:
         return []
-    found = _judge_head(run, epochs, kept) if phase == 1 else _judge_fine_tuning(run, epochs)
-    found.append(judge_gap(kept, run.facts["training_images"], run.facts["validation_images"]))
-    return [*found, *_judge_batches(run, phase)]
+    found = _judge_head(run, epochs, kept) if phase == 1 else _judge_fine_tuning(run, epochs, validation_images)
+    found.append(judge_gap(kept, training_images, validation_images))
+    return [*found, *_judge_batches(run, phase, training_images)]
 
 
 def _judge_head(run: Run, epochs: Sequence[Epoch], kept: Epoch) -> list[Evidence]:
-    settings, checks = HeadSettings.from_json(run.head), run.facts["head"].get("checks")
+    settings, checks = run.head, run.facts.head.checks
     # A support vector machine is at its optimum after its one step.
     found = [] if settings.method == "svm" else [judge_settled(epochs, settings.patience)]
     return [*found, judge_chance(kept.val_accuracy, checks)] if checks else found
 
 
-def _judge_fine_tuning(run: Run, epochs: Sequence[Epoch]) -> list[Evidence]:
-    facts, asked = run.facts["fine_tune"], FineTuneSettings.from_json(run.fine_tune or "{}").learning_rate
-    head_rate = HeadSettings.from_json(run.head).learning_rate
+def _judge_fine_tuning(run: Run, epochs: Sequence[Epoch], images: int) -> list[Evidence]:
+    facts, asked = run.facts.fine_tune, (run.fine_tune or FineTuneSettings()).learning_rate
+    head_rate = run.head.learning_rate
     before = kept_epoch(run, epochs, 1)
     first = next(epoch for epoch in epochs if epoch.phase == 2)
-    retries = facts.get("retries", [])
     found = [judge_rate(asked, head_rate)] if asked is not None else []
     if before:
-        images = run.facts["validation_images"]
-        found.append(judge_first_epoch(before.val_accuracy, first.val_accuracy, images, retries))
-    return [*found, judge_statistics(facts["drift"])] if "drift" in facts else found
+        found.append(judge_first_epoch(before.val_accuracy, first.val_accuracy, images, facts.retries))
+    return found if facts.drift is None else [*found, judge_statistics(facts.drift)]
 
 
-def _judge_batches(run: Run, phase: int) -> list[Evidence]:
-    facts = run.facts["head" if phase == 1 else "fine_tune"]
-    head = HeadSettings.from_json(run.head)
-    incidents = facts.get("out_of_memory", [])
-    asked = head.batch_size if phase == 1 else FineTuneSettings.from_json(run.fine_tune or "{}").batch_size
-    batch_size = incidents[-1]["next_batch_size"] if incidents else min(asked, run.facts["training_images"])
-    checks = run.facts["head"].get("checks")
-    steps = [judge_batch(batch_size, len(checks["training"]))] if checks and head.method != "svm" else []
-    return [*steps, judge_memory(incidents, run.facts.get("features_at_once"))]
+def _judge_batches(run: Run, phase: int, images: int) -> list[Evidence]:
+    head, checks, incidents = run.head, run.facts.head.checks, run.facts.phase(phase).out_of_memory
+    asked = head.batch_size if phase == 1 else (run.fine_tune or FineTuneSettings()).batch_size
+    batch_size = incidents[-1].next_batch_size if incidents else min(asked, images)
+    steps = [judge_batch(batch_size, len(checks.training))] if checks and head.method != "svm" else []
+    return [*steps, judge_memory(incidents, run.facts.features_at_once)]

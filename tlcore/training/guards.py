@@ -5,10 +5,10 @@ begun.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from tlcore.training.findings import HeadChecks, LayerDrift, MemoryIncident, Retry
 from tlcore.training.history import Epoch
 from tlcore.training.recommendations import LARGEST_RATE_RATIO, unsettled
 
@@ -86,29 +86,29 @@ def judge_rate(rate: float, head_rate: float) -> Evidence:
     return Evidence("Learning rate", passed, f"{words} {advice}")
 
 
-def judge_first_epoch(before: float, after: float, images: int, retries: Sequence[Mapping[str, Any]]) -> Evidence:
+def judge_first_epoch(before: float, after: float, images: int, retries: Sequence[Retry]) -> Evidence:
     """Judge what phase 2's first epoch made of validation accuracy (`smashed`), and tell the try that was given up."""
     told = f"Phase 2's first epoch took validation accuracy from {before:.1%} to {after:.1%} of {images} images."
     if not retries:
         return Evidence("First epoch of phase 2", True, told)
     first = retries[0]
-    fell = "the loss was no number" if first["accuracy_after"] is None else f"it fell to {first['accuracy_after']:.1%}"
+    fell = "the loss was no number" if first.accuracy_after is None else f"it fell to {first.accuracy_after:.1%}"
     return Evidence(
         "First epoch of phase 2",
         False,
-        f"At the learning rate {first['rate']:g} the first epoch damaged the model: validation accuracy had been "
-        f"{first['accuracy_before']:.1%}, and {fell}. Thaw put phase 1's weights back and tried once more at "
-        f"{first['next_rate']:g}; the epoch that was given up is not in the curve. {told}",
+        f"At the learning rate {first.rate:g} the first epoch damaged the model: validation accuracy had been "
+        f"{first.accuracy_before:.1%}, and {fell}. Thaw put phase 1's weights back and tried once more at "
+        f"{first.next_rate:g}; the epoch that was given up is not in the curve. {told}",
     )
 
 
-def judge_statistics(drift: Sequence[Mapping[str, Any]]) -> Evidence:
+def judge_statistics(drift: Sequence[LayerDrift]) -> Evidence:
     """Judge the BatchNormalization statistics against the pretrained ones: nothing of them may have moved.
 
     They stay frozen by Keras's guide: updating them on a small data set destroys what the backbone learnt.
     """
-    largest = max((max(row["mean"], row["variance"]) for row in drift), default=0.0)
-    moved = sum(row["mean"] > 0 or row["variance"] > 0 for row in drift)
+    largest = max((max(row.mean, row.variance) for row in drift), default=0.0)
+    moved = sum(row.mean > 0 or row.variance > 0 for row in drift)
     return Evidence(
         "BatchNormalization statistics",
         moved == 0,
@@ -126,10 +126,10 @@ def at_chance(accuracy: float, largest_share: float, images: int) -> bool:
     return accuracy - largest_share <= STANDARD_ERRORS * standard_error(largest_share, images)
 
 
-def judge_chance(accuracy: float, checks: Mapping[str, Any]) -> Evidence:
+def judge_chance(accuracy: float, checks: HeadChecks) -> Evidence:
     """Judge whether the head learnt anything, and tell what its checks (`tlcore.training.sanity_checks`) found where it
     did not."""
-    counts = checks["validation"]
+    counts = checks.validation
     images = sum(counts.values())
     share = max(counts.values()) / images
     told = f"Phase 1 reached {accuracy:.1%} on {images} validation images; always naming the largest class gives"
@@ -145,30 +145,30 @@ def judge_chance(accuracy: float, checks: Mapping[str, Any]) -> Evidence:
     return Evidence("Better than chance", False, f"{told} {share:.1%}, give or take {error:.1%}. {advice}")
 
 
-def find_faults(checks: Mapping[str, Any]) -> list[str]:
+def find_faults(checks: HeadChecks) -> list[str]:
     """Say what is wrong with a training that learnt nothing: frozen flags, range of the first batch, labels.
 
     The order is that of Karpathy, "A Recipe for Training Neural Networks" (2019): look at what goes into the network
     just before it does.
     """
     found = []
-    if checks["backbone_training"]:
-        found.append(f"{checks['backbone_training']} of the backbone's weights were training in phase 1; 0 expected.")
-    batch = checks["batch"]
-    if batch["expected"]:
-        low, high = batch["expected"]
+    if checks.backbone_training:
+        found.append(f"{checks.backbone_training} of the backbone's weights were training in phase 1; 0 expected.")
+    batch = checks.batch
+    if batch.expected:
+        low, high = batch.expected
         slack = RANGE_TOLERANCE * (high - low)
-        if batch["low"] < low - slack or batch["high"] > high + slack:
+        if batch.low < low - slack or batch.high > high + slack:
             found.append(f"The normalised pixels lie outside {low:.2f} to {high:.2f}, which the backbone expects.")
-        if batch["high"] - batch["low"] < NARROWEST_RANGE * (high - low):
+        if batch.high - batch.low < NARROWEST_RANGE * (high - low):
             found.append(
-                f"The first batch only has values from {batch['low']:.2f} to {batch['high']:.2f}, of {low:.2f} to "
+                f"The first batch only has values from {batch.low:.2f} to {batch.high:.2f}, of {low:.2f} to "
                 f"{high:.2f}: the images are nearly blank."
             )
-    for side in ("training", "validation"):
-        empty = sum(count == 0 for count in checks[side].values())
+    for side, counts in (("training", checks.training), ("validation", checks.validation)):
+        empty = sum(count == 0 for count in counts.values())
         if empty:
-            found.append(f"{empty} of {len(checks[side])} classes have no {side} images.")
+            found.append(f"{empty} of {len(counts)} classes have no {side} images.")
     return found
 
 
@@ -210,7 +210,7 @@ def judge_batch(batch_size: int, classes: int) -> Evidence:
     )
 
 
-def judge_memory(incidents: Sequence[Mapping[str, int]], features_at_once: int | None) -> Evidence:
+def judge_memory(incidents: Sequence[MemoryIncident], features_at_once: int | None) -> Evidence:
     """Tell the batches that did not fit into memory, and what Thaw went on with; `features_at_once` is how many images
     the frozen part was given at once where it had to be fewer than usual."""
     told = []
@@ -219,7 +219,7 @@ def judge_memory(incidents: Sequence[Mapping[str, int]], features_at_once: int |
     if incidents:
         first, last = incidents[0], incidents[-1]
         told.append(
-            f"Memory ran out at {first['batch_size']} images a batch in epoch {first['epoch']}. Thaw went back to the "
-            f"last finished epoch and on with {last['next_batch_size']} images a batch."
+            f"Memory ran out at {first.batch_size} images a batch in epoch {first.epoch}. Thaw went back to the "
+            f"last finished epoch and on with {last.next_batch_size} images a batch."
         )
     return Evidence("Memory", not told, " ".join(told) or "Every batch fitted into memory.")

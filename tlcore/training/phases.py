@@ -20,7 +20,6 @@ from tlcore.models.devices import gains_from_half_precision
 from tlcore.models.memory import OUT_OF_MEMORY
 from tlcore.models.precision import FULL, HALF, use_half_precision
 from tlcore.models.weights import fetch
-from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
 from tlcore.splits.svm import fit_svm
@@ -112,7 +111,7 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     # 1. The photos, the backbone and the head that phase 1 left.
     materials = gather(reporter, run_id)
     folder = reporter.store.workspace.run(run_id)
-    settings = FineTuneSettings.from_json(_required(materials.run.fine_tune))
+    settings = _required(materials.run.fine_tune)
     keras.utils.set_random_seed(materials.settings.seed)
     head = models.build_head(models.row_channels(materials.backbone), len(materials.split.labels), materials.settings)
     named = name_variables(materials.backbone, head)

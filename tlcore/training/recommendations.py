@@ -69,7 +69,7 @@ def kept_epoch(run: Run, epochs: Sequence[Epoch], phase: int) -> Epoch | None:
 
     A phase that was stopped, resumed and killed has later epochs on record than its saved model has seen.
     """
-    number = run.facts.get("head" if phase == 1 else "fine_tune", {}).get("best_epoch")
+    number = run.facts.phase(phase).best_epoch
     return next((epoch for epoch in epochs if epoch.epoch == number and epoch.phase == phase), None)
 
 
@@ -102,15 +102,14 @@ def better_phase(head_best: Epoch, tuned_best: Epoch) -> int:
 
 
 def expected_epoch_seconds(
-    facts: dict[str, Any], layers: Sequence[dict[str, Any]], top: int, images: int, batch_size: int = 32
+    forward_s: float | None, layers: Sequence[dict[str, Any]], top: int, images: int, batch_size: int = 32
 ) -> float | None:
     """Estimate the seconds of one phase-2 epoch with the top `top` layers unfrozen, or None before any measurement.
 
-    The run measured how long one image takes forward through the whole backbone (`facts["seconds_per_image"]`). An
-    image costs the unfrozen share of the multiply-adds and of the activations' bytes, which are kept for the way
-    back; a step costs one update of every trainable parameter.
+    `forward_s` is how long one image takes forward through the whole backbone, which phase 1 measures. An image costs
+    the unfrozen share of the multiply-adds and of the activations' bytes, which are kept for the way back; a step costs
+    one update of every trainable parameter.
     """
-    forward_s = facts.get("seconds_per_image")
     if forward_s is None or not layers:
         return None
     upper = layers[len(layers) - top :]

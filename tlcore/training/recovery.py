@@ -1,10 +1,12 @@
 """What went wrong in a phase and was mended by itself, on record before the phase goes on: a kill loses none of it."""
 
-from typing import Any
+from dataclasses import asdict
 
 from thaw.jobs.reporter import Reporter
+from thaw.storage.facts import PhaseFacts
 from thaw.training.run_facts import add_phase_facts
 from tlcore.models.memory import halve
+from tlcore.training.findings import MemoryIncident, Retry
 from tlcore.training.guards import RATE_CUT
 
 
@@ -17,25 +19,22 @@ class Incidents:
 
     def __init__(self, reporter: Reporter, run_id: str, phase: str) -> None:
         self._reporter, self._run_id, self._phase = reporter, run_id, phase
-        facts = reporter.store.run(run_id).facts.get(phase, {})
-        self.retries: list[dict[str, Any]] = facts.get("retries", [])
-        self.out_of_memory: list[dict[str, int]] = facts.get("out_of_memory", [])
+        facts: PhaseFacts = getattr(reporter.store.run(run_id).facts, phase)
+        self.retries, self.out_of_memory = list(facts.retries), list(facts.out_of_memory)
 
     def learning_rate(self, asked: float) -> float:
         """Return the learning rate to train at: the one asked for, or what a retry lowered it to."""
-        return float(self.retries[-1]["next_rate"]) if self.retries else asked
+        return self.retries[-1].next_rate if self.retries else asked
 
     def batch_size(self, asked: int) -> int:
         """Return how many images a batch holds: as many as asked for, or as many as fitted."""
-        return self.out_of_memory[-1]["next_batch_size"] if self.out_of_memory else asked
+        return self.out_of_memory[-1].next_batch_size if self.out_of_memory else asked
 
     def lower_rate(self, rate: float, before: float, after: float | None) -> float:
         """Record a first epoch at `rate` that took validation accuracy from `before` to `after` (None: the loss was no
         number); return the tenfold smaller rate to try once more."""
-        self.retries.append(
-            {"rate": rate, "next_rate": rate * RATE_CUT, "accuracy_before": before, "accuracy_after": after}
-        )
-        add_phase_facts(self._reporter, self._run_id, self._phase, {"retries": self.retries})
+        self.retries.append(Retry(rate, rate * RATE_CUT, before, after))
+        add_phase_facts(self._reporter, self._run_id, self._phase, {"retries": [asdict(each) for each in self.retries]})
         return rate * RATE_CUT
 
     def shrink_batch(self, batch_size: int, epoch: int) -> int:
@@ -44,6 +43,8 @@ class Incidents:
         Raises RunError where a single image was already too much.
         """
         smaller = halve(batch_size)
-        self.out_of_memory.append({"epoch": epoch, "batch_size": batch_size, "next_batch_size": smaller})
-        add_phase_facts(self._reporter, self._run_id, self._phase, {"out_of_memory": self.out_of_memory})
+        self.out_of_memory.append(MemoryIncident(epoch, batch_size, smaller))
+        add_phase_facts(
+            self._reporter, self._run_id, self._phase, {"out_of_memory": [asdict(each) for each in self.out_of_memory]}
+        )
         return smaller

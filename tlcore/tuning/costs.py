@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from thaw.storage.facts import PhaseFacts, RunFacts
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.recommendations import expected_epoch_seconds
 
@@ -88,7 +89,7 @@ def memory_bytes(
 
 
 def expect_costs(
-    facts: Mapping[str, Any],
+    facts: RunFacts,
     layers: Sequence[dict[str, Any]],
     head_parameters: int,
     head: HeadSettings,
@@ -102,29 +103,31 @@ def expect_costs(
     top, cut = settings.layers or 0, plan_cut(layers, settings.layers or 0)
     boundary = cut.boundary if cut else len(layers) - top
     memory = memory_bytes(layers, top, boundary, head_parameters, settings.batch_size)
-    images, judging = facts.get("training_images"), facts.get("validation_images", 0)
+    images, judging = facts.training_images, facts.validation_images or 0
     if images is None:
         return Costs(memory, None, None, None)
-    cached = judging + sum(facts.get("extra_images", {}).values())
+    cached = judging + sum(facts.extra_images.values())
     cached += 0 if head.draws_anew else images * head.cached_views
     disk = cut.bytes_per_image * cached if cut else None
-    training_s = expected_epoch_seconds(dict(facts), layers, top, images, settings.batch_size)
-    if training_s is None:
+    training_s = expected_epoch_seconds(facts.seconds_per_image, layers, top, images, settings.batch_size)
+    if training_s is None or facts.seconds_per_image is None:
         return Costs(memory, disk, None, None)
-    frozen_s = facts["seconds_per_image"] * _share(layers[:boundary], layers)
-    judging_s = facts["seconds_per_image"] * _share(layers[boundary:], layers) * judging
+    frozen_s = facts.seconds_per_image * _share(layers[:boundary], layers)
+    judging_s = facts.seconds_per_image * _share(layers[boundary:], layers) * judging
     epoch_s = training_s + judging_s + (frozen_s * images if head.draws_anew else 0.0)
-    once_s = cached * frozen_s + _starting_seconds(facts) + TRACING_S_PER_LAYER * (len(layers) - boundary)
+    once_s = (
+        cached * frozen_s
+        + _starting_seconds(facts.head, facts.seconds_per_image)
+        + TRACING_S_PER_LAYER * (len(layers) - boundary)
+    )
     return Costs(memory, disk, epoch_s, settings.epochs * epoch_s + once_s)
 
 
-def _starting_seconds(facts: Mapping[str, Any]) -> float:
+def _starting_seconds(facts: PhaseFacts, forward_s: float) -> float:
     """Return what phase 1 took beside computing features and training: to read the photos and build the backbone."""
-    spent = facts.get("head", {}).get("seconds")
-    if not spent:
+    if facts.seconds is None:
         return 0.0
-    computing_s = facts["head"].get("features_computed", 0) * facts["seconds_per_image"]
-    return max(0.0, spent["total"] - spent["training"] - computing_s)
+    return max(0.0, facts.seconds.total - facts.seconds.training - facts.features_computed * forward_s)
 
 
 def _share(some: Sequence[Mapping[str, Any]], layers: Sequence[Mapping[str, Any]]) -> float:

@@ -211,7 +211,7 @@ def _progress(reporter: Reporter, trial: Trial, probe: Probe) -> Callable[[int, 
     """Return a function that tells how far the probe is, by the time that each depth is expected to take."""
     tops = trial.plan.tops
     layers = describe_layers(trial.materials.row, trial.materials.backbone)
-    costs = depth_costs(trial.materials.run.facts, layers, trial.plan, tops) or [1.0] * len(tops)
+    costs = depth_costs(trial.materials.run.facts.seconds_per_image, layers, trial.plan, tops) or [1.0] * len(tops)
     # Depth 0 trains a head alone, and still has to be set up.
     costs = [max(cost, 0.02 * max(costs)) for cost in costs]
     total = sum(costs)

@@ -127,11 +127,11 @@ def recommend(depths: Sequence[Depth]) -> Depth | None:
 
 
 def depth_costs(
-    facts: dict[str, Any], layers: Sequence[dict[str, Any]], plan: Plan, tops: Sequence[int]
+    forward_s: float | None, layers: Sequence[dict[str, Any]], plan: Plan, tops: Sequence[int]
 ) -> list[float] | None:
     """Estimate the seconds of each depth of a probe, or None while the run has measured no speed."""
     trained = plan.images * (plan.folds - 1)
-    costs = [expected_epoch_seconds(facts, layers, top, trained, plan.batch_size) for top in tops]
+    costs = [expected_epoch_seconds(forward_s, layers, top, trained, plan.batch_size) for top in tops]
     known = [plan.epochs * cost for cost in costs if cost is not None]
     return known if len(known) == len(costs) else None
 

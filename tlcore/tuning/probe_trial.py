@@ -62,7 +62,7 @@ def prepare_trial(materials: Materials, settings: ProbeSettings) -> Trial:
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         learning_rate=rate,
-        head_epochs=run.facts.get("head", {}).get("best_epoch") or HEAD_EPOCHS,
+        head_epochs=run.facts.head.best_epoch or HEAD_EPOCHS,
         seed=head.seed,
         division=hashlib.sha256(b"".join(testing.tobytes() for _, testing in folds)).hexdigest()[:12],
     )

@@ -54,7 +54,7 @@ def ask_side(store: Store, run: Run) -> str:
 
 def draw_age(dataset: Dataset, run: Run) -> None:
     """Say that a data set has changed since a run saw it, where it has."""
-    seen = run.facts.get("dataset_version")
+    seen = run.facts.dataset_version
     if seen is not None and seen != dataset.version:
         st.caption(
             ":material/history: The data set has changed since this run. Its figures are of the images and classes as "

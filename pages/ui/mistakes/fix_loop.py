@@ -27,7 +27,7 @@ def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str |
     newest = chain[-1]
     version = store.dataset(run.dataset_id).version
     job = find_retraining(store, run)
-    changed = newest.facts.get("dataset_version", version) != version
+    changed = newest.facts.dataset_version not in (None, version)
     if not changed and job is None and len(chain) == 1:
         return
     fixes = fixes_since(newest)
@@ -61,7 +61,7 @@ def tried(store: Store, job: Job | None, version: int) -> bool:
     stopped is not begun again by itself."""
     if job is None or job.run_id is None:
         return False
-    return job.active or store.run(job.run_id).facts.get("asked_at_version") == version
+    return job.active or store.run(job.run_id).facts.asked_at_version == version
 
 
 def start(store: Store, newest: Run) -> None:

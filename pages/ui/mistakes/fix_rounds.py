@@ -25,7 +25,7 @@ def history(store: Store, chain: Sequence[Run]) -> History:
     if len(chain) < 2:
         return History([], [])
     # A head that was resumed is another one under the same id.
-    heads = tuple((run.id, str(run.facts.get("head", {}).get("seconds"))) for run in chain)
+    heads = tuple((run.id, str(run.facts.head.seconds)) for run in chain)
     return _history(store.workspace.root, heads, store.dataset(chain[0].dataset_id).version)
 
 

@@ -63,7 +63,7 @@ def read_points(store: Store, run: Run) -> MapPoints | None:
 
 def read_stamp(store: Store, run: Run) -> str:
     """Return what changes whenever the points of a run do, or nothing while it has no map."""
-    return f"{run.result_phase} {run.facts.get('feature_cache')}" if read_projection(store, run) else ""
+    return f"{run.result_phase} {run.facts.feature_cache}" if read_projection(store, run) else ""
 
 
 def present_rows(points: MapPoints, fixes: Fixes) -> np.ndarray:

@@ -17,7 +17,6 @@ from thaw.model_card.model_card import (
 )
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from thaw.tracking.mlflow import FACT
 from thaw.tracking.tensorboard import SERIES, encode_events, name_events
 
 
@@ -31,9 +30,9 @@ def draw(store: Store, run: Run) -> None:
             projects.draw(store, run)
             st.divider()
         draw_events(store, run)
-        told = run.facts.get(FACT)
+        told = run.facts.mlflow
         if told:
-            st.caption(sentence(told["words"]))
+            st.caption(sentence(told.words))
 
 
 def draw_card(store: Store, run: Run) -> None:

@@ -12,7 +12,7 @@ from pages.ui.words import amounts
 from pages.ui.words.names import sentence
 from thaw.storage.records import Run
 from tlcore.models.layers import count_last_block, summarise_depth
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import FineTuneSettings
 from tlcore.training.recommendations import recommend_depth
 from tlcore.tuning.costs import expect_costs
 
@@ -102,7 +102,7 @@ def draw_meaning(run: Run, layers: list[dict[str, Any]], head_parameters: int, s
         )
     else:
         st.markdown("Nothing is unfrozen: only the head goes on training, at the lower rate.")
-    costs = expect_costs(run.facts, layers, head_parameters, HeadSettings.from_json(run.head), settings)
+    costs = expect_costs(run.facts, layers, head_parameters, run.head, settings)
     figures_shown = {
         "Trainable parameters": amounts.millions(depth.trainable_parameters + head_parameters),
         "BatchNorm kept frozen": str(depth.frozen_batch_norms),

@@ -1,6 +1,6 @@
 """Shows what the guards found for a run: each rule in plain words with its numbers, and the tables behind them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ from pages.ui.words.names import sentence, visible
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.training.evidence import judge_run
+from tlcore.training.findings import HeadChecks, LayerDrift
 from tlcore.training.guards import Evidence
 
 TITLES = {1: "Is this head to be trusted?", 2: "Is this fine-tuning to be trusted?"}
@@ -36,33 +37,33 @@ def _draw_phase(run: Run, phase: int, found: list[Evidence]) -> None:
             mark = ":material/check_circle:" if each.passed else ":material/warning:"
             st.markdown(f"{mark} **{each.rule}.** {sentence(each.words)}")
         if phase == 1:
-            _draw_checks(run.facts["head"].get("checks"))
+            _draw_checks(run.facts.head.checks)
         else:
-            _draw_drift(run.facts["fine_tune"].get("drift"))
-            _draw_precision(run.facts["fine_tune"].get("precision"))
+            _draw_drift(run.facts.fine_tune.drift)
+            _draw_precision(run.facts.fine_tune.precision)
 
 
-def _draw_checks(checks: dict[str, Any] | None) -> None:
+def _draw_checks(checks: HeadChecks | None) -> None:
     """Draw the numbers behind the rule about chance: frozen weights, the first batch, images a class."""
     if checks is None:
         return
-    batch, expected = checks["batch"], checks["batch"]["expected"]
+    batch, expected = checks.batch, checks.batch.expected
     wanted = f" ({expected[0]:.2f} to {expected[1]:.2f} expected)" if expected else ""
     st.caption(
-        f"Weights of the backbone that trained: {checks['backbone_training']} (0 expected). Pixels of the first "
-        f"{amounts.count(batch['images'], 'image')} after normalisation: {batch['low']:.2f} to {batch['high']:.2f}, "
-        f"{batch['mean']:.2f} on average{wanted}."
+        f"Weights of the backbone that trained: {checks.backbone_training} (0 expected). Pixels of the first "
+        f"{amounts.count(batch.images, 'image')} after normalisation: {batch.low:.2f} to {batch.high:.2f}, "
+        f"{batch.mean:.2f} on average{wanted}."
     )
     _table(
         "Images of each class",
         (
-            {"class": visible(label), "training images": count, "validation images": checks["validation"][label]}
-            for label, count in checks["training"].items()
+            {"class": visible(label), "training images": count, "validation images": checks.validation[label]}
+            for label, count in checks.training.items()
         ),
     )
 
 
-def _draw_drift(drift: list[dict[str, Any]] | None) -> None:
+def _draw_drift(drift: Sequence[LayerDrift] | None) -> None:
     """Draw how far each BatchNormalization layer lies from its pretrained statistics."""
     if not drift:
         return
@@ -70,7 +71,7 @@ def _draw_drift(drift: list[dict[str, Any]] | None) -> None:
     _table(
         "Drift of each BatchNormalization layer",
         (
-            {"layer": row["layer"], "moving mean": f"{row['mean']:.2%}", "moving variance": f"{row['variance']:.2%}"}
+            {"layer": row.layer, "moving mean": f"{row.mean:.2%}", "moving variance": f"{row.variance:.2%}"}
             for row in drift
         ),
     )

@@ -76,7 +76,7 @@ def test_unknown_ids_are_refused(empty):
 
 def test_a_recipe_its_views_and_exactness_are_recorded(small):
     for answer, asked in ((small.plain, ("none", 4, False)), (small.augmented, (RECIPE, 2, True))):
-        settings = HeadSettings.from_json(small.store.run(answer["run"]).head)
+        settings = small.store.run(answer["run"]).head
         assert (settings.augmentation, settings.views, settings.exact) == asked
         assert [epoch["epoch"] for epoch in answer["epochs"]] == [1, 2]
 
@@ -198,7 +198,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(small):
     assert store.latest_job(run_id).status == "stopped"
     stopped = store.epochs(run_id)
     # The first view of a photo is the photo itself, which the other runs have cached.
-    assert store.run(run_id).facts["head"]["features_computed"] == TRAINING
+    assert store.run(run_id).facts.head.features_computed == TRAINING
     assert 1 <= len(stopped) < settings.epochs
     answer = ask(store, "resume", run_id)
     assert [epoch["epoch"] for epoch in answer["epochs"]] == list(range(1, settings.epochs + 1))
@@ -320,9 +320,9 @@ def test_the_history_is_a_table_of_commas_on_request(small):
 
 
 def test_an_mlflow_server_that_cannot_be_told_costs_the_run_a_note_and_nothing_else(small):
-    told = small.store.run(small.augmented["run"]).facts["mlflow"]
-    assert told["sent"] is False
-    assert told["server"] == "http://127.0.0.1:1"
-    assert "is complete without" in told["words"]
+    told = small.store.run(small.augmented["run"]).facts.mlflow
+    assert told.sent is False
+    assert told.server == "http://127.0.0.1:1"
+    assert "is complete without" in told.words
     assert small.store.latest_job(small.augmented["run"]).status == "finished"
-    assert "mlflow" not in small.store.run(small.plain["run"]).facts
+    assert small.store.run(small.plain["run"]).facts.mlflow is None

@@ -73,7 +73,7 @@ def test_groups_outlive_the_image_that_named_them(store, tiny_dataset, checked):
     edits.exclude_images(store, tiny_dataset, [first.id])
     try:
         reporter = Reporter(store, store.add_job("check", {}, tiny_dataset))
-        loaded = load_backbone(reporter, find_backbone(ROW), 48, {})
+        loaded = load_backbone(reporter, find_backbone(ROW), 48)
         marked = mark_similar(reporter, tiny_dataset, loaded, store.images(tiny_dataset)).images
         keys = {image.id: image.similar for image in marked}
         assert keys[second.id] == keys[third.id]

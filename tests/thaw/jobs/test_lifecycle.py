@@ -228,7 +228,7 @@ def test_a_second_fine_tuning_branches_off_and_leaves_the_first_alone(store, run
     store.update_job(store.latest_job(run_id).id, status="finished")
     branched = lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings(layers=9))
     assert branched != run_id
-    assert FineTuneSettings.from_json(store.run(run_id).fine_tune).layers == first.layers
-    assert FineTuneSettings.from_json(store.run(branched).fine_tune).layers == 9
+    assert store.run(run_id).fine_tune.layers == first.layers
+    assert store.run(branched).fine_tune.layers == 9
     for name in lifecycle.HEAD_FILES:
         assert (store.workspace.run(branched) / name).read_bytes() == (store.workspace.run(run_id) / name).read_bytes()

@@ -86,7 +86,7 @@ def test_a_run_without_a_result_has_no_classifier(store, tiny_dataset):
 
 
 def test_other_pretrained_weights_than_the_runs_are_refused(store, run_id):
-    right = store.run(run_id).facts["weights_sha256"]
+    right = store.run(run_id).facts.weights_sha256
     store.add_facts(run_id, {"weights_sha256": "0" * 64})
     try:
         with pytest.raises(WeightsError, match=f"with which run '{run_id}' was trained"):

@@ -114,13 +114,13 @@ HOSTILE = {
     "odd facts": ("run.json", run_row(facts={"class_counts": "x"}), "class_counts of another kind"),
     "odd accuracies": ("run.json", run_row(facts={"fine_tune": {"accuracies": [1]}}), "accuracies of another kind"),
     "odd phase": ("run.json", run_row(facts={"head": 7}), "head of another kind"),
-    "odd decision": ("run.json", run_row(facts={"decision": {"evil": 1}}), "facts of a run that cannot be read"),
+    "odd decision": ("run.json", run_row(facts={"decision": {"evil": 1}}), "decision.phase of another kind"),
     "huge threshold": (
         "run.json",
         run_row(facts={"decision": {"phase": 1, "threshold": 10**400}}),
-        "are not known here",
+        "among the facts of a run",
     ),
-    "huge count": ("run.json", run_row(facts={"class_counts": {"a": {"b": 10**400}}}), "class_counts of another kind"),
+    "huge count": ("run.json", run_row(facts={"class_counts": {"a": {"b": 10**400}}}), "among the facts of a run"),
     "odd threshold": ("run.json", run_row(facts={"decision": {"phase": 1, "threshold": 7}}), "are not known here"),
     "odd check": (
         "dataset.json",

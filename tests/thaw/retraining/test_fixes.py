@@ -6,6 +6,7 @@ from tests.pages.test_evaluation_sets import DATASET, add, images, run_of
 from tests.pages.test_evaluation_sets import store as store
 from thaw.datasets import edits
 from thaw.retraining.fixes import list_fixes, retrain
+from thaw.storage.facts import RunFacts
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.settings import HeadSettings
@@ -47,9 +48,9 @@ def test_retraining_starts_a_run_with_the_same_settings_that_knows_where_it_came
         "thaw.jobs.lifecycle.launch", lambda _, job_id, module, subject: launched.append((module, subject))
     )
     retrained = store.run(retrain(store, run_id))
-    assert HeadSettings.from_json(retrained.head) == SETTINGS
+    assert retrained.head == SETTINGS
     assert (retrained.dataset_id, retrained.backbone) == (DATASET, SETTINGS.backbone)
-    assert retrained.facts == {"retrained_from": run_id, "asked_at_version": store.dataset(DATASET).version}
+    assert retrained.facts == RunFacts(retrained_from=run_id, asked_at_version=store.dataset(DATASET).version)
     assert launched == [("thaw.worker", retrained.id)]
     assert store.latest_job(retrained.id).kind == "head"
 

@@ -62,17 +62,17 @@ def test_a_retrained_head_begins_where_the_earlier_one_ended_and_leaves_what_any
     work(store, run_id, lambda stage, done, total: stages.append(stage))
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     assert not [stage for stage in stages if "TensorFlow" in stage]
-    run, earlier = store.run(run_id), store.run(taught)
+    run = store.run(run_id)
     assert run.result_phase == 1
-    assert (run.facts["warm_start"], run.facts["sides_of"]) == (taught, taught)
-    assert run.facts["grey_range"] == 65535
-    assert run.facts["warm_learning_rate"] == pytest.approx(3e-4)
-    assert run.facts["warm_batch_size"] == HeadSettings.from_json(run.head).batch_size
+    assert (run.facts.warm_start, run.facts.sides_of) == (taught, taught)
+    assert run.facts.grey_range == 65535
+    assert run.facts.warm_learning_rate == pytest.approx(3e-4)
+    assert run.facts.warm_batch_size == run.head.batch_size
     # What the pages and phase 2 read of a run is there, whichever way its head was trained.
-    before = earlier.facts | {"head": {}}
-    assert before.keys() <= run.facts.keys()
-    assert earlier.facts["head"].keys() <= run.facts["head"].keys()
-    assert run.facts["dataset_version"] == store.dataset(tiny_dataset).version
+    before, after = (store.dump_run(each)["run"]["facts"] for each in (taught, run_id))
+    assert before.keys() <= after.keys()
+    assert before["head"].keys() <= after["head"].keys()
+    assert run.facts.dataset_version == store.dataset(tiny_dataset).version
     names = {path.name for path in store.workspace.run(taught).iterdir()}
     assert {path.name for path in store.workspace.run(run_id).iterdir()} == names
     # The same images judge both; the moved one bears its new class.
@@ -85,7 +85,7 @@ def test_a_retrained_head_begins_where_the_earlier_one_ended_and_leaves_what_any
     features = prepare(store, run, read_split(store, run)).features["validation"]
     shares = PlainHead([head["head/0"], head["head/1"]], 0.2, 1e-3).probabilities(features)
     np.testing.assert_allclose(shares, predictions.probabilities, atol=1e-6)
-    kept = store.epochs(run_id)[run.facts["head"]["best_epoch"] - 1]
+    kept = store.epochs(run_id)[run.facts.head.best_epoch - 1]
     assert kept.val_accuracy == pytest.approx(predictions.accuracy)
     assert kept.val_loss == min(epoch.val_loss for epoch in store.epochs(run_id))
 
@@ -142,7 +142,7 @@ def test_a_stop_keeps_the_best_head_so_far(store, taught, ask, monkeypatch):
     monkeypatch.setenv(mlflow.VARIABLE, "http://127.0.0.1:9")
     work(store, run_id)
     assert store.latest_job(run_id).status == "stopped"
-    assert store.run(run_id).facts[mlflow.FACT]["sent"] is False, "a result that a stop left is told of as well"
+    assert store.run(run_id).facts.mlflow.sent is False, "a result that a stop left is told of as well"
     assert epochs == [2]
     assert store.run(run_id).result_phase == 1
     assert read_predictions(store, store.run(run_id)).images
@@ -179,7 +179,7 @@ def test_a_kill_between_the_split_and_its_fact_changes_nothing(store, taught, as
     parts = keep_sides(store, store.run(run_id), store.images(store.run(taught).dataset_id))
     write_split(store, run_id, parts)
     assert inherit(store, store.run(run_id)) == parts
-    assert store.run(run_id).facts["sides_of"] == taught
+    assert store.run(run_id).facts.sides_of == taught
     store.update_job(store.latest_job(run_id).id, status="finished")
 
 

@@ -11,12 +11,15 @@ import pytest
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
 from thaw.storage.edits import Change
+from thaw.storage.facts import PhaseFacts, RunFacts
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, RunError
 from tlcore.photos import SetAside
+from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits.splits import labels_of
+from tlcore.training.findings import PhaseSeconds
 from tlcore.training.history import Epoch
 
 
@@ -98,12 +101,17 @@ def test_data_sets_come_newest_first(store):
 
 def test_a_run_collects_settings_facts_and_its_result(store, run_id):
     store.set_fine_tune(run_id, '{"layers": 3}')
-    store.add_facts(run_id, {"seconds": 1, "device": "CPU"})
-    store.add_facts(run_id, {"seconds": 2})
+    store.add_facts(run_id, {"image_size": 1, "device": "CPU", "unknown here": 3})
+    store.add_facts(run_id, {"image_size": 2})
+    store.add_phase_facts(run_id, "head", {"best_epoch": 3})
+    store.add_phase_facts(run_id, "head", {"seconds": {"total": 4}})
     store.set_result(run_id, 2)
     run = store.run(run_id)
-    assert (run.dataset_id, run.backbone, run.fine_tune, run.result_phase) == ("data-1", "resnet50", '{"layers": 3}', 2)
-    assert run.facts == {"seconds": 2, "device": "CPU"}
+    assert (run.dataset_id, run.backbone, run.head, run.result_phase) == ("data-1", "resnet50", HeadSettings(), 2)
+    assert run.fine_tune == FineTuneSettings(layers=3)
+    assert run.facts == RunFacts(
+        image_size=2, device="CPU", head=PhaseFacts(best_epoch=3, seconds=PhaseSeconds(total=4))
+    )
     assert [found.id for found in store.runs()] == [run_id]
     with pytest.raises(RunError, match="thaw runs"):
         store.run("run-none")
@@ -127,14 +135,14 @@ def test_epochs_come_in_order_and_can_be_trained_again(store, run_id):
 def test_a_branch_is_the_run_at_the_end_of_phase_1(store, run_id):
     store.add_epoch(run_id, epoch(1))
     store.add_epoch(run_id, epoch(2, phase=2))
-    store.add_facts(run_id, {"device": "CPU", "fine_tune": {"seconds": 9}})
+    store.add_facts(run_id, {"device": "CPU", "fine_tune": {"best_epoch": 9}})
     store.set_fine_tune(run_id, "{}")
     store.set_result(run_id, 2)
     store.branch_run(run_id, "run-branched")
     branched = store.run("run-branched")
     assert (branched.dataset_id, branched.backbone, branched.fine_tune) == ("data-1", "resnet50", None)
     assert branched.result_phase == 1
-    assert branched.facts == {"device": "CPU", "branched_from": run_id}
+    assert branched.facts == RunFacts(device="CPU", branched_from=run_id)
     assert [e.phase for e in store.epochs(branched.id)] == [1]
     assert [e.phase for e in store.epochs(run_id)] == [1, 2], "the first run keeps its phase 2"
 

@@ -17,7 +17,7 @@ from thaw.jobs.reporter import reporting
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from thaw.tracking.mlflow import FACT, NO_CLIENT, VARIABLE, mirror_run, tracking_server
+from thaw.tracking.mlflow import NO_CLIENT, VARIABLE, mirror_run, tracking_server
 
 SMALL = ("--image-size", 32, "--batch-size", 8, "--validation-split", 0.25)
 
@@ -60,7 +60,7 @@ def mirrored(store):
     job_id = store.add_job("head", {}, "data-1", run_id)
     with reporting(store, job_id) as reporter:
         mirror_run(reporter, run_id)
-    return store.run(run_id).facts.get(FACT), store.job(job_id).status
+    return store.run(run_id).facts.mlflow, store.job(job_id).status
 
 
 def test_nothing_is_told_to_anyone_unless_the_person_has_asked_for_it(store, monkeypatch):
@@ -109,10 +109,10 @@ def test_a_real_server_has_parameters_epochs_and_final_accuracies_of_both_phases
     monkeypatch.setenv(VARIABLE, server)
     dataset = ask(store, "import", write_classes(tmp_path / "flowers", {"secret-class": 8, "tulip": 8}))["dataset"]
     run_id = ask(store, "train", dataset, *SMALL, "--epochs", 2)["run"]
-    assert store.run(run_id).facts[FACT]["sent"], store.run(run_id).facts[FACT]
+    assert store.run(run_id).facts.mlflow.sent, store.run(run_id).facts.mlflow
     ask(store, "finetune", run_id, "--layers", 9, "--epochs", 1, "--batch-size", 8, "--insist")
     run, epochs = store.run(run_id), store.epochs(run_id)
-    assert run.facts[FACT]["sent"], run.facts[FACT]
+    assert run.facts.mlflow.sent, run.facts.mlflow
     client = MlflowClient(server)
     experiment = client.get_experiment_by_name("Thaw")
     (told,) = client.search_runs([experiment.experiment_id])

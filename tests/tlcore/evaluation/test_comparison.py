@@ -1,9 +1,11 @@
 import dataclasses
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from thaw.storage.facts import RunFacts
 from thaw.storage.records import Image, Run
 from tlcore.evaluation import comparison
 from tlcore.evaluation.comparison import Entry
@@ -32,11 +34,11 @@ def entry(letter, predictions=None, head=None, tuned=None, dataset="data-1", **f
         f"run-{letter}",
         dataset,
         head.backbone,
-        head.to_json(),
-        tuned.to_json() if tuned else None,
+        head,
+        tuned,
         0.0,
         (2 if tuned else 1) if predictions else None,
-        {"image_size": 224, "dataset_version": 1} | facts,
+        replace(RunFacts(image_size=224, dataset_version=1), **facts),
     )
     return Entry(letter, run, "Photos", predictions)
 

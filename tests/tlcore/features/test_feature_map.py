@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -28,10 +29,10 @@ def run(garden):
 
 def add_another(store, run, training, **facts):
     """Record a later run of the same data set, with the same features unless `facts` say otherwise."""
-    run_id = store.add_run(run.dataset_id, run.backbone, run.head)
+    run_id = store.add_run(run.dataset_id, run.backbone, run.head.to_json())
     store.workspace.run(run_id).mkdir(parents=True, exist_ok=True)
     write_split(store, run_id, Split(training=training, validation=[image(99)], labels=list(LABELS)))
-    store.add_facts(run_id, {"feature_cache": run.facts["feature_cache"]} | facts)
+    store.add_facts(run_id, {"feature_cache": asdict(run.facts.feature_cache)} | facts)
     store.set_result(run_id, 1)
     return store.run(run_id)
 
@@ -107,7 +108,7 @@ def test_a_damaged_map_is_made_again(garden, run):
 
 
 def test_a_run_whose_features_are_gone_says_what_to_do(garden, run):
-    shutil.rmtree(garden.workspace.features / run.facts["feature_cache"]["folder"])
+    shutil.rmtree(garden.workspace.features / run.facts.feature_cache.folder)
     job = make(garden, run)
     assert job.status == "failed"
     assert "Expected the cached features of a trained head" in job.error

@@ -19,7 +19,7 @@ def train(store, dataset_id, **chosen):
     work(store, run_id)
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     losses = [(epoch.loss, epoch.val_loss) for epoch in store.epochs(run_id)]
-    return losses, store.run(run_id).facts["fine_tune"]["features_computed"]
+    return losses, store.run(run_id).facts.fine_tune.features_computed
 
 
 @pytest.fixture(scope="module")

@@ -127,7 +127,7 @@ def test_images_without_features_are_no_neighbours_and_have_none(garden):
 
 def test_a_key_that_is_still_being_written_is_left_alone(garden):
     run = add_run(garden, plain(), image(99))
-    keys = garden.workspace.features / run.facts["feature_cache"]["folder"] / "keys.txt"
+    keys = garden.workspace.features / run.facts.feature_cache.folder / "keys.txt"
     with keys.open("ab") as lines:
         lines.write(b"0000")
     before = keys.read_bytes()
@@ -137,7 +137,7 @@ def test_a_key_that_is_still_being_written_is_left_alone(garden):
 
 def test_a_run_without_the_fact_or_the_cache_has_no_neighbours(garden):
     run = add_run(garden, plain(), image(99))
-    shutil.rmtree(garden.workspace.features / run.facts["feature_cache"]["folder"])
+    shutil.rmtree(garden.workspace.features / run.facts.feature_cache.folder)
     assert find_neighbours(garden, run, image(99)) == []
     garden.add_facts(run.id, {"feature_cache": None})
     assert find_neighbours(garden, garden.run(run.id), image(99)) == []
@@ -146,8 +146,8 @@ def test_a_run_without_the_fact_or_the_cache_has_no_neighbours(garden):
 def test_phase_1_records_where_its_features_lie(store, tiny_dataset):
     run = store.run(train(store, tiny_dataset, HeadSettings(image_size=48, epochs=1, validation_split=0.25)))
     parts = read_split(store, run)
-    folder = store.workspace.features / run.facts["feature_cache"]["folder"]
-    identity, channels = json.loads((folder / "identity.json").read_text()), run.facts["feature_cache"]["channels"]
+    folder = store.workspace.features / run.facts.feature_cache.folder
+    identity, channels = json.loads((folder / "identity.json").read_text()), run.facts.feature_cache.channels
     cache = FeatureCache(store.workspace.features, identity, [(channels,)], ["float32"])
     asked = parts.validation[0]
     (own,) = cache.tensors()[0][cache.rows([asked.content])]

@@ -26,18 +26,18 @@ def reporter(store, tiny_dataset):
 
 
 def test_weights_other_than_those_of_phase_1_are_refused(reporter):
-    loaded = load_backbone(reporter, ROW, 32, {})
+    loaded = load_backbone(reporter, ROW, 32)
     assert loaded.weights_sha256 == fingerprint(fetch(ROW))
-    assert load_backbone(reporter, ROW, 32, {"weights_sha256": loaded.weights_sha256}).row == ROW
+    assert load_backbone(reporter, ROW, 32, loaded.weights_sha256).row == ROW
     with pytest.raises(WeightsError, match="Received: another file"):
-        load_backbone(reporter, ROW, 32, {"weights_sha256": "0" * 64})
+        load_backbone(reporter, ROW, 32, "0" * 64)
 
 
 def test_weights_that_changed_since_their_first_use_are_refused_until_they_are_brought(reporter, other_weights):
     workspace = reporter.store.workspace
     note_weights(workspace, ROW, fingerprint(fetch(ROW)))
     with pytest.raises(WeightsError, match="as this workspace first used it") as refused:
-        load_backbone(reporter, ROW, 32, {})
+        load_backbone(reporter, ROW, 32)
     assert fingerprint(other_weights) in str(refused.value)
     note_weights(workspace, ROW, fingerprint(other_weights))
     assert recognise(workspace, ROW, other_weights) == fingerprint(other_weights)

@@ -1,7 +1,10 @@
 """What the guards found for a run, from its facts alone, and how the page tells it."""
 
+import json
+
 from streamlit.testing.v1 import AppTest
 
+from thaw.storage.facts import read_facts
 from thaw.storage.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.evidence import judge_run
@@ -24,8 +27,8 @@ def epochs():
 
 
 def run_with(facts, fine_tune=None, head=None):
-    tuned = fine_tune.to_json() if fine_tune else None
-    return Run("run-1", "data-1", "efficientnet-lite0", (head or HeadSettings()).to_json(), tuned, 0.0, 1, facts)
+    measured = read_facts(json.dumps(facts))
+    return Run("run-1", "data-1", "efficientnet-lite0", head or HeadSettings(), fine_tune, 0.0, 1, measured)
 
 
 def rules(found):
@@ -46,7 +49,7 @@ def test_a_sound_run_passes_every_rule():
     assert tuned == dict.fromkeys([*names, "Memory"], True)
 
 
-def test_incidents_and_old_runs_are_judged_by_what_they_have():
+def test_incidents_are_judged_and_what_was_not_measured_is_not():
     shrunk = [{"epoch": 5, "batch_size": 32, "next_batch_size": 4}]
     retry = {"rate": 1e-3, "next_rate": 1e-4, "accuracy_before": 0.88, "accuracy_after": 0.4}
     tuned = TUNED_FACTS | {"out_of_memory": shrunk, "retries": [retry]}
@@ -54,7 +57,6 @@ def test_incidents_and_old_runs_are_judged_by_what_they_have():
     passed = rules(judge_run(run, epochs(), 2))
     failed = {rule for rule, fine in passed.items() if not fine}
     assert failed == {"Learning rate", "First epoch of phase 2", "Batch size", "Memory"}
-    # A run of an earlier version measured none of it.
     old = run_with(MEASURED | {"head": {"best_epoch": 4}, "fine_tune": {"best_epoch": 6}}, FineTuneSettings())
     assert set(rules(judge_run(old, epochs(), 1))) == {"Head settled", "Overfitting", "Memory"}
     assert set(rules(judge_run(old, epochs(), 2))) == {"First epoch of phase 2", "Overfitting", "Memory"}

@@ -1,7 +1,10 @@
 """The rules about a training that runs or has ended: where each draws its line, and that its words hold the numbers."""
 
+from dataclasses import replace
+
 import pytest
 
+from tlcore.training.findings import FirstBatch, HeadChecks, LayerDrift, MemoryIncident, Retry
 from tlcore.training.guards import (
     at_chance,
     find_faults,
@@ -18,12 +21,8 @@ from tlcore.training.guards import (
 )
 from tlcore.training.history import Epoch
 
-SOUND = {
-    "backbone_training": 0,
-    "batch": {"images": 32, "low": -0.99, "high": 1.0, "mean": 0.1, "expected": [-0.992, 1.0]},
-    "training": {"ant": 60, "wasp": 60},
-    "validation": {"ant": 50, "wasp": 50},
-}
+BATCH = FirstBatch(32, -0.99, 1.0, 0.1, (-0.992, 1.0))
+SOUND = HeadChecks(0, BATCH, {"ant": 60, "wasp": 60}, {"ant": 50, "wasp": 50})
 
 
 def epoch(accuracy, val_accuracy, phase=1):
@@ -82,19 +81,19 @@ def test_a_retry_is_told_with_its_numbers():
     calm = judge_first_epoch(0.9, 0.91, 200, [])
     assert calm.passed
     assert "from 90.0% to 91.0% of 200 images" in calm.words
-    retry = {"rate": 1e-3, "next_rate": 1e-4, "accuracy_before": 0.9, "accuracy_after": 0.3}
+    retry = Retry(1e-3, 1e-4, 0.9, 0.3)
     told = judge_first_epoch(0.9, 0.88, 200, [retry])
     assert not told.passed
     for words in ("rate 0.001", "had been 90.0%, and it fell to 30.0%", "once more at 0.0001", "not in the curve"):
         assert words in told.words
-    assert "the loss was no number" in judge_first_epoch(0.9, 0.88, 200, [retry | {"accuracy_after": None}]).words
+    assert "the loss was no number" in judge_first_epoch(0.9, 0.88, 200, [replace(retry, accuracy_after=None)]).words
 
 
 def test_any_drift_at_all_is_told():
-    still = [{"layer": f"bn{number}", "mean": 0.0, "variance": 0.0} for number in range(3)]
+    still = [LayerDrift(f"bn{number}", 0.0, 0.0) for number in range(3)]
     assert judge_statistics(still).passed
     assert "0 of 3" in judge_statistics(still).words
-    moved = judge_statistics([*still, {"layer": "bn3", "mean": 0.0, "variance": 0.031}])
+    moved = judge_statistics([*still, LayerDrift("bn3", 0.0, 0.031)])
     assert not moved.passed
     assert "1 of 4" in moved.words
     assert "3.10% (0% expected)" in moved.words
@@ -113,23 +112,23 @@ def test_chance_is_the_largest_classs_share_and_two_standard_errors(accuracy, ch
     ("change", "words"),
     [
         ({"backbone_training": 4}, "4 of the backbone's weights were training in phase 1; 0 expected"),
-        ({"batch": SOUND["batch"] | {"high": 255.0}}, "lie outside -0.99 to 1.00"),
-        ({"batch": SOUND["batch"] | {"low": -3.0}}, "lie outside"),
-        ({"batch": SOUND["batch"] | {"low": 0.1, "high": 0.2}}, "the images are nearly blank"),
+        ({"batch": replace(BATCH, high=255.0)}, "lie outside -0.99 to 1.00"),
+        ({"batch": replace(BATCH, low=-3.0)}, "lie outside"),
+        ({"batch": replace(BATCH, low=0.1, high=0.2)}, "the images are nearly blank"),
         ({"training": {"ant": 60, "wasp": 0}}, "1 of 2 classes have no training images"),
         ({"validation": {"ant": 0, "wasp": 9}}, "1 of 2 classes have no validation images"),
     ],
 )
 def test_each_fault_behind_chance_is_found(change, words):
     assert find_faults(SOUND) == []
-    (found,) = find_faults(SOUND | change)
+    (found,) = find_faults(replace(SOUND, **change))
     assert words in found
     if change.keys() != {"validation"}:
-        assert words in judge_chance(0.5, SOUND | change).words
+        assert words in judge_chance(0.5, replace(SOUND, **change)).words
 
 
 def test_a_range_without_an_expectation_is_no_fault():
-    assert find_faults(SOUND | {"batch": SOUND["batch"] | {"expected": None, "high": 900.0}}) == []
+    assert find_faults(replace(SOUND, batch=replace(BATCH, expected=None, high=900.0))) == []
 
 
 def test_a_gap_counts_beyond_five_points_and_beyond_chance():
@@ -152,11 +151,7 @@ def test_a_batch_holds_at_least_eight_and_one_a_class(size, classes, passed):
 
 def test_memory_that_ran_out_is_told():
     assert judge_memory([], None).passed
-    shrunk = [
-        {"epoch": 3, "batch_size": 32, "next_batch_size": 16},
-        {"epoch": 3, "batch_size": 16, "next_batch_size": 8},
-    ]
-    found = judge_memory(shrunk, 4)
+    found = judge_memory([MemoryIncident(3, 32, 16), MemoryIncident(3, 16, 8)], 4)
     assert not found.passed
     assert "computed 4 at a time" in found.words
     assert "at 32 images a batch in epoch 3" in found.words

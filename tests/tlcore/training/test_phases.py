@@ -74,12 +74,13 @@ def test_phase_1_leaves_its_epochs_files_and_facts(store, tiny_dataset, head_run
     seen = sorted(map(tuple, split["training"] + split["validation"]))
     assert seen == sorted((image.id, image.label) for image in store.images(tiny_dataset))
     assert len(json.loads((folder / "layers.json").read_text())) == 141
-    assert run.facts["image_size"] == 48
-    assert run.facts["grey_range"] == 65535
-    assert (run.facts["training_images"], run.facts["validation_images"]) == (18, 6)
-    assert {"features", "training", "total"} == set(run.facts["head"]["seconds"])
-    assert run.facts["head"]["images_per_second"] > 0
-    assert run.facts["head"]["best_epoch"] == best_epoch(store.epochs(head_run), 1).epoch
+    assert run.facts.image_size == 48
+    assert run.facts.grey_range == 65535
+    assert (run.facts.training_images, run.facts.validation_images) == (18, 6)
+    spent = run.facts.head.seconds
+    assert 0 < spent.training < spent.total
+    assert run.facts.head.images_per_second > 0
+    assert run.facts.head.best_epoch == best_epoch(store.epochs(head_run), 1).epoch
 
 
 def test_the_predictions_are_those_of_the_best_epoch(store, head_run):
@@ -96,12 +97,12 @@ def test_phase_2_numbers_its_epochs_on_and_keeps_its_files(store, tuned_run):
     run, folder = store.run(tuned_run), store.workspace.run(tuned_run)
     names = {path.name for path in folder.iterdir()}
     assert names == {*HEAD_FILES, "tuned.npz", "predictions-2.npz"}
-    assert FineTuneSettings.from_json(run.fine_tune) == TUNED
+    assert run.fine_tune == TUNED
     predictions = read_predictions(store, run, phase=2)
     assert predictions.accuracy == pytest.approx(best_epoch(epochs, 2).val_accuracy)
     layers = json.loads((folder / "layers.json").read_text())
     trained = [index for index in range(141 - TUNED.layers, 141) if layers[index]["trainable_parameters"]]
-    assert 100 < run.facts["cut"]["boundary"] <= trained[0]
+    assert 100 < store.dump_run(tuned_run)["run"]["facts"]["cut"]["boundary"] <= trained[0]
 
 
 def test_phase_2_goes_on_from_the_head_of_phase_1(store, tuned_run):
@@ -172,8 +173,8 @@ def test_a_second_fine_tuning_branches_and_leaves_the_first_as_it_was(store, tun
     assert (store.run(tuned_run), store.epochs(tuned_run)) == (run, epochs)
     assert measured(store, branched)[:4] == measured(store, tuned_run)[:4]
     assert [epoch.phase for epoch in store.epochs(branched)] == [1, 1, 1, 1, 2]
-    assert store.run(branched).facts["branched_from"] == tuned_run
-    assert FineTuneSettings.from_json(store.run(branched).fine_tune).layers == 3
+    assert store.run(branched).facts.branched_from == tuned_run
+    assert store.run(branched).fine_tune.layers == 3
 
 
 def test_a_sigmoid_head_trains_on_two_classes_and_says_both_probabilities(store, tiny_dataset):

@@ -1,7 +1,10 @@
 """The rules of the method, over plain numbers."""
 
+import json
+
 import pytest
 
+from thaw.storage.facts import read_facts
 from thaw.storage.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
@@ -90,7 +93,7 @@ def test_the_kept_epoch_is_the_one_whose_weights_were_saved_not_a_later_better_o
     epochs = epochs_of([0.9, 0.4, 0.2]) + epochs_of([0.3, 0.1], phase=2, first=4)
 
     def run(facts):
-        return Run("run-1", "data-1", "efficientnet-lite0", "{}", None, 0.0, 1, facts)
+        return Run("run-1", "data-1", "efficientnet-lite0", HeadSettings(), None, 0.0, 1, read_facts(json.dumps(facts)))
 
     assert kept_epoch(run({"head": {"best_epoch": 2}}), epochs, 1).epoch == 2
     assert kept_epoch(run({"fine_tune": {"best_epoch": 4}}), epochs, 2).epoch == 4
@@ -100,14 +103,12 @@ def test_the_kept_epoch_is_the_one_whose_weights_were_saved_not_a_later_better_o
 
 def test_the_expected_time_grows_with_depth_and_images_and_needs_a_measurement():
     layers = [{"flops": 100, "activation_bytes": 8, "trainable_parameters": 2}] * 10
-    facts = {"seconds_per_image": 0.01}
-    seconds = [expected_epoch_seconds(facts, layers, top, 64) for top in range(11)]
+    seconds = [expected_epoch_seconds(0.01, layers, top, 64) for top in range(11)]
     assert seconds[0] == 0
     assert seconds == sorted(set(seconds))
     # Three to four forward passes for everything unfrozen, and 20 parameters updated in each of two steps.
     assert seconds[10] == pytest.approx(64 * 0.01 * 3.46 + 2 * 757 * 20 * 0.01 / 1000)
-    assert expected_epoch_seconds(facts, layers, 4, 128) == pytest.approx(2 * seconds[4])
-    assert expected_epoch_seconds(facts, layers, 4, 64, batch_size=8) > seconds[4]
-    assert expected_epoch_seconds({}, layers, 4, 50) is None
-    assert expected_epoch_seconds({"seconds_per_image": None}, layers, 4, 50) is None
-    assert expected_epoch_seconds(facts, [], 0, 50) is None
+    assert expected_epoch_seconds(0.01, layers, 4, 128) == pytest.approx(2 * seconds[4])
+    assert expected_epoch_seconds(0.01, layers, 4, 64, batch_size=8) > seconds[4]
+    assert expected_epoch_seconds(None, layers, 4, 50) is None
+    assert expected_epoch_seconds(0.01, [], 0, 50) is None

@@ -9,6 +9,7 @@ from tlcore.features.batches import CachedBatches
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training import phases
 from tlcore.training.evidence import judge_run
+from tlcore.training.findings import MemoryIncident
 from tlcore.training.recommendations import kept_epoch
 from tlcore.training.recovery import Incidents
 
@@ -71,15 +72,15 @@ class Killed(BaseException):
 
 
 def test_a_smashed_first_epoch_is_undone_and_tried_once_more_at_a_tenth(store, branch, retried):
-    (retry,) = store.run(retried).facts["fine_tune"]["retries"]
-    assert (retry["rate"], retry["next_rate"]) == (0.05, pytest.approx(0.005))
-    assert retry["accuracy_before"] == kept_epoch(store.run(retried), store.epochs(retried), 1).val_accuracy
-    assert 0 <= retry["accuracy_after"] <= 1
+    (retry,) = store.run(retried).facts.fine_tune.retries
+    assert (retry.rate, retry.next_rate) == (0.05, pytest.approx(0.005))
+    assert retry.accuracy_before == kept_epoch(store.run(retried), store.epochs(retried), 1).val_accuracy
+    assert 0 <= retry.accuracy_after <= 1
     assert [epoch.epoch for epoch in store.epochs(retried) if epoch.phase == 2] == [7, 8], "the first try left no epoch"
 
     # Once more from phase 1's weights is what a run at that rate from the start would have been.
-    direct = finish(store, branch(FineTuneSettings(**{**vars(WILD), "learning_rate": retry["next_rate"]})))
-    assert "retries" not in store.run(direct).facts["fine_tune"]
+    direct = finish(store, branch(FineTuneSettings(**{**vars(WILD), "learning_rate": retry.next_rate})))
+    assert not store.run(direct).facts.fine_tune.retries
     assert measured(store, retried) == measured(store, direct)
     ours, theirs = (arrays(store.workspace.run(each) / "tuned.npz") for each in (retried, direct))
     assert ours == theirs
@@ -100,30 +101,30 @@ def test_a_kill_about_the_retry_resumes_to_the_same_end(store, branch, retried, 
         with pytest.raises(Killed):
             work(store, run_id)
     assert not list(store.workspace.run(run_id).glob("snapshot-2*"))
-    assert bool(store.run(run_id).facts["fine_tune"].get("retries")) == (moment == "after the record")
+    assert bool(store.run(run_id).facts.fine_tune.retries) == (moment == "after the record")
     store.add_job("fine_tune", {"resume": True}, store.run(run_id).dataset_id, run_id)
     finish(store, run_id)
     assert measured(store, run_id) == measured(store, retried)
     ours, theirs = (arrays(store.workspace.run(each) / "tuned.npz") for each in (run_id, retried))
     assert ours == theirs
-    retries = [store.run(each).facts["fine_tune"]["retries"] for each in (run_id, retried)]
+    retries = [store.run(each).facts.fine_tune.retries for each in (run_id, retried)]
     assert retries[0] == retries[1]
 
 
 def test_what_the_guards_found_is_on_record(store, retried):
     run = store.run(retried)
-    drift = run.facts["fine_tune"]["drift"]
+    drift = run.facts.fine_tune.drift
     assert len(drift) == 49
-    assert {(row["mean"], row["variance"]) for row in drift} == {(0.0, 0.0)}
-    assert run.facts["fine_tune"]["precision"] == "float32"
-    checks = run.facts["head"]["checks"]
-    assert checks["backbone_training"] == 0
-    assert checks["training"] == {"berry": 6, "leaf": 6, "sky": 6}
-    assert checks["validation"] == {"berry": 2, "leaf": 2, "sky": 2}
-    batch = checks["batch"]
-    assert batch["images"] == 18
-    assert -127 / 128 <= batch["low"] < batch["mean"] < batch["high"] <= 1
-    assert batch["high"] - batch["low"] > 1
+    assert {(row.mean, row.variance) for row in drift} == {(0.0, 0.0)}
+    assert run.facts.fine_tune.precision == "float32"
+    checks = run.facts.head.checks
+    assert checks.backbone_training == 0
+    assert checks.training == {"berry": 6, "leaf": 6, "sky": 6}
+    assert checks.validation == {"berry": 2, "leaf": 2, "sky": 2}
+    batch = checks.batch
+    assert batch.images == 18
+    assert -127 / 128 <= batch.low < batch.mean < batch.high <= 1
+    assert batch.high - batch.low > 1
 
     rules = {each.rule: each for phase in (1, 2) for each in judge_run(run, store.epochs(retried), phase)}
     assert len(rules) == 8
@@ -158,10 +159,10 @@ def test_memory_that_runs_out_halves_the_batch_and_the_run_goes_on_from_its_last
     # more before it begins, of each.
     small_memory(largest=5, after=5)
     finish(store, run_id)
-    incidents = store.run(run_id).facts["fine_tune"]["out_of_memory"]
-    sizes = [(each["batch_size"], each["next_batch_size"]) for each in incidents]
+    incidents = store.run(run_id).facts.fine_tune.out_of_memory
+    sizes = [(each.batch_size, each.next_batch_size) for each in incidents]
     assert sizes == [(32, 16), (16, 8), (8, 4)]
-    assert {each["epoch"] for each in incidents} == {8}
+    assert {each.epoch for each in incidents} == {8}
     ours, theirs = measured(store, run_id), measured(store, undisturbed)
     assert ours[:7] == theirs[:7], "the epoch before it is as it was"
     assert [row[:2] for row in ours] == [row[:2] for row in theirs]
@@ -171,10 +172,10 @@ def test_memory_that_runs_out_halves_the_batch_and_the_run_goes_on_from_its_last
 def test_phase_1_goes_on_with_smaller_batches_too_and_a_resumed_one_starts_with_them(store, tiny_dataset, small_memory):
     small_memory(largest=4)
     run_id = finish(store, lifecycle.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "batch_size": 8})))
-    facts = store.run(run_id).facts["head"]
-    assert facts["out_of_memory"] == [{"epoch": 1, "batch_size": 8, "next_batch_size": 4}]
+    facts = store.run(run_id).facts.head
+    assert facts.out_of_memory == (MemoryIncident(1, 8, 4),)
     assert len(store.epochs(run_id)) == HEAD.epochs
-    assert facts["best_epoch"] >= 1
+    assert facts.best_epoch >= 1
 
     direct = finish(store, lifecycle.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "batch_size": 4})))
     assert measured(store, run_id) == measured(store, direct)
@@ -187,6 +188,6 @@ def test_memory_too_small_for_one_image_is_a_plain_failure(store, branch, small_
     job = store.latest_job(run_id)
     assert job.status == "failed"
     assert "Expected enough memory for one image at a time" in job.error
-    tried = [each["batch_size"] for each in store.run(run_id).facts["fine_tune"]["out_of_memory"]]
+    tried = [each.batch_size for each in store.run(run_id).facts.fine_tune.out_of_memory]
     assert tried == [32, 16, 8, 4, 2]
     assert store.run(run_id).result_phase == 1

@@ -1,10 +1,12 @@
 """What phase 2 is expected to cost: the cut is the one that will be chosen, and each part counts as it should."""
 
 import functools
+import json
 import math
 
 import pytest
 
+from thaw.storage.facts import read_facts
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
@@ -32,7 +34,7 @@ def layers():
 
 
 def expect(head=HEAD, facts=FACTS, **settings):
-    return expect_costs(facts, layers(), 12_810, head, FineTuneSettings(**settings))
+    return expect_costs(read_facts(json.dumps(facts)), layers(), 12_810, head, FineTuneSettings(**settings))
 
 
 @pytest.mark.parametrize(("name", "step"), [("efficientnet-lite0", 7), ("mobilenet-v2", 25)])
@@ -119,6 +121,6 @@ def test_what_was_not_measured_is_not_guessed():
 def test_a_run_of_an_earlier_version_has_all_but_the_size_on_disk():
     old = [{name: value for name, value in layer.items() if name != "cut_bytes"} for layer in layers()]
     assert plan_cut(old, 38) is None
-    expected = expect_costs(FACTS, old, 12_810, HEAD, FineTuneSettings(layers=38))
+    expected = expect_costs(read_facts(json.dumps(FACTS)), old, 12_810, HEAD, FineTuneSettings(layers=38))
     assert expected.disk_bytes is None
     assert expected.total_s > 0

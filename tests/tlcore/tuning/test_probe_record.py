@@ -73,13 +73,12 @@ def test_a_probe_is_kept_and_read_again(tmp_path):
 
 
 def test_the_expected_cost_grows_with_depth_and_with_epochs():
-    facts = {"seconds_per_image": 0.01}
-    costs = depth_costs(facts, layers(10, 10), PLAN, [0, 10, 20])
+    costs = depth_costs(0.01, layers(10, 10), PLAN, [0, 10, 20])
     assert costs[0] == 0
     assert 0 < costs[1] < costs[2]
-    doubled = depth_costs(facts, layers(10, 10), dataclasses.replace(PLAN, epochs=4), [20])
+    doubled = depth_costs(0.01, layers(10, 10), dataclasses.replace(PLAN, epochs=4), [20])
     assert doubled == [pytest.approx(2 * costs[2])]
-    assert depth_costs({}, layers(10, 10), PLAN, [0, 10]) is None
+    assert depth_costs(None, layers(10, 10), PLAN, [0, 10]) is None
 
 
 @pytest.mark.parametrize(("name", "bad"), [("depths", 1), ("folds", 1), ("epochs", 0), ("learning_rate", 2.0)])

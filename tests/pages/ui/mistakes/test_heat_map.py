@@ -28,10 +28,12 @@ def drawn_page(maps, label="rose"):
         import streamlit as st
 
         from pages.ui.mistakes.heat_map import draw_maps
+        from thaw.storage.facts import RunFacts
         from thaw.storage.records import Run
         from tlcore.evaluation.heat_maps import HeatMaps
+        from tlcore.settings import HeadSettings
 
-        run = Run("run-1", "data-1", "efficientnet-lite0", "{}", None, 0.0, 1, {})
+        run = Run("run-1", "data-1", "efficientnet-lite0", HeadSettings(), None, 0.0, 1, RunFacts())
         picture = st.session_state["picture"]
         draw_maps(HeatMaps(picture, 0, *st.session_state["maps"]), run, st.session_state["label"], "img-1")
 

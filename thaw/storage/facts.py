@@ -1,0 +1,131 @@
+"""What a run has measured, as a typed record that is validated once, where its row is read."""
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import RunError
+from tlcore.evaluation.threshold import Decision
+from tlcore.training.findings import HeadChecks, LayerDrift, MemoryIncident, PhaseSeconds, Retry
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCache:
+    """The folder below the workspace's features that phase 1 cached its features in, and their number an image."""
+
+    folder: str
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """Whether a tracking server was told of the run, and how that went in words."""
+
+    server: str
+    sent: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFacts:
+    """What one phase has measured; None or nothing stands for what it has not, or not yet.
+
+    `best_epoch` is the epoch whose weights were kept; `accuracies` (0..1) are by evaluation set; `features_per_second`
+    and `images_per_second` are None where nothing was computed. `drift` is None before it was measured.
+    """
+
+    best_epoch: int | None = None
+    seconds: PhaseSeconds | None = None
+    features_computed: int = 0
+    features_per_second: float | None = None
+    images_per_second: float | None = None
+    accuracies: dict[str, float] = field(default_factory=dict)
+    frozen_layers: int | None = None
+    unfrozen_from_layer: str | None = None
+    precision: str | None = None
+    checks: HeadChecks | None = None
+    drift: tuple[LayerDrift, ...] | None = None
+    retries: tuple[Retry, ...] = ()
+    out_of_memory: tuple[MemoryIncident, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run depends on and has measured; None or nothing stands for what it has not, or not yet.
+
+    `class_counts` has images by side of the split and class, `extra_images` by evaluation set beside validation.
+    `retrained_from`, `branched_from`, `warm_start` and `sides_of` are ids of runs: whose data set was learnt from
+    anew, whose phase 1 was copied, whose head's weights were begun with and whose split was taken over.
+    """
+
+    device: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    image_size: int | None = None
+    grey_range: int | None = None
+    weights_file: str | None = None
+    weights_sha256: str | None = None
+    dataset_version: int | None = None
+    dataset_sha256: str | None = None
+    training_images: int | None = None
+    validation_images: int | None = None
+    extra_images: dict[str, int] = field(default_factory=dict)
+    class_counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    class_weights: dict[str, float] | None = None
+    kept_parts: bool = False
+    seconds_per_image: float | None = None
+    features_at_once: int | None = None
+    feature_cache: FeatureCache | None = None
+    head: PhaseFacts = field(default_factory=PhaseFacts)
+    fine_tune: PhaseFacts = field(default_factory=PhaseFacts)
+    retrained_from: str | None = None
+    asked_at_version: int | None = None
+    branched_from: str | None = None
+    sides_of: str | None = None
+    warm_start: str | None = None
+    warm_learning_rate: float | None = None
+    warm_batch_size: int | None = None
+    decision: Decision | None = None
+    intended_use: str = ""
+    mlflow: Mirrored | None = None
+
+    def phase(self, number: int) -> PhaseFacts:
+        """Return what phase 1 or 2 has measured."""
+        return self.head if number == 1 else self.fine_tune
+
+
+@functools.cache
+def _adapter() -> "TypeAdapter[RunFacts]":
+    # Not above: it costs a tenth of a second, which only who reads a run is to wait for.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunFacts)
+
+
+def parse_facts(text: str) -> RunFacts:
+    """Return the facts in a JSON text; those that are not named here are left out, since a later Thaw may know more.
+
+    Raises ValueError for other kinds of facts than Thaw writes (`name_fault` says which), SettingsError for a decision
+    that cannot be.
+    """
+    return _adapter().validate_json(text, strict=True)
+
+
+@functools.lru_cache(maxsize=512)
+def read_facts(text: str) -> RunFacts:
+    """Return the facts in the row of a run; raise RunError for those of other kinds than Thaw writes."""
+    try:
+        return parse_facts(text)
+    except ValueError as problem:
+        raise RunError(
+            f"Expected facts of a run as Thaw writes them. Received: {name_fault(problem)} of another kind. "
+            "Was the database changed by another program? Delete the run on the Disk page, or put a backup back."
+        ) from problem
+
+
+def name_fault(problem: ValueError) -> str:
+    """Return where pydantic found the first value of another kind, as names with dots between them."""
+    errors: list[dict[str, Any]] = getattr(problem, "errors", list)()
+    return ".".join(str(part)[:60] for part in errors[0]["loc"]) if errors else "something"
