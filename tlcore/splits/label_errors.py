@@ -41,6 +41,8 @@ def find_label_errors(probabilities: np.ndarray, given: np.ndarray) -> list[Labe
 
     The paper takes the number cell by cell (a pair of classes each), which on the digits, 5% planted with three seeds,
     found 77 to 83% of them by EfficientNet-Lite0's features; over all cells at once it is 86 to 90%.
+    So does cleanlab 2.9.0, the authors' own: of 5% planted in the raw digits, three seeds, its default rule finds 81 to
+    90% where this finds 93 to 98%. And a file of its wheel still bears the AGPL, which the package has left.
     """
     rows, thresholds = np.arange(len(given)), measure_thresholds(probabilities, given)
     confident = np.where(probabilities >= thresholds, probabilities, -1.0)
