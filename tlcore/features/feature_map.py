@@ -18,7 +18,7 @@ from tlcore.files import replacing
 
 MAPPER = "thaw.training.mapper"
 # Goes up whenever the same features would give another map.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
