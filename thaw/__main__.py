@@ -3,14 +3,12 @@
 import json
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
-from thaw.cli.data import COMMANDS, run_rebuild
-from thaw.cli.parser import build_parser
-from thaw.cli.predict import grade
-from thaw.jobs.reporter import explain
-from thaw.storage.store import Store
-from thaw.storage.workspace import open_workspace
+from click.exceptions import Exit
+
+from thaw.cli.commands import run_command
 from tlcore.errors import ThawError
 
 
@@ -38,21 +36,24 @@ def main(words: list[str] | None = None) -> int:
     """
     given = sys.argv[1:] if words is None else words
     as_json = "--json" in given
+    program = "thaw" if Path(sys.argv[0]).stem == "thaw" else f"python -m {__package__}"
     try:
-        arguments = build_parser().parse_args(given)
-        workspace = open_workspace(arguments.workspace)
-        if arguments.command == "rebuild":
-            # The one command that needs no database, for there may be none.
-            answer = run_rebuild(workspace)
-        else:
-            answer = COMMANDS[arguments.command](Store(workspace), arguments)
+        command, answer = run_command(given, program)
+    except Exit as ended:
+        return ended.exit_code
     except ThawError as problem:
         return fail(str(problem), as_json)
     except Exception as problem:  # noqa: BLE001 - the outermost shell: a script that reads the JSON must hear of it
+        from thaw.jobs.reporter import explain
+
         traceback.print_exc()
         return fail(explain(problem), as_json)
     show(answer, as_json)
-    return grade(answer) if arguments.command == "predict" else 0
+    if command != "predict":
+        return 0
+    from thaw.cli.predict import grade
+
+    return grade(answer)
 
 
 def fail(reason: str, as_json: bool) -> int:

@@ -1,8 +1,11 @@
-"""What the commands about backbones do: list them, take their weights from a file, measure their speed."""
+"""The commands about backbones: list them, take their weights from a file, measure their speed."""
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
+from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow
 from thaw.storage.store import Store
 from tlcore.models import speed
@@ -10,7 +13,8 @@ from tlcore.models.backbones import BACKBONES, find_backbone
 from tlcore.models.weights import adopt, fingerprint, is_local, note_weights
 
 
-def run_backbones(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("backbones")
+def run_backbones(store: Store) -> Answer:
     """List the backbones."""
     return [
         {
@@ -26,19 +30,24 @@ def run_backbones(store: Store, arguments: argparse.Namespace) -> Answer:
     ]
 
 
-def run_weights(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("weights")
+@click.argument("backbone")
+@click.argument("file")
+def run_weights(store: Store, backbone: str, file: str) -> Answer:
     """Check a file of pretrained weights and put it where a download would have put it."""
     quieten_tensorflow()
-    row = find_backbone(arguments.backbone)
-    path = adopt(row, Path(arguments.file).expanduser())
+    row = find_backbone(backbone)
+    path = adopt(row, Path(file).expanduser())
     note_weights(store.workspace, row, fingerprint(path))
     return {"backbone": row.name, "weights": str(path)}
 
 
-def run_speed(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("speed", "Without BACKBONE, those whose weights are here are measured.")
+@click.argument("backbones", metavar="[BACKBONE...]", nargs=-1)
+def run_speed(store: Store, backbones: Sequence[str]) -> Answer:
     """Measure the milliseconds an image of the named backbones, or of those whose weights are here, in this process."""
     quieten_tensorflow()
-    named = arguments.backbones or [row.name for row in BACKBONES.values() if is_local(row)]
+    named = backbones or [row.name for row in BACKBONES.values() if is_local(row)]
     speed.measure_all(store.workspace, [find_backbone(name).name for name in named])
     return [
         {"device": device, "milliseconds_an_image": speeds}

@@ -1,13 +1,14 @@
-"""What each command of the command line does: from parsed arguments to one JSON-able answer."""
+"""The commands about data sets: import, list, rebuild, save, check."""
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from thaw.cli import backbones, disk, exports, predict, runs, sharing
-from thaw.cli.output import Answer, quieten_tensorflow, tell, warn_of_unknown
+import click
+
+from thaw.cli.commands import command
+from thaw.cli.output import Answer, tell, warn_of_unknown
 from thaw.datasets import checker, edits, importer
 from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
@@ -26,21 +27,40 @@ from tlcore.settings import HeadSettings
 from tlcore.splits.label_errors import FACT, read_doubts
 from tlcore.splits.splits import recommend_image_size
 
+DEFAULTS = HeadSettings()
 SAMPLES = (importer.DIGITS, importer.FLOWER_PHOTOS)
 
 
-def run_import(store: Store, arguments: argparse.Namespace) -> Answer:
+@command(
+    "import",
+    "PATH is a folder, a .zip, .tar or .tar.gz, a table (.csv, .tsv, .jsonl) of files and classes, or the word "
+    "digits or flowers for a sample.",
+)
+@click.argument("path")
+@click.option("--name", help="what to call the data set (default: the folder's name)")
+@click.option("--into", metavar="DATASET", help="add to this data set what is new")
+@click.option("--holdout", is_flag=True, help="with --into: keep for evaluation, never train on it")
+@click.option(
+    "--answer",
+    "answers",
+    multiple=True,
+    metavar="KEY=OPTION",
+    help="answer beforehand to a question that the import may have, such as levels=outer; several can be given",
+)
+def run_import(
+    store: Store, path: str, name: str | None, into: str | None, holdout: bool, answers: Sequence[str]
+) -> Answer:
     """Import a folder, an archive or a CSV of path and label, or a sample for the word "digits" or "flowers"."""
-    path = Path(arguments.path).expanduser()
-    request: dict[str, Any] = {"kind": arguments.path, "path": "", "name": arguments.name or ""}
-    if arguments.answer:
-        request["answers"] = read_answers(arguments.answer)
-    if arguments.path not in SAMPLES or path.exists():
-        request |= {"kind": kind_of(path), "path": str(path.absolute())}
-    if arguments.holdout and not arguments.into:
+    place = Path(path).expanduser()
+    request: dict[str, Any] = {"kind": path, "path": "", "name": name or ""}
+    if answers:
+        request["answers"] = read_answers(answers)
+    if path not in SAMPLES or place.exists():
+        request |= {"kind": kind_of(place), "path": str(place.absolute())}
+    if holdout and not into:
         raise SettingsError("Expected --into DATASET beside --holdout. Received: none. Say whose holdout it is.")
-    if arguments.into:
-        request |= {"dataset": arguments.into, "role": "holdout" if arguments.holdout else "main"}
+    if into:
+        request |= {"dataset": into, "role": "holdout" if holdout else "main"}
     job_id = store.add_job("import", request)
     importer.run_import(store, job_id, tell)
     job = store.job(job_id)
@@ -49,12 +69,15 @@ def run_import(store: Store, arguments: argparse.Namespace) -> Answer:
     return describe_dataset(store, store.dataset(job.dataset_id))
 
 
-def run_datasets(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("datasets")
+def run_datasets(store: Store) -> Answer:
     """List the data sets."""
     warn_of_unknown(store)
     return [describe_dataset(store, dataset) for dataset in store.datasets()]
 
 
+# The one command that needs no database, for there may be none.
+@command("rebuild", opens=lambda workspace: workspace)
 def run_rebuild(workspace: Workspace) -> Answer:
     """Bring back what the folders hold and the database does not; a damaged database is set aside."""
     rebuilt = rebuild(workspace)
@@ -66,36 +89,38 @@ def run_rebuild(workspace: Workspace) -> Answer:
     }
 
 
-def run_check(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("check")
+@click.argument("dataset")
+@click.option("--backbone", default=DEFAULTS.backbone, help=f"default: {DEFAULTS.backbone}")
+@click.option("--seed", type=int, default=DEFAULTS.seed, help=f"default: {DEFAULTS.seed}")
+def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Answer:
     """Cross-validate in this process, with random folds and with folds that keep groups; list likely label errors."""
-    defaults = HeadSettings()
-    backbone = arguments.backbone or defaults.backbone
-    seed = defaults.seed if arguments.seed is None else arguments.seed
-    job_id = lifecycle.add_check_job(store, arguments.dataset, backbone, seed)
+    job_id = lifecycle.add_check_job(store, dataset, backbone, seed)
     checker.run_check(store, job_id, tell)
-    job, done = store.job(job_id), store.latest_check(arguments.dataset)
+    job, done = store.job(job_id), store.latest_check(dataset)
     if job.status != "finished" or done is None:
         raise RunError(job.error or "The check was stopped.")
-    names = {image.id: image.name for image in store.every_image(arguments.dataset)}
+    names = {image.id: image.name for image in store.every_image(dataset)}
     facts = done.facts | {FACT: [asdict(doubt) | {"image": names[doubt.image]} for doubt in read_doubts(done)]}
-    return {"dataset": arguments.dataset, "backbone": done.backbone, "version": done.version, **facts}
+    return {"dataset": dataset, "backbone": done.backbone, "version": done.version, **facts}
 
 
-def run_dataset(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("dataset")
+@click.argument("action", type=click.Choice(["save"]))
+@click.argument("dataset")
+@click.option("--to", metavar="FILE", required=True, help="a new .zip, or a new .csv for the labels alone")
+@click.option(
+    "--split", metavar="RUN_OR_SHARE", help="divide it as that run did, or anew with this share for validation"
+)
+@click.option("--seed", type=int, help=f"of a new split (default: {DEFAULTS.seed})")
+@click.option("--with-excluded", is_flag=True, help="take excluded pictures along, in their own folder")
+def run_dataset(
+    store: Store, action: str, dataset: str, to: str, split: str | None, seed: int | None, with_excluded: bool
+) -> Answer:
     """Save a data set as it stands now as a zip of class folders, or its labels as a CSV."""
-    target = Path(arguments.to).expanduser().absolute()
-    division = read_division(arguments.split, arguments.seed)
-    saved = save_dataset(store, arguments.dataset, target, division, arguments.with_excluded)
-    return {"dataset": arguments.dataset, "file": str(target), **saved}
-
-
-def run_serve(store: Store, arguments: argparse.Namespace) -> Answer:
-    """Answer for new pictures over HTTP until told to stop."""
-    quieten_tensorflow()
-    # The server's packages would slow every other command down.
-    from thaw.cli import serve
-
-    return serve.run_serve(store, arguments)
+    target = Path(to).expanduser().absolute()
+    saved = save_dataset(store, dataset, target, read_division(split, seed), with_excluded)
+    return {"dataset": dataset, "file": str(target), **saved}
 
 
 def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
@@ -121,35 +146,3 @@ def _findings(store: Store, dataset: Dataset) -> list[Finding]:
     images = store.images(dataset.id)
     size = recommend_image_size(images, BACKBONES[HeadSettings().backbone].input_size)
     return examine(images, size, edits.ignored(store, dataset.id), store.latest_check(dataset.id))
-
-
-COMMANDS: dict[str, Callable[[Store, argparse.Namespace], Answer]] = {
-    "import": run_import,
-    "datasets": run_datasets,
-    "rebuild": lambda store, arguments: run_rebuild(store.workspace),
-    "dataset": run_dataset,
-    "check": run_check,
-    "train": runs.run_train,
-    "finetune": runs.run_finetune,
-    "probe": runs.run_probe,
-    "find-rate": runs.run_find_rate,
-    "stop": runs.run_stop,
-    "resume": runs.run_resume,
-    "queue": runs.run_queue,
-    "mistakes": runs.run_mistakes,
-    "predict": predict.run_predict,
-    "export": exports.run_export,
-    "runs": runs.run_runs,
-    "compare": runs.run_compare,
-    "backbones": backbones.run_backbones,
-    "weights": backbones.run_weights,
-    "speed": backbones.run_speed,
-    "history": sharing.run_history,
-    "tensorboard": sharing.run_tensorboard,
-    "card": sharing.run_card,
-    "project": sharing.run_project,
-    "disk": disk.run_disk,
-    "delete": disk.run_delete,
-    "undelete": disk.run_undelete,
-    "serve": run_serve,
-}

@@ -1,9 +1,12 @@
-"""What the commands about the disk do: what Thaw keeps there, deleting it, and bringing it back."""
+"""The commands about the disk: what Thaw keeps there, deleting it, and bringing it back."""
 
-import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import click
+
+from thaw.cli.commands import command
 from thaw.cli.output import Answer
 from thaw.disk import trash
 from thaw.disk.holdings import Holding, find_holding, list_holdings
@@ -14,10 +17,12 @@ from tlcore.errors import SettingsError
 from tlcore.features.cache import BUDGET_BYTES
 
 
-def run_disk(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("disk")
+@click.option("--empty", is_flag=True, help="empty the trash first: nothing comes back from then on")
+def run_disk(store: Store, empty: bool) -> Answer:
     """Tell what Thaw keeps on the disk, what is in the trash and how much is free; empty the trash where asked to."""
     trash.settle(store)
-    emptied = [each.subject for each in trash.empty(store)] if arguments.empty else []
+    emptied = [each.subject for each in trash.empty(store)] if empty else []
     sizes = [(each, own_bytes(store.workspace, each)) for each in list_holdings(store)]
     usage = measure_usage(store.workspace, sizes)
     return {
@@ -33,11 +38,14 @@ def run_disk(store: Store, arguments: argparse.Namespace) -> Answer:
     }
 
 
-def run_delete(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("delete", "Each ID is as `disk` lists it.")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="do it; without this, only tell what would go")
+def run_delete(store: Store, ids: Sequence[str], yes: bool) -> Answer:
     """Put things into the trash with all that goes with them; without --yes, only tell what that would be."""
-    found = [find_holding(store, each) for each in dict.fromkeys(arguments.ids)]
+    found = [find_holding(store, each) for each in dict.fromkeys(ids)]
     told = [_describe(each, freed_bytes(store.workspace, each)) for each in found]
-    if not arguments.yes:
+    if not yes:
         raise SettingsError(
             "Expected --yes, which deletes what was named. Received: none, so that nothing was deleted. It would go: "
             + "; ".join(f"{each['id']} ({_in_words(each)})" for each in told)
@@ -47,9 +55,11 @@ def run_delete(store: Store, arguments: argparse.Namespace) -> Answer:
     return [describe_trashed(each) for each in deleted]
 
 
-def run_undelete(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("undelete", "Each ID is as `disk` lists it in the trash.")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+def run_undelete(store: Store, ids: Sequence[str]) -> Answer:
     """Bring things back from the trash."""
-    return [describe_trashed(trash.undelete(store, each)) for each in dict.fromkeys(arguments.ids)]
+    return [describe_trashed(trash.undelete(store, each)) for each in dict.fromkeys(ids)]
 
 
 def describe_trashed(entry: Trashed) -> dict[str, Any]:

@@ -1,27 +1,35 @@
-"""What the command that exports does: from parsed arguments to one JSON-able answer."""
+"""The command `export`: writes a run's result in formats for other programs, and the zip that is asked for."""
 
-import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import click
+
+from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow, tell
 from thaw.exporting import exporter, exports
 from thaw.exporting.zip_stream import stream_zip
 from thaw.storage.export_record import Export, export_folder, handed_on
 from thaw.storage.store import Store
 from tlcore.errors import RunError, SettingsError
+from tlcore.exporting.formats import FORMATS
 from tlcore.files import replacing
 
 
-def run_export(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("export", lists=["--formats"])
+@click.argument("run")
+@click.option("--formats", multiple=True, metavar="FORMAT...", help=f"of {', '.join(FORMATS)} (default: all)")
+@click.option("--to", metavar="FILE.zip", help="write what was proven to this zip, too")
+def run_export(store: Store, run: str, formats: Sequence[str], to: str | None) -> Answer:
     """Export a run's result in this process, prove every file, and write the zip that was asked for."""
-    target = Path(arguments.to).expanduser() if arguments.to else None
+    target = Path(to).expanduser() if to else None
     if target and target.suffix != ".zip":
         raise SettingsError(f"Expected --to FILE.zip. Received: {str(target)!r}. Give a name that ends in .zip.")
     quieten_tensorflow()
-    job_id = exports.add_export_job(store, arguments.run, arguments.formats)
+    job_id = exports.add_export_job(store, run, list(formats) or None)
     exporter.run_export(store, job_id, tell)
-    job, made = store.job(job_id), exports.latest_export(store, arguments.run)
+    job, made = store.job(job_id), exports.latest_export(store, run)
     if job.status != "finished" or made is None:
         raise RunError(job.error or "It was stopped before it had finished; nothing of this export was kept.")
     if target:

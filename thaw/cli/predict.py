@@ -1,13 +1,14 @@
 """The command `predict`: classifies files and whole folders, reports each that cannot be read, and tells by its exit
 status whether there were any."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 
+from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow
 from thaw.sources.sources import walk_folder
 from thaw.storage.store import Store
@@ -23,10 +24,13 @@ ALL_ANSWERED, NONE_ANSWERED, SOME_ANSWERED = 0, 1, 2
 Listed = tuple[Path, str | None]
 
 
-def run_predict(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("predict")
+@click.argument("run_id", metavar="RUN")
+@click.argument("images", metavar="IMAGE_OR_FOLDER...", nargs=-1, required=True)
+def run_predict(store: Store, run_id: str, images: Sequence[str]) -> Answer:
     """Classify pictures with a run's result; folders are gone through as an import does."""
-    run = store.run(arguments.run)
-    listed = [each for path in arguments.images for each in list_pictures(Path(path))]
+    run = store.run(run_id)
+    listed = [each for path in images for each in list_pictures(Path(path))]
     quieten_tensorflow()
     from thaw.prediction.classifier import load_classifier, predict_files
 

@@ -1,9 +1,12 @@
-"""What the commands about runs do: train, try, compare, queue; from parsed arguments to one JSON-able answer."""
+"""The commands about runs: train, try, compare, queue."""
 
-import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import click
+
+from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow, tell, warn_of_unknown
 from thaw.jobs import lifecycle
 from thaw.jobs.queue import waits
@@ -14,50 +17,94 @@ from thaw.training import prober
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation import comparison
 from tlcore.evaluation.predictions import accuracies, find_mistakes, read_predictions
+from tlcore.images.recipes import PRESETS
 from tlcore.models.backbones import BACKBONES
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings
 from tlcore.training.evidence import judge_run
 from tlcore.training.recommendations import kept_epoch
 from tlcore.tuning.probe_record import ProbeSettings, read_probe, recommend
 from tlcore.tuning.rate_curve import read_curve
 
+# An option that is not given keeps the default of its settings.
+HEAD, TUNED, PROBE = HeadSettings(), FineTuneSettings(), ProbeSettings()
 
-def run_train(store: Store, arguments: argparse.Namespace) -> Answer:
+
+@command("train")
+@click.argument("dataset")
+@click.option("--backbone", help=f"default: {HEAD.backbone}; `backbones` lists all")
+@click.option("--image-size", type=int, help="pixels a side (default: suits the data set and backbone)")
+@click.option("--epochs", type=int, help=f"at most (default: {HEAD.epochs})")
+@click.option("--batch-size", type=int, help=f"default: {HEAD.batch_size}")
+@click.option("--learning-rate", type=float, help=f"default: {HEAD.learning_rate:g}")
+@click.option("--dropout", type=float, help=f"share, 0 to 0.9 (default: {HEAD.dropout:g})")
+@click.option("--hidden-units", type=int, help="size of an extra layer in the head (default: none)")
+@click.option("--output", type=click.Choice(OUTPUTS), help=f"default: {HEAD.output}; sigmoid is for two classes")
+@click.option("--seed", type=int, help=f"default: {HEAD.seed}")
+@click.option("--validation-split", type=float, help=f"share (default: {HEAD.validation_split:g})")
+@click.option(
+    "--augmentation",
+    help=f"{', '.join(PRESETS)}, or a recipe such as mirror,crop=0.15,rotation=10 (default: {HEAD.augmentation})",
+)
+@click.option("--views", type=int, help=f"of each image, computed once and cached (default: {HEAD.views})")
+@click.option("--exact", is_flag=True, help="draw new views in every epoch, uncached: far slower")
+@click.option("--later-share", type=float, help="share of the newest photos kept for evaluation (default: 0)")
+@click.option("--parts", type=click.Choice(PARTS), help=f"of a ready-made split, or Thaw's (default: {HEAD.parts})")
+@click.option("--class-weights", type=click.Choice(CLASS_WEIGHTS), help=f"default: {HEAD.class_weights}")
+@click.option("--method", type=click.Choice(METHODS), help=f"default: {HEAD.method}; svm is for small sets")
+@click.option("--patience", type=int, help=f"epochs without improvement (default: {HEAD.patience})")
+def run_train(store: Store, dataset: str, **options: Any) -> Answer:
     """Do phase 1 in this process."""
-    settings = HeadSettings(**_given(arguments, HeadSettings))
-    return _work(store, lifecycle.add_head_job(store, arguments.dataset, settings), "head")
+    return _work(store, lifecycle.add_head_job(store, dataset, HeadSettings(**_given(options))), "head")
 
 
-def run_finetune(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("finetune")
+@click.argument("run")
+@click.option("--layers", type=int, help="Keras layers from the top (default: suits the images, whole blocks)")
+@click.option("--epochs", type=int, help=f"at most (default: {TUNED.epochs})")
+@click.option("--batch-size", type=int, help=f"default: {TUNED.batch_size}")
+@click.option("--learning-rate", type=float, help="default: 1e-5 beside a head's 1e-3; 1e-4 for small images")
+@click.option("--patience", type=int, help=f"epochs without improvement (default: {TUNED.patience})")
+@click.option(
+    "--largest-drop",
+    type=float,
+    help="share of accuracy that the first epoch may lose before a smaller rate is tried "
+    f"(default: {TUNED.largest_drop:g})",
+)
+@click.option("--insist", is_flag=True, help="go on where Thaw refuses to spoil the weights")
+def run_finetune(store: Store, run: str, **options: Any) -> Answer:
     """Do phase 2 in this process."""
-    settings = FineTuneSettings(**_given(arguments, FineTuneSettings))
-    return _work(store, lifecycle.add_fine_tune_job(store, arguments.run, settings), "fine_tune")
+    return _work(store, lifecycle.add_fine_tune_job(store, run, FineTuneSettings(**_given(options))), "fine_tune")
 
 
-def run_resume(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("resume")
+@click.argument("run")
+def run_resume(store: Store, run: str) -> Answer:
     """Go on with a run that was paused or cut short, in this process."""
-    phase = lifecycle.add_resume_job(store, arguments.run)
-    return _work(store, arguments.run, phase)
+    return _work(store, run, lifecycle.add_resume_job(store, run))
 
 
-def run_stop(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("stop")
+@click.argument("run")
+def run_stop(store: Store, run: str) -> Answer:
     """Ask the process that trains a run, or waits to, to stop after the present step."""
     lifecycle.reconcile(store)
-    job = store.latest_job(store.run(arguments.run).id)
+    job = store.latest_job(store.run(run).id)
     if job is None or not job.active:
         raise RunError(
-            f"Expected a run that is training or waiting. Received: {arguments.run!r}, which is at rest. `queue` lists "
+            f"Expected a run that is training or waiting. Received: {run!r}, which is at rest. `queue` lists "
             "those that can be stopped."
         )
     store.ask_to_stop(job.id)
-    return {"run": arguments.run, "job": job.id, "stop_requested": True}
+    return {"run": run, "job": job.id, "stop_requested": True}
 
 
-def run_queue(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("queue")
+@click.option("--front", metavar="JOB", help="let this job go first of those that wait")
+def run_queue(store: Store, front: str | None) -> Answer:
     """List what works on the device and what waits for it, in order; `front` goes first of those."""
     lifecycle.reconcile(store)
-    if arguments.front:
-        _move_to_front(store, arguments.front)
+    if front:
+        _move_to_front(store, front)
     return [
         {
             "job": job.id,
@@ -71,14 +118,20 @@ def run_queue(store: Store, arguments: argparse.Namespace) -> Answer:
     ]
 
 
-def run_probe(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("probe")
+@click.argument("run")
+@click.option("--depths", type=int, help=f"how many (default: {PROBE.depths})")
+@click.option("--folds", type=int, help=f"of the cross-validation (default: {PROBE.folds})")
+@click.option("--epochs", type=int, help=f"of each short run (default: {PROBE.epochs})")
+@click.option("--images", type=int, help=f"that take part at most (default: {PROBE.images})")
+def run_probe(store: Store, run: str, **options: Any) -> Answer:
     """Try several depths on a trained head, in this process, and recommend one."""
-    _try(store, lifecycle.add_probe_job(store, arguments.run, ProbeSettings(**_given(arguments, ProbeSettings))))
-    found = read_probe(store.workspace.run(arguments.run))
+    _try(store, lifecycle.add_probe_job(store, run, ProbeSettings(**_given(options))))
+    found = read_probe(store.workspace.run(run))
     depths = found.depths if found else []
     best = recommend(depths)
     return {
-        "run": arguments.run,
+        "run": run,
         "depths": [
             asdict(depth) | {"accuracy": depth.accuracy, "standard_error": depth.standard_error} for depth in depths
         ],
@@ -86,17 +139,23 @@ def run_probe(store: Store, arguments: argparse.Namespace) -> Answer:
     }
 
 
-def run_find_rate(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("find-rate")
+@click.argument("run")
+@click.option("--phase", type=click.Choice([1, 2]), default=2, help="default: 2")
+@click.option("--layers", type=int, help="unfrozen in phase 2 (default: as `finetune`)")
+@click.option("--batch-size", type=int, help=f"in phase 2 (default: {TUNED.batch_size})")
+def run_find_rate(store: Store, run: str, phase: int, **options: Any) -> Answer:
     """Search a learning rate for a phase of a run, in this process."""
-    settings = FineTuneSettings(**_given(arguments, FineTuneSettings))
-    _try(store, lifecycle.add_rate_job(store, arguments.run, arguments.phase, settings))
-    curve = read_curve(store.workspace.run(arguments.run), arguments.phase)
-    return {"run": arguments.run} | (asdict(curve) if curve else {})
+    _try(store, lifecycle.add_rate_job(store, run, phase, FineTuneSettings(**_given(options))))
+    curve = read_curve(store.workspace.run(run), phase)
+    return {"run": run} | (asdict(curve) if curve else {})
 
 
-def run_compare(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("compare")
+@click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
+def run_compare(store: Store, run_ids: Sequence[str]) -> Answer:
     """Compare two or more runs: their settings, those that differ first, and which is better beyond chance."""
-    runs = [store.run(run_id) for run_id in arguments.runs]
+    runs = [store.run(run_id) for run_id in run_ids]
     if not 2 <= len(runs) <= comparison.MOST_RUNS:
         raise SettingsError(
             f"Expected 2 to {comparison.MOST_RUNS} runs to compare. Received: {len(runs)}. `runs` lists all there are."
@@ -121,9 +180,11 @@ def run_compare(store: Store, arguments: argparse.Namespace) -> Answer:
     }
 
 
-def run_mistakes(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("mistakes")
+@click.argument("run")
+def run_mistakes(store: Store, run: str) -> Answer:
     """List the misclassified validation images, largest confidence gap first."""
-    mistakes = find_mistakes(read_predictions(store, store.run(arguments.run)))
+    mistakes = find_mistakes(read_predictions(store, store.run(run)))
     return [
         {
             "image": mistake.name,
@@ -137,7 +198,8 @@ def run_mistakes(store: Store, arguments: argparse.Namespace) -> Answer:
     ]
 
 
-def run_runs(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("runs")
+def run_runs(store: Store) -> Answer:
     """List the runs, newest first."""
     lifecycle.reconcile(store)
     warn_of_unknown(store)
@@ -204,12 +266,9 @@ def _work(store: Store, run_id: str, phase: str) -> Answer:
     return describe_training(store, store.run(run_id), phase)
 
 
-def _given(
-    arguments: argparse.Namespace, settings: type[HeadSettings | FineTuneSettings | ProbeSettings]
-) -> dict[str, Any]:
-    """Return the settings that were given on the command line; the rest keep their defaults."""
-    names = settings.__dataclass_fields__
-    return {name: value for name, value in vars(arguments).items() if name in names and value is not None}
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that were given on the command line."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _try(store: Store, job_id: str) -> None:

@@ -1,6 +1,5 @@
 """The command `serve`: from its arguments to a service that answers until it is told to stop."""
 
-import argparse
 import contextlib
 import re
 import signal
@@ -10,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from thaw.cli.output import Answer
+from thaw.cli.commands import command
+from thaw.cli.output import Answer, quieten_tensorflow
 from thaw.serving.engine import Engine, load_export, load_run
 from thaw.serving.exported import open_export
 from thaw.serving.hosts import LOOPBACK
@@ -31,22 +32,42 @@ _IDLE_CONNECTION_S = 30
 _LAST_ANSWERS_S = 60
 
 
-def run_serve(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("serve", "RUN_OR_EXPORT is a run, or the folder or .zip of an export.")
+@click.argument("source", metavar="RUN_OR_EXPORT")
+@click.option("--host", default="127.0.0.1", help="address to listen at (default: this machine only)")
+@click.option("--port", type=int, default=8600, help="default: 8600; 0 takes a free one")
+@click.option(
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="let pages of this origin, such as https://example.org, ask from a browser; may be repeated",
+)
+@click.option("--name", default="thaw", help="what the model is called in addresses (default: thaw)")
+@click.option(
+    "--tensorflow-serving",
+    "repository",
+    metavar="FOLDER",
+    help="serve nothing; write the folder that TensorFlow Serving needs",
+)
+def run_serve(
+    store: Store, source: str, host: str, port: int, origins: Sequence[str], name: str, repository: str | None
+) -> Answer:
     """Serve a run or an export until interrupted or told to end; or write the folder that TensorFlow Serving needs."""
-    name = arguments.name
+    quieten_tensorflow()
     if not _NAME.fullmatch(name):
         raise SettingsError(
             f"Expected a name of letters, digits, dots, dashes and underscores. Received: {name!r}. "
             "It becomes part of an address."
         )
-    if arguments.tensorflow_serving:
-        with open_export(_find_export(store, arguments.source)) as export:
-            return write_repository(export, name, Path(arguments.tensorflow_serving))
-    origins = _read_origins(arguments.allow_origin or ())
-    with _listening(arguments.host, arguments.port) as listener:
-        service = Service(name, load_engine(store, arguments.source))
-        hosts = LOOPBACK if arguments.host in LOOPBACK else None
-        _serve(build_app(service, hosts, origins), listener, _announce(service, arguments.host, listener))
+    if repository:
+        with open_export(_find_export(store, source)) as export:
+            return write_repository(export, name, Path(repository))
+    allowed = _read_origins(origins)
+    with _listening(host, port) as listener:
+        service = Service(name, load_engine(store, source))
+        hosts = LOOPBACK if host in LOOPBACK else None
+        _serve(build_app(service, hosts, allowed), listener, _announce(service, host, listener))
     return {"served": name, "run": service.engine.run}
 
 

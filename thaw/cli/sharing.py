@@ -1,11 +1,13 @@
-"""What the commands about what runs leave behind do: the history, TensorBoard's files, model cards, projects."""
+"""The commands about what runs leave behind: the history, TensorBoard's files, model cards, projects."""
 
-import argparse
 import csv
 import io
 from dataclasses import asdict
 from pathlib import Path
 
+import click
+
+from thaw.cli.commands import command
 from thaw.cli.output import Answer, tell
 from thaw.datasets import importer
 from thaw.model_card.model_card import write_model_card
@@ -17,11 +19,13 @@ from thaw.tracking.tensorboard import write_events
 from tlcore.errors import RunError, SettingsError
 
 
-def run_history(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("history")
+@click.option("--csv", "as_csv", is_flag=True, help="print a CSV table")
+def run_history(store: Store, as_csv: bool) -> Answer:
     """List every run with its lineage, newest first; as a CSV table where that is asked for."""
-    if not arguments.csv:
+    if not as_csv:
         return [asdict(experiment) for experiment in store.experiments()]
-    if arguments.json:
+    if click.get_current_context().params["as_json"]:
         raise SettingsError("Expected one of --csv and --json. Received: both. Leave one out.")
     table = io.StringIO()
     rows = csv.DictWriter(table, COLUMNS, lineterminator="\n")
@@ -30,35 +34,46 @@ def run_history(store: Store, arguments: argparse.Namespace) -> Answer:
     return table.getvalue()
 
 
-def run_tensorboard(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("tensorboard")
+@click.argument("run")
+@click.option("--to", metavar="FOLDER", required=True, help="for `tensorboard --logdir FOLDER`")
+def run_tensorboard(store: Store, run: str, to: str) -> Answer:
     """Write the epochs of a run as TensorBoard event files."""
-    paths = write_events(store, arguments.run, Path(arguments.to).expanduser())
-    return {"run": arguments.run, "files": [str(path) for path in paths]}
+    paths = write_events(store, run, Path(to).expanduser())
+    return {"run": run, "files": [str(path) for path in paths]}
 
 
-def run_card(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("card")
+@click.argument("run")
+@click.option("--to", metavar="FOLDER", required=True, help="the folder to write it to")
+@click.option("--no-pictures", is_flag=True, help="leave the photos of the worst mistakes out")
+def run_card(store: Store, run: str, to: str, no_pictures: bool) -> Answer:
     """Write the model card of a run."""
-    folder = Path(arguments.to).expanduser()
+    folder = Path(to).expanduser()
     try:
-        paths = write_model_card(store, store.run(arguments.run), folder, not arguments.no_pictures)
+        paths = write_model_card(store, store.run(run), folder, not no_pictures)
     except OSError as problem:
         raise RunError(
             f"Expected a folder that can be written. Received: {str(folder)!r} ({problem}). Choose another."
         ) from problem
-    return {"run": arguments.run, "files": [str(path) for path in paths]}
+    return {"run": run, "files": [str(path) for path in paths]}
 
 
-def run_project(store: Store, arguments: argparse.Namespace) -> Answer:
+@command("project", "To save, name a run or a data set by its id; to open, the zip.")
+@click.argument("action", type=click.Choice(["save", "open"]))
+@click.argument("subject", metavar="RUN_OR_DATASET_OR_ZIP")
+@click.option("--to", metavar="FILE.zip", help="where to save it")
+def run_project(store: Store, action: str, subject: str, to: str | None) -> Answer:
     """Save a run or a data set as a project, or open one, in this process."""
-    if (arguments.action == "save") != bool(arguments.to):
+    if (action == "save") != bool(to):
         raise SettingsError("Expected --to FILE.zip with `project save`, and not with `project open`. See --help.")
-    if arguments.action == "save":
-        target = Path(arguments.to).expanduser().absolute()
-        job_id = store.add_job("save", {"subject": arguments.subject, "path": str(target)})
+    if to:
+        target = Path(to).expanduser().absolute()
+        job_id = store.add_job("save", {"subject": subject, "path": str(target)})
         saver.run_save(store, job_id, tell)
         _require_finished(store, job_id)
         return {"project": str(target), "bytes": target.stat().st_size}
-    archive = Path(arguments.subject).expanduser().absolute()
+    archive = Path(subject).expanduser().absolute()
     if not is_project(archive):
         raise RunError(
             f"Expected a project that Thaw has saved. Received: {str(archive)!r}. `import` takes folders and zips of "

@@ -3,8 +3,7 @@
 import pytest
 from filelock import FileLock
 
-from thaw.cli.data import COMMANDS
-from thaw.cli.parser import build_parser
+from tests.support.command_line import ask
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import BackboneError, RunError, WeightsError
@@ -16,11 +15,6 @@ from tlcore.models.speed import read_speeds
 @pytest.fixture
 def store(tmp_path):
     return Store(open_workspace(tmp_path / "workspace"))
-
-
-def ask(store, *words):
-    arguments = build_parser().parse_args([str(word) for word in words])
-    return COMMANDS[arguments.command](store, arguments)
 
 
 def test_backbones_lists_the_table(store):

@@ -1,11 +1,9 @@
 """What each command answers, called as functions on a store."""
 
-import argparse
-
 import pytest
 
+from tests.support.command_line import ask
 from tests.support.corpus import ACCEPTED, Case, jpeg, write_classes, write_zip
-from thaw.cli.data import COMMANDS
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, RunError, ThawError
@@ -16,15 +14,11 @@ def store(tmp_path):
     return Store(open_workspace(tmp_path / "workspace"))
 
 
-def ask(store, command, **arguments):
-    return COMMANDS[command](store, argparse.Namespace(**{"into": None, "holdout": False, "answer": []} | arguments))
-
-
 def test_a_folder_is_named_after_itself_unless_told(store, tmp_path):
     folder = write_classes(tmp_path / "flowers", {"rose": 2, "tulip": 3})
-    found = ask(store, "import", path=str(folder), name=None)
+    found = ask(store, "import", folder)
     assert (found["name"], found["accepted"], found["classes"]) == ("flowers", 5, {"rose": 2, "tulip": 3})
-    assert ask(store, "import", path=str(folder), name="Garden")["name"] == "Garden"
+    assert ask(store, "import", folder, "--name", "Garden")["name"] == "Garden"
     assert [dataset["name"] for dataset in ask(store, "datasets")] == ["Garden", "flowers"]
 
 
@@ -33,18 +27,18 @@ def test_a_zip_is_imported_too(store, tmp_path):
         Case(f"{label}/{n}.jpg", jpeg(10 * n + len(label), 32, 24), ACCEPTED) for label in ("a", "bb") for n in (1, 2)
     ]
     path = write_zip(tmp_path / "Photos.ZIP", cases)
-    found = ask(store, "import", path=str(path), name=None)
+    found = ask(store, "import", path)
     assert (found["accepted"], found["classes"]) == (4, {"a": 2, "bb": 2})
 
 
 def test_an_import_that_fails_raises_its_reason(store, tmp_path):
     with pytest.raises(ThawError, match="nowhere"):
-        ask(store, "import", path=str(tmp_path / "nowhere"), name=None)
+        ask(store, "import", tmp_path / "nowhere")
     assert ask(store, "datasets") == []
 
 
 def test_what_is_not_there_is_refused(store):
     with pytest.raises(DatasetError, match="data-none"):
-        ask(store, "check", dataset="data-none", backbone=None, seed=None)
+        ask(store, "check", "data-none")
     with pytest.raises(RunError, match="run-none"):
-        ask(store, "predict", run="run-none", images=["x.png"])
+        ask(store, "predict", "run-none", "x.png")

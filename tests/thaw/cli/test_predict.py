@@ -1,6 +1,5 @@
 """Which pictures `predict` takes from what it is given, in which order, and what its exit status says."""
 
-import argparse
 import os
 
 import pytest
@@ -44,7 +43,7 @@ def test_a_folder_without_pictures_is_refused_before_anything_is_loaded(store, t
         list_pictures(tmp_path / "empty")
     run = store.add_run(tiny_dataset, "efficientnet-lite0", "{}")
     with pytest.raises(DatasetError, match="Expected a folder with pictures"):
-        run_predict(store, argparse.Namespace(run=run, images=[str(tmp_path / "empty")]))
+        run_predict(store, run, [str(tmp_path / "empty")])
 
 
 @pytest.mark.parametrize(("failed", "answered", "status"), [(0, 3, 0), (1, 2, 2), (3, 0, 1)])

@@ -7,9 +7,8 @@ import types
 import pytest
 from filelock import FileLock
 
+from tests.support.command_line import ask
 from tests.support.corpus import write_classes
-from thaw.cli.data import COMMANDS
-from thaw.cli.parser import build_parser
 from thaw.cli.runs import describe_training
 from thaw.jobs import lifecycle
 from thaw.jobs.queue import WAITING
@@ -25,11 +24,6 @@ SMALL = ("--image-size", 32, "--batch-size", 8, "--validation-split", 0.25)
 TRAINING, VALIDATION = 12, 4
 HEAD_RATE = 1e-2
 RECIPE = "mirror,crop=0.2,rotation=10"
-
-
-def ask(store, *words):
-    arguments = build_parser().parse_args([str(word) for word in words])
-    return COMMANDS[arguments.command](store, arguments)
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from tests.support.command_line import ask
 from tests.support.tiny_export import pack, record
-from thaw.cli.parser import build_parser
-from thaw.cli.serve import _announce, _listening, _read_origins, run_serve
+from thaw.cli.serve import _announce, _listening, _read_origins
 from thaw.serving.engine import Engine
 from thaw.serving.service import Service, build_app
 from thaw.storage.export_record import Signature
@@ -27,7 +27,7 @@ def archive(tmp_path):
 
 
 def serve(store, *words):
-    return run_serve(store, build_parser().parse_args(["serve", *map(str, words)]))
+    return ask(store, "serve", *words)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../up", "a/b", ".hidden", "a:predict", "x" * 101, "ä"])

@@ -1,4 +1,3 @@
-import argparse
 import dataclasses
 import hashlib
 import io
@@ -11,9 +10,9 @@ import time
 import psutil
 import pytest
 
+from tests.support.command_line import ask
 from tests.support.corpus import ACCEPTED, Case, jpeg, write_classes, write_folder, write_upload, zip_of
 from tests.support.server import Server
-from thaw.cli import data
 from thaw.datasets import importer
 from thaw.jobs import lifecycle
 from thaw.sources.samples import FLOWERS
@@ -272,16 +271,11 @@ def test_a_stopped_download_of_the_flowers_keeps_what_came(store, flowers):
 
 
 def test_the_command_line_tells_archives_tables_and_samples_apart(store, tmp_path, flowers, monkeypatch):
-    def ask(path, name=None):
-        return data.run_import(
-            store, argparse.Namespace(path=str(path), name=name, into=None, holdout=False, answer=[])
-        )
-
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.tgz").write_bytes(flowers.content)
-    assert ask("small.tgz")["name"] == "small"
+    assert ask(store, "import", "small.tgz")["name"] == "small"
     (tmp_path / "labels.csv").write_text(f"path,label\nsmall/roses/0.jpg,a\n{tmp_path}/small/tulips/0.jpg,b\n")
-    assert ask("labels.csv")["classes"] == {"a": 1, "b": 1}
-    assert ask("flowers", "Mine")["name"] == "Mine"
+    assert ask(store, "import", "labels.csv")["classes"] == {"a": 1, "b": 1}
+    assert ask(store, "import", "flowers", "--name", "Mine")["name"] == "Mine"
     write_classes(tmp_path / "flowers", {"x": 1})
-    assert ask("flowers")["classes"] == {"x": 1}, "a folder of that name goes before the sample"
+    assert ask(store, "import", "flowers")["classes"] == {"x": 1}, "a folder of that name goes before the sample"

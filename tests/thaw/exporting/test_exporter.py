@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support.command_line import ask
 from tests.support.corpus import photo
 from tests.support.odd_pictures import write_odd_pictures
-from thaw.cli.data import COMMANDS
-from thaw.cli.parser import build_parser
 from thaw.exporting import exporter, exports
 from thaw.exporting.guide import explain_answer, show_program, show_signature
 from thaw.jobs import lifecycle
@@ -46,8 +45,7 @@ def run_id(store, tiny_dataset):
 def answer(store, run_id, tmp_path_factory):
     """What the command prints of an export of all formats; every test below reads the same one."""
     target = tmp_path_factory.mktemp("exported") / "model.zip"
-    arguments = build_parser().parse_args(["export", run_id, "--to", str(target)])
-    return COMMANDS["export"](store, arguments)
+    return ask(store, "export", run_id, "--to", target)
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +220,5 @@ def test_what_cannot_be_exported_is_refused_in_words(store, tiny_dataset, run_id
         exports.add_export_job(store, untrained)
     with pytest.raises(SettingsError, match="Received: pytorch"):
         exports.add_export_job(store, run_id, ["pytorch"])
-    arguments = build_parser().parse_args(["export", run_id, "--to", "model.tar"])
     with pytest.raises(SettingsError, match=r"--to FILE\.zip"):
-        COMMANDS["export"](store, arguments)
+        ask(store, "export", run_id, "--to", "model.tar")

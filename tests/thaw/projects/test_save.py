@@ -7,9 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from tests.support.command_line import ask
 from tests.support.corpus import leftovers, write_classes
-from thaw.cli.data import COMMANDS
-from thaw.cli.parser import build_parser
 from thaw.datasets import edits, importer
 from thaw.projects.reader import open_project
 from thaw.projects.save import choose_contents, is_project, measure_project, save_project
@@ -23,11 +22,6 @@ from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits.label_errors import read_doubts
 
 CLASSES = {"rose": 10, "<b>tulip": 10}
-
-
-def ask(store, *words):
-    arguments = build_parser().parse_args([str(word) for word in words])
-    return COMMANDS[arguments.command](store, arguments)
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ import time
 
 import pytest
 
+from tests.support.command_line import ask
 from tests.support.corpus import write_classes
-from thaw.cli.data import COMMANDS
-from thaw.cli.parser import build_parser
 from thaw.jobs.reporter import reporting
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
@@ -20,11 +19,6 @@ from thaw.storage.workspace import open_workspace
 from thaw.tracking.mlflow import NO_CLIENT, VARIABLE, mirror_run, tracking_server
 
 SMALL = ("--image-size", 32, "--batch-size", 8, "--validation-split", 0.25)
-
-
-def ask(store, *words):
-    arguments = build_parser().parse_args([str(word) for word in words])
-    return COMMANDS[arguments.command](store, arguments)
 
 
 def free_port():

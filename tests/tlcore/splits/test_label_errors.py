@@ -1,6 +1,5 @@
 """Wrong labels that were planted in real sets are found, told of, and gone once they are put right."""
 
-import argparse
 import shutil
 import warnings
 
@@ -8,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from tests.support.command_line import ask
 from tests.tlcore.splits.test_cross_validation import clusters
-from thaw.cli.data import COMMANDS
 from thaw.datasets import edits
 from thaw.datasets.health import Finding, examine
 from thaw.datasets.importer import run_import
@@ -118,7 +117,7 @@ def test_a_check_finds_planted_errors_which_are_gone_when_they_are_put_right(sto
     for ids, wrong in zip(chosen.values(), (*DIGITS[1:], DIGITS[0]), strict=True):
         edits.move_images(store, dataset.id, ids, wrong)
     assert mislabelled(store, dataset.id) is None
-    told = COMMANDS["check"](store, argparse.Namespace(dataset=dataset.id, backbone="efficientnet-lite0", seed=0))
+    told = ask(store, "check", dataset.id)
     finding = mislabelled(store, dataset.id)
     found = [image_id for image_id in planted if finding.suggestions.get(image_id) == planted[image_id]]
     assert len(found) >= 0.8 * len(planted)

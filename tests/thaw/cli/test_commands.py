@@ -1,46 +1,46 @@
-"""The grammar of the command line: one parser a command, options that are the settings' own, and refusals in words."""
+"""The grammar of the command line: options that are the settings' own, and refusals in words."""
 
 import dataclasses
 import re
 
 import pytest
+from click.exceptions import Exit
 
-from thaw.cli.data import COMMANDS
-from thaw.cli.parser import build_parser
+from thaw.cli.commands import COMMANDS, app, run_command
 from tlcore.errors import SettingsError
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.tuning.probe_record import ProbeSettings
 
-EVERYWHERE = {"command", "workspace", "json"}
+PROGRAM = "python -m thaw"
+EVERYWHERE = {"workspace", "as_json"}
 
 
-def parse(*words):
-    return vars(build_parser().parse_args(list(words)))
+def parse(name, *words):
+    command = app.get_command(app.make_context(PROGRAM, [name]), name)
+    return command.make_context(name, list(words)).params
 
 
 def named(settings):
     return {field.name for field in dataclasses.fields(settings)}
 
 
-def listed_commands():
-    return re.search(r"\{(.+?)\}", build_parser().format_usage()).group(1).split(",")
+def explain(*words):
+    """Return what `--help` prints."""
+    with pytest.raises(Exit) as ended:
+        run_command([*words, "--help"], PROGRAM)
+    assert ended.value.exit_code == 0
 
 
-def test_every_command_has_a_parser_and_every_parser_a_command():
-    assert listed_commands() == list(COMMANDS)
-
-
-def test_every_command_is_explained():
-    shown = " ".join(build_parser().format_help().split())
+def test_every_command_is_explained(capsys):
+    explain()
+    shown = " ".join(capsys.readouterr().out.split())
     for name in COMMANDS:
         assert re.search(rf"\s{name} [A-Z]", shown), name
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_each_of_its_options(name, capsys):
-    with pytest.raises(SystemExit) as ended:
-        build_parser().parse_args([name, "--help"])
-    assert ended.value.code == 0
+    explain(name)
     shown = capsys.readouterr().out
     assert "--workspace DIR" in shown
     # An option without a word about it would end its line, or be followed by the next option's.
@@ -73,9 +73,17 @@ def test_options_are_read_as_what_they_are():
         0.5,
     )
     assert parse("finetune", "r", "--largest-drop", "0.3")["largest_drop"] == 0.3
-    assert parse("compare", "a", "b", "c")["runs"] == ["a", "b", "c"]
+    assert parse("compare", "a", "b", "c")["run_ids"] == ("a", "b", "c")
     assert parse("queue", "--front", "job-1", "--json")["front"] == "job-1"
-    assert parse("speed")["backbones"] == []
+    assert parse("speed")["backbones"] == ()
+
+
+@pytest.mark.parametrize(
+    "words", ["run-1 --formats onnx litert --to m.zip", "--formats onnx --formats litert --to m.zip run-1"]
+)
+def test_several_formats_follow_one_option_or_each_its_own(words):
+    given = parse("export", *words.split())
+    assert (given["run"], given["formats"], given["to"]) == ("run-1", ("onnx", "litert"), "m.zip")
 
 
 @pytest.mark.parametrize(
@@ -94,4 +102,4 @@ def test_options_are_read_as_what_they_are():
 )
 def test_words_that_make_no_sense_are_refused_with_the_way_to_help(words, reason):
     with pytest.raises(SettingsError, match=rf"(?s){reason}.*See `python -m thaw.*--help`"):
-        build_parser().parse_args(list(words))
+        run_command(words, PROGRAM)
