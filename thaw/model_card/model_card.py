@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from thaw.model_card.card import INTENDED_USE, fill_card
-from thaw.model_card.html import write_html
-from thaw.model_card.markdown import write_markdown
+from thaw.model_card.render import write_html, write_markdown
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import SettingsError

@@ -17,8 +17,6 @@ from tests.pages.test_pages import BOLD, DATASET, TAG, add_dataset, add_run
 from tests.pages.test_pages import store as store
 from thaw.model_card.blocks import REPLACEMENT, Card, Paragraph, Section, printable
 from thaw.model_card.card import TO_BE_WRITTEN, fill_card
-from thaw.model_card.html import write_html
-from thaw.model_card.markdown import write_markdown
 from thaw.model_card.model_card import (
     HTML_FILE,
     MARKDOWN_FILE,
@@ -27,6 +25,7 @@ from thaw.model_card.model_card import (
     render_model_card,
     write_model_card,
 )
+from thaw.model_card.render import write_html, write_markdown
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import RunError, SettingsError
