@@ -11,15 +11,14 @@ from pathlib import Path
 
 import click
 import uvicorn
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow
 from thaw.serving.engine import Engine, load_export, load_run
-from thaw.serving.exported import open_export
+from thaw.serving.exported import open_export, write_repository
 from thaw.serving.hosts import LOOPBACK
-from thaw.serving.model_repository import write_repository
 from thaw.serving.request_time import Limits, timed
 from thaw.serving.service import Service, build_app
 from thaw.storage.export_record import export_folder
@@ -137,7 +136,7 @@ def _announce(service: Service, host: str, listener: socket.socket) -> str:
     return "\n".join(lines)
 
 
-def _serve(app: Starlette, listener: socket.socket, words: str) -> None:
+def _serve(app: FastAPI, listener: socket.socket, words: str) -> None:
     config = uvicorn.Config(
         app,
         http=timed(H11Protocol, Limits()),

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from thaw.serving.errors import overloaded, stopping
+from thaw.serving.limits import Refused, overloaded
 
 LARGEST_BATCH = 8
 MOST_WAITING = 128
@@ -67,7 +67,9 @@ class Batcher:
         future: Future[np.ndarray] = Future()
         with self._changed:
             if self._closed:
-                raise stopping()
+                raise Refused(
+                    503, "a service that goes on", "one that is stopping", "Send the request to the next one."
+                )
             if self._waiting + len(pixels) > MOST_WAITING:
                 raise overloaded(f"{self._waiting} pictures in line already")
             self._line.append((pixels, future))

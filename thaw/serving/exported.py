@@ -1,4 +1,5 @@
-"""An export opened to be served: a folder or the zip of one, whose SavedModel is still what was proven."""
+"""An export to be served: a folder or the zip of one, whose SavedModel is still what was proven; also for TensorFlow
+Serving, which reads a folder of its own shape."""
 
 import json
 import re
@@ -7,15 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from thaw.archives.zips import unpack
 from thaw.storage.export_record import RECORD_FILE, Export, measure_entry, read_export
 from tlcore.errors import DatasetError, RunError
 from tlcore.exporting.formats import FORMATS
-from tlcore.files import scratch_folder
+from tlcore.files import remove_abandoned, scratch_folder, temporary_beside, write_atomically
 
 SAVED_MODEL = FORMATS["saved-model"].file
 LARGEST_FILE_BYTES = 2_000_000_000
+CONFIG_FILE = "models.config"
+VERSION = "1"
+# Where TensorFlow Serving's own container looks for models.
+MOUNTED_AT = "/models"
+_MODEL_CONFIG = f"""  config {{{{
+    name: "{{name}}"
+    base_path: "{MOUNTED_AT}/{{name}}"
+    model_platform: "tensorflow"
+  }}}}
+"""
 _SAFE_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
@@ -41,6 +53,29 @@ def open_export(path: Path) -> Iterator[OpenedExport]:
         folder = scratch / "export"
         _unpack(path, scratch, folder)
         yield _check(folder, path)
+
+
+def write_repository(export: OpenedExport, name: str, folder: Path) -> dict[str, Any]:
+    """Copy the SavedModel of a checked export to `folder`/`name`/1 and write `folder`/models.config; tell of both.
+
+    Raises RunError where that model is there already: a server may be reading it.
+    """
+    target = folder / name / VERSION
+    if target.exists():
+        raise RunError(
+            f"Expected a folder without this model. Received: {str(target)!r}, which is there already. "
+            "Remove it, or choose another --name."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Under another name until it is whole, since TensorFlow Serving loads every numbered folder as soon as it sees it.
+    remove_abandoned(target.parent)
+    coming = temporary_beside(target)
+    shutil.copytree(export.saved_model, coming)
+    coming.rename(target)
+    names = sorted(found.parent.name for found in folder.glob(f"*/{VERSION}") if found.is_dir())
+    listed = "".join(_MODEL_CONFIG.format(name=each) for each in names)
+    write_atomically(folder / CONFIG_FILE, f"model_config_list {{\n{listed}}}\n".encode())
+    return {"model": name, "folder": str(target), "config": str(folder / CONFIG_FILE), "models": names}
 
 
 def _check(folder: Path, shown: Path) -> OpenedExport:

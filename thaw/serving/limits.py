@@ -1,18 +1,34 @@
-"""How much requests may hold at once: their number, the bytes of their bodies, and the time these may take to come."""
+"""What the service refuses, and how much requests may hold at once: their number, their bytes, the time these take."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from thaw.serving.errors import Refused, overloaded, too_large
+from tlcore.errors import ThawError
 
 MOST_REQUESTS = 64
 MOST_HELD_BYTES = 200_000_000
 LARGEST_BODY_BYTES = 20_000_000
 ARRIVAL_LIMIT_S = 30.0
+RETRY_AFTER_S = 1
 MOST_DIGITS = 20
+
+
+class Refused(ThawError):
+    """A request is answered with `status` and its reason as {"error": ...}; one of 503 may be tried again soon."""
+
+    def __init__(self, status: int, expected: str, received: str, advice: str = "") -> None:
+        super().__init__(f"Expected {expected}. Received: {received}. {advice}".rstrip())
+        self.status = status
+        self.headers = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else {}
+
+
+def overloaded(received: str) -> Refused:
+    """Word the refusal of work that would have to wait too long."""
+    advice = "Send it again in a moment, or send fewer at a time."
+    return Refused(503, "room for this request", received, advice)
 
 
 class Gate:
@@ -22,54 +38,50 @@ class Gate:
         self.requests = 0
         self.held_bytes = 0
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
-        """Let one request in until it is answered; raise Refused (503) at once where too many are inside."""
+    @asynccontextmanager
+    async def admit(self, request: Request) -> AsyncIterator[bytearray]:
+        """Let a request in until it is answered, and yield its body.
+
+        Raises Refused: 503 at once where too many are inside, or all bodies together would be over `MOST_HELD_BYTES`;
+        413 over `LARGEST_BODY_BYTES`, be it told or found; 408 where the body takes over `ARRIVAL_LIMIT_S`; 400 for
+        none. Raises ClientDisconnect where the connection is cut.
+        """
         if self.requests >= MOST_REQUESTS:
             raise overloaded(f"{self.requests} requests at work already")
         self.requests += 1
+        body = bytearray()
         try:
-            yield
+            await self._read(request, body)
+            yield body
         finally:
             self.requests -= 1
-
-    @contextmanager
-    def hold(self, body: bytearray) -> Iterator[None]:
-        """Count a body's bytes as held until the request is answered."""
-        try:
-            yield
-        finally:
             self.held_bytes -= len(body)
 
-    async def read(self, request: Request, body: bytearray) -> None:
-        """Read a request's body into `body`, counting as it comes.
-
-        Raises Refused: 413 over `LARGEST_BODY_BYTES`, be it told or found; 408 where it takes over `ARRIVAL_LIMIT_S`;
-        503 where all bodies together would be over `MOST_HELD_BYTES`; 400 for none. Raises ClientDisconnect where the
-        connection is cut.
-        """
+    async def _read(self, request: Request, body: bytearray) -> None:
         told = request.headers.get("content-length", "")
         # Of more digits than any number of bytes has, a length is not even put into a number.
         if told.isascii() and told.isdigit() and (len(told) > MOST_DIGITS or int(told) > LARGEST_BODY_BYTES):
-            size = f"{int(told) / 1e6:,.1f} MB" if len(told) <= MOST_DIGITS else "more"
-            raise too_large(size, LARGEST_BODY_BYTES)
+            raise _too_large(f"{int(told) / 1e6:,.1f} MB" if len(told) <= MOST_DIGITS else "more")
         try:
             async with asyncio.timeout(ARRIVAL_LIMIT_S):
                 async for piece in request.stream():
                     self._take(body, piece)
         except TimeoutError as problem:
-            raise Refused(
-                408,
-                f"Expected the whole body within {ARRIVAL_LIMIT_S:g} s. Received: {len(body):,} bytes until then. "
-                "Send it again over a faster connection, or send a smaller picture.",
-            ) from problem
+            received = f"{len(body):,} bytes until then"
+            advice = "Send it again over a faster connection, or send a smaller picture."
+            raise Refused(408, f"the whole body within {ARRIVAL_LIMIT_S:g} s", received, advice) from problem
         if not body:
-            raise Refused(400, "Expected a body. Received: none. Send a picture, or JSON that holds some.")
+            raise Refused(400, "a body", "none", "Send a picture, or JSON that holds some.")
 
     def _take(self, body: bytearray, piece: bytes) -> None:
         if len(body) + len(piece) > LARGEST_BODY_BYTES:
-            raise too_large("more", LARGEST_BODY_BYTES)
+            raise _too_large("more")
         if self.held_bytes + len(piece) > MOST_HELD_BYTES:
             raise overloaded(f"bodies of {self.held_bytes / 1e6:,.0f} MB held already")
         self.held_bytes += len(piece)
         body += piece
+
+
+def _too_large(received: str) -> Refused:
+    wanted = f"a body of at most {LARGEST_BODY_BYTES / 1e6:g} MB"
+    return Refused(413, wanted, received, "Send smaller or fewer pictures.")

@@ -1,25 +1,31 @@
-"""Turns the pictures of a request into what the network takes, reading their files just as an import would."""
+"""Takes the pictures out of a request and turns them into what the network takes, just as an import would."""
 
 import asyncio
+import base64
+import binascii
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import read_pictures
-from thaw.serving.errors import Refused
+from thaw.serving.limits import LARGEST_BODY_BYTES, Refused
 from tlcore.errors import ImageRejected
 from tlcore.files import scratch_folder
 
+MOST_PICTURES = 32
 DECODERS = 2
 DECODING_LIMIT_S = 10.0
+_PIECE_BYTES = 1 << 16
+_DATA_URL = "data:"
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True)
@@ -30,28 +36,87 @@ class Sent:
     content: bytes | np.ndarray
 
 
+def decode_text(words: str) -> bytes:
+    """Return the file that base64 or a data URL with base64 holds, also in the alphabet for URLs and without padding.
+
+    Raises Refused (400) for anything else.
+    """
+    encoded = words
+    if words.startswith(_DATA_URL):
+        head, _, encoded = words.partition(",")
+        if not head.endswith(";base64"):
+            received = f"a data URL that begins with {words[:40]!r}"
+            raise Refused(400, "base64", received, "Begin it with data:image/jpeg;base64, .")
+    encoded = encoded.translate(_STANDARD_ALPHABET).rstrip("=")
+    try:
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError) as problem:
+        raise Refused(400, "base64", f"something else ({problem})", "Encode the file without line breaks.") from problem
+
+
+async def split_body(headers: Headers, body: bytearray) -> list[Sent]:
+    """Return the pictures of a body of type image/* or multipart/form-data, or the one that a data URL is.
+
+    Raises Refused: 415 for another type, 400 for a form that is damaged, holds no file or more than `MOST_PICTURES`.
+    """
+    kind = headers.get("content-type", "").lower()
+    if body.startswith(_DATA_URL.encode()):
+        # What a browser's canvas gives, whatever type the browser sends it as.
+        return [Sent("", decode_text(bytes(body).decode("ascii", "replace").rstrip()))]
+    if kind.startswith("image/"):
+        return [Sent("", bytes(body))]
+    if kind.startswith("multipart/form-data"):
+        return await _split_form(headers, body)
+    raise Refused(
+        415,
+        "a picture (content-type image/*) or a form (multipart/form-data)",
+        repr(kind[:100]),
+        "Name the type of the picture in the header content-type, for instance image/jpeg.",
+    )
+
+
+async def _split_form(headers: Headers, body: bytearray) -> list[Sent]:
+    limits = {"max_files": MOST_PICTURES, "max_fields": MOST_PICTURES, "max_part_size": LARGEST_BODY_BYTES}
+    try:
+        if not body.rstrip(b"\r\n").endswith(b"--"):
+            # The parser would leave out the last file without a word.
+            raise MultiPartException("its end is missing")
+        form = await MultiPartParser(headers, _pieces(body), **limits).parse()
+    except (MultiPartException, ValueError) as problem:
+        wanted = f"a whole form of at most {MOST_PICTURES} files"
+        advice = "Let a program write it, for instance curl -F file=@photo.jpg."
+        raise Refused(400, wanted, f"another ({problem})", advice) from problem
+    sent, received = [], "none"
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            sent.append(Sent(value.filename or "", await value.read()))
+        elif value.startswith(_DATA_URL):
+            sent.append(Sent(name, decode_text(value)))
+        else:
+            received = f"the part {name[:100]!r} without a file name, which makes it text"
+    await form.close()
+    if not sent:
+        advice = "Add one: curl -F file=@photo.jpg (with the @), or in a program a part with a file name."
+        raise Refused(400, "at least one file in the form", received, advice)
+    return sent
+
+
+async def _pieces(body: bytearray) -> AsyncGenerator[bytes, None]:
+    """Yield a body piece by piece, letting other requests go on in between: a form can be slow to take apart."""
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield bytes(body[start : start + _PIECE_BYTES])
+        await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
 class PictureReader:
-    """Reads files of unknown bytes in child processes with limits; use it as a context manager."""
+    """Reads files of unknown bytes in child processes with limits; `open_reader` makes one."""
 
-    def __init__(self, image_size: int, grey_range: int) -> None:
-        self._image_size, self._grey_range = image_size, grey_range
-        children = min(DECODERS, os.cpu_count() or 1)
-        self._decoder = Decoder(children, DECODING_LIMIT_S)
-        self._pool = ThreadPoolExecutor(children, "reader")
-        self._parts = ExitStack()
-
-    def __enter__(self) -> Self:
-        with ExitStack() as parts:
-            self._scratch = parts.enter_context(scratch_folder("serve"))
-            parts.enter_context(self._decoder)
-            parts.callback(self._pool.shutdown, cancel_futures=True)
-            self._parts = parts.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._parts.close()
+    image_size: int
+    grey_range: int
+    decoder: Decoder
+    pool: ThreadPoolExecutor
+    scratch: Path
 
     async def read(self, pictures: Sequence[Sent]) -> np.ndarray:
         """Return uint8 (n, image_size, image_size, 3). Raises Refused: 422 for what is no picture, 503 for a full disk.
@@ -60,16 +125,15 @@ class PictureReader:
         """
         if all(isinstance(picture.content, np.ndarray) for picture in pictures):
             return np.stack([np.asarray(picture.content) for picture in pictures])
-        return await asyncio.wrap_future(self._pool.submit(self._read, pictures))
+        return await asyncio.wrap_future(self.pool.submit(self._read, pictures))
 
     def _read(self, pictures: Sequence[Sent]) -> np.ndarray:
         try:
-            with scratch_folder("request", self._scratch) as folder:
+            with scratch_folder("request", self.scratch) as folder:
                 return np.stack(self._decode(pictures, folder))
         except OSError as problem:
             raise Refused(
-                503,
-                f"Expected room on the disk to read a picture. Received: {problem.strerror}. Free some space.",
+                503, "room on the disk to read a picture", str(problem.strerror), "Free some space."
             ) from problem
 
     def _decode(self, pictures: Sequence[Sent], folder: Path) -> list[np.ndarray]:
@@ -78,15 +142,27 @@ class PictureReader:
         paths = [folder / f"{place}.sent" for place in encoded]
         for path, content in zip(paths, encoded.values(), strict=True):
             path.write_bytes(content)
-        for position, pixels in read_pictures(self._decoder, folder, paths, self._image_size, self._grey_range):
+        for position, pixels in read_pictures(self.decoder, folder, paths, self.image_size, self.grey_range):
             place = list(encoded)[position]
             if isinstance(pixels, ImageRejected):
-                raise _no_picture(pictures, place, str(pixels))
+                raise _no_picture(pictures, place, pixels)
             read[place] = pixels
         return [read[place] for place in range(len(pictures))]
 
 
-def _no_picture(pictures: Sequence[Sent], place: int, reason: str) -> Refused:
+@contextmanager
+def open_reader(image_size: int, grey_range: int) -> Iterator[PictureReader]:
+    """Start the children of a reader; end them with the context."""
+    children = min(DECODERS, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(children, "reader")
+    with ExitStack() as parts:
+        scratch = parts.enter_context(scratch_folder("serve"))
+        decoder = parts.enter_context(Decoder(children, DECODING_LIMIT_S))
+        parts.callback(pool.shutdown, cancel_futures=True)
+        yield PictureReader(image_size, grey_range, decoder, pool, scratch)
+
+
+def _no_picture(pictures: Sequence[Sent], place: int, reason: ImageRejected) -> Refused:
     which = f"picture {place + 1} of {len(pictures)}" if len(pictures) > 1 else "one"
     name = f" ({pictures[place].name[:100]!r})" if pictures[place].name else ""
-    return Refused(422, f"Expected a picture that can be read. Received: {which}{name} that cannot: {reason}.")
+    return Refused(422, "a picture that can be read", f"{which}{name} that cannot: {reason}")

@@ -1,31 +1,41 @@
-"""The service's routes: each reads a request, asks the service, and writes the answer or the refusal as JSON."""
+"""The service's routes: each reads a request, asks the service, and says the answer, or the refusal, in JSON."""
 
 import asyncio
 import time
 from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
 from thaw.serving import tf_serving
-from thaw.serving.description import describe_api
 from thaw.serving.engine import Engine
-from thaw.serving.errors import Refused
+from thaw.serving.limits import Refused
 from thaw.serving.metrics import CONTENT_TYPE
-from thaw.serving.page import PAGE_HEADERS, write_page
-from thaw.serving.picture_forms import split_body
-from thaw.serving.requests import Sent
+from thaw.serving.requests import MOST_PICTURES, Sent, split_body
+from thaw.serving.schemas import TOP, UPLOAD, Health, make_schemas, refuse_with
 from thaw.storage.export_record import UNKNOWN
 
 if TYPE_CHECKING:
     from thaw.serving.service import Service
 
-MOST_PICTURES = 32
-TOP = 5
+MODELS = "/v1/models/"
+_PAGE = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
+# Nothing is fetched from anywhere, and the form can only be sent to this service.
+_PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+}
 _PICTURE_TYPES = ("image/", "multipart/")
 _GONE = 499
 
@@ -35,54 +45,50 @@ def service_of(request: Request) -> "Service":
     return request.app.state.service
 
 
-async def predict_files(request: Request) -> Response:
-    """Classify the picture that is the body, or the pictures of a form."""
-    service, started, body = service_of(request), time.perf_counter(), bytearray()
-    with service.gate.admit(), service.gate.hold(body):
-        await service.gate.read(request, body)
-        pictures = await split_body(request.headers, body, MOST_PICTURES)
+async def predict_files(request: Request) -> Any:
+    """Classify the picture that is the body, or the pictures of a form: one answer for one, a list for several."""
+    service, started = service_of(request), time.perf_counter()
+    async with service.gate.admit(request) as body:
+        pictures = await split_body(request.headers, body)
         probabilities = await service.classify(request, pictures)
     answers = [describe_answer(service.engine, row) for row in probabilities]
     facts = {"model": service.name, "ms": round(1000 * (time.perf_counter() - started), 1)}
     if len(answers) == 1:
-        return JSONResponse(answers[0] | facts)
-    named = [{"file": sent.name} | answer for sent, answer in zip(pictures, answers, strict=True)]
-    return JSONResponse({"answers": named} | facts)
+        return answers[0] | facts
+    return {"answers": [{"file": sent.name} | each for sent, each in zip(pictures, answers, strict=True)]} | facts
 
 
-async def predict_tensors(request: Request) -> Response:
-    """Answer a predict request in TensorFlow Serving's shape."""
-    service, body = service_of(request), bytearray()
-    _check_model(request)
-    _check_json(request)
-    with service.gate.admit(), service.gate.hold(body):
-        await service.gate.read(request, body)
-        side = service.engine.image_size
+async def predict_tensors(request: Request) -> Any:
+    """Answer for pixels, RGB, or for picture files in base64: predictions by row, or outputs by column."""
+    service = service_of(request)
+    # TensorFlow Serving does not look at the type, and its guide's own curl examples send none of JSON.
+    kind = request.headers.get("content-type", "").lower()
+    if kind.startswith(_PICTURE_TYPES):
+        raise Refused(415, "JSON", repr(kind[:100]), "Send picture files to /predict, or as b64 in JSON.")
+    async with service.gate.admit(request) as body:
         question = await asyncio.get_running_loop().run_in_executor(
-            service.parser, tf_serving.read_question, body, side, MOST_PICTURES
+            service.parser, tf_serving.read_question, body, service.engine.image_size, MOST_PICTURES
         )
         probabilities = await service.classify(request, [Sent("", picture) for picture in question.pictures])
-    return JSONResponse(tf_serving.write_answer(service.engine, probabilities, question.by_row))
+    return tf_serving.write_answer(service.engine, probabilities, question.by_row)
 
 
-async def tell_status(request: Request) -> Response:
-    """Tell the model's status."""
-    _check_model(request)
-    return JSONResponse(tf_serving.describe_status())
+async def tell_status() -> dict[str, Any]:
+    """Tell the model's status, as TensorFlow Serving does."""
+    return tf_serving.describe_status()
 
 
-async def tell_signature(request: Request) -> Response:
-    """Tell the model's signature."""
-    _check_model(request)
-    return JSONResponse(tf_serving.describe_signature(service_of(request).name, service_of(request).engine))
+async def tell_signature(request: Request) -> dict[str, Any]:
+    """Tell the model's signature, as TensorFlow Serving does."""
+    return tf_serving.describe_signature(service_of(request).name, service_of(request).engine)
 
 
-async def tell_health(request: Request) -> Response:
+async def tell_health(request: Request, response: Response) -> Health:
     """Tell whether the service lives and whether it answers: 503 while it does not."""
     service = service_of(request)
-    ready = service.batcher.alive
-    facts = {"live": True, "ready": ready, "model": service.name, "run": service.engine.run}
-    return JSONResponse(facts, 200 if ready else 503)
+    if not service.batcher.alive:
+        response.status_code = 503
+    return Health(live=True, ready=service.batcher.alive, model=service.name, run=service.engine.run)
 
 
 async def tell_metrics(request: Request) -> Response:
@@ -90,15 +96,25 @@ async def tell_metrics(request: Request) -> Response:
     return Response(service_of(request).metrics.write(), headers={"content-type": CONTENT_TYPE})
 
 
-async def tell_api(request: Request) -> Response:
+async def tell_api(request: Request) -> dict[str, Any]:
     """Tell the routes in the format of OpenAPI."""
-    return JSONResponse(describe_api(service_of(request).name, service_of(request).engine))
+    return request.app.openapi()
 
 
 async def show_page(request: Request) -> Response:
     """Show a page for people: try a picture, and how a program asks."""
-    page = write_page(service_of(request).name, service_of(request).engine, str(request.base_url))
-    return HTMLResponse(page, headers=PAGE_HEADERS)
+    engine = service_of(request).engine
+    unsure = f"Below a probability of {engine.threshold:.0%} it says “I don't know” (<code>label</code> is null)."
+    page = _PAGE.substitute(
+        name=escape(service_of(request).name),
+        run=escape(engine.run),
+        side=engine.image_size,
+        unsure=f"<p>{unsure}</p>" if engine.threshold else "",
+        address=escape(str(request.base_url)),
+        count=len(engine.labels),
+        items="".join(f"<li>{escape(label)}</li>" for label in engine.labels),
+    )
+    return HTMLResponse(page, headers=_PAGE_HEADERS)
 
 
 def describe_answer(engine: Engine, probabilities: np.ndarray) -> dict[str, Any]:
@@ -112,69 +128,71 @@ def describe_answer(engine: Engine, probabilities: np.ndarray) -> dict[str, Any]
     }
 
 
-def _check_model(request: Request) -> None:
-    name, version = request.path_params["name"], request.path_params.get("version", tf_serving.VERSION)
-    known = service_of(request).name
-    if name == f"{known}:predict" or version == f"{tf_serving.VERSION}:predict":
-        raise HTTPException(405, headers={"Allow": "POST"})
-    if name != known:
-        raise Refused(404, f"Expected the model {known!r}. Received: {name[:100]!r}. Ask for /v1/models/{known}.")
-    if version != tf_serving.VERSION:
-        raise Refused(404, f"Expected version {tf_serving.VERSION}. Received: {version[:100]!r}. Leave it out.")
+def add_routes(app: FastAPI, service: "Service") -> None:
+    """Add every route, and describe what it takes and says for OpenAPI."""
+    schemas = make_schemas(service.engine)
+    refusals = refuse_with(400, 408, 413, 415, 422, 503)
+    body = {"required": True, "content": {"application/json": {"schema": schemas.question}}}
+    app.get("/", response_class=HTMLResponse)(show_page)
+    app.post("/predict", response_model=schemas.upload, responses=refusals, openapi_extra={"requestBody": UPLOAD})(
+        predict_files
+    )
+    app.get("/health", responses={503: {"model": Health}})(tell_health)
+    app.get("/metrics", response_class=PlainTextResponse)(tell_metrics)
+    app.get("/openapi.json")(tell_api)
+    model = APIRouter(responses=refuse_with(404))
+    model.post(":predict", response_model=schemas.predict, responses=refusals, openapi_extra={"requestBody": body})(
+        predict_tensors
+    )
+    model.get("/metadata")(tell_signature)
+    model.get("")(tell_status)
+    for version in ("", f"/versions/{tf_serving.VERSION}"):
+        app.include_router(model, prefix=f"{MODELS}{service.name}{version}")
+    app.openapi()["components"]["schemas"] |= schemas.parts
 
 
-def _check_json(request: Request) -> None:
-    # TensorFlow Serving does not look at the type, and its guide's own curl examples send none of JSON.
-    kind = request.headers.get("content-type", "").lower()
-    if kind.startswith(_PICTURE_TYPES):
-        raise Refused(
-            415, f"Expected JSON. Received: {kind[:100]!r}. Send picture files to /predict, or as b64 in JSON."
-        )
-
-
-async def _write_refusal(_: Request, problem: Exception) -> Response:
+async def _tell_refusal(_: Request, problem: Exception) -> Response:
     assert isinstance(problem, Refused)
     return JSONResponse({"error": str(problem)}, problem.status, problem.headers)
 
 
-async def _write_no_route(request: Request, problem: Exception) -> Response:
+async def _tell_no_route(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
-    asked = f"{request.method[:20]} {request.url.path[:100]}"
+    expected = "a route of this service"
     if problem.status_code == 405:
         allowed = sorted((problem.headers or {})["Allow"].split(", "))
         expected = f"the method {' or '.join(allowed)}"
-    else:
-        expected = "a route of this service"
-    reason = f"Expected {expected}. Received: {asked}. /openapi.json lists the routes."
-    return JSONResponse({"error": reason}, problem.status_code, problem.headers)
-
-
-async def _write_failure(_: Request, problem: Exception) -> Response:
-    reason = (
-        f"Expected an answer. Received: {type(problem).__name__} inside the service. Its log tells more; try again."
+    asked = f"{request.method[:20]} {request.url.path[:100]}"
+    refused = _find_model(service_of(request).name, request.url.path) or Refused(
+        problem.status_code, expected, asked, "/openapi.json lists the routes."
     )
-    return JSONResponse({"error": reason}, 500)
+    return JSONResponse({"error": str(refused)}, refused.status, problem.headers)
 
 
-async def _write_nothing(_: Request, __: Exception) -> Response:
+def _find_model(known: str, path: str) -> Refused | None:
+    """Return the refusal of another model or version, where a path names one."""
+    parts = [part.partition(":")[0] for part in path.removeprefix(MODELS).split("/")]
+    if not path.startswith(MODELS):
+        return None
+    if parts[0] != known:
+        return Refused(404, f"the model {known!r}", repr(parts[0][:100]), f"Ask for {MODELS}{known}.")
+    if len(parts) > 2 and parts[1] == "versions" and parts[2] != tf_serving.VERSION:
+        return Refused(404, f"version {tf_serving.VERSION}", repr(parts[2][:100]), "Leave it out.")
+    return None
+
+
+async def _tell_failure(request: Request, problem: Exception) -> Response:
+    received = f"{type(problem).__name__} inside the service"
+    return await _tell_refusal(request, Refused(500, "an answer", received, "Its log tells more; try again."))
+
+
+async def _tell_nobody(_: Request, __: Exception) -> Response:
     return Response(status_code=_GONE)
 
 
-REFUSALS = {
-    Refused: _write_refusal,
-    HTTPException: _write_no_route,
-    ClientDisconnect: _write_nothing,
-    Exception: _write_failure,
+REFUSALS: dict[int | type[Exception], Any] = {
+    Refused: _tell_refusal,
+    HTTPException: _tell_no_route,
+    ClientDisconnect: _tell_nobody,
+    Exception: _tell_failure,
 }
-_MODEL = "/v1/models/{name}"
-_VERSION = _MODEL + "/versions/{version}"
-ROUTES = [
-    Route("/", show_page),
-    Route("/predict", predict_files, methods=["POST"]),
-    Route("/health", tell_health),
-    Route("/metrics", tell_metrics),
-    Route("/openapi.json", tell_api),
-    *(Route(base + ":predict", predict_tensors, methods=["POST"]) for base in (_MODEL, _VERSION)),
-    *(Route(base + "/metadata", tell_signature) for base in (_MODEL, _VERSION)),
-    *(Route(base, tell_status) for base in (_MODEL, _VERSION)),
-]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from thaw.serving.engine import SIGNATURE, Engine
-from thaw.serving.errors import Refused
-from thaw.serving.picture_forms import decode_text
+from thaw.serving.limits import Refused
+from thaw.serving.requests import decode_text
 
 VERSION = "1"
 INPUT = "image"
@@ -156,4 +156,4 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 def _bad(expected: str, received: str, advice: str) -> Refused:
-    return Refused(400, f"Expected {expected}. Received: {received}. {advice}")
+    return Refused(400, expected, received, advice)

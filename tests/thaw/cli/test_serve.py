@@ -81,6 +81,13 @@ def test_pages_of_an_origin_that_is_allowed_may_read_answers_and_no_others():
         assert not [name for name in answer if name.startswith("access-control-allow-origin")]
 
 
+def test_telemetry_of_the_environment_is_not_heeded(monkeypatch, caplog):
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    ask_from_a_page((), origin="https://example.org")
+    assert "OpenTelemetry" not in caplog.text
+
+
 def test_the_socket_is_one_whose_answers_asyncio_sends_at_once():
     with _listening("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP

@@ -16,7 +16,7 @@ from tests.support.odd_pictures import SMALL, write_odd_pictures
 from thaw.decoding.copies import save_normalised
 from thaw.exporting.guide import PHOTO_RULE
 from thaw.exporting.read_photo import LONGER_SIDE, fit, read_photo
-from thaw.serving.requests import PictureReader, Sent
+from thaw.serving.requests import Sent, open_reader
 from tlcore.images.decode import LONGER_SIDE_PX, load_pixels, normalise
 from tlcore.images.deep_pictures import WIDEST
 
@@ -51,7 +51,7 @@ def test_every_odd_picture_is_read_as_the_dashboard_reads_it(pictures, tmp_path,
 
 
 def test_the_service_reads_them_as_the_dashboard_does(pictures, tmp_path):
-    with PictureReader(SIDE, WIDEST) as reader:
+    with open_reader(SIDE, WIDEST) as reader:
         read = asyncio.run(reader.read([Sent(path.name, path.read_bytes()) for path in pictures]))
     for path, pixels in zip(pictures, read, strict=True):
         np.testing.assert_array_equal(pixels, as_the_dashboard(path, tmp_path, WIDEST), path.name)

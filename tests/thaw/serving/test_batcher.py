@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from thaw.serving.batcher import LARGEST_BATCH, MOST_WAITING, Batcher
-from thaw.serving.errors import Refused
+from thaw.serving.limits import Refused
 
 
 class Network:

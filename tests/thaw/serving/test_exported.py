@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_export import LABELS, pack, record
-from thaw.serving.exported import open_export
-from thaw.serving.model_repository import write_repository
+from thaw.serving.exported import open_export, write_repository
 from thaw.storage.export_record import Signature
 from tlcore.errors import RunError
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tests.support.corpus import encoded, jpeg, photo
-from thaw.serving.errors import Refused
-from thaw.serving.requests import PictureReader, Sent
+from thaw.serving.limits import Refused
+from thaw.serving.requests import Sent, open_reader
 
 
 def read(reader, *contents):
@@ -19,14 +19,14 @@ def read(reader, *contents):
 def test_deep_pictures_are_read_by_the_range_of_the_model(grey_range):
     grey = np.asarray(photo(1, 32, 32).convert("L"))
     deep = Image.fromarray((grey.astype(float) * grey_range / 255).round().astype(np.uint16))
-    with PictureReader(32, grey_range) as reader:
+    with open_reader(32, grey_range) as reader:
         (pixels,) = read(reader, encoded(deep, "PNG"))
     assert np.array_equal(pixels[..., 0], grey)
 
 
 def test_files_and_pixels_come_in_their_order_and_a_bad_one_refuses_all():
     given = np.full((24, 24, 3), 7, np.uint8)
-    with PictureReader(24, 65535) as reader:
+    with open_reader(24, 65535) as reader:
         pixels = read(reader, jpeg(1), given, jpeg(2))
         assert pixels.shape == (3, 24, 24, 3)
         assert np.array_equal(pixels[1], given)

@@ -20,7 +20,7 @@ from tests.support.service_process import ROOT, ServiceProcess, head, send_slowl
 from tests.support.strange_bodies import strange_requests
 from tests.support.tiny_export import SIDE, pack, write_tiny_export
 from thaw.serving.limits import LARGEST_BODY_BYTES, MOST_REQUESTS
-from thaw.serving.routes import MOST_PICTURES
+from thaw.serving.requests import MOST_PICTURES
 
 PNG = {"content-type": "image/png"}
 ROWS = "/v1/models/tiny:predict"
@@ -108,7 +108,7 @@ def test_data_urls_and_other_spellings_of_base64_are_pictures_too(service, kind,
         (ROWS, "application/json", b"[" * (LARGEST_BODY_BYTES + 1), 413, "at most 20 MB"),
         ("/v1/models/other:predict", "application/json", b"{}", 404, "the model 'tiny'"),
         ("/v1/models/tiny/versions/2:predict", "application/json", b"{}", 404, "Expected version 1"),
-        ("/v1/models/tiny:classify", "application/json", b"{}", 405, "Expected the method"),
+        ("/v1/models/tiny:classify", "application/json", b"{}", 404, "Expected a route"),
         ("/v1/models/tiny", "application/json", b"{}", 405, "Expected the method GET"),
         ("/health", "image/png", GOOD, 405, "Expected the method GET"),
         ("/elsewhere", "image/png", GOOD, 404, "Expected a route"),

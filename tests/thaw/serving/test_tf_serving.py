@@ -8,7 +8,7 @@ import pytest
 
 from thaw.serving import tf_serving
 from thaw.serving.engine import Engine
-from thaw.serving.errors import Refused
+from thaw.serving.limits import Refused
 
 SIDE, MOST = 6, 4
 PIXELS = np.random.default_rng(5).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
