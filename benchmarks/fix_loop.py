@@ -29,9 +29,9 @@ from thaw.datasets import edits  # noqa: E402
 from thaw.datasets.importer import run_import  # noqa: E402
 from thaw.jobs import lifecycle  # noqa: E402
 from thaw.retraining.fixes import retrain  # noqa: E402
+from thaw.runs.results import read_predictions  # noqa: E402
 from thaw.storage.store import Store  # noqa: E402
 from thaw.storage.workspace import open_workspace  # noqa: E402
-from tlcore.evaluation.predictions import read_predictions  # noqa: E402
 from tlcore.settings import HeadSettings  # noqa: E402
 
 CLASSES, SIDE_PX, WRONG_SHARE, COLOUR_SHARE = 10, 48, 0.03, 0.4

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import write_photos  # noqa: E402
-from thaw.decoding.copies import THUMBNAIL_SIDE_PX  # noqa: E402
+from tlcore.images.copies import THUMBNAIL_SIDE_PX  # noqa: E402
 from tlcore.images.decode import LONGER_SIDE_PX  # noqa: E402
 
 

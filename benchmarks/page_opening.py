@@ -33,10 +33,11 @@ from benchmarks.data_gate import announce, fill, megabytes  # noqa: E402
 from pages.ui.page import steps  # noqa: E402
 from tests.browser.harness import CHROMIUM, NO_SKELETON, Server, open_browser, settle, wait_in_page  # noqa: E402
 from thaw.datasets.run_split import write_split  # noqa: E402
+from thaw.runs.results import predictions_file  # noqa: E402
 from thaw.storage.records import Image  # noqa: E402
 from thaw.storage.store import Store  # noqa: E402
 from thaw.storage.workspace import ENVIRONMENT_VARIABLE, Workspace, open_workspace  # noqa: E402
-from tlcore.evaluation.predictions import VALIDATION, predictions_file  # noqa: E402
+from tlcore.evaluation.predictions import VALIDATION  # noqa: E402
 from tlcore.features.feature_map import Projection, keep_projection  # noqa: E402
 from tlcore.settings import HeadSettings  # noqa: E402
 from tlcore.splits.splits import Split  # noqa: E402

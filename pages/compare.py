@@ -12,12 +12,11 @@ from pages.ui.figures.comparison_figure import Line, validation_curves
 from pages.ui.page import prediction_cache, selection, steps
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, sentence, visible
+from thaw.runs import comparison
+from thaw.runs.comparison import MOST_RUNS, ComparedRun, level
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.evaluation import comparison
-from tlcore.evaluation.alignment import level
-from tlcore.evaluation.comparison import MOST_RUNS, Entry
 from tlcore.evaluation.predictions import VALIDATION
 from tlcore.models.backbones import BACKBONES
 from tlcore.training.recommendations import kept_epoch
@@ -109,7 +108,7 @@ def pick(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Run]:
     return chosen
 
 
-def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Entry]:
+def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[ComparedRun]:
     """Give each run its letter and read what its model said of the validation images."""
     entries = []
     for letter, run in zip(comparison.LETTERS, runs, strict=False):
@@ -117,11 +116,11 @@ def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Entr
             predictions = prediction_cache.predictions(store, run) if run.result_phase else None
         except RunError:
             predictions = None
-        entries.append(Entry(letter, run, names.get(run.dataset_id, run.dataset_id), predictions))
+        entries.append(ComparedRun(letter, run, names.get(run.dataset_id, run.dataset_id), predictions))
     return entries
 
 
-def draw_summary(entries: Sequence[Entry]) -> None:
+def draw_summary(entries: Sequence[ComparedRun]) -> None:
     """Say which letter is which run, which one is better, and what speaks against comparing them."""
     st.markdown("  \n".join(introduce(entry) for entry in entries))
     if any(entry.told is not None for entry in entries):
@@ -136,7 +135,7 @@ def draw_summary(entries: Sequence[Entry]) -> None:
         st.caption("The best of several is partly the luckiest: the more runs, the larger a difference has to be.")
 
 
-def introduce(entry: Entry) -> str:
+def introduce(entry: ComparedRun) -> str:
     """Say which run a letter stands for, for Markdown."""
     # Not a colon after a time of day: Streamlit would take `:30:` for an emoji, and load its list of them.
     accuracy = f" – **{amounts.percent(entry.judged.accuracy)}**" if entry.judged else ""
@@ -148,7 +147,7 @@ def introduce(entry: Entry) -> str:
     )
 
 
-def draw_curves(store: Store, entries: Sequence[Entry]) -> None:
+def draw_curves(store: Store, entries: Sequence[ComparedRun]) -> None:
     """Draw the validation curves of the runs, each named by what tells it from the others."""
     differing = [row for row in comparison.compare_settings(entries) if row.differs][:NAMED]
     lines = [
@@ -170,7 +169,7 @@ def draw_curves(store: Store, entries: Sequence[Entry]) -> None:
     )
 
 
-def draw_settings(entries: Sequence[Entry]) -> None:
+def draw_settings(entries: Sequence[ComparedRun]) -> None:
     """Draw the settings of the runs as a table, those that differ first and marked in words, with its download."""
     rows = [
         {
@@ -192,7 +191,7 @@ def draw_settings(entries: Sequence[Entry]) -> None:
     )
 
 
-def results(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def results(entries: Sequence[ComparedRun]) -> list[dict[str, Any]]:
     """Return the lines of the CSV that are no settings: which run a letter is, and how it did."""
     figures: dict[str, list[Any]] = {
         "Run": [entry.run.id for entry in entries],
@@ -206,7 +205,7 @@ def results(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [{"": "", "Setting": name, **dict(zip(letters, values, strict=True))} for name, values in figures.items()]
 
 
-def cell(entries: Sequence[Entry], values: Sequence[Any], place: int) -> str:
+def cell(entries: Sequence[ComparedRun], values: Sequence[Any], place: int) -> str:
     """Put one run's value of a setting into words."""
     value = values[place]
     if value is None:

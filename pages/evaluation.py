@@ -11,14 +11,16 @@ from pages.ui.page import prediction_cache, selection, steps
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, visible
 from pages.ui.words.options import class_names
+from thaw.runs.decision import keep_decision, read_decision
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.calibration import calibration_error, list_bins
 from tlcore.evaluation.curves import measure_coverage, precision_recall, roc
-from tlcore.evaluation.metrics import FEW_IMAGES, ClassFigures, Interval, measure_classes
+from tlcore.evaluation.metrics import FEW_IMAGES, ClassFigures, measure_classes
 from tlcore.evaluation.predictions import Predictions
-from tlcore.evaluation.threshold import Decision, keep_decision, read_decision
+from tlcore.evaluation.significance import Interval
+from tlcore.evaluation.threshold import Decision
 
 MOST_DRAWN = 40
 NOTABLE_ERROR = 0.03

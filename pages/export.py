@@ -8,14 +8,13 @@ from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
 from thaw.exporting import exports
 from thaw.jobs import lifecycle
+from thaw.runs.decision import read_decision
 from thaw.storage.export_record import EXPORT_FOLDER
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.evaluation.threshold import read_decision
 from tlcore.exporting.formats import FORMATS
-from tlcore.exporting.tolerances import MOST_JUDGED
-from tlcore.exporting.verification import TIMING
+from tlcore.exporting.verification import MOST_JUDGED, TIMING
 
 
 def draw_model(store: Store, run: Run) -> None:

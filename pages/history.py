@@ -13,10 +13,10 @@ from pages.ui.runs import run_downloads
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, literal, visible
 from pages.ui.words.options import distinct
+from thaw.runs.comparison import MOST_RUNS
 from thaw.storage.experiments import COLUMNS, Experiment, flatten
 from thaw.storage.store import Store
 from thaw.tracking.mlflow import VARIABLE, tracking_server
-from tlcore.evaluation.comparison import MOST_RUNS
 from tlcore.models.backbones import BACKBONES
 
 ANY = "any"

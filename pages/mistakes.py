@@ -13,7 +13,7 @@ from pages.ui.words.options import distinct
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.evaluation import ranking
+from tlcore.evaluation import predictions as evaluation
 from tlcore.evaluation.gallery import Card as GalleryCard
 from tlcore.evaluation.gallery import draw_gallery
 from tlcore.evaluation.predictions import VALIDATION, Predictions
@@ -33,10 +33,10 @@ COLUMNS = ("image", "true", "predicted", "confidence", "true_confidence", "confi
 def list_rows(predictions: Predictions, listed: str, true: str | None, predicted: str | None) -> list[int]:
     """List what the filters leave; where both filters name one class, the images of it that the model gets right."""
     if listed == UNCERTAIN:
-        return ranking.list_uncertain(predictions, true, predicted)
+        return evaluation.list_uncertain(predictions, true, predicted)
     if true is not None and true == predicted:
-        return ranking.list_right(predictions, true)
-    return ranking.list_worst(predictions, true, predicted)
+        return evaluation.list_right(predictions, true)
+    return evaluation.list_worst(predictions, true, predicted)
 
 
 def ask_list(run: Run) -> str:

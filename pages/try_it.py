@@ -15,11 +15,11 @@ from pages.ui.runs.tried_pictures import Picture, Tried
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, literal, sentence, visible
 from pages.ui.words.options import class_names
+from thaw.datasets.run_split import read_labels
 from thaw.prediction.answers import UNKNOWN
+from thaw.runs.decision import read_decision
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.evaluation.predictions import read_labels
-from tlcore.evaluation.threshold import read_decision
 from tlcore.images.decode import MAX_FILE_BYTES
 
 SHOWN_A_PAGE = 6

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 Part = Literal["", "training", "validation"]
 
@@ -32,6 +32,10 @@ class Photo:
     similar: str = ""
     derived: str = ""
     file: str = field(default="", compare=False)
+
+
+P = TypeVar("P", bound=Photo)
+"""A photo, or what an application makes of one."""
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from thaw.datasets import edits
 from thaw.datasets.importer import run_import
 from thaw.datasets.run_split import choose_split
 from thaw.jobs import lifecycle
+from thaw.runs.results import read_predictions
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.evaluation.predictions import find_mistakes, read_predictions
+from tlcore.evaluation.predictions import find_mistakes
 from tlcore.settings import HeadSettings
 
 SETTINGS = HeadSettings(image_size=48, epochs=30, batch_size=8, validation_split=0.25, learning_rate=3e-3)

@@ -23,9 +23,10 @@ from tests.browser.journey import (
     start_fine_tune,
     start_head,
 )
+from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.evaluation.predictions import confusion, read_predictions
+from tlcore.evaluation.predictions import confusion
 
 IMAGE_SIZE = 96
 LONG = 1000

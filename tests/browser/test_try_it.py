@@ -12,10 +12,11 @@ from tests.browser.harness import Server, drop, open_browser, settle, wait_until
 from tests.browser.journey import JOB_MS, open_page, save, see_page
 from tests.support.corpus import photo
 from tests.thaw.prediction.test_client import LABELS, add_trained_run
+from thaw.runs.decision import keep_decision
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.evaluation.threshold import Decision, keep_decision
+from tlcore.evaluation.threshold import Decision
 
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 DATASET = "data-0123456789ab"

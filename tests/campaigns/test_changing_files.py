@@ -15,12 +15,12 @@ import pytest
 
 from tests.support.corpus import in_words, jpeg, leftovers, write_classes
 from thaw.datasets.ingest import ingest
-from thaw.decoding.copies import content_of
 from thaw.sources import tables
 from thaw.sources.sources import Source
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError
+from tlcore.images.copies import content_of
 from tlcore.images.decode import normalise
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")

@@ -10,12 +10,12 @@ from PIL import Image as Picture
 from tests.support.corpus import photo
 from thaw.datasets.ingest import ingest
 from thaw.jobs import lifecycle
+from thaw.runs.results import accuracies, read_predictions
 from thaw.sources.sources import Source
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
 from thaw.worker import work
 from tlcore.errors import SettingsError
-from tlcore.evaluation.predictions import accuracies, read_predictions
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import class_weights
 

@@ -9,8 +9,8 @@ from pages.ui.figures import evaluation_figures
 from tests.pages.test_evaluation_sets import judged_run
 from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
 from tests.pages.test_pages import store as store
+from thaw.runs.decision import read_decision
 from tlcore.evaluation.curves import Curve
-from tlcore.evaluation.threshold import read_decision
 
 
 def press(page: AppTest, label: str) -> AppTest:

@@ -13,11 +13,12 @@ from tests.pages.test_pages import drawn_html, visit, words
 from thaw.datasets import edits
 from thaw.datasets.run_split import choose_split, write_split
 from thaw.jobs import lifecycle
+from thaw.runs.results import predictions_file
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.evaluation.predictions import EVALUATION_SIDES, predictions_file
+from tlcore.evaluation.predictions import EVALUATION_SIDES
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 

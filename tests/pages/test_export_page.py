@@ -15,6 +15,7 @@ from tests.pages.test_evaluation_page import figures, press
 from tests.pages.test_pages import add_dataset, add_run, visit, words
 from tests.pages.test_pages import store as store
 from thaw.exporting import exports
+from thaw.runs.decision import keep_decision
 from thaw.storage.export_record import (
     Export,
     Judged,
@@ -26,7 +27,7 @@ from thaw.storage.export_record import (
     measure_entry,
     write_export,
 )
-from tlcore.evaluation.threshold import Decision, keep_decision
+from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FORMATS
 
 

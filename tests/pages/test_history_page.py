@@ -13,12 +13,12 @@ from pages.ui.runs import run_downloads
 from pages.ui.runs.projects import latest_save
 from tests.pages.test_pages import BOLD, DATASET, TAG, add_dataset, add_run, visit, words
 from tests.pages.test_pages import store as store
-from thaw.decoding.copies import content_of
 from thaw.model_card.model_card import read_intended_use
 from thaw.projects.save import save_project
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.images.copies import content_of
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 

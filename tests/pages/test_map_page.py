@@ -20,10 +20,11 @@ from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, 
 from thaw.datasets import edits
 from thaw.datasets.run_split import write_split
 from thaw.jobs import lifecycle
+from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.training.mapper import run_map
-from tlcore.evaluation.predictions import VALIDATION, find_mistakes, predictions_file, read_predictions
+from tlcore.evaluation.predictions import VALIDATION, find_mistakes
 from tlcore.features.cache import FeatureCache
 from tlcore.features.feature_map import Projection, keep_projection
 from tlcore.settings import HeadSettings

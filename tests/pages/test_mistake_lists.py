@@ -11,8 +11,8 @@ from pages.ui.evaluation import confusion_panel
 from tests.pages.test_evaluation_sets import DATASET, add, field, judged_run, run_of
 from tests.pages.test_evaluation_sets import store as store
 from tests.pages.test_pages import TAG, add_dataset, add_many_classes, add_run, drawn_html, visit, words
+from thaw.runs.results import predictions_file
 from thaw.storage.store import Store
-from tlcore.evaluation.predictions import predictions_file
 from tlcore.settings import HeadSettings
 from tlcore.splits.label_errors import FACT, Doubt
 

@@ -15,9 +15,10 @@ from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, 
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
 from thaw.prediction.answers import list_likeliest
+from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.facts import RunFacts
 from thaw.storage.store import Store
-from tlcore.evaluation.predictions import Mistake, find_mistakes, predictions_file, read_predictions
+from tlcore.evaluation.predictions import Mistake, find_mistakes
 from tlcore.features.cache import FeatureCache
 from tlcore.settings import FineTuneSettings, HeadSettings
 

@@ -25,11 +25,12 @@ from tests.support.corpus import jpeg
 from tests.thaw.prediction.test_client import LABELS, add_trained_run
 from thaw.prediction.answers import LIKELIEST, UNKNOWN, judge
 from thaw.prediction.client import Answer, predictor
+from thaw.runs.decision import FACT, keep_decision
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.threshold import FACT, Decision, keep_decision
+from tlcore.evaluation.threshold import Decision
 from tlcore.settings import HeadSettings
 
 NAVIGATION = Path(__file__).parents[2] / "pages" / "ui" / "navigation.py"

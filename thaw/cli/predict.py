@@ -16,7 +16,7 @@ from tlcore.errors import DatasetError
 from tlcore.names import natural
 
 if TYPE_CHECKING:
-    from thaw.prediction.classifier import Classifier
+    from tlcore.models.classifier import Classifier
 
 ALL_ANSWERED, NONE_ANSWERED, SOME_ANSWERED = 0, 1, 2
 

@@ -10,13 +10,14 @@ from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow, tell, warn_of_unknown
 from thaw.jobs import lifecycle
 from thaw.jobs.queue import waits
+from thaw.runs import comparison
+from thaw.runs.results import accuracies, read_predictions
 from thaw.storage.facts import PhaseFacts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training import prober
 from tlcore.errors import RunError, SettingsError
-from tlcore.evaluation import comparison
-from tlcore.evaluation.predictions import accuracies, find_mistakes, read_predictions
+from tlcore.evaluation.predictions import find_mistakes
 from tlcore.images.recipes import PRESETS
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings
@@ -161,7 +162,7 @@ def run_compare(store: Store, run_ids: Sequence[str]) -> Answer:
             f"Expected 2 to {comparison.MOST_RUNS} runs to compare. Received: {len(runs)}. `runs` lists all there are."
         )
     entries = [
-        comparison.Entry(
+        comparison.ComparedRun(
             letter, run, store.dataset(run.dataset_id).name, read_predictions(store, run) if run.result_phase else None
         )
         for letter, run in zip(comparison.LETTERS, runs, strict=False)

@@ -18,7 +18,9 @@ Sides = dict[str, list[tuple[str, str]]]
 """The id and label of each image, by side."""
 
 
-def choose_split(store: Store, dataset_id: str, settings: HeadSettings, images: Sequence[Image] | None = None) -> Split:
+def choose_split(
+    store: Store, dataset_id: str, settings: HeadSettings, images: Sequence[Image] | None = None
+) -> Split[Image]:
     """Divide a data set as it stands now; raise DatasetError, with advice, where it cannot be trained on.
 
     `images` are those of the data set, for a caller that has read them already.
@@ -73,7 +75,7 @@ def read_sides(store: Store, run_id: str) -> Sides | None:
     return {side: [(image_id, label) for image_id, label in recorded.get(side, [])] for side in SIDES}
 
 
-def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None) -> Split | None:
+def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None) -> Split[Image] | None:
     """Return what a run saw, with the labels of that time, or None before that; phase 2 must not see another.
 
     `known` are images by id that a caller has read already, which need not be read and held once more.

@@ -12,10 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from thaw.datasets.run_split import read_labels
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
 from thaw.jobs.reporter import Progress, Reporter, reporting
@@ -23,21 +21,17 @@ from thaw.model_card.model_card import write_model_card
 from thaw.storage.export_record import (
     SUMS_FILE,
     Export,
-    ModelFile,
-    Signature,
     export_folder,
-    list_files,
     place_export,
-    sum_lines,
     work_folder,
     write_export,
 )
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, open_workspace
-from tlcore.evaluation.predictions import read_labels
 from tlcore.evaluation.threshold import Decision
-from tlcore.exporting.formats import Format, choose_formats
+from tlcore.exporting.formats import Format, Signature, choose_formats
+from tlcore.exporting.model_files import ModelFile, list_files, sum_lines
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.deep_pictures import WIDEST
 
@@ -64,12 +58,10 @@ def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
 
 def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: str) -> Export:
     """Export a run's result; return the record. On the way out there is the whole export, or the earlier one."""
-    from thaw.exporting.images import choose_calibration, read_judged, refer, write_pixels
+    from thaw.exporting.images import choose_calibration, read_judged
     from thaw.prediction.classifier import load_classifier
-    from tlcore.exporting.converters import read_signature, write_saved_models
-    from tlcore.exporting.keras_file import write_keras
-    from tlcore.exporting.model import build_exported
-    from tlcore.exporting.verification import Bench, prove
+    from tlcore.exporting.export import make_files, write_pixels
+    from tlcore.exporting.verification import Bench
 
     started, store = time.perf_counter(), reporter.store
     run = store.run(run_id)
@@ -79,40 +71,24 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
         judged = read_judged(store, run)
         images = [image for predictions in judged.values() for image in predictions.images]
         image_size = run.image_size
-        bench = Bench(folder, work, work / "judged.npy", work / "calibration.npy", work / "bare")
+        bench = Bench(folder, work)
 
         def read(done: int, total: int) -> None:
             reporter.check_stop()
             reporter.progress("reading the photos", done, total)
 
-        write_pixels(store, images, image_size, bench.pixels, read)
-        write_pixels(store, choose_calibration(store, run), image_size, bench.calibration, read)
+        write_pixels(images, image_size, bench.pixels, read)
+        write_pixels(choose_calibration(store, run), image_size, bench.calibration, read)
 
-        # 2. The model, and the two formats that others are made from.
+        # 2. The model and its files, each verified.
         reporter.progress("building the model", 0, 0)
-        classifier = load_classifier(store, run)
-        model = build_exported(classifier, decision)
-        files = {row.name: folder / row.file for row in formats}
-        if "keras" in files:
-            write_keras(model, files["keras"])
-        reporter.check_stop()
-        reporter.progress("freezing the graph", 0, 0)
-        write_saved_models(model, classifier.labels, files.get("saved-model"), bench.bare)
-        signature = read_signature(files.get("saved-model", bench.bare))
+        classifier, reason = load_classifier(store, run), _why_not_stored(run, decision)
+        signature, files = make_files(
+            classifier, decision, formats, judged, bool(reason), bench, reporter.progress, reporter.check_stop
+        )
 
-        # 3. What every file must answer.
-        reason = _why_not_stored(run, decision)
-        logits = None
-        if reason:
-            reporter.progress("answering once more in float32", 0, 0)
-            logits = _predict_logits(classifier, bench.pixels)
-        references = refer(judged, decision, logits)
-
-        # 4. The other formats, each proven by a process of its own.
-        proven = prove(reporter, bench, formats, references, classifier.labels, decision.threshold)
-
-        # 5. What lies beside them, and the record; then the folder takes its place.
-        made = _record(run, decision, mark, classifier.labels, image_size, signature, proven, device)
+        # 3. What lies beside them, and the record; then the folder takes its place.
+        made = _record(run, decision, mark, classifier.labels, image_size, signature, files, device)
         made = dataclasses.replace(
             made, reference=reason or "the stored predictions of the run", seconds=time.perf_counter() - started
         )
@@ -131,14 +107,6 @@ def _why_not_stored(run: Run, decision: Decision) -> str | None:
     return None
 
 
-def _predict_logits(classifier: Any, pixels: Path) -> np.ndarray:
-    from tlcore.exporting.model import build_logits
-
-    model, images = build_logits(classifier), np.load(pixels, mmap_mode="r", allow_pickle=False)
-    parts = [model.predict_on_batch(np.ascontiguousarray(images[i : i + 32])) for i in range(0, len(images), 32)]
-    return np.concatenate(parts)
-
-
 def _record(
     run: Run,
     decision: Decision,
@@ -146,7 +114,7 @@ def _record(
     labels: list[str],
     image_size: int,
     signature: Signature,
-    proven: list[ModelFile],
+    files: list[ModelFile],
     device: str,
 ) -> Export:
     versions = {name: importlib.metadata.version(name) for name in VERSIONED} | {"python": platform.python_version()}
@@ -160,7 +128,7 @@ def _record(
         temperature=decision.temperature,
         threshold=decision.threshold,
         signature=signature,
-        formats=proven,
+        formats=files,
         reference="",
         device=device,
         seconds=0.0,

@@ -5,10 +5,11 @@ import zipfile
 from collections.abc import Sequence
 
 from thaw.jobs import lifecycle
+from thaw.runs.decision import read_decision
 from thaw.storage.export_record import Export, export_folder, read_export
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.evaluation.threshold import Decision, read_decision
+from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import choose_formats
 
 EXPORTER = "thaw.exporting.exporter"

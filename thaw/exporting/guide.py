@@ -9,14 +9,11 @@ from thaw.storage.export_record import (
     README_FILE,
     RECORD_FILE,
     SUMS_FILE,
-    UNKNOWN,
     Export,
-    ModelFile,
-    Signature,
-    Tensor,
 )
 from thaw.storage.workspace import LABELS_FILE
-from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.formats import FORMATS, Signature, Tensor, explain_answer
+from tlcore.exporting.model_files import ModelFile
 from tlcore.files import write_atomically
 from tlcore.images.decode import LONGER_SIDE_PX
 
@@ -125,7 +122,7 @@ def write_guide(folder: Path, export: Export) -> None:
         side=export.image_size,
         labels=LABELS_FILE,
         temperature=export.temperature,
-        answer=_list_item("  answer         ", f"int32 (n). {explain_answer(export.threshold)}"),
+        answer=_list_item("  answer         ", f"int32 (n). {explain_answer(export.threshold, LABELS_FILE)}"),
         reader=READER_FILE,
         rule=write_rule(export.grey_range),
         files="\n".join(lines) + "\n",
@@ -136,17 +133,6 @@ def write_guide(folder: Path, export: Export) -> None:
     )
     write_atomically(folder / README_FILE, text.encode())
     write_atomically(folder / READER_FILE, Path(__file__).with_name(READER_FILE).read_bytes())
-
-
-def explain_answer(threshold: float, labels_file: str = LABELS_FILE) -> str:
-    """Return what the output `answer` means in a model that answers from a probability of `threshold` on."""
-    likeliest = f"The number of the likeliest class: its place in {labels_file}, counted from 0."
-    if threshold == 0:
-        return f"{likeliest} It is never {UNKNOWN}, since no threshold was kept."
-    return (
-        f'{likeliest} Or {UNKNOWN}, "I don\'t know", where the probability of that class is below '
-        f"{100 * threshold:.4g}%. probabilities has the numbers in either case."
-    )
 
 
 def write_rule(grey_range: int) -> str:

@@ -9,14 +9,16 @@ from thaw.model_card.blocks import Block, Bullets, Card, Chart, Paragraph, Photo
 from thaw.model_card.charts import draw_phases, draw_reliability
 from thaw.model_card.limits import ON, find_limits
 from thaw.model_card.photos import pick_mistakes
+from thaw.runs.decision import read_decision
+from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.experiments import Experiment
 from thaw.storage.projects import bare_source
 from thaw.storage.records import Dataset, Image, Run
 from thaw.storage.store import Store
 from tlcore import __version__
-from tlcore.evaluation.metrics import Interval, measure_accuracy, measure_classes
-from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions, predictions_file, read_predictions
-from tlcore.evaluation.threshold import read_decision
+from tlcore.evaluation.metrics import measure_accuracy, measure_classes
+from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
+from tlcore.evaluation.significance import Interval
 from tlcore.models.backbones import BACKBONES
 from tlcore.names import natural
 from tlcore.settings import HeadSettings

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from thaw.datasets import health
 from thaw.datasets.edits import ignored
+from thaw.runs.decision import read_decision
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.evaluation.calibration import calibration_error, list_bins
 from tlcore.evaluation.metrics import FEW_IMAGES, ClassFigures, measure_classes
 from tlcore.evaluation.predictions import VALIDATION, Predictions
-from tlcore.evaluation.threshold import read_decision
 from tlcore.training.evidence import judge_run
 from tlcore.training.guards import STANDARD_ERRORS, difference_error
 

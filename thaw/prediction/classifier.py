@@ -2,51 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from thaw.datasets.run_split import read_labels
 from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import read_pictures
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import ImageRejected, RunError, WeightsError
-from tlcore.evaluation.predictions import read_labels
 from tlcore.files import scratch_folder
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
-from tlcore.models.backbones import Backbone, find_backbone
-from tlcore.models.backend import keras
-from tlcore.models.inference import Forward, freeze
+from tlcore.models.backbones import find_backbone
+from tlcore.models.classifier import Classifier
 from tlcore.models.weights import fetch, fingerprint
 from tlcore.training.snapshots import load_arrays, name_variables, write_variables
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """The assembled model, uint8 (n, image_size, image_size, 3) -> probabilities; its parts and what it puts out.
-
-    Pictures of more than 8 bits are read by `grey_range`, that of the photos that it learnt from.
-    """
-
-    model: keras.Model
-    row: Backbone
-    backbone: keras.Model
-    head: keras.Model
-    labels: list[str]
-    image_size: int
-    output: str
-    grey_range: int = WIDEST
-
-    def predict(self, pixels: np.ndarray) -> np.ndarray:
-        """Return float32 (n, classes) for uint8 (n, image_size, image_size, 3), all of them in one batch."""
-        return models.share_out(self._forward(pixels)[0], self.output)
-
-    @cached_property
-    def _forward(self) -> Forward:
-        return freeze(self.model)
 
 
 def load_classifier(store: Store, run: Run) -> Classifier:

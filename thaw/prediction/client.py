@@ -53,7 +53,7 @@ class Predictor:
 
     Every question raises PredictorError where the process cannot be started, died twice or was late, and whatever
     `thaw.prediction.classifier.load_classifier` raises for a run without a model or without its weights. Probabilities
-    are the model's own: a kept temperature (`tlcore.evaluation.threshold`) is not applied.
+    are the model's own: a kept temperature (`thaw.runs.decision`) is not applied.
     """
 
     def __init__(self, workspace: Workspace, idle_s: float = IDLE_S, limit_s: float = START_LIMIT_S) -> None:

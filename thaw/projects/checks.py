@@ -14,10 +14,10 @@ from typing import Any, get_args
 import numpy as np
 from PIL import Image as Picture
 
-from thaw.decoding.copies import THUMBNAIL_SIDE_PX, content_of
 from thaw.storage.projects import TABLES
 from thaw.storage.records import EditKind, Role
 from tlcore.errors import RunError, ThawError
+from tlcore.images.copies import THUMBNAIL_SIDE_PX, content_of
 from tlcore.images.decode import LONGER_SIDE_PX
 from tlcore.images.deep_pictures import GREY_RANGES
 from tlcore.models.backbones import find_backbone

@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from thaw.datasets.run_split import read_sides
+from thaw.datasets.run_split import read_labels, read_sides
+from thaw.runs.results import predictions_file
 from thaw.storage.records import Edit, Image, Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
-from tlcore.evaluation.comparison import Verdict, judge
-from tlcore.evaluation.metrics import Interval, wilson
-from tlcore.evaluation.predictions import VALIDATION, Predictions, predictions_file, read_labels, widen
+from tlcore.evaluation.predictions import VALIDATION, Predictions, widen
+from tlcore.evaluation.significance import Difference, Interval, judge, wilson
 from tlcore.names import natural
 
 
@@ -50,7 +50,7 @@ class Round:
     before: float
     before_as_told: float
     after: float
-    verdict: Verdict
+    verdict: Difference
     classes: list[ClassChange]
     edits: list[Edit]
 

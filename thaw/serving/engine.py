@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from thaw.runs.decision import read_decision
 from thaw.serving.exported import OpenedExport
-from thaw.storage.export_record import UNKNOWN
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.threshold import read_decision
+from tlcore.exporting.formats import UNKNOWN
 from tlcore.images.deep_pictures import WIDEST
 
 SIGNATURE = "serving_default"

@@ -21,7 +21,7 @@ from thaw.serving.limits import Refused
 from thaw.serving.metrics import CONTENT_TYPE
 from thaw.serving.requests import MOST_PICTURES, Sent, split_body
 from thaw.serving.schemas import TOP, UPLOAD, Health, make_schemas, refuse_with
-from thaw.storage.export_record import UNKNOWN
+from tlcore.exporting.formats import UNKNOWN
 
 if TYPE_CHECKING:
     from thaw.serving.service import Service

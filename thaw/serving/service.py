@@ -23,7 +23,7 @@ from thaw.serving.request_time import Exchange, Limits
 from thaw.serving.requests import Sent, open_reader
 from thaw.serving.routes import REFUSALS, add_routes
 from thaw.serving.tf_serving import VERSION
-from thaw.storage.export_record import UNKNOWN
+from tlcore.exporting.formats import UNKNOWN
 
 
 class Service:

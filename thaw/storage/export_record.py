@@ -1,15 +1,16 @@
 """What an export holds: the layout of its folder, the record of what was proven, and what may be handed on."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from thaw.storage.workspace import Workspace
 from tlcore.errors import RunError
+from tlcore.exporting.formats import Signature, Tensor
+from tlcore.exporting.model_files import Judged, ModelFile, Proof, list_files, measure_entry
 from tlcore.files import remove, remove_abandoned, sync_folder, write_atomically
 from tlcore.images.deep_pictures import WIDEST
 
@@ -21,86 +22,6 @@ READER_FILE = "read_photo.py"
 CARD_FILES = ("model_card.md", "model_card.html")
 # The earlier export while a newer one takes its place; what an export needs on the way lies in staging.
 OLD_FOLDER, WORK_PREFIX = ".export.old", "export-"
-UNKNOWN = -1
-"""The number in `answer` where the model is not sure enough to name a class."""
-
-Verdict = Literal["passed", "warned", "refused"]
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """An input or output: its key, its shape with -1 for the number of images, its dtype as NumPy calls it ("string"
-    for text), and what the SavedModel calls it inside ("" where no SavedModel was written)."""
-
-    name: str
-    shape: list[int]
-    dtype: str
-    inside: str = ""
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What goes in and comes out; `class_names` is an output of the SavedModel alone, the others of every format."""
-
-    inputs: list[Tensor]
-    outputs: list[Tensor]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """How a file answers on one set of images, beside what the run says of them.
-
-    `disagreements` of `images` have another class first; `largest_difference` is in probability; `accuracy` is the
-    file's own, in 0..1, and `accuracy_change` that less the run's.
-    """
-
-    side: str
-    images: int
-    disagreements: int
-    largest_difference: float
-    accuracy: float
-    accuracy_change: float
-
-    @property
-    def agreement(self) -> float:
-        """Return the share of the images with the same class first, in 0..1."""
-        return 1 - self.disagreements / self.images
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What a fresh process measured of a file with that file's own runtime ("onnxruntime 1.31.1").
-
-    `latency_ms` is the median of one image, `batch_ms` of `batch` images at once, from pixels to answer.
-    """
-
-    runtime: str
-    judged: list[Judged]
-    latency_ms: float
-    batch_ms: float
-    batch: int
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """One format: its file's name in the folder, and whether it may be used.
-
-    Of a folder, `sha256` is that of its lines in `SUMS_FILE` and `bytes` the sum over its files. A refused file is
-    not kept, so that it has neither; `reason` says why it was refused or is offered with a warning.
-    """
-
-    name: str
-    file: str
-    verdict: Verdict
-    reason: str = ""
-    sha256: str | None = None
-    bytes: int | None = None
-    proof: Proof | None = None
-
-    @property
-    def offered(self) -> bool:
-        """Say whether the file may be handed on."""
-        return self.verdict != "refused"
 
 
 @dataclass(frozen=True)
@@ -195,27 +116,6 @@ def write_export(folder: Path, export: Export) -> None:
     write_atomically(folder / RECORD_FILE, json.dumps(asdict(export), indent=1).encode())
 
 
-def list_files(folder: Path, name: str = "") -> list[str]:
-    """Return the files below `folder`, or below its entry `name`, as sorted paths with "/" relative to `folder`."""
-    start = folder / name
-    found = [start] if start.is_file() else [path for path in start.rglob("*") if path.is_file()]
-    return sorted(path.relative_to(folder).as_posix() for path in found)
-
-
-def sum_lines(folder: Path, names: list[str]) -> str:
-    """Return one line for each file, its SHA-256 and its name, as `sha256sum` prints and checks them."""
-    return "".join(f"{_digest(folder / name)}  {name}\n" for name in names)
-
-
-def measure_entry(folder: Path, name: str) -> tuple[str, int]:
-    """Return the SHA-256 and the bytes of a file or of a folder of files (see `ModelFile`)."""
-    names = list_files(folder, name)
-    size = sum((folder / each).stat().st_size for each in names)
-    if names == [name]:
-        return _digest(folder / name), size
-    return hashlib.sha256(sum_lines(folder, names).encode()).hexdigest(), size
-
-
 def find_changed(folder: Path, export: Export) -> list[str]:
     """Return which offered files are no longer what was proven, or are gone."""
     return [each.file for each in export.offered if measure_entry(folder, each.file)[0] != each.sha256]
@@ -235,8 +135,3 @@ def _model_file(recorded: dict[str, Any]) -> ModelFile:
     if proof:
         proof = Proof(**proof | {"judged": [Judged(**each) for each in proof["judged"]]})
     return ModelFile(**recorded | {"proof": proof})
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,8 +9,8 @@ from typing import Any
 
 from thaw.datasets.run_split import SIDES
 from thaw.jobs.reporter import Reporter
+from thaw.runs.results import accuracies
 from thaw.storage.workspace import LAYERS_FILE
-from tlcore.evaluation.predictions import accuracies
 from tlcore.models.layers import summarise_depth
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import weigh_classes

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from thaw.prediction.classifier import Classifier
 from tlcore.errors import SettingsError
 from tlcore.evaluation.heat_maps import HeatMap, normalise_map
 from tlcore.models import classifier as models
 from tlcore.models.backbones import block_names
 from tlcore.models.backend import keras
+from tlcore.models.classifier import Classifier
 from tlcore.models.layers import describe_layers
 from tlcore.models.preprocessing import normalise
 

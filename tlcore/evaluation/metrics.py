@@ -5,23 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thaw.storage.records import Image
 from tlcore.evaluation.predictions import Predictions, count_classes
+from tlcore.evaluation.significance import Interval, wilson
+from tlcore.photos import Photo
 
 FEW_IMAGES = 30
 """Below this a class's figures say little: with 30 images a recall of 90% may as well be 74% or 97%."""
-Z_95 = 1.959964
 DRAWS = 2000
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A share in 0..1 between its 95% bounds; `of` is the number of images that it is a share of."""
-
-    value: float
-    low: float
-    high: float
-    of: int
 
 
 @dataclass(frozen=True)
@@ -39,16 +29,6 @@ class ClassFigures:
     def few(self) -> bool:
         """Say whether there are too few images for the figures to mean much."""
         return self.support < FEW_IMAGES
-
-
-def wilson(count: int, total: int) -> Interval | None:
-    """Return the share count / total with its 95% Wilson score interval (Wilson 1927); None where total is 0."""
-    if total == 0:
-        return None
-    share, square = count / total, Z_95**2
-    middle = (share + square / (2 * total)) / (1 + square / total)
-    half = Z_95 / (1 + square / total) * float(np.sqrt(share * (1 - share) / total + square / (4 * total**2)))
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), total)
 
 
 def measure_accuracy(predictions: Predictions, seed: int = 0) -> Interval:
@@ -97,5 +77,5 @@ def _count_kinds(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(np.array(list(sums.values())), axis=0, return_counts=True)
 
 
-def _group_of(image: Image) -> str:
+def _group_of(image: Photo) -> str:
     return image.similar or image.lookalike or image.id

@@ -1,17 +1,13 @@
-"""What a trained model got wrong on the validation images, from the predictions that the worker left; NumPy only."""
+"""What a model says of images whose classes are known: its mistakes, counts by class, and the order worth a look."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Generic
 
 import numpy as np
 
-from thaw.datasets.run_split import read_labels, read_side
-from thaw.storage.records import Image, Run
-from thaw.storage.store import Store
-from tlcore.errors import RunError
-from tlcore.names import natural
-from tlcore.splits.splits import Split
+from tlcore.photos import P, natural
 
 VALIDATION = "validation"
 EVALUATION_SIDES = (VALIDATION, "later", "holdout")
@@ -32,10 +28,10 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class Predictions(Generic[P]):
     """`probabilities` float32 (n, classes), one row an image of `images`; columns are `labels`."""
 
-    images: list[Image]
+    images: list[P]
     labels: list[str]
     probabilities: np.ndarray
 
@@ -63,43 +59,15 @@ def widen(labels: Sequence[str], shares: np.ndarray, wanted: Iterable[str]) -> t
     return columns, np.pad(shares, ((0, 0), (0, len(columns) - shares.shape[1])))
 
 
-def predictions_file(phase: int, side: str) -> str:
-    """Name the file of a run's folder that holds what the model of a phase says of one side of the split."""
-    return f"predictions-{phase}.npz" if side == VALIDATION else f"predictions-{phase}-{side}.npz"
-
-
-def read_predictions(
-    store: Store, run: Run, phase: int | None = None, side: str = VALIDATION, parts: Split | None = None
-) -> Predictions:
-    """Read what the model of a phase (the run's result unless said) says of a side of the split.
-
-    The images bear the labels that they had when the run began. `parts` is the run's split, for a caller that has read
-    it already. Raises RunError while that phase has no model.
-    """
-    chosen = phase or run.result_phase
-    path = store.workspace.run(run.id) / predictions_file(chosen or 0, side)
-    if chosen is None or not path.exists():
-        raise RunError(
-            f"Expected a run whose training has ended. Received: {run.id!r}, which has no model yet. "
-            "Train its head first."
-        )
-    with np.load(path, allow_pickle=False) as archive:
-        ids, probabilities = archive["image_ids"].tolist(), archive["probabilities"]
-    seen: list[Image] | None = getattr(parts, side) if parts else read_side(store, run, side)
-    if seen is None:
-        raise RunError(
-            f"Expected a run with a record of its split. Received: {run.id!r}, whose {path.parent} lacks it."
-        )
-    by_id = {image.id: image for image in seen}
-    return Predictions([by_id[id] for id in ids], read_labels(store, run), probabilities)
-
-
-def accuracies(store: Store, run: Run, phase: int | None = None) -> dict[str, tuple[float, int]]:
-    """Return the accuracy of a run's model (0..1) and the number of images, on every evaluation set that it has."""
-    folder, chosen = store.workspace.run(run.id), phase or run.result_phase or 0
-    sides = [side for side in EVALUATION_SIDES if (folder / predictions_file(chosen, side)).exists()]
-    read = {side: read_predictions(store, run, chosen, side) for side in sides}
-    return {side: (predictions.accuracy, len(predictions.images)) for side, predictions in read.items()}
+def relabel(predictions: Predictions[P], labels: Mapping[str, str]) -> Predictions[P]:
+    """Return what a model says of the images whose ids `labels` names, with those labels."""
+    rows = [row for row, image in enumerate(predictions.images) if image.id in labels]
+    # Most bear the same label, and a copy takes time.
+    images = [
+        image if image.label == labels[image.id] else replace(image, label=labels[image.id])
+        for image in (predictions.images[row] for row in rows)
+    ]
+    return Predictions(images, *widen(predictions.labels, predictions.probabilities[rows], labels.values()))
 
 
 def find_mistakes(predictions: Predictions) -> list[Mistake]:
@@ -144,3 +112,52 @@ def confusion(predictions: Predictions) -> np.ndarray:
     matrix = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(matrix, (predictions.true, predictions.predicted), 1)
     return matrix
+
+
+def list_worst(predictions: Predictions, true: str | None = None, predicted: str | None = None) -> list[int]:
+    """Return the rows of the mistakes, largest confidence gap first; of one true or predicted class where named."""
+    wrong = _among(predictions, true, predicted) & (predictions.true != predictions.predicted)
+    rows, shares = np.arange(len(wrong)), predictions.probabilities
+    told, true_share = (shares[rows, each].astype(np.float64) for each in (predictions.predicted, predictions.true))
+    gaps = told - true_share
+    return _ordered(predictions, np.flatnonzero(wrong), -gaps)
+
+
+def list_right(predictions: Predictions, label: str) -> list[int]:
+    """Return the rows of a class that the model gets right, the least sure first."""
+    number = predictions.labels.index(label)
+    right = (predictions.true == number) & (predictions.predicted == number)
+    return _ordered(predictions, np.flatnonzero(right), predictions.probabilities[:, number])
+
+
+def list_uncertain(predictions: Predictions, true: str | None = None, predicted: str | None = None) -> list[int]:
+    """Return the rows, right and wrong alike, by how little lies between the two likeliest classes, the least first.
+
+    The margin of Scheffer, Decomain and Wrobel 2001 ("Active hidden Markov models for information extraction"), not
+    entropy: it is about the two classes between which the model wavers, where entropy also grows with small shares of
+    many classes that were never in question.
+    """
+    return _ordered(
+        predictions, np.flatnonzero(_among(predictions, true, predicted)), measure_margins(predictions.probabilities)
+    )
+
+
+def measure_margins(probabilities: np.ndarray) -> np.ndarray:
+    """Return the likeliest class's share less the second's, float (n,) in 0..1: float (n, classes of 2 or more)."""
+    two = np.partition(probabilities, -2, axis=1)[:, -2:]
+    return two[:, 1] - two[:, 0]
+
+
+def _among(predictions: Predictions, true: str | None, predicted: str | None) -> np.ndarray:
+    """Return bool (n,): the images of a true and of a predicted class; None stands for any."""
+    among = np.ones(len(predictions.images), dtype=bool)
+    for label, numbers in ((true, predictions.true), (predicted, predictions.predicted)):
+        if label is not None:
+            among &= numbers == predictions.labels.index(label)
+    return among
+
+
+def _ordered(predictions: Predictions, rows: Sequence[int] | np.ndarray, values: np.ndarray) -> list[int]:
+    """Sort rows by their values, the smallest first, and equal ones by name."""
+    told = values.tolist()
+    return sorted((int(row) for row in rows), key=lambda row: (told[row], natural(predictions.images[row].name)))

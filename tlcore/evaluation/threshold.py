@@ -1,15 +1,8 @@
-"""When a model gives its answer and when it says "I don't know": a temperature and a threshold, kept with the run."""
+"""When a model gives its answer and when it says "I don't know": a temperature and a threshold."""
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from tlcore.errors import SettingsError
-
-if TYPE_CHECKING:
-    from thaw.storage.records import Run
-    from thaw.storage.store import Store
-
-FACT = "decision"
 
 
 @dataclass(frozen=True)
@@ -28,14 +21,3 @@ class Decision:
             raise SettingsError(f"Expected a temperature above 0. Received: {self.temperature!r}.")
         if not 0 <= self.threshold <= 1:
             raise SettingsError(f"Expected a threshold from 0 to 1. Received: {self.threshold!r}.")
-
-
-def read_decision(run: "Run") -> Decision | None:
-    """Return what was kept for the model that is the run's result, or None where nothing was."""
-    decision = run.facts.decision
-    return decision if decision and decision.phase == run.result_phase else None
-
-
-def keep_decision(store: "Store", run_id: str, decision: Decision) -> None:
-    """Keep a decision with a run, in place of an earlier one."""
-    store.add_facts(run_id, {FACT: asdict(decision)})

@@ -7,23 +7,26 @@ A converter that crashes takes its own process with it and no more.
 import argparse
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from thaw.storage.export_record import Signature, Tensor
 from tlcore.exporting.litert_metadata import describe
-from tlcore.exporting.onnx_graph import write_erfc, write_uncompiled
-from tlcore.files import scratch_folder
 from tlcore.models.backend import keras
 from tlcore.models.inference import freeze_graph
 
 SIGNATURE = "serving_default"
 ONNX_OPSET = 17
 UNCAUGHT = "TF2ONNX_CATCH_ERRORS"
+GRAPH_FILE = "saved_model.pb"
+COMPILED = "_XlaMustCompile"
 # Left in float in an int8 file: in 256 steps every probability would be a step, and the answer another's.
 FLOAT_OPERATIONS = ["SOFTMAX", "TOPK_V2", "GREATER_EQUAL"]
 
@@ -103,8 +106,8 @@ def convert_onnx(source: Path, target: Path, calibration: np.ndarray | None) -> 
     """Write ONNX from a SavedModel, with inputs and outputs of the same names."""
     import tf2onnx
 
-    with scratch_folder("convert") as scratch:
-        loaded = tf.saved_model.load(str(write_uncompiled(source, scratch / "model")))
+    with tempfile.TemporaryDirectory(dir=source.parent) as scratch:
+        loaded = tf.saved_model.load(str(write_uncompiled(source, Path(scratch) / "model")))
     signature = loaded.signatures[SIGNATURE]
     specifications = [signature.structured_input_signature[1]["image"]]
 
@@ -131,6 +134,30 @@ def convert_onnx(source: Path, target: Path, calibration: np.ndarray | None) -> 
         convert()
     finally:
         os.environ.pop(UNCAUGHT, None)
+
+
+def write_uncompiled(source: Path, target: Path) -> Path:
+    """Copy a SavedModel without the marks that keep functions apart for XLA; return `target`.
+
+    Keras has XLA compile a convolution in groups, and a function so marked is never laid into the graph around it.
+    """
+    saved = saved_model_pb2.SavedModel.FromString((source / GRAPH_FILE).read_bytes())
+    for graph in saved.meta_graphs:
+        for function in graph.graph_def.library.function:
+            for owner in (function, *function.node_def):
+                owner.attr.pop(COMPILED, None)
+    shutil.copytree(source, target)
+    (target / GRAPH_FILE).write_bytes(saved.SerializeToString())
+    return target
+
+
+def write_erfc(graph: Any, node: Any, name: str, _: Any) -> None:
+    """Replace the complementary error function (in GELU), which ONNX does not have, by one less the error function."""
+    shapes, dtypes = [graph.get_shape(node.output[0])], [graph.get_dtype(node.output[0])]
+    one = graph.make_const(f"{name}/one", np.float32(1))
+    graph.remove_node(name)
+    erf = graph.make_node("Erf", node.input, shapes=shapes, dtypes=dtypes)
+    graph.make_node("Sub", [one.output[0], erf.output[0]], name=name, outputs=node.output, shapes=shapes, dtypes=dtypes)
 
 
 CONVERTERS: dict[str, Callable[[Path, Path, np.ndarray | None], None]] = {

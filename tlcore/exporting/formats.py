@@ -1,4 +1,4 @@
-"""The table of formats that a model is exported to: for whom each is, which runtime reads it, how exact it must be."""
+"""The table of formats that a model is exported to, and what goes into and comes out of each of them."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,31 @@ from tlcore.errors import SettingsError
 FLOAT_TOLERANCE = 1e-4
 """The largest difference in probability that a float32 file may show: a hundred times what rounding alone makes."""
 REFUSED_TIMES = 5
-"""A reduced file is refused beyond this many times its tolerance (see `tlcore.exporting.tolerances.judge`)."""
+"""A reduced file is refused beyond this many times its tolerance (see `tlcore.exporting.verification.judge`)."""
 
 OLDEST_KERAS = "3.6"
+
+UNKNOWN = -1
+"""The number in `answer` where the model is not sure enough to name a class."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output: its key, its shape with -1 for the number of images, its dtype as NumPy calls it ("string"
+    for text), and what the SavedModel calls it inside ("" where no SavedModel was written)."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+    inside: str = ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes in and comes out; `class_names` is an output of the SavedModel alone, the others of every format."""
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -98,3 +120,14 @@ def choose_formats(names: list[str] | None) -> list[Format]:
             "Choose among these."
         )
     return [row for row in _ROWS if row.name in wanted]
+
+
+def explain_answer(threshold: float, labels_file: str) -> str:
+    """Return what the output `answer` means in a model that answers from a probability of `threshold` on."""
+    likeliest = f"The number of the likeliest class: its place in {labels_file}, counted from 0."
+    if threshold == 0:
+        return f"{likeliest} It is never {UNKNOWN}, since no threshold was kept."
+    return (
+        f'{likeliest} Or {UNKNOWN}, "I don\'t know", where the probability of that class is below '
+        f"{100 * threshold:.4g}%. probabilities has the numbers in either case."
+    )

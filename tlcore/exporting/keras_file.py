@@ -1,11 +1,11 @@
 """Writes Keras's own file, `model.keras`, so that Keras from release 3.6 on opens it."""
 
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from tlcore.files import replacing
 from tlcore.models.backend import keras
 
 CONFIG = "config.json"
@@ -28,18 +28,15 @@ def write_keras(model: keras.Model, path: Path) -> None:
     Keras writes every argument of every layer, and refuses to read one that it does not know: a file from one release
     opens in none before it.
     """
-    with replacing(path) as temporary:
-        whole = temporary.with_name(f".whole{temporary.name}")
-        try:
-            model.save(whole)
-            with zipfile.ZipFile(whole) as source, zipfile.ZipFile(temporary, "w") as target:
-                for entry in source.infolist():
-                    content = source.read(entry)
-                    if entry.filename == CONFIG:
-                        content = json.dumps(simplify(json.loads(content))).encode()
-                    target.writestr(entry, content)
-        finally:
-            whole.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        whole = Path(scratch) / path.name
+        model.save(whole)
+        with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w") as target:
+            for entry in source.infolist():
+                content = source.read(entry)
+                if entry.filename == CONFIG:
+                    content = json.dumps(simplify(json.loads(content))).encode()
+                target.writestr(entry, content)
 
 
 def simplify(config: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
-from thaw.exporting.guide import explain_answer
+from tlcore.exporting.formats import explain_answer
 
 BUFFER, MODEL_IDENTIFIER, IDENTIFIER, OLDEST_PARSER = b"TFLITE_METADATA", b"TFL3", b"M001", "1.0.0"
 LABELS = "labels.txt"

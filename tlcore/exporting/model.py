@@ -3,8 +3,8 @@
 import numpy as np
 
 from thaw.prediction.classifier import Classifier
-from thaw.storage.export_record import UNKNOWN
 from tlcore.evaluation.threshold import Decision
+from tlcore.exporting.formats import UNKNOWN
 from tlcore.models.backend import keras
 
 

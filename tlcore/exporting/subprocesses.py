@@ -1,4 +1,4 @@
-"""Runs small processes for a job, some side by side, and ends them all where the job is stopped or dies.
+"""Runs small processes, some side by side, and ends them all where the work is stopped or its own process dies.
 
 As a process, `python -m tlcore.exporting.subprocesses MODULE ARGUMENTS`, it runs a module and ends with the process
 that started it.
@@ -30,13 +30,13 @@ Result = TypeVar("Result")
 
 
 class Killed(RunError):
-    """A process of the job was killed from outside, which says nothing of what it worked on."""
+    """A process was killed from outside, which says nothing of what it worked on."""
 
 
-class Crew:
-    """The processes of one job, in a `with`: on leaving, none is left.
+class Subprocesses:
+    """The processes of one piece of work, in a `with`: on leaving, none is left.
 
-    `watch` is called every 0.3 s from the job's own thread; it tells progress, and raises to end the work.
+    `watch` is called every 0.3 s from the thread that works; it tells progress, and raises to end the work.
     """
 
     def __init__(self, folder: Path, watch: Callable[[], None]) -> None:
@@ -46,7 +46,7 @@ class Crew:
         self._alive: set[subprocess.Popen[str]] = set()
         self._over = False
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "Subprocesses":
         return self
 
     def __exit__(
@@ -101,7 +101,7 @@ class Crew:
     def _start(self, module: str, arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[str]:
         with self._lock:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tlcore.exporting.subprocesses", module, *arguments],
+                [sys.executable, "-m", __name__, module, *arguments],
                 # Never written to: it ends where this process does, whichever way it died.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Has every file of an export converted, scored and timed by processes of their own, and judges what they found."""
+"""Verifies the files of an export: processes of their own convert, score and time each, and the answers are judged."""
 
 import json
 import os
@@ -10,30 +10,123 @@ from pathlib import Path
 
 import numpy as np
 
-from thaw.jobs.reporter import Reporter
 from thaw.storage.export_record import ModelFile, Proof, measure_entry
 from tlcore.errors import RunError
-from tlcore.exporting.formats import Format
-from tlcore.exporting.subprocesses import Crew, Killed
-from tlcore.exporting.tolerances import Answers, Reference, compare, find_fault, judge
-from tlcore.files import write_atomically
+from tlcore.evaluation.significance import wilson
+from tlcore.exporting.formats import FLOAT_TOLERANCE, REFUSED_TIMES, UNKNOWN, Format
+from tlcore.exporting.model_files import Judged, Verdict
+from tlcore.exporting.subprocesses import Killed, Subprocesses
 
 SCORING, TIMING = "converting and proving", "measuring the speed"
 WORKERS = 2
 NEVER_CONVERTED = ("keras", "saved-model")
 LITERT = ("litert", "litert-float16", "litert-int8")
+MOST_JUDGED = 2000
+"""Images of one set: with as many a disagreement of 0.5% is told from 0.9%, and the proof stays a matter of minutes."""
+# Nearer than this to the threshold, or to the second class, rounding decides.
+CLOSE = 1e-6
+
+Progress = Callable[[str, int, int], None]
+"""Is told a stage, how much of it is done, and of how much."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the run says of one set of images: `probabilities` (n, classes) with the temperature applied, `true` (n,)
+    the classes' numbers."""
+
+    side: str
+    probabilities: np.ndarray
+    true: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a file says: `probabilities` (n, classes), `answer` (n,), and the different rows of class names that it
+    gives, if it does."""
+
+    probabilities: np.ndarray
+    answer: np.ndarray
+    class_names: list[list[str]] | None = None
+
+
+def compare(reference: Reference, probabilities: np.ndarray) -> Judged:
+    """Measure how far a file's probabilities are from the run's on one set of images."""
+    said, told = reference.probabilities.argmax(axis=1), probabilities.argmax(axis=1)
+    accuracy, expected = float((told == reference.true).mean()), float((said == reference.true).mean())
+    return Judged(
+        reference.side,
+        len(said),
+        int((said != told).sum()),
+        float(np.abs(probabilities - reference.probabilities).max()),
+        accuracy,
+        accuracy - expected,
+    )
+
+
+def judge(row: Format, judged: Sequence[Judged]) -> tuple[Verdict, str]:
+    """Return the verdict on a file and, unless it passed, the reason.
+
+    A float32 file passes up to `FLOAT_TOLERANCE` of difference in probability. Beyond that it is warned of as long as
+    every image keeps its class: the figures shown for the run still hold. With one that changes it is refused, since
+    rounding alone does not do that.
+    A reduced file passes up to its tolerance of images with another class. It is refused where even the lower end of
+    the 95% Wilson interval is beyond `REFUSED_TIMES` that: then it is another model, whose accuracy the run's figures
+    do not tell. In between it is warned of, as it is where there are too few images to know.
+    """
+    images = sum(each.images for each in judged)
+    disagreements = sum(each.disagreements for each in judged)
+    changed = f"{disagreements:,} of {images:,} images get another class than from the run"
+    if row.tolerance is None:
+        difference = max(each.largest_difference for each in judged)
+        if difference <= FLOAT_TOLERANCE:
+            return "passed", ""
+        reason = f"probabilities differ from the run's by up to {difference:.2g}, and {changed}"
+        return ("refused" if disagreements else "warned"), f"{reason}; expected at most {FLOAT_TOLERANCE:g}"
+    interval = wilson(disagreements, images)
+    if interval is None or interval.value <= row.tolerance:
+        return "passed", ""
+    reason = f"{changed} ({interval.value:.1%}); expected at most {row.tolerance:.1%}"
+    return ("refused" if interval.low > REFUSED_TIMES * row.tolerance else "warned"), reason
+
+
+def find_fault(answers: Answers, labels: Sequence[str], threshold: float) -> str | None:
+    """Return what is wrong with a file's answers taken by themselves, or None where they hold together."""
+    probabilities, answer = answers.probabilities, answers.answer
+    if probabilities.ndim != 2 or probabilities.shape[1] != len(labels) or len(answer) != len(probabilities):
+        return f"its outputs have the shapes {probabilities.shape} and {answer.shape}, not one row for each image"
+    if not np.isfinite(probabilities).all():
+        return "some of its probabilities are no numbers"
+    if answers.class_names is not None and answers.class_names != [list(labels)]:
+        return "its class names are not those of the run"
+    ordered = np.sort(probabilities, axis=1)
+    expected = np.where(ordered[:, -1] >= threshold, probabilities.argmax(axis=1), UNKNOWN)
+    clear = (np.abs(ordered[:, -1] - threshold) > CLOSE) & (ordered[:, -1] - ordered[:, -2] > CLOSE)
+    wrong = int(((answer != expected) & clear).sum())
+    return f"its answer is not what its probabilities say for {wrong:,} images" if wrong else None
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where an export is made: its `folder`, `work` for what is needed on the way, `pixels` of the photos that judge
-    and of those for `calibration`, uint8 as .npy, and `bare`, the SavedModel that is converted."""
+    """Where an export is made: its `folder`, and `work` for what is needed on the way."""
 
     folder: Path
     work: Path
-    pixels: Path
-    calibration: Path
-    bare: Path
+
+    @property
+    def pixels(self) -> Path:
+        """Return where the pixels of the photos that judge lie, uint8 (n, side, side, 3) as .npy."""
+        return self.work / "judged.npy"
+
+    @property
+    def calibration(self) -> Path:
+        """Return where the pixels of the photos lie that int8 takes its ranges from."""
+        return self.work / "calibration.npy"
+
+    @property
+    def bare(self) -> Path:
+        """Return where the SavedModel lies that is converted."""
+        return self.work / "bare"
 
     @property
     def labels(self) -> Path:
@@ -45,15 +138,16 @@ class Bench:
         return self.work / f"{row.name}.npz"
 
 
-def prove(
-    reporter: Reporter,
+def verify(
     bench: Bench,
     formats: Sequence[Format],
     references: Sequence[Reference],
     labels: Sequence[str],
     threshold: float,
+    progress: Progress,
+    check_stop: Callable[[], None],
 ) -> list[ModelFile]:
-    """Make and prove the files of an export; those that are refused are removed.
+    """Make and verify the files of an export; those that are refused are removed.
 
     Two are made and scored at a time, on half of the cores each; the speed is measured afterwards, one by one on all.
     Raises RunError where a process is killed from outside: that is no verdict on its file, and an earlier export stays.
@@ -62,22 +156,22 @@ def prove(
     scored = dict.fromkeys((row.name for row in formats), 0)
 
     def watch() -> None:
-        reporter.check_stop()
-        reporter.progress(SCORING, sum(scored.values()), images * len(formats))
+        check_stop()
+        progress(SCORING, sum(scored.values()), images * len(formats))
 
-    with Crew(bench.work, watch) as crew:
-        write_atomically(bench.labels, json.dumps(list(labels)).encode())
-        tasks = [partial(_score, crew, bench, row, threshold, scored) for row in formats]
-        failures = crew.side_by_side(tasks, WORKERS)
+    with Subprocesses(bench.work, watch) as processes:
+        bench.labels.write_text(json.dumps(list(labels)), encoding="utf-8")
+        tasks = [partial(_score, processes, bench, row, threshold, scored) for row in formats]
+        failures = processes.side_by_side(tasks, WORKERS)
         files = []
         for number, (row, failure) in enumerate(zip(formats, failures, strict=True)):
-            reporter.check_stop()
-            reporter.progress(TIMING, number, len(formats))
-            files.append(_judge(crew, bench, row, failure, references, labels, threshold))
+            check_stop()
+            progress(TIMING, number, len(formats))
+            files.append(_judge(processes, bench, row, failure, references, labels, threshold))
         return files
 
 
-def _score(crew: Crew, bench: Bench, row: Format, threshold: float, scored: dict[str, int]) -> str | None:
+def _score(processes: Subprocesses, bench: Bench, row: Format, threshold: float, scored: dict[str, int]) -> str | None:
     """Convert a format and have its file answer for the photos; return why that failed, or None."""
     threads = max(1, (os.cpu_count() or 1) // WORKERS)
     target = bench.folder / row.file
@@ -87,7 +181,7 @@ def _score(crew: Crew, bench: Bench, row: Format, threshold: float, scored: dict
             words += ["--calibration", str(bench.calibration)]
         if row.name in LITERT:
             words += ["--labels", str(bench.labels), "--threshold", repr(threshold)]
-        failure = _run(crew, row, "tlcore.exporting.converters", words, lambda line: None)
+        failure = _run(processes, row, "tlcore.exporting.converters", words, lambda line: None)
         if failure:
             return f"it could not be converted: {failure}"
 
@@ -96,13 +190,15 @@ def _score(crew: Crew, bench: Bench, row: Format, threshold: float, scored: dict
             scored[row.name] = int(line)
 
     words = [row.name, str(target), "--pixels", str(bench.pixels), "--answers", str(bench.answers(row))]
-    failure = _run(crew, row, "tlcore.exporting.verify_file", [*words, "--threads", str(threads)], hear)
+    failure = _run(processes, row, "tlcore.exporting.verify_file", [*words, "--threads", str(threads)], hear)
     return f"its runtime could not run it: {failure}" if failure else None
 
 
-def _run(crew: Crew, row: Format, module: str, words: Sequence[str], hear: Callable[[str], None]) -> str | None:
+def _run(
+    processes: Subprocesses, row: Format, module: str, words: Sequence[str], hear: Callable[[str], None]
+) -> str | None:
     try:
-        return crew.run(module, words, hear)
+        return processes.run(module, words, hear)
     except Killed as problem:
         raise RunError(
             f"Expected the process that makes or proves {row.title} to end by itself. Received: one that was killed, "
@@ -112,7 +208,7 @@ def _run(crew: Crew, row: Format, module: str, words: Sequence[str], hear: Calla
 
 
 def _judge(
-    crew: Crew,
+    processes: Subprocesses,
     bench: Bench,
     row: Format,
     failure: str | None,
@@ -134,7 +230,7 @@ def _judge(
         ]
         verdict, reason = judge(row, judged)
         words = [row.name, str(target), "--pixels", str(bench.pixels), "--threads", str(os.cpu_count() or 1)]
-        failure = _run(crew, row, "tlcore.exporting.verify_file", words, lines.append)
+        failure = _run(processes, row, "tlcore.exporting.verify_file", words, lines.append)
     if failure is None:
         proof = Proof(judged=judged, **json.loads(lines[-1]))
     else:

@@ -1,8 +1,13 @@
-"""The process that proves one file, `python -m tlcore.exporting.verify_file FORMAT PATH`: it loads the file alone, as
-any user would, and writes what it answers or how long it takes."""
+"""The process that verifies one file, `python -m tlcore.exporting.verify_file FORMAT PATH`: its answers or its times.
+
+It loads the file alone, as any user would, with its format's own runtime and nothing else: neither Thaw's model nor,
+for LiteRT and ONNX, TensorFlow.
+"""
 
 import argparse
+import importlib.metadata
 import json
+import os
 import statistics
 import sys
 import time
@@ -12,10 +17,73 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.exporting.formats import FORMATS
-from tlcore.exporting.runtimes import LOADERS, Predict, describe_runtime, limit_threads
 
 BATCH = 32
 TIMED_S, LEAST_TIMES, MOST_TIMES = 1.5, 3, 30
+
+Predict = Callable[[np.ndarray], dict[str, np.ndarray]]
+"""From uint8 (n, side, side, 3) to the outputs by name."""
+
+
+def load_keras(path: Path, threads: int) -> Predict:
+    """Load a .keras file in safe mode, which admits no code from the file."""
+    from tlcore.models.backend import keras
+
+    model = keras.models.load_model(path, compile=False, safe_mode=True)
+    return lambda batch: {name: np.asarray(output) for name, output in model.predict_on_batch(batch).items()}
+
+
+def load_saved_model(path: Path, threads: int) -> Predict:
+    """Load a SavedModel's signature with TensorFlow's own loader."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    serve = loaded.signatures["serving_default"]
+
+    # `kept` keeps it alive: the signature alone does not hold its graph.
+    def predict(batch: np.ndarray, kept: object = loaded) -> dict[str, np.ndarray]:
+        return {name: output.numpy() for name, output in serve(image=tf.constant(batch)).items()}
+
+    return predict
+
+
+def load_litert(path: Path, threads: int) -> Predict:
+    """Load a .tflite file with the LiteRT interpreter."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    runner = interpreter.get_signature_runner("serving_default")
+    return lambda batch: runner(image=batch)
+
+
+def load_onnx(path: Path, threads: int) -> Predict:
+    """Load an .onnx file with ONNX Runtime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda batch: dict(zip(names, session.run(names, {"image": batch}), strict=True))
+
+
+# TensorFlow is told the number of threads before it is imported, by `limit_threads`.
+LOADERS: dict[str, Callable[[Path, int], Predict]] = {
+    "keras": load_keras,
+    "tensorflow": load_saved_model,
+    "ai-edge-litert": load_litert,
+    "onnxruntime": load_onnx,
+}
+
+
+def limit_threads(threads: int) -> None:
+    """Have TensorFlow, once it is imported, compute with so many threads at most."""
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+
+
+def describe_runtime(runtime: str) -> str:
+    """Return the runtime's name and version."""
+    return f"{runtime} {importlib.metadata.version(runtime)}"
 
 
 def score(predict: Predict, pixels: np.ndarray, tell: Callable[[int], None]) -> dict[str, np.ndarray]:
@@ -50,7 +118,7 @@ def measure(predict: Predict, pixels: np.ndarray) -> dict[str, float]:
 
 def main() -> None:
     """Load the file; then write its answers to `--answers`, or print its times as JSON where that is not given."""
-    parser = argparse.ArgumentParser(prog="tlcore.exporting.verify_file", description="Prove one exported file.")
+    parser = argparse.ArgumentParser(prog="tlcore.exporting.verify_file", description="Verify one exported file.")
     parser.add_argument("format", choices=FORMATS)
     parser.add_argument("path", type=Path)
     parser.add_argument("--pixels", required=True, type=Path, help="uint8 (n, side, side, 3) as .npy")

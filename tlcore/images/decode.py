@@ -119,7 +119,7 @@ def fit(width: int, height: int, longer_side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def load_pixels(path: Path, image_size: int) -> NDArray[np.uint8]:
+def load_pixels(path: Path | str, image_size: int) -> NDArray[np.uint8]:
     """Read a normalised copy as uint8 (image_size, image_size, 3), RGB, 0..255, stretched to the square.
 
     Antialiased bilinear. This is the project's only resize on the way into a model, for training and predicting

@@ -7,13 +7,16 @@ here the same idea goes up to the first layer that trains).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tlcore.errors import SettingsError
+from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.backbones import Backbone
 from tlcore.models.backend import keras
+from tlcore.models.inference import Forward, freeze
 from tlcore.models.layers import describe_layers
 from tlcore.models.preprocessing import normalise
 from tlcore.settings import HeadSettings
@@ -40,6 +43,31 @@ class Cut:
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The assembled model, uint8 (n, image_size, image_size, 3) -> probabilities; its parts and what it puts out.
+
+    Pictures of more than 8 bits are read by `grey_range`, that of the photos that it learnt from.
+    """
+
+    model: keras.Model
+    row: Backbone
+    backbone: keras.Model
+    head: keras.Model
+    labels: list[str]
+    image_size: int
+    output: str
+    grey_range: int = WIDEST
+
+    def predict(self, pixels: np.ndarray) -> np.ndarray:
+        """Return float32 (n, classes) for uint8 (n, image_size, image_size, 3), all of them in one batch."""
+        return share_out(self._forward(pixels)[0], self.output)
+
+    @cached_property
+    def _forward(self) -> Forward:
+        return freeze(self.model)
 
 
 def build_head(channels: int, classes: int, settings: HeadSettings) -> keras.Model:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from thaw.storage.records import Image
 from tlcore.errors import SettingsError
+from tlcore.photos import Photo
 from tlcore.settings import Settings
 from tlcore.splits.near_duplicates import group
 
@@ -46,7 +46,7 @@ class GroupRules(Settings):
         return found[1] if found else None
 
 
-def group_images(images: Sequence[Image], rules: GroupRules | None = None) -> list[int]:
+def group_images(images: Sequence[Photo], rules: GroupRules | None = None) -> list[int]:
     """Return the group of each image, int: the place in `images` of the group's first member.
 
     Images are in one group if they share their content, `lookalike`, `similar` or `derived`, the subject that the
@@ -63,7 +63,7 @@ def group_images(images: Sequence[Image], rules: GroupRules | None = None) -> li
     return group(len(images), [*pairs, *_bursts(images, rules.burst_seconds)])
 
 
-def _keys(image: Image, rules: GroupRules) -> Iterable[tuple[str, str]]:
+def _keys(image: Photo, rules: GroupRules) -> Iterable[tuple[str, str]]:
     yield "content", image.content
     if image.lookalike:
         yield "lookalike", image.lookalike
@@ -76,7 +76,7 @@ def _keys(image: Image, rules: GroupRules) -> Iterable[tuple[str, str]]:
         yield "subject", subject
 
 
-def _bursts(images: Sequence[Image], seconds: float) -> Iterable[tuple[int, int]]:
+def _bursts(images: Sequence[Photo], seconds: float) -> Iterable[tuple[int, int]]:
     if not seconds:
         return
     dated = sorted(

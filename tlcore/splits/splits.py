@@ -6,48 +6,50 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Generic
 
-from thaw.storage.records import Image
 from tlcore.errors import DatasetError
 from tlcore.garbage_collection import uncollected
-from tlcore.photos import Part, natural
+from tlcore.photos import P, Part, Photo, natural
 from tlcore.splits.groups import GroupRules, group_images
 
 MIN_CLASSES = 2
 MIN_GROUPS = 2
 MAX_CLASSES = 10_000
 SMALL_IMAGE_SIZE = 96
+# No class has fewer images in a sample, where it has them: one for each of the three folds of a probe.
+LEAST_OF_CLASS = 3
 
 
 @dataclass(frozen=True)
-class Split:
+class Split(Generic[P]):
     """Which images a model learns from and which judge it; `labels` are the class names, sorted: its outputs' order.
 
     `validation` steers the training (early stopping); `later` (the newest by EXIF date) and `holdout` (dropped
     separately) take no part in it.
     """
 
-    training: list[Image]
-    validation: list[Image]
+    training: list[P]
+    validation: list[P]
     labels: list[str]
-    later: list[Image] = field(default_factory=list)
-    holdout: list[Image] = field(default_factory=list)
+    later: list[P] = field(default_factory=list)
+    holdout: list[P] = field(default_factory=list)
 
     @property
-    def extra(self) -> dict[str, list[Image]]:
+    def extra(self) -> dict[str, list[P]]:
         """Return the evaluation sets besides validation that have images, by name."""
         return {name: images for name, images in (("holdout", self.holdout), ("later", self.later)) if images}
 
 
 @uncollected()
 def split(
-    images: Sequence[Image],
+    images: Sequence[P],
     validation_split: float,
     seed: int,
     rules: GroupRules | None = None,
     later_share: float = 0.0,
     theirs: bool = False,
-) -> Split:
+) -> Split[P]:
     """Hold out about `validation_split` (0..1) of each class, and the newest `later_share` of its dated photos.
 
     Every group of near-duplicates (`tlcore.splits.groups`) lies on one side whole. The same images and seed give the
@@ -63,13 +65,13 @@ def split(
     later = _take_newest(groups, later_share) if later_share else set()
     given = _read_parts(groups) if theirs else {}
     held_out = _hold_out(groups, later, validation_split, seed, given)
-    sides: dict[str, list[Image]] = {"training": [], "validation": [], "later": []}
+    sides: dict[str, list[P]] = {"training": [], "validation": [], "later": []}
     for image, group in zip(images, groups.of_image, strict=True):
         sides["later" if group in later else "validation" if group in held_out else "training"].append(image)
     return Split(sides["training"], sides["validation"], labels_of(images), sides["later"])
 
 
-def recommend_image_size(images: Sequence[Image], input_size: int) -> int:
+def recommend_image_size(images: Sequence[Photo], input_size: int) -> int:
     """Return the side in pixels at which a backbone of native `input_size` should see these images.
 
     Enlarging tiny images to the native size costs time and teaches nothing: 96 px where the median longer side is
@@ -81,17 +83,40 @@ def recommend_image_size(images: Sequence[Image], input_size: int) -> int:
     return min(SMALL_IMAGE_SIZE, input_size) if median <= SMALL_IMAGE_SIZE else input_size
 
 
-def labels_of(images: Iterable[Image]) -> list[str]:
+def labels_of(images: Iterable[Photo]) -> list[str]:
     """Return the class names of `images`, sorted as people count: the order of the model's outputs."""
     return sorted({image.label for image in images}, key=natural)
+
+
+def choose_images(images: Sequence[Photo], groups: Sequence[int], most: int, seed: int) -> list[int]:
+    """Choose at most about `most` images, the same share of every class; return their places in `images`, in order.
+
+    A second image of a group comes only after a first of every other: copies say little that is new. A class keeps
+    three images where it has them, so that it can be divided.
+    """
+    if len(images) <= most:
+        return list(range(len(images)))
+    import numpy as np
+
+    chance = np.random.default_rng(seed).permutation(len(images))
+    seen: defaultdict[int, int] = defaultdict(int)
+    ranked: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for place in chance.tolist():
+        ranked[images[place].label].append((seen[groups[place]], place))
+        seen[groups[place]] += 1
+    chosen = []
+    for ranks in ranked.values():
+        number = max(len(ranks) * most // len(images), min(len(ranks), LEAST_OF_CLASS))
+        chosen += [place for _, place in sorted(ranks, key=lambda rank: rank[0])[:number]]
+    return sorted(chosen)
 
 
 class _Groups:
     """The groups of a data set: which images and classes each holds, and which must be trained on."""
 
-    def __init__(self, images: Sequence[Image], rules: GroupRules | None) -> None:
+    def __init__(self, images: Sequence[Photo], rules: GroupRules | None) -> None:
         self.of_image = group_images(images, rules)
-        self.members: defaultdict[int, list[Image]] = defaultdict(list)
+        self.members: defaultdict[int, list[Photo]] = defaultdict(list)
         self.of_class: defaultdict[str, set[int]] = defaultdict(set)
         classes: defaultdict[str, set[str]] = defaultdict(set)
         for image, group in zip(images, self.of_image, strict=True):
@@ -118,14 +143,14 @@ class _Groups:
         return max((image.taken_at for image in self.members[group] if image.taken_at is not None), default=None)
 
 
-def _count_distinct(members: Sequence[Image]) -> Mapping[str, int]:
+def _count_distinct(members: Sequence[Photo]) -> Mapping[str, int]:
     """Count the images of each class, copies once: ten of one photo say no more than one."""
     if len(members) == 1:
         return {members[0].label: 1}
     return Counter(label for label, _ in {(image.label, image.content) for image in members})
 
 
-def count_straddling(images: Sequence[Image], rules: GroupRules | None = None) -> int:
+def count_straddling(images: Sequence[Photo], rules: GroupRules | None = None) -> int:
     """Count the images of the validation part of a ready-made split that are near-duplicates of its training part."""
     groups = _Groups(images, rules)
     given = _read_parts(groups)

@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from thaw.jobs.reporter import Reporter, Stopped
+from thaw.runs.results import predictions_file
 from thaw.training.lineage import record_materials, record_times
 from thaw.training.materials import Materials, gather
 from thaw.training.run_facts import add_phase_facts, record_outcome
 from tlcore.errors import RunError
-from tlcore.evaluation.predictions import VALIDATION, predictions_file
+from tlcore.evaluation.predictions import VALIDATION
 from tlcore.features.inputs import Feed, prepare_feed
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone

@@ -1,8 +1,6 @@
 """What the short runs of a depth probe share: which images take part, their classes, groups and folds."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +12,12 @@ from tlcore.models.layers import describe_layers
 from tlcore.splits.class_weights import class_weights
 from tlcore.splits.cross_validation import Fold, list_folds
 from tlcore.splits.groups import group_images
+from tlcore.splits.splits import choose_images
 from tlcore.training.recommendations import recommend_learning_rate
 from tlcore.tuning.probe_record import Plan, ProbeSettings, list_depths
 
 # Of a head whose epochs are not on record.
 HEAD_EPOCHS = 20
-# No class has fewer images in a sample, where it has them: one for each fold.
-LEAST_OF_CLASS = 3
 
 
 @dataclass(frozen=True)
@@ -67,24 +64,3 @@ def prepare_trial(materials: Materials, settings: ProbeSettings) -> Trial:
         division=hashlib.sha256(b"".join(testing.tobytes() for _, testing in folds)).hexdigest()[:12],
     )
     return Trial(materials, plan, images, numbers, encode_labels(images, labels, head), groups, folds)
-
-
-def choose_images(images: Sequence[Image], groups: Sequence[int], most: int, seed: int) -> list[int]:
-    """Choose at most about `most` images, the same share of every class; return their places in `images`, in order.
-
-    A second image of a group comes only after a first of every other: copies say little that is new. A class keeps
-    three images where it has them, so that it can be divided.
-    """
-    if len(images) <= most:
-        return list(range(len(images)))
-    chance = np.random.default_rng(seed).permutation(len(images))
-    seen: defaultdict[int, int] = defaultdict(int)
-    ranked: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for place in chance.tolist():
-        ranked[images[place].label].append((seen[groups[place]], place))
-        seen[groups[place]] += 1
-    chosen = []
-    for ranks in ranked.values():
-        number = max(len(ranks) * most // len(images), min(len(ranks), LEAST_OF_CLASS))
-        chosen += [place for _, place in sorted(ranks, key=lambda rank: rank[0])[:number]]
-    return sorted(chosen)

@@ -7,9 +7,9 @@ from pages.ui.words import amounts
 from pages.ui.words.options import distinct
 from thaw.storage.records import Dataset, Run
 from thaw.storage.store import Store
-from tlcore.evaluation.metrics import Interval
 from tlcore.evaluation.predictions import VALIDATION
 from tlcore.evaluation.shift import compare_shares
+from tlcore.evaluation.significance import Interval
 
 TITLES = {
     VALIDATION: "Validation photos",

@@ -9,14 +9,14 @@ from pages.ui.components.pictures import Row
 from pages.ui.data import browse
 from pages.ui.words import amounts
 from pages.ui.words.names import csv
-from tlcore.evaluation.comparison import Entry
-from tlcore.evaluation.prediction_changes import Change, Turnover, list_changes
+from thaw.runs.comparison import ComparedRun
+from tlcore.evaluation.prediction_changes import ChangedImage, Turnover, list_changes
 
 CARDS_A_PAGE = 12
 COLUMNS = ("change", "image", "true", "before", "before_confidence", "after", "after_confidence")
 
 
-def draw(entries: Sequence[Entry]) -> None:
+def draw(entries: Sequence[ComparedRun]) -> None:
     """Draw what changes between two of the runs that have a model; at first from the earliest to the latest."""
     ready = sorted((entry for entry in entries if entry.judged), key=lambda entry: entry.run.number)
     if len(ready) < 2:
@@ -45,7 +45,7 @@ def draw(entries: Sequence[Entry]) -> None:
         )
 
 
-def ask_two(ready: Sequence[Entry]) -> tuple[Entry, Entry]:
+def ask_two(ready: Sequence[ComparedRun]) -> tuple[ComparedRun, ComparedRun]:
     """Draw the choice of two runs, by their letters."""
     by_letter = {entry.letter: entry for entry in ready}
     letters, key = sorted(by_letter), " ".join(entry.run.id for entry in ready)
@@ -65,7 +65,7 @@ def tell(before: str, after: str, found: Turnover) -> str:
     )
 
 
-def draw_gallery(title: str, changes: Sequence[Change], before: str, after: str, key: str) -> None:
+def draw_gallery(title: str, changes: Sequence[ChangedImage], before: str, after: str, key: str) -> None:
     """Draw the images, twelve a page, with what both runs say of each, once the panel is opened."""
     panel = st.expander(title, key=key, on_change="rerun", expanded=bool(changes))
     if not panel.open:
@@ -97,7 +97,7 @@ def list_rows(found: Turnover) -> list[dict[str, object]]:
     ]
 
 
-def _rows(change: Change, before: str, after: str) -> list[Row]:
+def _rows(change: ChangedImage, before: str, after: str) -> list[Row]:
     return [
         ("true", change.image.label, change.after.true_confidence),
         (f"{before} says", change.before.label, change.before.confidence),

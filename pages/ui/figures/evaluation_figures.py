@@ -10,7 +10,8 @@ from pages.ui.figures.basics import BATCH_NORM, FROZEN, SHARE_TICKS, TRAINING, U
 from pages.ui.words.names import in_figure
 from tlcore.evaluation.calibration import Bin
 from tlcore.evaluation.curves import Coverage, Curve
-from tlcore.evaluation.metrics import ClassFigures, Interval
+from tlcore.evaluation.metrics import ClassFigures
+from tlcore.evaluation.significance import Interval
 
 ROW_PX, LEAST_PX, SQUARE_PX = 30, 160, 340
 # How far two marks of a row stand from its line, so that neither hides the other.

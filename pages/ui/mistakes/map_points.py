@@ -10,11 +10,12 @@ from pages.ui.mistakes.fixing import Fixes
 from pages.ui.page import image_cache
 from pages.ui.words.names import in_figure
 from thaw.datasets.run_split import SIDES, read_split
+from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.errors import RunError
-from tlcore.evaluation.predictions import EVALUATION_SIDES, predictions_file, read_predictions
+from tlcore.evaluation.predictions import EVALUATION_SIDES
 from tlcore.features.feature_map import read_projection
 from tlcore.garbage_collection import uncollected
 

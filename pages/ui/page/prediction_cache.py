@@ -6,20 +6,21 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.page import image_cache
+from thaw.runs import results
+from thaw.runs.results import predictions_file
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.evaluation import metrics
-from tlcore.evaluation import predictions as evaluation
 from tlcore.evaluation.calibration import fit_temperature, temper
-from tlcore.evaluation.metrics import Interval
-from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions, predictions_file
+from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
+from tlcore.evaluation.significance import Interval
 
 Key = tuple[Path, str, int, str, int, int, tuple[str, ...]]
 
 
 def predictions(store: Store, run: Run, phase: int | None = None, side: str = VALIDATION) -> Predictions:
-    """Return what `tlcore.evaluation.predictions.read_predictions` does; it is held, and must not be changed."""
+    """Return what `thaw.runs.results.read_predictions` does; it is held, and must not be changed."""
     return _read(*key(store, run, phase, side))
 
 
@@ -67,7 +68,7 @@ def _read(
     root: Path, run_id: str, phase: int, side: str, written: int, version: int, compared: tuple[str, ...]
 ) -> Predictions:
     store = Store(Workspace(root))
-    return evaluation.read_predictions(store, store.run(run_id), phase, side)
+    return results.read_predictions(store, store.run(run_id), phase, side)
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)

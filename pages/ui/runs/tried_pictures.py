@@ -9,9 +9,9 @@ import streamlit as st
 from pages.ui.words import amounts
 from thaw.prediction.answers import LIKELIEST, UNKNOWN, Verdict, judge
 from thaw.prediction.client import Answer, predictor
+from thaw.runs.decision import read_decision
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.evaluation.threshold import read_decision
 
 STILLS, CLOSEST = "stills", "picture looked at closely"
 BATCH = 16

@@ -13,13 +13,13 @@ from pages.ui.server.addresses import address
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.token import read_token
 from pages.ui.words.names import visible
+from thaw.datasets.run_split import read_labels
 from thaw.prediction.answers import judge
 from thaw.prediction.client import predictor
+from thaw.runs.decision import read_decision
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import RunError, ThawError
-from tlcore.evaluation.predictions import read_labels
-from tlcore.evaluation.threshold import read_decision
 
 # Of this server: the page that draws the webcam is given it, and asks again when a restarted server has another.
 TOKEN = secrets.token_urlsafe(32)

@@ -13,9 +13,9 @@ from pages.ui.page import image_cache, prediction_cache, preload
 from tests.pages.test_evaluation_sets import DATASET, add, run_of
 from tests.pages.test_evaluation_sets import store as store
 from tests.pages.test_map_page import make_map
+from thaw.runs import results
+from thaw.runs.results import predictions_file
 from thaw.storage.store import Store
-from tlcore.evaluation import predictions
-from tlcore.evaluation.predictions import predictions_file
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import HeadSettings
 
@@ -37,7 +37,7 @@ def test_what_the_pages_hold_is_not_read_again(store, run_id, monkeypatch):
         raise AssertionError("read again")
 
     monkeypatch.setattr(Store, "images", refuse)
-    monkeypatch.setattr(predictions, "read_predictions", refuse)
+    monkeypatch.setattr(results, "read_predictions", refuse)
     monkeypatch.setattr(map_points, "read_split", refuse)
     monkeypatch.setattr(split_choice, "choose_split", refuse)
     monkeypatch.setattr(findings, "examine", refuse)

@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from tests.support.corpus import encoded, jpeg, photo
-from thaw.decoding.copies import content_of, save_normalised, save_thumbnail
+from tlcore.images.copies import content_of, save_normalised, save_thumbnail
 from tlcore.images.decode import normalise
 
 

@@ -17,17 +17,16 @@ from tests.support.odd_pictures import write_odd_pictures
 from thaw.exporting import exporter, exports
 from thaw.exporting.guide import explain_answer, show_program, show_signature
 from thaw.jobs import lifecycle
-from thaw.jobs.reporter import Reporter
 from thaw.prediction.classifier import load_classifier, predict_files
+from thaw.runs.decision import keep_decision
+from thaw.runs.results import read_predictions
 from thaw.storage.export_record import export_folder, find_changed
 from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.predictions import read_predictions
-from tlcore.evaluation.threshold import Decision, keep_decision
+from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FORMATS, choose_formats
-from tlcore.exporting.tolerances import Reference
-from tlcore.exporting.verification import SCORING, Bench, prove
+from tlcore.exporting.verification import SCORING, Bench, Reference, verify
 from tlcore.settings import HeadSettings
 
 TEMPERATURE, THRESHOLD = 1.3, 0.5
@@ -201,13 +200,11 @@ def test_a_stop_keeps_the_earlier_export(store, run_id, made):
 
 def test_a_file_that_its_runtime_cannot_open_is_refused_alone(store, run_id, made, tmp_path):
     (tmp_path / "model.keras").write_bytes(b"no zip")
-    np.save(tmp_path / "pixels.npy", np.zeros((2, 64, 64, 3), np.uint8))
-    bench = Bench(tmp_path, tmp_path, tmp_path / "pixels.npy", tmp_path / "pixels.npy", tmp_path / "none")
+    bench = Bench(tmp_path, tmp_path)
+    np.save(bench.pixels, np.zeros((2, 64, 64, 3), np.uint8))
     reference = Reference("validation", np.eye(3)[:2], np.array([0, 1]))
-    reporter = Reporter(store, lifecycle.latest_trial(store, "export", run_id).id)
-    # The job was stopped: only a fresh one is not asked to stop.
-    store.update_job(reporter.job_id, stop_requested=0)
-    (found,) = prove(reporter, bench, choose_formats(["keras"]), [reference], made.labels, 0.0)
+    formats, ignore = choose_formats(["keras"]), lambda *_: None
+    (found,) = verify(bench, formats, [reference], made.labels, 0.0, ignore, ignore)
     assert found.verdict == "refused"
     assert "its runtime could not run it: " in found.reason
     assert (found.sha256, found.bytes, found.proof) == (None, None, None)

@@ -5,10 +5,11 @@ import pytest
 
 from tests.pages.test_pages import CLASS_SIZE, add_dataset, add_run
 from tests.pages.test_pages import store as store
-from thaw.exporting.images import choose_calibration, read_judged, refer, write_pixels
+from thaw.exporting.images import choose_calibration, read_judged
+from thaw.runs.results import read_predictions
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.predictions import read_predictions
 from tlcore.evaluation.threshold import Decision
+from tlcore.exporting.export import refer, write_pixels
 from tlcore.images.decode import load_pixels
 
 
@@ -43,7 +44,7 @@ def test_pixels_are_those_that_training_sees_and_ranges_come_from_training_photo
     training = choose_calibration(store, run)
     assert len(training) == CLASS_SIZE / 2
     heard = []
-    write_pixels(store, training, 16, tmp_path / "pixels.npy", lambda done, total: heard.append((done, total)))
+    write_pixels(training, 16, tmp_path / "pixels.npy", lambda done, total: heard.append((done, total)))
     written = np.load(tmp_path / "pixels.npy")
     assert written.dtype == np.uint8
     for row, image in zip(written, training, strict=True):

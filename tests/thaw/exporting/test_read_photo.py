@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from tests.support.odd_pictures import SMALL, write_odd_pictures
-from thaw.decoding.copies import save_normalised
 from thaw.exporting.guide import PHOTO_RULE
 from thaw.exporting.read_photo import LONGER_SIDE, fit, read_photo
 from thaw.serving.requests import Sent, open_reader
+from tlcore.images.copies import save_normalised
 from tlcore.images.decode import LONGER_SIDE_PX, load_pixels, normalise
 from tlcore.images.deep_pictures import WIDEST
 

@@ -84,7 +84,7 @@ STAGED = {
 }
 # Renamed within a folder that is swept whole, or no temporary name at all.
 HARMLESS = {
-    ("thaw.decoding.copies", "with_name", "path_without_suffix.name + suffix"),
+    ("tlcore.images.copies", "with_name", "path_without_suffix.name + suffix"),
     ("thaw.datasets.ingest", "with_name", "job.target.name + suffix"),
     ("thaw.decoding.reader", "with_name", "job.target.name + outcome.suffix"),
     ("pages.ui.navigation", "with_name", "'icon.svg'"),

@@ -26,12 +26,14 @@ from thaw.model_card.model_card import (
     write_model_card,
 )
 from thaw.model_card.render import write_html, write_markdown
+from thaw.runs.decision import keep_decision
+from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.metrics import measure_accuracy
-from tlcore.evaluation.predictions import VALIDATION, read_predictions
-from tlcore.evaluation.threshold import Decision, keep_decision
+from tlcore.evaluation.predictions import VALIDATION
+from tlcore.evaluation.threshold import Decision
 from tlcore.settings import HeadSettings
 
 ROOT = Path(__file__).parents[3]

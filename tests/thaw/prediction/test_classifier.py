@@ -7,9 +7,9 @@ from tests.support.corpus import photo
 from thaw.jobs import lifecycle
 from thaw.prediction.classifier import load_classifier, predict_files
 from thaw.prediction.client import predictor
+from thaw.runs.results import read_predictions
 from thaw.worker import work
 from tlcore.errors import RunError, WeightsError
-from tlcore.evaluation.predictions import read_predictions
 from tlcore.images.decode import load_pixels
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.phases import probabilities

@@ -13,11 +13,11 @@ from thaw.datasets import edits, importer
 from thaw.projects.reader import open_project
 from thaw.projects.save import choose_contents, is_project, measure_project, save_project
 from thaw.projects.saver import start_save
+from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.tracking.mlflow import FACT
 from tlcore.errors import DatasetError, RunError, SettingsError
-from tlcore.evaluation.predictions import read_predictions
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits.label_errors import read_doubts
 

@@ -8,9 +8,9 @@ from tests.pages.test_evaluation_sets import store as store
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split, write_split
 from thaw.retraining.fix_history import can_undo, find_retraining, list_chain, read_history, undo_round
+from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
-from tlcore.evaluation.predictions import predictions_file, read_predictions
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import Split
 

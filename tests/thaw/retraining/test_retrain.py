@@ -16,9 +16,9 @@ from thaw.retraining import fixes
 from thaw.retraining.inherited_split import inherit, keep_sides
 from thaw.retraining.numpy_head import PlainHead
 from thaw.retraining.retrain import choose_batch, fit_weights, prepare
+from thaw.runs.results import read_predictions
 from thaw.tracking import mlflow
 from thaw.worker import work
-from tlcore.evaluation.predictions import read_predictions
 from tlcore.settings import HeadSettings
 
 HEAD = HeadSettings(image_size=48, epochs=12, batch_size=4, validation_split=0.25)

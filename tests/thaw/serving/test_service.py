@@ -15,11 +15,12 @@ from tests.support.odd_pictures import write_odd_pictures
 from tests.support.service_process import ROOT, ServiceProcess
 from thaw.jobs import lifecycle
 from thaw.prediction.classifier import load_classifier, predict_files
+from thaw.runs.decision import keep_decision
+from thaw.runs.results import read_predictions
 from thaw.serving.engine import load_run
 from thaw.worker import work
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.predictions import read_predictions
-from tlcore.evaluation.threshold import Decision, keep_decision
+from tlcore.evaluation.threshold import Decision
 from tlcore.images.decode import load_pixels
 from tlcore.settings import HeadSettings
 

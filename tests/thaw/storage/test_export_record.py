@@ -22,10 +22,10 @@ from thaw.storage.export_record import (
     list_files,
     measure_entry,
     read_export,
-    sum_lines,
     write_export,
 )
 from tlcore.errors import RunError
+from tlcore.exporting.model_files import sum_lines
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from tests.support.corpus import photo
-from thaw.prediction.classifier import Classifier
 from tlcore.errors import SettingsError
 from tlcore.evaluation.grad_cam import GradCam, first_trained, last_frozen
 from tlcore.evaluation.heat_maps import normalise_map
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import find_backbone
+from tlcore.models.classifier import Classifier
 from tlcore.models.inference import freeze
 from tlcore.models.layers import describe_layers
 from tlcore.models.preprocessing import normalise

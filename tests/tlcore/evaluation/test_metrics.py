@@ -5,8 +5,9 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from thaw.storage.records import Image
-from tlcore.evaluation.metrics import FEW_IMAGES, Interval, measure_accuracy, measure_classes, wilson
+from tlcore.evaluation.metrics import FEW_IMAGES, measure_accuracy, measure_classes
 from tlcore.evaluation.predictions import Predictions
+from tlcore.evaluation.significance import Interval, wilson
 
 
 def image(number: int, label: str, group: str = "") -> Image:

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from tests.tlcore.evaluation.test_comparison import judged, split
-from tlcore.evaluation.comparison import judge
+from tests.thaw.runs.test_comparison import judged, split
 from tlcore.evaluation.prediction_changes import list_changes
 from tlcore.evaluation.predictions import Predictions
+from tlcore.evaluation.significance import judge
 
 
 @pytest.mark.parametrize("counts", [(20, 9, 1, 5), (20, 1, 9, 5), (10, 3, 2, 0), (10, 0, 0, 4)])

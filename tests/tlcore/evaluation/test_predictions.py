@@ -5,12 +5,13 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from thaw.datasets.run_split import write_split
+from thaw.runs.results import read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import RunError
-from tlcore.evaluation.predictions import Predictions, confusion, find_mistakes, read_predictions
+from tlcore.evaluation.predictions import Predictions, confusion, find_mistakes
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import Split
 from tlcore.training.snapshots import save_arrays

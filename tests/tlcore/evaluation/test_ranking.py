@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tlcore.evaluation.test_metrics import image
-from tlcore.evaluation import ranking
+from tlcore.evaluation import predictions
 from tlcore.evaluation.predictions import Predictions, find_mistakes
 
 LABELS = ["ant", "bee", "cat"]
@@ -18,25 +18,25 @@ def random_predictions() -> Predictions:
 
 
 def test_the_worst_come_as_in_the_list_of_mistakes(random_predictions):
-    rows = ranking.list_worst(random_predictions)
+    rows = predictions.list_worst(random_predictions)
     assert [random_predictions.images[row].id for row in rows] == [
         mistake.image_id for mistake in find_mistakes(random_predictions)
     ]
-    cell = ranking.list_worst(random_predictions, "bee", "cat")
+    cell = predictions.list_worst(random_predictions, "bee", "cat")
     assert cell == [row for row in rows if (random_predictions.true[row], random_predictions.predicted[row]) == (1, 2)]
     assert cell
-    assert ranking.list_worst(random_predictions, "bee", "bee") == []
+    assert predictions.list_worst(random_predictions, "bee", "bee") == []
 
 
 def test_the_least_certain_are_right_and_wrong_ones_by_their_margin(random_predictions):
-    rows = ranking.list_uncertain(random_predictions)
+    rows = predictions.list_uncertain(random_predictions)
     assert sorted(rows) == list(range(200))
     two = np.sort(random_predictions.probabilities[rows], axis=1)[:, -2:]
     margins = two[:, 1] - two[:, 0]
     assert (np.diff(margins) >= 0).all()
     right = random_predictions.true[rows[:50]] == random_predictions.predicted[rows[:50]]
     assert 0 < right.sum() < 50
-    assert {int(random_predictions.true[row]) for row in ranking.list_uncertain(random_predictions, "ant")} == {0}
+    assert {int(random_predictions.true[row]) for row in predictions.list_uncertain(random_predictions, "ant")} == {0}
 
 
 def test_small_shares_of_many_classes_do_not_make_an_answer_uncertain():
@@ -44,11 +44,11 @@ def test_small_shares_of_many_classes_do_not_make_an_answer_uncertain():
     entropy = -(shares * np.log(np.maximum(shares, 1e-9))).sum(axis=1)
     assert entropy[0] > entropy[1], "entropy would put the first one first"
     told = Predictions([image(0, "a"), image(1, "b")], ["a", "b", "c", "d"], shares)
-    assert ranking.list_uncertain(told) == [1, 0]
+    assert predictions.list_uncertain(told) == [1, 0]
 
 
 def test_those_that_are_right_come_least_sure_first(random_predictions):
-    rows = ranking.list_right(random_predictions, "cat")
+    rows = predictions.list_right(random_predictions, "cat")
     assert (random_predictions.true[rows] == 2).all()
     assert (random_predictions.predicted[rows] == 2).all()
     assert (np.diff(random_predictions.probabilities[rows, 2]) >= 0).all()

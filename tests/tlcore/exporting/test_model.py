@@ -12,17 +12,17 @@ from tests.support.corpus import photo
 from tests.support.families import each_backbone
 from tests.support.keras_table import find_unknown
 from tests.tlcore.models.test_classifier import built, size_of
-from thaw.prediction.classifier import Classifier
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.converters import CONVERTERS, read_signature, write_saved_models
-from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS
 from tlcore.exporting.keras_file import write_keras
 from tlcore.exporting.model import build_exported, build_logits
-from tlcore.exporting.runtimes import LOADERS
-from tlcore.exporting.tolerances import FLOAT_TOLERANCE, Answers, Reference, compare, find_fault, judge
+from tlcore.exporting.verification import Answers, Reference, compare, find_fault, judge
+from tlcore.exporting.verify_file import LOADERS
 from tlcore.models import classifier as models
 from tlcore.models.backbones import BACKBONES
+from tlcore.models.classifier import Classifier
 from tlcore.settings import HeadSettings
 
 LABELS = ["ant", "bée", "cat"]

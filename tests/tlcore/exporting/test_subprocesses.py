@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from thaw.jobs.reporter import Stopped
-from tlcore.exporting.subprocesses import Crew, Killed
+from tlcore.exporting.subprocesses import Killed, Subprocesses
 
 # The standard library's own module that runs a statement given to it.
 MODULE = "timeit"
@@ -23,16 +23,18 @@ def once(statement: str) -> list[str]:
 
 def test_what_a_process_prints_is_heard(tmp_path):
     heard: list[str] = []
-    with Crew(tmp_path, lambda: None) as crew:
-        assert crew.run(MODULE, once("print('32')"), heard.append) is None
+    with Subprocesses(tmp_path, lambda: None) as processes:
+        assert processes.run(MODULE, once("print('32')"), heard.append) is None
     assert heard[0] == "32"
 
 
 def test_a_failure_is_told_by_its_last_line_and_a_crash_by_its_signal(tmp_path):
-    with Crew(tmp_path, lambda: None) as crew:
-        assert "no such operation" in (crew.run(MODULE, once("raise SystemExit('no such operation')"), print) or "")
-        assert "SIGABRT" in (crew.run(MODULE, once("import os; os.abort()"), print) or "")
-        assert "status 3" in (crew.run(MODULE, once("import os; os._exit(3)"), print) or "")
+    with Subprocesses(tmp_path, lambda: None) as processes:
+        assert "no such operation" in (
+            processes.run(MODULE, once("raise SystemExit('no such operation')"), print) or ""
+        )
+        assert "SIGABRT" in (processes.run(MODULE, once("import os; os.abort()"), print) or "")
+        assert "status 3" in (processes.run(MODULE, once("import os; os._exit(3)"), print) or "")
 
 
 def test_tasks_go_side_by_side_and_a_stop_ends_them(tmp_path):
@@ -45,28 +47,28 @@ def test_tasks_go_side_by_side_and_a_stop_ends_them(tmp_path):
             raise Stopped
 
     started = time.monotonic()
-    with Crew(tmp_path, watch) as crew, pytest.raises(Stopped):
-        crew.side_by_side([lambda: crew.run(MODULE, once("import time; time.sleep(60)"), print)] * 3, 2)
+    with Subprocesses(tmp_path, watch) as processes, pytest.raises(Stopped):
+        processes.side_by_side([lambda: processes.run(MODULE, once("import time; time.sleep(60)"), print)] * 3, 2)
     assert time.monotonic() - started < 20
-    with Crew(tmp_path, lambda: None) as crew:
-        assert crew.side_by_side([lambda: 1, lambda: 2, lambda: 3], 2) == [1, 2, 3]
+    with Subprocesses(tmp_path, lambda: None) as processes:
+        assert processes.side_by_side([lambda: 1, lambda: 2, lambda: 3], 2) == [1, 2, 3]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_process_that_is_killed_ends_the_others_and_is_no_verdict(tmp_path):
     started = time.monotonic()
     statements = ["import time; time.sleep(60)", "import os; os.kill(os.getpid(), 9)"]
-    with Crew(tmp_path, lambda: None) as crew, pytest.raises(Killed, match=r"was killed.*memory"):
-        crew.side_by_side([lambda each=each: crew.run(MODULE, once(each), print) for each in statements], 2)
+    with Subprocesses(tmp_path, lambda: None) as processes, pytest.raises(Killed, match=r"was killed.*memory"):
+        processes.side_by_side([lambda each=each: processes.run(MODULE, once(each), print) for each in statements], 2)
     assert time.monotonic() - started < 20
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_no_process_outlives_a_job_that_is_killed(tmp_path):
     program = (
-        "import pathlib, sys; from tlcore.exporting.subprocesses import Crew\n"
-        f"with Crew(pathlib.Path({str(tmp_path)!r}), lambda: None) as crew:\n"
-        f"    crew.run('timeit', {once('import os, time; print(os.getpid(), flush=True); time.sleep(60)')!r},"
+        "import pathlib, sys; from tlcore.exporting.subprocesses import Subprocesses\n"
+        f"with Subprocesses(pathlib.Path({str(tmp_path)!r}), lambda: None) as processes:\n"
+        f"    processes.run('timeit', {once('import os, time; print(os.getpid(), flush=True); time.sleep(60)')!r},"
         " lambda line: print(line, flush=True))"
     )
     root = Path(__file__).parents[3]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from thaw.jobs import lifecycle
+from thaw.runs.results import read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.worker import work
 from tlcore.errors import GuardError, RunError
-from tlcore.evaluation.predictions import read_predictions
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 HEAD = HeadSettings(image_size=48, epochs=4, validation_split=0.25, patience=20)

@@ -5,9 +5,9 @@ from tests.pages.test_compare_page import compare
 from tests.pages.test_evaluation_sets import add, field, run_of
 from tests.pages.test_evaluation_sets import store as store
 from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
+from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
 from tlcore.evaluation.prediction_changes import list_changes
-from tlcore.evaluation.predictions import read_predictions
 from tlcore.settings import HeadSettings
 
 

@@ -1,7 +1,7 @@
 import re
 
 from pages.ui.figures.comparison_figure import COLOURS, DASHES, MARKERS, Line, validation_curves
-from tlcore.evaluation.comparison import MOST_RUNS
+from thaw.runs.comparison import MOST_RUNS
 from tlcore.training.history import Epoch
 
 

@@ -12,9 +12,9 @@ from pages.ui.mistakes import pager
 from tests.pages.test_evaluation_sets import DATASET, add, field, run_of
 from tests.pages.test_evaluation_sets import store as store
 from tests.pages.test_pages import drawn_html, visit
+from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
-from tlcore.evaluation.predictions import find_mistakes, read_predictions
-from tlcore.evaluation.ranking import list_worst
+from tlcore.evaluation.predictions import find_mistakes, list_worst
 from tlcore.settings import HeadSettings
 
 WRONG = 14

@@ -6,7 +6,7 @@ import pytest
 from thaw.storage.export_record import Judged
 from tlcore.errors import SettingsError
 from tlcore.exporting.formats import FORMATS, choose_formats
-from tlcore.exporting.tolerances import Answers, Reference, compare, find_fault, judge
+from tlcore.exporting.verification import Answers, Reference, compare, find_fault, judge
 
 SURE = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
 

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.tlcore.evaluation.test_comparison import LABELS, entry, judged
-from tlcore.evaluation.alignment import level, relabel
-from tlcore.evaluation.comparison import judge, warn
-from tlcore.evaluation.predictions import Predictions
+from tests.thaw.runs.test_comparison import LABELS, entry, judged
+from thaw.runs.comparison import level, warn
+from tlcore.evaluation.predictions import Predictions, relabel
+from tlcore.evaluation.significance import judge
 
 
 def at(moment, told):

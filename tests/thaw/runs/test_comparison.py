@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from thaw.runs import comparison
+from thaw.runs.comparison import ComparedRun
 from thaw.storage.facts import RunFacts
 from thaw.storage.records import Image, Run
-from tlcore.evaluation import comparison
-from tlcore.evaluation.comparison import Entry
+from tlcore.evaluation import significance
 from tlcore.evaluation.predictions import Predictions
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -40,7 +41,7 @@ def entry(letter, predictions=None, head=None, tuned=None, dataset="data-1", **f
         (2 if tuned else 1) if predictions else None,
         replace(RunFacts(image_size=224, dataset_version=1), **facts),
     )
-    return Entry(letter, run, "Photos", predictions)
+    return ComparedRun(letter, run, "Photos", predictions)
 
 
 def split(both, first_alone, second_alone, neither):
@@ -96,16 +97,16 @@ def test_two_data_sets_of_one_name_differ():
 # above 5% each time.
 @pytest.mark.parametrize(("disagreed", "lead"), [(0, None), (5, None), (6, 6), (8, 8), (9, 7), (20, 10), (100, 22)])
 def test_the_least_clear_lead_is_that_of_the_sign_test(disagreed, lead):
-    assert comparison.least_clear_lead(disagreed) == lead
+    assert significance.least_clear_lead(disagreed) == lead
 
 
 def test_a_stricter_level_asks_for_a_larger_lead():
-    assert comparison.least_clear_lead(20, 0.05 / 7) == 14
+    assert significance.least_clear_lead(20, 0.05 / 7) == 14
 
 
 @pytest.mark.parametrize(("first", "second", "clear"), [(15, 5, True), (14, 6, False), (5, 15, True), (10, 10, False)])
 def test_on_the_same_images_only_those_tell_on_which_the_models_differ(first, second, clear):
-    verdict = comparison.judge(*split(70, first, second, 10))
+    verdict = significance.judge(*split(70, first, second, 10))
     assert verdict.paired
     assert (verdict.first_alone, verdict.second_alone, verdict.images) == (first, second, (100, 100))
     assert verdict.points == pytest.approx(first - second)
@@ -114,24 +115,24 @@ def test_on_the_same_images_only_those_tell_on_which_the_models_differ(first, se
 
 
 def test_few_images_tell_nothing():
-    verdict = comparison.judge(*split(90, 5, 0, 5))
+    verdict = significance.judge(*split(90, 5, 0, 5))
     assert verdict.margin is None
     assert not verdict.clear
 
 
 def test_different_images_are_judged_as_two_shares():
     first, second = judged([True] * 90 + [False] * 10), judged([True] * 70 + [False] * 30, first=1000)
-    verdict = comparison.judge(first, second)
+    verdict = significance.judge(first, second)
     assert not verdict.paired
     # By hand: 1.96 * sqrt(91 * 11 / 102**3 + 71 * 31 / 102**3).
     assert verdict.margin == pytest.approx(100 * 1.959964 * (3202 / 102**3) ** 0.5)
     assert verdict.clear
-    assert comparison.judge(first, second, comparisons=7).margin > verdict.margin
+    assert significance.judge(first, second, comparisons=7).margin > verdict.margin
 
 
 def test_a_changed_label_makes_other_images():
-    assert comparison.same_images(judged([True] * 4), judged([False] * 4))
-    assert not comparison.same_images(judged([True] * 4), judged([True] * 4, relabelled=(2,)))
+    assert significance.same_images(judged([True] * 4), judged([False] * 4))
+    assert not significance.same_images(judged([True] * 4), judged([True] * 4, relabelled=(2,)))
 
 
 def test_the_summary_tells_who_is_better_what_differs_and_what_chance_does():

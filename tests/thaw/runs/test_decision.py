@@ -4,8 +4,9 @@ import pytest
 
 from tests.pages.test_pages import add_dataset, add_run
 from tests.pages.test_pages import store as store
+from thaw.runs.decision import keep_decision, read_decision
 from tlcore.errors import SettingsError
-from tlcore.evaluation.threshold import Decision, keep_decision, read_decision
+from tlcore.evaluation.threshold import Decision
 
 
 def test_what_is_kept_is_read_again_and_is_of_its_phase_alone(store):

@@ -1,0 +1,1 @@
+"""What a run left behind: predictions, the decision, features; and runs compared."""

@@ -1,0 +1,106 @@
+"""Exports a model: builds the one that leaves, writes it in every format, and has each file verified by itself."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from tlcore.evaluation.calibration import temper
+from tlcore.evaluation.predictions import Predictions
+from tlcore.evaluation.threshold import Decision
+from tlcore.exporting.converters import read_signature, write_saved_models
+from tlcore.exporting.formats import Format, Signature
+from tlcore.exporting.keras_file import write_keras
+from tlcore.exporting.model import build_exported, build_logits
+from tlcore.exporting.model_files import ModelFile
+from tlcore.exporting.verification import Bench, Progress, Reference, verify
+from tlcore.images.decode import load_pixels
+from tlcore.models.classifier import Classifier
+from tlcore.photos import Photo
+
+BATCH = 32
+
+
+def write_pixels(photos: Sequence[Photo], image_size: int, path: Path, progress: Callable[[int, int], None]) -> None:
+    """Write the pixels of photos, uint8 (n, image_size, image_size, 3), as .npy to `path`.
+
+    They never lie in memory at once. `progress` is called with how many are done, and of how many.
+    """
+    shape = (len(photos), image_size, image_size, 3)
+    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as readers:
+        for start in range(0, len(photos), 8 * workers):
+            progress(start, len(photos))
+            chunk = photos[start : start + 8 * workers]
+            for place, each in enumerate(readers.map(lambda photo: load_pixels(photo.file, image_size), chunk), start):
+                pixels[place] = each
+    pixels.flush()
+
+
+def make_files(
+    classifier: Classifier,
+    decision: Decision,
+    formats: Sequence[Format],
+    judged: Mapping[str, Predictions],
+    recompute: bool,
+    bench: Bench,
+    progress: Progress,
+    check_stop: Callable[[], None],
+) -> tuple[Signature, list[ModelFile]]:
+    """Write a classifier in `formats` into `bench.folder`; return the signature and the record of each file.
+
+    Every file must answer for the photos whose pixels lie at `bench.pixels` as `judged` does, by name of a set, with
+    the decision's temperature; with `recompute` as the classifier does when it computes them once more in float32.
+    `check_stop` raises to end the work.
+    """
+    # 1. The model, and the two formats that others are made from.
+    progress("building the model", 0, 0)
+    model = build_exported(classifier, decision)
+    files = {row.name: bench.folder / row.file for row in formats}
+    if "keras" in files:
+        write_keras(model, files["keras"])
+    check_stop()
+    progress("freezing the graph", 0, 0)
+    write_saved_models(model, classifier.labels, files.get("saved-model"), bench.bare)
+    signature = read_signature(files.get("saved-model", bench.bare))
+
+    # 2. What every file must answer.
+    logits = None
+    if recompute:
+        progress("answering once more in float32", 0, 0)
+        logits = _predict_logits(classifier, bench.pixels)
+    references = refer(judged, decision, logits)
+
+    # 3. The other formats, each verified by a process of its own.
+    return signature, verify(bench, formats, references, classifier.labels, decision.threshold, progress, check_stop)
+
+
+def refer(judged: Mapping[str, Predictions], decision: Decision, logits: np.ndarray | None) -> list[Reference]:
+    """Return what a file must answer for each set: the stored predictions, tempered, or what `logits` make.
+
+    `logits` are float32 (n, classes) of all the images in the order of the sets.
+    """
+    references, start = [], 0
+    for side, predictions in judged.items():
+        end = start + len(predictions.images)
+        if logits is None:
+            tempered = temper(predictions.probabilities, decision.temperature)
+        else:
+            tempered = _softmax(logits[start:end].astype(np.float64) / decision.temperature)
+        references.append(Reference(side, tempered, predictions.true))
+        start = end
+    return references
+
+
+def _predict_logits(classifier: Classifier, pixels: Path) -> np.ndarray:
+    model, images = build_logits(classifier), np.load(pixels, mmap_mode="r", allow_pickle=False)
+    starts = range(0, len(images), BATCH)
+    return np.concatenate([model.predict_on_batch(np.ascontiguousarray(images[i : i + BATCH])) for i in starts])
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
