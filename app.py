@@ -21,6 +21,7 @@ from pages.ui.server import headers
 from pages.ui.server.guard import Guard
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse, refuse_workspace
+from thaw.backbones import device_report
 from thaw.disk import trash
 from thaw.jobs import lifecycle
 from thaw.jobs.sweeper import sweep
@@ -30,7 +31,6 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import ENVIRONMENT_VARIABLE, open_workspace
 from tlcore import garbage_collection
 from tlcore.errors import DatasetError, WorkspaceError
-from tlcore.models import devices
 
 LOOK_AGAIN_S = 10.0
 
@@ -64,7 +64,7 @@ def prepare() -> Store:
     store = Store(open_workspace())
     sweep(store)
     trash.start_emptying(store)
-    devices.start_probe(store.workspace)
+    device_report.start_probe(store.workspace)
     warm_up.start(store)
     garbage_collection.spare_modules()
     return store

@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))
 
 from thaw.storage.store import Store  # noqa: E402
 from thaw.storage.workspace import LAYERS_FILE, open_workspace  # noqa: E402
+from thaw.training.costs import expect_costs  # noqa: E402
 from tlcore.settings import FineTuneSettings  # noqa: E402
-from tlcore.tuning.costs import expect_costs  # noqa: E402
 
 DEPTHS = (29, 55, 141)
 EPOCHS = 2

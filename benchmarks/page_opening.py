@@ -37,8 +37,8 @@ from thaw.runs.results import predictions_file  # noqa: E402
 from thaw.storage.records import Image  # noqa: E402
 from thaw.storage.store import Store  # noqa: E402
 from thaw.storage.workspace import ENVIRONMENT_VARIABLE, Workspace, open_workspace  # noqa: E402
+from thaw.training.feature_map import Projection, keep_projection  # noqa: E402
 from tlcore.evaluation.predictions import VALIDATION  # noqa: E402
-from tlcore.features.feature_map import Projection, keep_projection  # noqa: E402
 from tlcore.settings import HeadSettings  # noqa: E402
 from tlcore.splits.splits import Split  # noqa: E402
 from tlcore.training.history import Epoch  # noqa: E402

@@ -10,10 +10,10 @@ from pages.ui.training import speeds
 from pages.ui.training.own_weights import draw_outcome, draw_own_weights
 from pages.ui.words import amounts
 from pages.ui.words.options import distinct
+from thaw.backbones import device_report
+from thaw.backbones.device_report import DeviceReport
 from thaw.storage.workspace import Workspace
-from tlcore.models import devices
 from tlcore.models.backbones import BACKBONES, Backbone
-from tlcore.models.devices import DeviceReport
 from tlcore.models.weights import is_local
 
 ASKED = "device asked"
@@ -99,7 +99,7 @@ def draw_device(workspace: Workspace) -> None:
     def panel() -> None:
         if waiting and not awaits_answer(workspace):
             st.rerun()
-        report = devices.read_report(workspace)
+        report = device_report.read_report(workspace)
         if report is not None:
             _draw_report(report)
         if waiting:
@@ -119,7 +119,7 @@ def draw_device(workspace: Workspace) -> None:
 
 def awaits_answer(workspace: Workspace) -> bool:
     """Say whether a report on the device is still to come, and within the time that it may take."""
-    report = devices.read_report(workspace)
+    report = device_report.read_report(workspace)
     if report is None:
         # The server asked as it started.
         asked = st.session_state.setdefault(ASKED, {"at": time.monotonic(), "before": None})
@@ -133,9 +133,9 @@ def awaits_answer(workspace: Workspace) -> bool:
 
 def ask_again(workspace: Workspace) -> None:
     """Start another look at the device, and wait for its report."""
-    report = devices.read_report(workspace)
+    report = device_report.read_report(workspace)
     st.session_state[ASKED] = {"at": time.monotonic(), "before": report.probed_at if report else None}
-    devices.start_probe(workspace)
+    device_report.start_probe(workspace)
 
 
 def _draw_report(report: DeviceReport) -> None:

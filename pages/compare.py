@@ -16,10 +16,10 @@ from thaw.runs import comparison
 from thaw.runs.comparison import MOST_RUNS, ComparedRun, level
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from thaw.training.run_facts import kept_epoch
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import VALIDATION
 from tlcore.models.backbones import BACKBONES
-from tlcore.training.recommendations import kept_epoch
 
 MOST_LISTED = 100
 FEWEST_RUNS = 2

@@ -18,9 +18,10 @@ from pages.ui.words.options import distinct
 from thaw.jobs import lifecycle
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
+from thaw.training.run_facts import kept_epoch
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import FineTuneSettings
-from tlcore.training.recommendations import kept_epoch, recommend_learning_rate, refuse_fine_tune
+from tlcore.training.recommendations import recommend_learning_rate, refuse_fine_tune
 
 DEFAULTS = FineTuneSettings()
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)

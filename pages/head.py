@@ -16,11 +16,11 @@ from pages.ui.words.options import distinct
 from thaw.jobs import lifecycle
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
+from thaw.training.run_facts import kept_epoch
 from tlcore.errors import DatasetError
 from tlcore.models.backbones import Backbone
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings
 from tlcore.splits.class_weights import UNBALANCED, imbalance
-from tlcore.training.recommendations import kept_epoch
 
 DEFAULTS = HeadSettings()
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)

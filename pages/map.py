@@ -20,9 +20,9 @@ from pages.ui.words.options import distinct
 from thaw.jobs import lifecycle
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from thaw.training.feature_map import borrow_projection, start_projection
 from tlcore.errors import RunError
 from tlcore.features.embedding import MOST_ARRANGED, TSNE
-from tlcore.features.feature_map import borrow_projection, start_projection
 
 Group = tuple[str, str]
 """What the gallery shows: ("marked", ""), ("mistakes", "") or ("class", LABEL)."""

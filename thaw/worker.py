@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import Progress, Reporter, Stopped, reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -31,14 +32,14 @@ def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
 
 def _learn(reporter: Reporter, kind: str, run_id: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from tlcore.models.devices import configure_device, hold_device, spread_over_gpus
+    from tlcore.models.devices import configure_device, spread_over_gpus
 
     with hold_device(reporter):
         if kind == "head" and learn_from_fixes(reporter, run_id):
             return
         reporter.progress("starting TensorFlow", 0, 0)
         reporter.store.add_facts(run_id, {"device": configure_device()})
-        from tlcore.training.phases import fine_tune, train_head
+        from thaw.training.run import fine_tune, train_head
 
         with spread_over_gpus():
             {"head": train_head, "fine_tune": fine_tune}[kind](reporter, run_id)

@@ -51,3 +51,7 @@ class WorkspaceError(ThawError):
 
 class PredictorError(ThawError):
     """The process that answers for new pictures could not start, died or did not answer in time."""
+
+
+class Stopped(Exception):
+    """The person asked to stop; what was finished is kept. No ThawError: nothing is wrong."""

@@ -15,9 +15,9 @@ import pytest
 
 from app import choose_workspace
 from pages.ui.server import upload
+from thaw.backbones import device_report
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.models import devices
 
 ROOT = Path(__file__).parents[2]
 MEMORY_LIMIT_BYTES = 250e6
@@ -185,10 +185,10 @@ def test_server_tells_the_truth_about_jobs_that_died_before_it_started(server):
 def test_server_finds_out_the_device_as_it_starts(server):
     _, root, _ = server
     deadline = time.monotonic() + 60
-    while devices.read_report(open_workspace(root)) is None:
+    while device_report.read_report(open_workspace(root)) is None:
         assert time.monotonic() < deadline, "no report on the device within 60 s"
         time.sleep(0.2)
-    assert devices.read_report(open_workspace(root)).device in ("CPU", "GPU")
+    assert device_report.read_report(open_workspace(root)).device in ("CPU", "GPU")
 
 
 @pytest.mark.parametrize(("part", "status"), [("head", b"HTTP/1.1 408"), ("body", b"HTTP/1.1 408"), ("nothing", b"")])

@@ -8,10 +8,11 @@ import pytest
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
+from thaw.backbones.known_weights import Adoption, read_adoption
+from thaw.backbones.speeds import Measuring, read_measuring
 from thaw.storage.workspace import Workspace, open_workspace
 from tlcore.models.backbones import BACKBONES
-from tlcore.models.speed import Measuring, read_measuring
-from tlcore.models.weights import Adoption, local_path, read_adoption
+from tlcore.models.weights import local_path
 from tlcore.processes import ticking
 
 NAVIGATION = Path(__file__).parents[2] / "pages" / "ui" / "navigation.py"

@@ -23,10 +23,10 @@ from thaw.jobs import lifecycle
 from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
+from thaw.training.feature_map import Projection, keep_projection
 from thaw.training.mapper import run_map
 from tlcore.evaluation.predictions import VALIDATION, find_mistakes
 from tlcore.features.cache import FeatureCache
-from tlcore.features.feature_map import Projection, keep_projection
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import Split
 

@@ -7,12 +7,12 @@ from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.figures import confusion_figure
+from thaw.backbones import device_report
 from thaw.datasets.importer import run_import
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.models import devices
 from tlcore.photos import SetAside
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
@@ -359,7 +359,7 @@ def test_look_again_waits_for_a_newer_report_and_shows_it(store, wait_for):
     look.click().run()
     assert "takes some seconds" in words(page)
     assert "Look again" not in [button.label for button in page.button]
-    wait_for(lambda: devices.read_report(store.workspace).probed_at > 0, what="the report on the device")
+    wait_for(lambda: device_report.read_report(store.workspace).probed_at > 0, what="the report on the device")
     page.run()
     assert "takes some seconds" not in words(page)
     assert "test chip" not in words(page)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import click
 
+from thaw.backbones.known_weights import note_weights
+from thaw.backbones.speeds import measure_all, read_speeds
 from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow
 from thaw.storage.store import Store
-from tlcore.models import speed
 from tlcore.models.backbones import BACKBONES, find_backbone
-from tlcore.models.weights import adopt, fingerprint, is_local, note_weights
+from tlcore.models.weights import adopt, fingerprint, is_local
 
 
 @command("backbones")
@@ -48,8 +49,7 @@ def run_speed(store: Store, backbones: Sequence[str]) -> Answer:
     """Measure the milliseconds an image of the named backbones, or of those whose weights are here, in this process."""
     quieten_tensorflow()
     named = backbones or [row.name for row in BACKBONES.values() if is_local(row)]
-    speed.measure_all(store.workspace, [find_backbone(name).name for name in named])
+    measure_all(store.workspace, [find_backbone(name).name for name in named])
     return [
-        {"device": device, "milliseconds_an_image": speeds}
-        for device, speeds in speed.read_speeds(store.workspace).items()
+        {"device": device, "milliseconds_an_image": speeds} for device, speeds in read_speeds(store.workspace).items()
     ]

@@ -16,13 +16,13 @@ from thaw.storage.facts import PhaseFacts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training import prober
+from thaw.training.evidence import judge_run
+from thaw.training.run_facts import kept_epoch
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.predictions import find_mistakes
 from tlcore.images.recipes import PRESETS
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings
-from tlcore.training.evidence import judge_run
-from tlcore.training.recommendations import kept_epoch
 from tlcore.tuning.probe_record import ProbeSettings, read_probe, recommend
 from tlcore.tuning.rate_curve import read_curve
 

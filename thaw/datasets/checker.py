@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from thaw.datasets.edits import grouping
+from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import Progress, Reporter, reporting
 from thaw.storage.records import Image
 from thaw.storage.store import Store
@@ -35,7 +36,7 @@ def run_check(store: Store, job_id: str, echo: Progress | None = None) -> None:
     """Do the check that a job asks for and record what it measured."""
     with reporting(store, job_id, echo) as reporter:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from tlcore.models.devices import configure_device, hold_device
+        from tlcore.models.devices import configure_device
 
         with hold_device(reporter):
             reporter.progress("starting TensorFlow", 0, 0)
@@ -45,8 +46,9 @@ def run_check(store: Store, job_id: str, echo: Progress | None = None) -> None:
 
 def check(reporter: Reporter, job_id: str) -> None:
     """Compare the images by their features, then measure accuracy with random folds and with folds that keep groups."""
-    from tlcore.features.similarity import mark_similar, pooled_features
-    from tlcore.models.loading import load_backbone
+    from thaw.backbones.loading import load_backbone
+    from thaw.datasets.similarity import mark_similar
+    from tlcore.features.compute import pooled_features
 
     store, job = reporter.store, reporter.store.job(job_id)
     dataset_id, row, seed = str(job.dataset_id), find_backbone(job.request["backbone"]), int(job.request["seed"])
@@ -58,7 +60,8 @@ def check(reporter: Reporter, job_id: str) -> None:
     loaded = load_backbone(reporter, row, image_size)
     # The version that was compared is the one that is judged: what a person edits meanwhile has no groups yet.
     images = mark_similar(reporter, dataset_id, loaded, images).images
-    features, _ = pooled_features(reporter, loaded, images)
+    caches = store.workspace.features
+    features, _ = pooled_features(loaded, images, caches, reporter.progress, reporter.check_stop)
     groups = group_images(images, rules)
     reporter.progress(STAGE, 0, 2 * FOLDS)
     inflation = measure_inflation(

@@ -16,6 +16,7 @@ from pathlib import Path
 from thaw.datasets.run_split import read_labels
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
+from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import Progress, Reporter, reporting
 from thaw.model_card.model_card import write_model_card
 from thaw.storage.export_record import (
@@ -47,7 +48,7 @@ def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
     with reporting(store, job_id, echo) as reporter:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-        from tlcore.models.devices import configure_device, hold_device
+        from tlcore.models.devices import configure_device
 
         with hold_device(reporter):
             reporter.progress("starting TensorFlow", 0, 0)

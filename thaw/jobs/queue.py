@@ -1,6 +1,8 @@
 """The queue for the device: jobs that want it take their turns, first come, first served, unless one is moved ahead."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
@@ -15,6 +17,17 @@ WAITING = "waiting for another run to end"
 def waits(job: Job) -> bool:
     """Say whether an active job has yet to get the device."""
     return job.active and job.stage in ("starting", WAITING)
+
+
+@contextmanager
+def hold_device(reporter: Reporter) -> Iterator[None]:
+    """Hold the workspace's devices while the body runs, waiting first for the job's turn."""
+    lock = FileLock(reporter.store.workspace.device_lock)
+    take_turn(reporter, lock)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def take_turn(reporter: Reporter, lock: FileLock) -> None:

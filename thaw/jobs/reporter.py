@@ -4,7 +4,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from filelock import FileLock
@@ -13,20 +13,14 @@ from thaw.jobs.sweeper import sweep
 from thaw.storage.faults import NO_ROOM
 from thaw.storage.questions import Question, require_answer, take_default
 from thaw.storage.store import Store
-from tlcore.errors import ThawError, WorkspaceError
+from tlcore.errors import Stopped, ThawError, WorkspaceError
+from tlcore.progress import Progress
 from tlcore.threads import start_thread
 
 HEARTBEAT_S = 2.0
 WRITE_EVERY_S = 0.2
 ANSWER_EVERY_S = 0.2
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
-
-Progress = Callable[[str, int, int], None]
-"""Called as progress(stage, done, total); stage is a plain phrase such as "checking images"."""
-
-
-class Stopped(Exception):
-    """The person asked the job to stop; what was finished is kept."""
 
 
 class Reporter:

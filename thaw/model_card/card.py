@@ -15,6 +15,7 @@ from thaw.storage.experiments import Experiment
 from thaw.storage.projects import bare_source
 from thaw.storage.records import Dataset, Image, Run
 from thaw.storage.store import Store
+from thaw.training.run_facts import kept_epoch
 from tlcore import __version__
 from tlcore.evaluation.metrics import measure_accuracy, measure_classes
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
@@ -22,7 +23,6 @@ from tlcore.evaluation.significance import Interval
 from tlcore.models.backbones import BACKBONES
 from tlcore.names import natural
 from tlcore.settings import HeadSettings
-from tlcore.training.evidence import kept_epoch
 
 INTENDED_USE = "intended_use"
 TO_BE_WRITTEN = (

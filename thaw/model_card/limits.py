@@ -7,10 +7,10 @@ from thaw.datasets.edits import ignored
 from thaw.runs.decision import read_decision
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from thaw.training.evidence import judge_run
 from tlcore.evaluation.calibration import calibration_error, list_bins
 from tlcore.evaluation.metrics import FEW_IMAGES, ClassFigures, measure_classes
 from tlcore.evaluation.predictions import VALIDATION, Predictions
-from tlcore.training.evidence import judge_run
 from tlcore.training.guards import STANDARD_ERRORS, difference_error
 
 LEAST_RECALL = 0.7

@@ -6,17 +6,16 @@ import time
 from thaw.datasets.run_split import write_split
 from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import LAYERS_FILE
-from thaw.training.materials import Materials
+from thaw.training.materials import RunMaterials
 from thaw.training.run_facts import add_phase_facts, describe_split, read_versions
-from tlcore.features.inputs import Feed
 from tlcore.files import write_atomically
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.layers import describe_layers
-from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.findings import PhaseSeconds
+from tlcore.training.results import PhaseResult
 
 
-def record_materials(reporter: Reporter, materials: Materials) -> None:
+def record_materials(reporter: Reporter, materials: RunMaterials) -> None:
     """Write down all that the run depends on."""
     folder = reporter.store.workspace.run(materials.run.id)
     parts = materials.split
@@ -38,23 +37,23 @@ def record_materials(reporter: Reporter, materials: Materials) -> None:
     )
 
 
-def record_times(
-    reporter: Reporter, run_id: str, phase: str, feed: Feed, keeper: EpochKeeper, training_s: float, started: float
-) -> None:
+def record_times(reporter: Reporter, materials: RunMaterials, phase: str, result: PhaseResult, started: float) -> None:
     """Write down which epoch's weights were kept and how long the stages took.
 
     Seconds add to those of a phase that was stopped and resumed; `images_per_second` is of the last part alone and
-    counts what was trained on, once an epoch.
+    counts what was trained on, once an epoch. Features that were compared before the photos were divided count too.
     """
-    trained = keeper.epochs_trained * feed.training.images
+    run_id, feed, compared = materials.run.id, result.feed, materials.compared
+    trained = result.epochs_trained * feed.training.images
+    computed, features_s = feed.computed + compared.computed, feed.seconds + compared.seconds
     earlier = getattr(reporter.store.run(run_id).facts, phase).seconds or PhaseSeconds()
-    spent = {"features": feed.seconds, "training": training_s, "total": time.perf_counter() - started}
+    spent = {"features": features_s, "training": result.training_s, "total": time.perf_counter() - started}
     seconds = {stage: spent[stage] + getattr(earlier, stage) for stage in spent}
     facts = {
         "seconds": seconds,
-        "best_epoch": keeper.standing.best_epoch,
-        "features_computed": feed.computed,
-        "features_per_second": feed.computed / feed.seconds if feed.computed else None,
-        "images_per_second": trained / training_s if training_s else None,
+        "best_epoch": result.kept.epoch,
+        "features_computed": computed,
+        "features_per_second": computed / features_s if computed else None,
+        "images_per_second": trained / result.training_s if result.training_s else None,
     }
     add_phase_facts(reporter, run_id, phase, facts)

@@ -6,7 +6,7 @@ from pathlib import Path
 from thaw.jobs.reporter import Progress, reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.features.feature_map import make_projection
+from thaw.training.feature_map import make_projection
 
 
 def run_map(store: Store, job_id: str, echo: Progress | None = None) -> None:

@@ -1,32 +1,28 @@
-"""What both phases of a run start from: its photos, split, and the backbone with its weights."""
+"""What both phases of a run start from: its photos, divided, and the backbone with its weights."""
 
 from dataclasses import dataclass
 
+from thaw.backbones.loading import load_backbone
 from thaw.datasets.edits import grouping
 from thaw.datasets.run_split import choose_split, read_split
+from thaw.datasets.similarity import Compared, mark_similar
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Run
-from tlcore.features.similarity import Compared, mark_similar
+from tlcore.features.inputs import Materials
 from tlcore.models.backbones import find_backbone
-from tlcore.models.loading import LoadedBackbone, load_backbone
-from tlcore.settings import HeadSettings
-from tlcore.splits.groups import GroupRules
-from tlcore.splits.splits import Split, recommend_image_size
+from tlcore.splits.splits import recommend_image_size
 
 
 @dataclass(frozen=True)
-class Materials(LoadedBackbone):
+class RunMaterials(Materials):
     """What both phases of a run start from; `dataset_version` is the one that phase 1 divided."""
 
     run: Run
-    settings: HeadSettings
-    split: Split
-    rules: GroupRules
     compared: Compared
     dataset_version: int
 
 
-def gather(reporter: Reporter, run_id: str) -> Materials:
+def gather(reporter: Reporter, run_id: str) -> RunMaterials:
     """Read a run's photos and settings, fetch the backbone's weights and build it.
 
     Before the photos are divided for the first time, the backbone looks for near-duplicates among them.
@@ -47,12 +43,13 @@ def gather(reporter: Reporter, run_id: str) -> Materials:
         compared = mark_similar(reporter, run.dataset_id, loaded, images)
         # Of the images that were compared: what a person edits meanwhile is for the next run.
         parts = choose_split(store, run.dataset_id, settings, compared.images)
-    return Materials(
+    return RunMaterials(
         **vars(loaded),
-        run=run,
         settings=settings,
         split=parts,
         rules=grouping(store, run.dataset_id),
+        caches=store.workspace.features,
+        run=run,
         compared=compared,
         dataset_version=run.facts.dataset_version or version,
     )

@@ -5,16 +5,19 @@ import importlib.metadata
 import json
 import platform
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from thaw.datasets.run_split import SIDES
 from thaw.jobs.reporter import Reporter
 from thaw.runs.results import accuracies
+from thaw.storage.records import Run
 from thaw.storage.workspace import LAYERS_FILE
 from tlcore.models.layers import summarise_depth
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import weigh_classes
 from tlcore.splits.splits import Split
+from tlcore.training.history import Epoch
 
 VERSIONED = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
@@ -51,6 +54,15 @@ def record_outcome(reporter: Reporter, run_id: str, phase: int) -> None:
     if top:
         facts["unfrozen_from_layer"] = summarise_depth(layers, top).first_unfrozen
     add_phase_facts(reporter, run.id, "head" if phase == 1 else "fine_tune", facts)
+
+
+def kept_epoch(run: Run, epochs: Sequence[Epoch], phase: int) -> Epoch | None:
+    """Return the epoch whose weights the saved model of a phase has, or None while the phase has left no model.
+
+    A phase that was stopped, resumed and killed has later epochs on record than its saved model has seen.
+    """
+    number = run.facts.phase(phase).best_epoch
+    return next((epoch for epoch in epochs if epoch.epoch == number and epoch.phase == phase), None)
 
 
 def add_phase_facts(reporter: Reporter, run_id: str, phase: str, facts: dict[str, Any]) -> None:

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from thaw.jobs.reporter import Progress
-from thaw.storage.records import Image
-from thaw.storage.workspace import Workspace
 from tlcore.features.cache import FeatureCache, trim_caches
 from tlcore.images.augmentation import draw_view
 from tlcore.images.decode import load_pixels
@@ -20,6 +17,8 @@ from tlcore.models.backend import keras
 from tlcore.models.inference import Forward, freeze
 from tlcore.models.loading import LoadedBackbone
 from tlcore.models.memory import OUT_OF_MEMORY, halve
+from tlcore.photos import Photo
+from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
 
 BATCH = 32
 DECODING_THREADS = 4
@@ -30,14 +29,13 @@ BATCHES_AHEAD = 3
 class View:
     """One view of one image, and the key under which its tensors are cached."""
 
-    image: Image
-    path: Path
+    photo: Photo
     number: int
     key: str
 
 
-def open_cache(workspace: Workspace, loaded: LoadedBackbone, cut: models.Cut) -> FeatureCache:
-    """Open the cache of the tensors at `cut` of a backbone; caches that were not used for long make room."""
+def open_cache(caches: Path, loaded: LoadedBackbone, cut: models.Cut) -> FeatureCache:
+    """Open the cache of the tensors at `cut` of a backbone, a folder in `caches`; those not used for long make room."""
     identity = {
         "backbone": loaded.row.name,
         "weights": loaded.weights_sha256,
@@ -46,8 +44,8 @@ def open_cache(workspace: Workspace, loaded: LoadedBackbone, cut: models.Cut) ->
         "pixels": cut.names == (models.PIXELS,),
         "keras": keras.__version__,
     }
-    cache = FeatureCache(workspace.features, identity, cut.shapes, cut.dtypes)
-    trim_caches(workspace.features, keep=cache.folder)
+    cache = FeatureCache(caches, identity, cut.shapes, cut.dtypes)
+    trim_caches(caches, keep=cache.folder)
     return cache
 
 
@@ -58,29 +56,42 @@ def forward_to(loaded: LoadedBackbone, cut: models.Cut) -> Forward:
     return freeze(models.lower_model(loaded.row, loaded.backbone, cut, loaded.image_size))
 
 
-def list_views(images: Sequence[Image], workspace: Workspace, count: int, augmentation: str, seed: int) -> list[View]:
-    """List `count` views of each image, image by image."""
+def list_views(photos: Sequence[Photo], count: int, augmentation: str, seed: int) -> list[View]:
+    """List `count` views of each photo, photo by photo."""
     return [
-        View(
-            image,
-            workspace.image(image.folder, image.id, image.suffix),
-            number,
-            view_key(image.content, number, augmentation, seed),
-        )
-        for image in images
+        View(photo, number, view_key(photo.content, number, augmentation, seed))
+        for photo in photos
         for number in range(count)
     ]
+
+
+def pooled_features(
+    loaded: LoadedBackbone,
+    photos: Sequence[Photo],
+    caches: Path,
+    progress: Progress = ignore_progress,
+    check_stop: CheckStop = never_stop,
+) -> tuple[np.ndarray, int]:
+    """Return the pooled features of photos, float32 (n, channels), and how many of them were not cached yet."""
+    cut = models.pooled_cut(loaded.backbone)
+    cache = open_cache(caches, loaded, cut)
+    views = list_views(photos, 1, "none", 0)
+    keys = [view.key for view in views]
+    missing = len(cache.missing(keys))
+    if missing:
+        compute_features(cache, views, forward_to(loaded, cut), loaded.image_size, "none", 0, progress, check_stop)
+    return np.asarray(cache.tensors()[0][cache.rows(keys)]), missing
 
 
 def compute_features(
     cache: FeatureCache,
     views: Sequence[View],
-    forward: Callable[[np.ndarray], list[np.ndarray]],
+    forward: Forward,
     image_size: int,
     augmentation: str,
     seed: int,
     progress: Progress,
-    check_stop: Callable[[], None],
+    check_stop: CheckStop,
 ) -> int:
     """Fill `cache` with the tensors of those `views` that it lacks; what is finished survives a kill or a stop.
 
@@ -96,8 +107,8 @@ def compute_features(
     recipe, at_once = find_recipe(augmentation), BATCH
 
     def pixels(view: View) -> np.ndarray:
-        plain = load_pixels(view.path, image_size)
-        return draw_view(plain, view.image.content, view.number, recipe, seed)
+        plain = load_pixels(Path(view.photo.file), image_size)
+        return draw_view(plain, view.photo.content, view.number, recipe, seed)
 
     for batch, images in _decode_ahead(missing, pixels):
         check_stop()

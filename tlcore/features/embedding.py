@@ -4,11 +4,10 @@ umap-learn would bring numba and LLVM, a compiler of 100 MB, for a map that is n
 """
 
 import itertools
-from collections.abc import Callable
 
 import numpy as np
 
-from thaw.jobs.reporter import Progress
+from tlcore.progress import CheckStop, Progress
 
 COMPONENTS = 50
 PERPLEXITY = 30.0
@@ -27,7 +26,7 @@ ARRANGING = "arranging the map (percent)"
 TSNE, PCA = "t-SNE", "PCA"
 
 
-def embed(features: np.ndarray, progress: Progress, check_stop: Callable[[], None]) -> tuple[np.ndarray, str]:
+def embed(features: np.ndarray, progress: Progress, check_stop: CheckStop) -> tuple[np.ndarray, str]:
     """Return places float32 (n, 2) within -1..1 for features (n, channels), and how they were found: TSNE or PCA.
 
     Deterministic. Features count by their direction alone, as everywhere in Thaw. More than MOST_ARRANGED images, or
@@ -56,7 +55,7 @@ def reduce_dimensions(features: np.ndarray, most: int = COMPONENTS) -> np.ndarra
     return np.pad(reduced, ((0, 0), (0, max(0, 2 - number))))
 
 
-def arrange(reduced: np.ndarray, progress: Progress, check_stop: Callable[[], None]) -> np.ndarray:
+def arrange(reduced: np.ndarray, progress: Progress, check_stop: CheckStop) -> np.ndarray:
     """Return the places (n, 2) to which t-SNE brings `reduced`, float32 (n, components).
 
     van der Maaten and Hinton 2008; begun from principal components and with a learning rate that grows with n, as Kobak

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class FreshBatches(keras.utils.PyDataset):
     def _compute(self, picked: Sequence[int] | np.ndarray, epoch: int) -> list[np.ndarray]:
         def pixels(number: int) -> np.ndarray:
             view = self._views[number]
-            plain = load_pixels(view.path, self._image_size)
-            return draw_view(plain, view.image.content, epoch, self._recipe, self._seed)
+            plain = load_pixels(Path(view.photo.file), self._image_size)
+            return draw_view(plain, view.photo.content, epoch, self._recipe, self._seed)
 
         return self._forward(np.stack(list(self._pool.map(pixels, picked))))

@@ -1,26 +1,46 @@
-"""The feed of a phase: the tensors at its cut, computed once and cached, as batches for `fit`."""
+"""What a phase learns from: the photos, divided, and the tensors at its cut, computed once and cached, as batches."""
 
 import functools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from thaw.jobs.reporter import Reporter
-from thaw.storage.records import Image
-from thaw.training.materials import Materials
 from tlcore.features.batches import CachedBatches
 from tlcore.features.compute import BATCH, View, compute_features, forward_to, list_views, open_cache
 from tlcore.features.fresh_batches import FreshBatches
 from tlcore.models import classifier as models
 from tlcore.models.inference import Forward
+from tlcore.models.loading import LoadedBackbone
+from tlcore.photos import Photo
+from tlcore.progress import CheckStop, Progress
 from tlcore.settings import HeadSettings
+from tlcore.splits.groups import GroupRules
+from tlcore.splits.splits import Split
+
+
+@dataclass(frozen=True)
+class Materials(LoadedBackbone):
+    """What both phases start from: the backbone, the head's settings and the photos, divided.
+
+    `rules` are what groups of photos were made by, beside near-duplicates; tensors are cached below `caches`.
+    """
+
+    settings: HeadSettings
+    split: Split
+    rules: GroupRules
+    caches: Path
 
 
 @dataclass(frozen=True)
 class Feed:
-    """Tensors as batches for `fit`, cached but where every epoch draws new views, and how the computing went;
-    `cache` is the name of the folder that they lie in."""
+    """Tensors as batches for `fit`, cached but where every epoch draws new views, and how the computing went.
+
+    `cache` is the name of the folder that they lie in; `at_once` is how many images the frozen part was given at a
+    time where memory ran out, else None.
+    """
 
     training: CachedBatches | FreshBatches
     validation: CachedBatches
@@ -29,23 +49,25 @@ class Feed:
     seconds: float
     seconds_per_image: float | None
     cache: str
+    at_once: int | None
 
 
-def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batch_size: int, first_epoch: int) -> Feed:
+def prepare_feed(
+    materials: Materials, cut: models.Cut, batch_size: int, first_epoch: int, progress: Progress, check_stop: CheckStop
+) -> Feed:
     """Compute what the cache lacks of the tensors at `cut`, and feed them as batches of `batch_size` images.
 
     Where every epoch draws new views, only what judges is cached.
     """
     started = time.perf_counter()
     settings, parts = materials.settings, materials.split
-    workspace = reporter.store.workspace
-    cache = open_cache(workspace, materials, cut)
+    cache = open_cache(materials.caches, materials, cut)
 
-    def views_of(images: list[Image], count: int = 1) -> list[View]:
-        return list_views(images, workspace, count, settings.augmentation, settings.seed)
+    def views_of(photos: Sequence[Photo], count: int = 1) -> list[View]:
+        return list_views(photos, count, settings.augmentation, settings.seed)
 
     training, validation = views_of(parts.training, settings.cached_views), views_of(parts.validation)
-    extra = {name: views_of(images) for name, images in parts.extra.items()}
+    extra = {name: views_of(photos) for name, photos in parts.extra.items()}
     cached_training = [] if settings.draws_anew else training
     every_view = [*cached_training, *validation, *(view for views in extra.values() for view in views)]
 
@@ -53,7 +75,7 @@ def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batc
     def forward() -> Forward:
         return forward_to(materials, cut)
 
-    missing = len(cache.missing([view.key for view in every_view]))
+    missing, at_once = len(cache.missing([view.key for view in every_view])), BATCH
     if missing:
         at_once = compute_features(
             cache,
@@ -62,16 +84,14 @@ def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batc
             materials.image_size,
             settings.augmentation,
             settings.seed,
-            reporter.progress,
-            reporter.check_stop,
+            progress,
+            check_stop,
         )
-        if at_once < BATCH:
-            reporter.store.add_facts(materials.run.id, {"features_at_once": at_once})
     tensors = cache.tensors()
 
-    def batches(views: list[View], images: list[Image], shuffle: bool) -> CachedBatches:
-        rows = cache.rows([view.key for view in views]).reshape(len(images), -1)
-        targets = encode_labels(images, parts.labels, settings)
+    def batches(views: list[View], photos: Sequence[Photo], shuffle: bool) -> CachedBatches:
+        rows = cache.rows([view.key for view in views]).reshape(len(photos), -1)
+        targets = encode_labels(photos, parts.labels, settings)
         return CachedBatches(tensors, rows, targets, batch_size, settings.seed, first_epoch, shuffle)
 
     def fresh(views: list[View]) -> FreshBatches:
@@ -84,15 +104,16 @@ def prepare_feed(reporter: Reporter, materials: Materials, cut: models.Cut, batc
         training=fresh(training) if settings.draws_anew else batches(training, parts.training, shuffle=True),
         validation=batches(validation, parts.validation, shuffle=False),
         extra={name: batches(views, parts.extra[name], shuffle=False) for name, views in extra.items()},
-        computed=missing + materials.compared.computed,
-        seconds=time.perf_counter() - started + materials.compared.seconds,
+        computed=missing,
+        seconds=time.perf_counter() - started,
         seconds_per_image=cache.noted().get("seconds_per_image"),
         cache=cache.folder.name,
+        at_once=at_once if at_once < BATCH else None,
     )
 
 
-def encode_labels(images: list[Image], labels: list[str], settings: HeadSettings) -> np.ndarray:
+def encode_labels(photos: Sequence[Photo], labels: list[str], settings: HeadSettings) -> np.ndarray:
     """Return class numbers: int32 (n,) for softmax, float32 (n, 1) of 0 and 1 for a sigmoid."""
     numbers = {label: number for number, label in enumerate(labels)}
-    encoded = np.array([numbers[image.label] for image in images], dtype=np.int32)
+    encoded = np.array([numbers[photo.label] for photo in photos], dtype=np.int32)
     return encoded.astype(np.float32)[:, None] if settings.output == "sigmoid" else encoded

@@ -1,52 +1,16 @@
 """Finds the pretrained weights of a backbone on this machine, has them downloaded or takes a file from the user, and
-checks them.
+checks them. Keras is imported only where a file is tried in its network."""
 
-Keras is imported only where a file is tried in its network, which a process of its own does
-(`python -m tlcore.models.weights ROW FILE --workspace DIR`); the server reads what that process wrote.
-"""
-
-import argparse
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
-import subprocess
-import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from thaw.storage.workspace import Workspace, open_workspace
-from tlcore.environment import SOURCE_ROOT
-from tlcore.errors import ThawError, WeightsError
-from tlcore.files import replacing, write_atomically
-from tlcore.models.backbones import Backbone, find_backbone
+from tlcore.errors import WeightsError
+from tlcore.files import replacing
+from tlcore.models.backbones import Backbone
 from tlcore.models.downloads import Download, Progress, download, is_whole
-from tlcore.processes import ticking
-
-ADOPT_WITHIN_S = 180
-KNOWN_FILE = "weights.json"
-
-
-@dataclass(frozen=True)
-class Adoption:
-    """How the check of a user's file stands: `finished_at` is 0 while it goes on, and `error` is empty if it fitted."""
-
-    backbone: str
-    path: str
-    started_at: float
-    finished_at: float = 0.0
-    error: str = ""
-
-    @property
-    def active(self) -> bool:
-        """Whether an answer is still to come, within the time that it may take."""
-        return self.finished_at == 0.0 and 0 <= ticking() - self.started_at < ADOPT_WITHIN_S
-
-    @property
-    def lost(self) -> bool:
-        """Whether the process ended without an answer."""
-        return self.finished_at == 0.0 and not self.active
 
 
 def is_local(backbone: Backbone, keras_home: Path | None = None) -> bool:
@@ -112,49 +76,6 @@ def adopt(backbone: Backbone, source: Path, keras_home: Path | None = None) -> P
     return target
 
 
-def start_adoption(workspace: Workspace, backbone: Backbone, source: Path) -> None:
-    """Start `adopt` in a process of its own; `read_adoption` tells how it stands."""
-    _write_adoption(workspace, Adoption(backbone.name, str(source), ticking()))
-    subprocess.Popen(
-        [sys.executable, "-m", "tlcore.models.weights", backbone.name, str(source), "--workspace", str(workspace.root)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=SOURCE_ROOT,
-    )
-
-
-def read_adoption(workspace: Workspace) -> Adoption | None:
-    """Return how the last check of a user's file stands, or None before the first."""
-    path = _adoption_path(workspace)
-    return Adoption(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
-
-
-def recognise(workspace: Workspace, backbone: Backbone, path: Path) -> str:
-    """Return the sha256 of a backbone's weights file, in hex; raise WeightsError where this workspace knows another.
-
-    Of most files Keras publishes an md5, and of MobileNetV2's nothing: enough to tell damage, not a forgery. So what
-    was used first is noted (trust on first use), and a later change does not pass for it.
-    """
-    sha256 = fingerprint(path)
-    known = _read_known(workspace).get(backbone.weights_file)
-    if known is None:
-        note_weights(workspace, backbone, sha256)
-    elif known != sha256:
-        raise WeightsError(
-            f"Expected '{backbone.weights_file}' as this workspace first used it, with sha256 {known}. Received: "
-            f"'{path}' with sha256 {sha256}. Restore that file, or remove it to have it downloaded; if the new one is "
-            "right, bring it as a file of your own on the Backbone page."
-        )
-    return sha256
-
-
-def note_weights(workspace: Workspace, backbone: Backbone, sha256: str) -> None:
-    """Keep the sha256 of the weights file that a backbone is to have in this workspace from now on."""
-    known = _read_known(workspace) | {backbone.weights_file: sha256}
-    write_atomically(workspace.root / KNOWN_FILE, json.dumps(known, indent=1).encode())
-
-
 def fingerprint(path: Path) -> str:
     """Return the sha256 of a file's content, in hex."""
     with path.open("rb") as file:
@@ -208,38 +129,3 @@ def _published(backbone: Backbone, url: str, path: Path) -> Download:
 
 def _ignore_progress(_done: int, _total: int) -> None:
     pass
-
-
-def _read_known(workspace: Workspace) -> dict[str, str]:
-    path = workspace.root / KNOWN_FILE
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
-
-
-def _adoption_path(workspace: Workspace) -> Path:
-    return workspace.root / "adoption.json"
-
-
-def _write_adoption(workspace: Workspace, adoption: Adoption) -> None:
-    write_atomically(_adoption_path(workspace), json.dumps(asdict(adoption)).encode())
-
-
-def main() -> None:
-    """Take a file for a backbone and write into the workspace how it went."""
-    parser = argparse.ArgumentParser(description="Check a file of pretrained weights and put it where Keras looks.")
-    parser.add_argument("backbone")
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--workspace")
-    arguments = parser.parse_args()
-    workspace, started, error = open_workspace(arguments.workspace), ticking(), ""
-    try:
-        backbone = find_backbone(arguments.backbone)
-        note_weights(workspace, backbone, fingerprint(adopt(backbone, arguments.file)))
-    except (ThawError, OSError, ImportError) as problem:
-        error = str(problem)
-    adoption = Adoption(arguments.backbone, str(arguments.file), started, ticking(), error)
-    _write_adoption(workspace, adoption)
-    sys.exit(bool(error))
-
-
-if __name__ == "__main__":
-    main()

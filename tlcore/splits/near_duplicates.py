@@ -1,8 +1,13 @@
 """Near-duplicates: pairs of images that show the same picture or scene, and the groups that they form; NumPy only."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
+
+from tlcore.photos import P, Photo
 
 MAX_BITS = 24
 NARROW_BITS = 4
@@ -109,6 +114,25 @@ def group(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
         low, high = sorted(map(root, pair))
         parents[high] = low
     return [root(index) for index in range(count)]
+
+
+def mark_similar(photos: Sequence[P], features: np.ndarray) -> list[P]:
+    """Return photos with `similar` set by their pooled features, float32 (n, channels), in the photos' own order.
+
+    Groups that were there stay together. A photo like no other is a group of its own, which tells it from one that was
+    never compared.
+    """
+    groups = group(len(photos), [*find_similar(features), *_known_pairs(photos)])
+    return [replace(photo, similar=photos[key].id) for photo, key in zip(photos, groups, strict=True)]
+
+
+def _known_pairs(photos: Sequence[Photo]) -> Iterable[tuple[int, int]]:
+    """Pair the members of each group that was there; the one that named it may be gone."""
+    members: defaultdict[str, list[int]] = defaultdict(list)
+    for place, photo in enumerate(photos):
+        if photo.similar:
+            members[photo.similar].append(place)
+    return (pair for places in members.values() for pair in pairwise(places))
 
 
 def _spreads(count: int, distances: Callable[[slice, np.ndarray], np.ndarray]) -> np.ndarray:

@@ -1,25 +1,23 @@
 """How far BatchNormalization statistics have moved from the pretrained ones: nothing, if all is as it should be."""
 
-from typing import Any
-
 import numpy as np
 
 from tlcore.models.backend import keras
+from tlcore.training.findings import LayerDrift
 
 
-def measure_drift(backbone: keras.Model, pretrained: keras.Model) -> list[dict[str, Any]]:
-    """Return one row a BatchNormalization layer: its `layer` name and how far its moving `mean` and `variance` lie from
-    those of `pretrained`, the same backbone loaded anew, relative to them (Euclidean norms; 0 is no difference)."""
+def measure_drift(backbone: keras.Model, pretrained: keras.Model) -> list[LayerDrift]:
+    """Return how far each BatchNormalization layer lies from that of `pretrained`, the same backbone loaded anew."""
     rows = []
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             original = pretrained.get_layer(layer.name)
             rows.append(
-                {
-                    "layer": layer.name,
-                    "mean": _difference(layer.moving_mean, original.moving_mean),
-                    "variance": _difference(layer.moving_variance, original.moving_variance),
-                }
+                LayerDrift(
+                    layer=layer.name,
+                    mean=_difference(layer.moving_mean, original.moving_mean),
+                    variance=_difference(layer.moving_variance, original.moving_variance),
+                )
             )
     return rows
 

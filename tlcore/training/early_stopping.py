@@ -1,15 +1,15 @@
-"""What happens at the end of an epoch: record it, keep the best weights, write a snapshot, stop when it is time."""
+"""What happens at the end of an epoch: tell of it, keep the best weights, write a snapshot, stop when it is time."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from thaw.jobs.reporter import Reporter
 from tlcore.errors import RunError
 from tlcore.models.backend import keras
 from tlcore.training.history import Epoch
+from tlcore.training.observer import Observer
 from tlcore.training.patience import Standing
 from tlcore.training.snapshots import Arrays, Variables, load_snapshot, read_variables, save_snapshot, write_variables
 
@@ -22,46 +22,44 @@ class EpochKeeper(keras.callbacks.Callback):
 
     def __init__(
         self,
-        reporter: Reporter,
-        run_id: str,
+        observer: Observer,
         phase: int,
         first_epoch: int,
         last_epoch: int,
         patience: int,
         snapshot: Path,
         trained: Variables,
+        history: Sequence[Epoch] = (),
         smashes: Callable[[float | None], bool] = lambda accuracy: False,
     ) -> None:
-        """`smashes` judges the phase's first epoch by its validation accuracy (None where the training ran away): an
-        epoch that it condemns ends the training and is neither recorded nor saved; `smashed` tells of it, and
-        `smashed_accuracy` what it measured."""
+        """`history` is what is known of earlier epochs, those of a phase that was broken off among them. `smashes`
+        judges the phase's first epoch by its validation accuracy (None where the training ran away): an epoch that it
+        condemns ends the training and is neither told nor saved; `smashed` tells of it, and `smashed_accuracy` what it
+        measured."""
         super().__init__()
         self._nothing_trained = Standing(first_epoch - 1)
         self.standing = self._nothing_trained
         self.best: Arrays = {}
+        self.epochs: list[Epoch] = []
         self.smashed = False
         self.smashed_accuracy: float | None = None
-        self._smashes = smashes
-        self.check_stop = reporter.check_stop
-        self._reporter, self._run_id, self._phase = reporter, run_id, phase
-        self._first_epoch, self.last_epoch, self._patience, self._snapshot = (
-            first_epoch,
-            last_epoch,
-            patience,
-            snapshot,
-        )
+        self.last_epoch = last_epoch
         self.epochs_trained = 0
-        self._trained = trained
+        self._observer, self._phase, self._first_epoch, self._patience = observer, phase, first_epoch, patience
+        self._snapshot, self._trained, self._history, self._smashes = snapshot, trained, history, smashes
         self._epoch_started = 0.0
         self._checked_at = 0.0
 
     def restore(self, model: keras.Model) -> None:
-        """Go on from the snapshot, or from the phase's start without one; forget epochs recorded after it."""
+        """Go on from the snapshot, or from the phase's start without one; forget epochs that came after it."""
         self.smashed = False
         self.standing, self.best = load_snapshot(self._snapshot, model) or (self._nothing_trained, {})
         if self.standing.best_epoch:
             self.best = self.best or read_variables(self._trained)
-        self._reporter.store.drop_epochs(self._run_id, after=self.standing.epoch)
+        known = (epoch for epoch in [*self._history, *self.epochs] if epoch.phase == self._phase)
+        by_number = {epoch.epoch: epoch for epoch in known if epoch.epoch <= self.standing.epoch}
+        self.epochs = [by_number[number] for number in sorted(by_number)]
+        self._observer.go_on_after(self.standing.epoch)
 
     @property
     def over(self) -> bool:
@@ -81,7 +79,7 @@ class EpochKeeper(keras.callbacks.Callback):
         now = time.monotonic()
         if now - self._checked_at > STOP_CHECK_EVERY_S:
             self._checked_at = now
-            self._reporter.check_stop()
+            self._observer.check_stop()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         measured = logs or {}
@@ -102,8 +100,9 @@ class EpochKeeper(keras.callbacks.Callback):
         if self.standing.best_epoch == number:
             self.best = read_variables(self._trained)
         self.epochs_trained += 1
-        # The row first: a kill before the snapshot means that this epoch is trained and recorded again.
-        self._reporter.store.add_epoch(self._run_id, Epoch(number, self._phase, seconds=seconds, **values))
+        self.epochs.append(Epoch(number, self._phase, seconds=seconds, **values))
+        # Told first: a kill before the snapshot means that this epoch is trained and told again.
+        self._observer.finish_epoch(self.epochs[-1])
         save_snapshot(self._snapshot, self.model, self.standing, self.best)
         self._tell(number)
         if self.over:
@@ -121,4 +120,4 @@ class EpochKeeper(keras.callbacks.Callback):
     def _tell(self, epoch: int) -> None:
         """Report `epoch` as finished."""
         total = self.last_epoch - self._first_epoch + 1
-        self._reporter.progress(f"training, phase {self._phase}", epoch - self._first_epoch + 1, total)
+        self._observer.progress(f"training, phase {self._phase}", epoch - self._first_epoch + 1, total)

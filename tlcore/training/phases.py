@@ -1,26 +1,22 @@
-"""The two phases of a run, each one linear function that reads from top to bottom."""
+"""The two phases of transfer learning, each one linear function that reads from top to bottom."""
 
-import dataclasses
 import time
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from thaw.jobs.reporter import Reporter, Stopped
-from thaw.runs.results import predictions_file
-from thaw.training.lineage import record_materials, record_times
-from thaw.training.materials import Materials, gather
-from thaw.training.run_facts import add_phase_facts, record_outcome
-from tlcore.errors import RunError
-from tlcore.evaluation.predictions import VALIDATION
-from tlcore.features.inputs import Feed, prepare_feed
+from tlcore.errors import SettingsError, Stopped
+from tlcore.features.batches import CachedBatches
+from tlcore.features.inputs import Feed, Materials, prepare_feed
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backend import keras
-from tlcore.models.devices import gains_from_half_precision
+from tlcore.models.devices import FULL, HALF, gains_from_half_precision, use_half_precision
 from tlcore.models.memory import OUT_OF_MEMORY
-from tlcore.models.precision import FULL, HALF, use_half_precision
 from tlcore.models.weights import fetch
+from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
 from tlcore.splits.svm import fit_svm
@@ -28,151 +24,160 @@ from tlcore.training.drift import measure_drift
 from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.guards import smashed
 from tlcore.training.history import Epoch
-from tlcore.training.recommendations import better_phase, kept_epoch
+from tlcore.training.observer import Observer
 from tlcore.training.recovery import Incidents
+from tlcore.training.results import FineTuneResult, HeadResult
 from tlcore.training.sanity_checks import examine_head
-from tlcore.training.snapshots import (
-    load_arrays,
-    name_variables,
-    read_start,
-    read_variables,
-    save_arrays,
-    trainable,
-    write_start,
-    write_variables,
-)
-
-Setting = TypeVar("Setting")
+from tlcore.training.snapshots import name_variables, read_start, trainable, write_start, write_variables
 
 # A step of the head takes less time than Python takes between two: 16 at once train the same weights in three quarters
 # of the time, 64 are no faster.
 HEAD_STEPS = 16
+HEAD_SNAPSHOT = "snapshot-1.npz"
+# Half precision keeps more in its snapshot, so that a resume on another device starts phase 2 anew.
+FINE_TUNE_SNAPSHOTS = {FULL: "snapshot-2.npz", HALF: "snapshot-2-half.npz"}
 
 
-def train_head(reporter: Reporter, run_id: str) -> None:
-    """Phase 1: train the head of a run on features that the frozen backbone computes once.
+def train_head(
+    materials: Materials,
+    folder: Path,
+    observer: Observer | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    incidents: Incidents | None = None,
+    history: Sequence[Epoch] = (),
+) -> HeadResult:
+    """Phase 1: train the head on features that the frozen backbone computes once.
 
     Follows Keras's guide "Transfer learning & fine-tuning": backbone frozen and in inference mode, Adam at 1e-3,
-    early stopping on validation loss. A stop after the first epoch keeps the best head so far as the result; Stopped
-    is raised on, and a later call resumes from the last finished epoch.
+    early stopping on validation loss. `folder` holds a snapshot of the last finished epoch, from which a later call
+    with the same materials goes on to the same end, given the `incidents` and the `history` so far; remove it with
+    `forget_snapshots` once the result is safe. A stop after the first epoch returns the best head so far; one before
+    raises Stopped on.
     """
-    started = time.perf_counter()
-
-    # 1. The photos, which of them the head learns from, and the backbone.
-    materials = gather(reporter, run_id)
+    observer, incidents = observer or Observer(), incidents or Incidents()
     settings = materials.settings
-    record_materials(reporter, materials)
 
-    # 2. The head, and the features it learns from.
+    # 1. The head, and the features it learns from.
     keras.utils.set_random_seed(settings.seed)
     materials.backbone.trainable = False
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
-    head = models.build_head(models.row_channels(materials.backbone), len(materials.split.labels), settings)
-    incidents = Incidents(reporter, run_id, "head")
+    head = build_head(materials)
     batch_size = incidents.batch_size(settings.batch_size)
-    feed = prepare_feed(reporter, materials, cut, batch_size, first_epoch=1)
-    features = {"folder": feed.cache, "channels": cut.shapes[0][0]}
-    reporter.store.add_facts(run_id, {"seconds_per_image": feed.seconds_per_image, "feature_cache": features})
+    feed = prepare_feed(materials, cut, batch_size, 1, observer.progress, observer.check_stop)
+    observer.measure_features(feed, cut)
 
-    # 3. Training.
-    folder = reporter.store.workspace.run(run_id)
+    # 2. Training.
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     compile_model(model, settings.output, settings.learning_rate, 1 if settings.draws_anew else HEAD_STEPS)
-    named = name_variables(materials.backbone, head)
+    trained = trainable(name_variables(materials.backbone, head))
     epochs = 1 if settings.method == "svm" else settings.epochs
-    keeper = EpochKeeper(reporter, run_id, 1, 1, epochs, settings.patience, folder / "snapshot-1.npz", trainable(named))
+    keeper = EpochKeeper(observer, 1, 1, epochs, settings.patience, folder / HEAD_SNAPSHOT, trained, history)
     if settings.method == "svm":
-        seconds, stopped = fit_at_once(model, head, keeper, feed, materials), False
+        seconds, stopped = fit_at_once(model, head, keeper, feed, materials, observer), False
     else:
-        seconds, stopped = fit(model, keeper, feed, materials, incidents, settings.learning_rate)
+        seconds, stopped = fit(model, keeper, feed, materials, incidents, settings.learning_rate, callbacks)
 
-    # 4. The result: the best head, and what it says of the validation photos.
+    # 3. The result: the best head, and what it says of the photos that judge it.
     keeper.restore_best()
-    save_arrays(folder / "head.npz", read_variables(trainable(named)))
-    save_predictions(reporter, materials, model, feed, phase=1)
-    record_outcome(reporter, run_id, phase=1)
-    checks = examine_head(reporter.store.workspace, materials, settings.batch_size)
-    add_phase_facts(reporter, run_id, "head", {"checks": checks})
-    record_times(reporter, run_id, "head", feed, keeper, seconds, started)
-    reporter.store.set_result(run_id, 1)
-    if stopped:
-        raise Stopped
-    (folder / "snapshot-1.npz").unlink(missing_ok=True)
+    return HeadResult(
+        **_result(materials, head, model, keeper, feed, cut),
+        training_s=seconds,
+        stopped=stopped,
+        checks=examine_head(materials, settings.batch_size),
+    )
 
 
-def fine_tune(reporter: Reporter, run_id: str) -> None:
+def fine_tune(
+    materials: Materials,
+    settings: FineTuneSettings,
+    head_weights: Mapping[str, np.ndarray],
+    history: Sequence[Epoch],
+    before: Epoch | None,
+    folder: Path,
+    observer: Observer | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    incidents: Incidents | None = None,
+) -> FineTuneResult:
     """Phase 2: train the top layers of the backbone and the head together, at a rate far below the head's.
 
     Follows the same guide: recompiled after unfreezing, Adam at 1e-5, BatchNormalization frozen and in inference mode.
-    Training starts from the cached cut. A first epoch that loses too much of phase 1's accuracy is given up and tried
-    once more at a tenth of the rate. If the result is not better on validation than phase 1's, phase 1's stays.
+    The backbone is freshly loaded, `head_weights` are what phase 1 left, `history` its epochs (and those of a phase 2
+    that was broken off) and `before` the one whose weights were kept. Training starts from the cached cut. A first
+    epoch that loses too much of phase 1's accuracy is given up and tried once more at a tenth of the rate. Resumes and
+    stops as `train_head` does; whether the result is better than phase 1's is for `better_phase` to say.
     """
-    started = time.perf_counter()
+    observer, incidents = observer or Observer(), incidents or Incidents()
+    layers, asked_rate = settings.layers, settings.learning_rate
+    if layers is None or asked_rate is None:
+        raise SettingsError(
+            "Expected a number of layers and a learning rate for phase 2. Received: "
+            f"layers={layers}, learning_rate={asked_rate}. Take what `tlcore.training.recommendations` advises."
+        )
 
-    # 1. The photos, the backbone and the head that phase 1 left.
-    materials = gather(reporter, run_id)
-    folder = reporter.store.workspace.run(run_id)
-    settings = _required(materials.run.fine_tune)
+    # 1. The head that phase 1 left.
     keras.utils.set_random_seed(materials.settings.seed)
-    head = models.build_head(models.row_channels(materials.backbone), len(materials.split.labels), materials.settings)
+    head = build_head(materials)
     named = name_variables(materials.backbone, head)
-    write_variables(named, load_arrays(folder / "head.npz"))
+    write_variables(named, head_weights)
 
     # 2. Unfreeze the top, and compute once what the frozen part makes of each photo.
-    models.freeze_below_top(materials.backbone, _required(settings.layers))
+    models.freeze_below_top(materials.backbone, layers)
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
-    earlier = reporter.store.epochs(run_id)
-    first_epoch = max(epoch.epoch for epoch in earlier if epoch.phase == 1) + 1
-    incidents = Incidents(reporter, run_id, "fine_tune")
-    feed = prepare_feed(reporter, materials, cut, incidents.batch_size(settings.batch_size), first_epoch)
+    first_epoch = max(epoch.epoch for epoch in history if epoch.phase == 1) + 1
+    batch_size = incidents.batch_size(settings.batch_size)
+    feed = prepare_feed(materials, cut, batch_size, first_epoch, observer.progress, observer.check_stop)
+    observer.measure_features(feed, cut)
 
     # 3. Training, with epochs numbered on from phase 1.
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     precision = HALF if gains_from_half_precision() else FULL
     if precision == HALF:
         use_half_precision(model, materials.backbone, cut.boundary)
-    add_phase_facts(reporter, run_id, "fine_tune", {"precision": precision})
-    learning_rate = incidents.learning_rate(_required(settings.learning_rate))
+    learning_rate = incidents.learning_rate(asked_rate)
     compile_model(model, materials.settings.output, learning_rate)
-    # Half precision keeps more in its snapshot, so that a resume on another device starts phase 2 anew.
-    snapshot = folder / ("snapshot-2-half.npz" if precision == HALF else "snapshot-2.npz")
-    before = kept_epoch(materials.run, earlier, 1)
 
     def smashes(accuracy: float | None) -> bool:
-        images = len(materials.split.validation)
         if before is None or incidents.retries:
             return False
-        return smashed(before.val_accuracy, accuracy, images, settings.largest_drop)
+        return smashed(before.val_accuracy, accuracy, len(materials.split.validation), settings.largest_drop)
 
     keeper = EpochKeeper(
-        reporter,
-        run_id,
+        observer,
         2,
         first_epoch,
         first_epoch + settings.epochs - 1,
         settings.patience,
-        snapshot,
+        folder / FINE_TUNE_SNAPSHOTS[precision],
         trainable(named),
+        history,
         smashes,
     )
-    seconds, stopped = fit(model, keeper, feed, materials, incidents, learning_rate, before)
+    seconds, stopped = fit(model, keeper, feed, materials, incidents, learning_rate, callbacks, before)
 
-    # 4. The result: the better of the two phases' models.
+    # 4. The result: the best epoch's weights, and that BatchNormalization is as it was.
     keeper.restore_best()
-    save_arrays(folder / "tuned.npz", read_variables(trainable(named)))
-    save_predictions(reporter, materials, model, feed, phase=2)
-    record_outcome(reporter, run_id, phase=2)
-    record_times(reporter, run_id, "fine_tune", feed, keeper, seconds, started)
-    reporter.store.add_facts(run_id, {"cut": dataclasses.asdict(cut)})
-    run, epochs = reporter.store.run(run_id), reporter.store.epochs(run_id)
-    head_kept, tuned_kept = kept_epoch(run, epochs, 1), kept_epoch(run, epochs, 2)
-    if head_kept and tuned_kept:
-        reporter.store.set_result(run_id, better_phase(head_kept, tuned_kept))
-    record_drift(reporter, materials)
-    if stopped:
-        raise Stopped
-    for left in folder.glob("snapshot-2*.npz"):
+    result = _result(materials, head, model, keeper, feed, cut)
+    observer.progress("comparing BatchNorm with the pretrained statistics", 0, 0)
+    pretrained = build_backbone(materials.row, materials.image_size, fetch(materials.row))
+    return FineTuneResult(
+        **result,
+        training_s=seconds,
+        stopped=stopped,
+        precision=precision,
+        drift=measure_drift(materials.backbone, pretrained),
+    )
+
+
+def forget_snapshots(folder: Path, phase: int) -> None:
+    """Remove what only a resumed phase would need."""
+    for left in folder.glob(f"snapshot-{phase}*.npz"):
         left.unlink()
+
+
+def build_head(materials: Materials) -> keras.Model:
+    """Build the head that the settings ask for, with fresh weights."""
+    channels, classes = models.row_channels(materials.backbone), len(materials.split.labels)
+    return models.build_head(channels, classes, materials.settings)
 
 
 def compile_model(model: keras.Model, output: str, learning_rate: float, steps_at_once: int = 1) -> None:
@@ -196,6 +201,7 @@ def fit(
     materials: Materials,
     incidents: Incidents,
     learning_rate: float,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     before: Epoch | None = None,
 ) -> tuple[float, bool]:
     """Train until the keeper says it is over; return the seconds spent and whether the person stopped it.
@@ -210,7 +216,7 @@ def fit(
     while not keeper.over:
         feed.training.start_at(keeper.standing.epoch + 1)
         try:
-            fit_batches(model, keeper, feed, materials)
+            fit_batches(model, keeper, feed, materials, callbacks)
         except Stopped:
             if not keeper.best:
                 raise
@@ -223,7 +229,8 @@ def fit(
         else:
             if not keeper.smashed:
                 break
-            learning_rate = incidents.lower_rate(learning_rate, _required(before).val_accuracy, keeper.smashed_accuracy)
+            assert before is not None, "only what has a measure to go by is condemned"
+            learning_rate = incidents.lower_rate(learning_rate, before.val_accuracy, keeper.smashed_accuracy)
         # Compiled anew, so that nothing of the given-up steps is left in the optimizer.
         write_start(model, start)
         compile_model(model, materials.settings.output, learning_rate, model.steps_per_execution)
@@ -231,21 +238,34 @@ def fit(
     return time.perf_counter() - started, stopped
 
 
-def fit_batches(model: keras.Model, keeper: EpochKeeper, feed: Feed, materials: Materials) -> None:
+def fit_batches(
+    model: keras.Model,
+    keeper: EpochKeeper,
+    feed: Feed,
+    materials: Materials,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
     """Train from the keeper's last finished epoch until it ends the training."""
     model.fit(
         feed.training,
         validation_data=feed.validation,
         initial_epoch=keeper.standing.epoch,
         epochs=keeper.last_epoch,
-        callbacks=[keeper],
+        callbacks=[keeper, *callbacks],
         class_weight=number_weights(materials.settings, materials.split),
         shuffle=False,
         verbose=0,
     )
 
 
-def fit_at_once(model: keras.Model, head: keras.Model, keeper: EpochKeeper, feed: Feed, materials: Materials) -> float:
+def fit_at_once(
+    model: keras.Model,
+    head: keras.Model,
+    keeper: EpochKeeper,
+    feed: Feed,
+    materials: Materials,
+    observer: Observer,
+) -> float:
     """Fit the head as a linear support vector machine, a step that counts as the only epoch; return the seconds."""
     keeper.restore(model)
     started = time.perf_counter()
@@ -255,7 +275,7 @@ def fit_at_once(model: keras.Model, head: keras.Model, keeper: EpochKeeper, feed
         features, classes = feed.training.plain()
         groups = np.array(group_images(materials.split.training, materials.rules))
         weights = number_weights(materials.settings, materials.split)
-        fitted = fit_svm(features[0], classes, groups, weights, materials.settings.seed, keeper.check_stop)
+        fitted = fit_svm(features[0], classes, groups, weights, materials.settings.seed, observer.check_stop)
         head.set_weights([fitted.kernel, fitted.bias])
         training, validation = (
             model.evaluate(batches, verbose=0, return_dict=True) for batches in (feed.training, feed.validation)
@@ -269,27 +289,20 @@ def probabilities(model: keras.Model, inputs: Any, output: str) -> np.ndarray:
     return models.share_out(np.asarray(model.predict(inputs, verbose=0), dtype=np.float32), output)
 
 
-def save_predictions(reporter: Reporter, materials: Materials, model: keras.Model, feed: Feed, phase: int) -> None:
-    """Keep what the model says of each photo that judges it, for pages to read without TensorFlow."""
-    parts = materials.split
-    folder = reporter.store.workspace.run(materials.run.id)
-    judged = {VALIDATION: (parts.validation, feed.validation)}
-    judged |= {name: (parts.extra[name], batches) for name, batches in feed.extra.items()}
-    for name, (images, batches) in judged.items():
-        predicted = probabilities(model, batches, materials.settings.output)
-        ids = np.array([image.id for image in images])
-        save_arrays(folder / predictions_file(phase, name), {"image_ids": ids, "probabilities": predicted})
-
-
-def record_drift(reporter: Reporter, materials: Materials) -> None:
-    """Write down how far phase 2 moved the BatchNormalization statistics from those of the weights' file."""
-    reporter.progress("comparing BatchNorm with the pretrained statistics", 0, 0)
-    weights = fetch(materials.row, lambda done, total: None)
-    drift = measure_drift(materials.backbone, build_backbone(materials.row, materials.image_size, weights))
-    add_phase_facts(reporter, materials.run.id, "fine_tune", {"drift": drift})
-
-
-def _required(value: Setting | None) -> Setting:
-    if value is None:
-        raise RunError("Expected a run with settings for phase 2. Received: a run without. Start phase 2 anew.")
-    return value
+def _result(
+    materials: Materials, head: keras.Model, model: keras.Model, keeper: EpochKeeper, feed: Feed, cut: models.Cut
+) -> dict[str, Any]:
+    judged: dict[str, CachedBatches] = {"validation": feed.validation, **feed.extra}
+    return {
+        "backbone": materials.backbone,
+        "head": head,
+        "weights": keeper.best,
+        "epochs": keeper.epochs,
+        "kept": next(epoch for epoch in keeper.epochs if epoch.epoch == keeper.standing.best_epoch),
+        "probabilities": {
+            name: probabilities(model, batches, materials.settings.output) for name, batches in judged.items()
+        },
+        "cut": cut,
+        "feed": feed,
+        "epochs_trained": keeper.epochs_trained,
+    }

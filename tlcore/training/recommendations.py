@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from thaw.storage.records import Run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 
@@ -62,15 +61,6 @@ def refuse_fine_tune(epochs: Sequence[Epoch], head: HeadSettings, settings: Fine
             "1e-5 is a good start."
         )
     return None
-
-
-def kept_epoch(run: Run, epochs: Sequence[Epoch], phase: int) -> Epoch | None:
-    """Return the epoch whose weights the saved model of a phase has, or None while the phase has left no model.
-
-    A phase that was stopped, resumed and killed has later epochs on record than its saved model has seen.
-    """
-    number = run.facts.phase(phase).best_epoch
-    return next((epoch for epoch in epochs if epoch.epoch == number and epoch.phase == phase), None)
 
 
 def recommend_learning_rate(head_rate: float, image_size: int, input_size: int) -> float:

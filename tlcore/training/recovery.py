@@ -1,26 +1,27 @@
 """What went wrong in a phase and was mended by itself, on record before the phase goes on: a kill loses none of it."""
 
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 
-from thaw.jobs.reporter import Reporter
-from thaw.storage.facts import PhaseFacts
-from thaw.training.run_facts import add_phase_facts
 from tlcore.models.memory import halve
 from tlcore.training.findings import MemoryIncident, Retry
 from tlcore.training.guards import RATE_CUT
 
 
 class Incidents:
-    """The incidents of one phase ("head" or "fine_tune") of a run, which a resumed phase goes on from.
+    """The incidents of one phase, from which a resumed phase goes on.
 
-    `retries` are first epochs that lost too much of phase 1's accuracy; they are not among the run's epochs, and what
-    they measured is kept here. `out_of_memory` are batches that did not fit.
+    `retries` are first epochs that lost too much of phase 1's accuracy; they are not among the phase's epochs, and what
+    they measured is kept here. `out_of_memory` are batches that did not fit. `keep` is called with these incidents
+    after each new one, and makes them durable.
     """
 
-    def __init__(self, reporter: Reporter, run_id: str, phase: str) -> None:
-        self._reporter, self._run_id, self._phase = reporter, run_id, phase
-        facts: PhaseFacts = getattr(reporter.store.run(run_id).facts, phase)
-        self.retries, self.out_of_memory = list(facts.retries), list(facts.out_of_memory)
+    def __init__(
+        self,
+        retries: Sequence[Retry] = (),
+        out_of_memory: Sequence[MemoryIncident] = (),
+        keep: Callable[["Incidents"], None] = lambda incidents: None,
+    ) -> None:
+        self.retries, self.out_of_memory, self._keep = list(retries), list(out_of_memory), keep
 
     def learning_rate(self, asked: float) -> float:
         """Return the learning rate to train at: the one asked for, or what a retry lowered it to."""
@@ -34,7 +35,7 @@ class Incidents:
         """Record a first epoch at `rate` that took validation accuracy from `before` to `after` (None: the loss was no
         number); return the tenfold smaller rate to try once more."""
         self.retries.append(Retry(rate, rate * RATE_CUT, before, after))
-        add_phase_facts(self._reporter, self._run_id, self._phase, {"retries": [asdict(each) for each in self.retries]})
+        self._keep(self)
         return rate * RATE_CUT
 
     def shrink_batch(self, batch_size: int, epoch: int) -> int:
@@ -44,7 +45,5 @@ class Incidents:
         """
         smaller = halve(batch_size)
         self.out_of_memory.append(MemoryIncident(epoch, batch_size, smaller))
-        add_phase_facts(
-            self._reporter, self._run_id, self._phase, {"out_of_memory": [asdict(each) for each in self.out_of_memory]}
-        )
+        self._keep(self)
         return smaller

@@ -4,19 +4,20 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from thaw.jobs.reporter import Reporter
-from thaw.training.materials import gather
 from tlcore.features.batches import CachedBatches
 from tlcore.features.compute import compute_features, forward_to, list_views, open_cache
+from tlcore.features.inputs import Materials
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
 from tlcore.models.layers import describe_layers
+from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
 from tlcore.splits.svm import fit_svm
-from tlcore.training.phases import compile_model, probabilities
+from tlcore.training.phases import build_head, compile_model, probabilities
 from tlcore.training.snapshots import read_start, write_start
 from tlcore.tuning.probe_record import Depth, Probe, ProbeSettings, depth_costs, read_probe, write_probe
 from tlcore.tuning.probe_trial import Trial, prepare_trial
@@ -32,7 +33,7 @@ State = tuple[list[np.ndarray], list[np.ndarray]]
 class Watch(keras.callbacks.Callback):
     """Asks after batches whether to go on, and tells how many there were."""
 
-    def __init__(self, check_stop: Callable[[], None], tell: Callable[[int], None]) -> None:
+    def __init__(self, check_stop: CheckStop, tell: Callable[[int], None]) -> None:
         super().__init__()
         self._check_stop, self._tell = check_stop, tell
         self._batches, self._checked_at = 0, 0.0
@@ -45,38 +46,46 @@ class Watch(keras.callbacks.Callback):
             self._check_stop()
 
 
-def probe_depths(reporter: Reporter, run_id: str, settings: ProbeSettings) -> None:
-    """Try the depths one after another and keep each that is finished in the run's folder; a later call with the same
-    settings goes on with those that are missing.
+def probe_depths(
+    materials: Materials,
+    settings: ProbeSettings,
+    folder: Path,
+    head_epochs: int | None = None,
+    forward_s: float | None = None,
+    progress: Progress = ignore_progress,
+    check_stop: CheckStop = never_stop,
+) -> Probe:
+    """Try the depths one after another and keep each that is finished in `folder`; a later call with the same materials
+    and settings goes on with those that are missing.
 
-    Only the run's training images take part, so that its validation images stay unseen by the choice of the depth.
-    Nothing of the run itself changes. Raises DatasetError where the images cannot be divided into folds.
+    Only training images take part, so that validation images stay unseen by the choice of the depth. The backbone is
+    as before afterwards. `head_epochs` is how many the head took to its best epoch and `forward_s` how long an image
+    takes through the backbone, where known. Raises DatasetError where the images cannot be divided into folds.
     """
     # 1. The photos, their folds, and what is known already.
-    materials = gather(reporter, run_id)
-    folder = reporter.store.workspace.run(run_id)
     keras.utils.set_random_seed(materials.settings.seed)
-    trial = prepare_trial(materials, settings)
+    trial = prepare_trial(materials, settings, head_epochs)
     kept = read_probe(folder)
     probe = kept if kept and kept.plan == trial.plan else Probe(trial.plan)
     write_probe(folder, probe)
 
     # 2. One head for each fold, from the cached features.
     materials.backbone.trainable = False
-    head = models.build_head(models.row_channels(materials.backbone), len(materials.split.labels), materials.settings)
-    heads = fit_heads(reporter, trial, head)
+    head = build_head(materials)
+    heads = fit_heads(trial, head, check_stop)
 
     # 3. The depths, shallowest first: they are the cheapest and the likeliest advice.
-    tell = _progress(reporter, trial, probe)
+    tell = _progress(trial, probe, forward_s, progress)
     for top in probe.missing:
         started = time.perf_counter()
-        held_out = try_depth(reporter, trial, head, heads, top, functools.partial(tell, top))
+        held_out = try_depth(trial, head, heads, top, functools.partial(tell, top), check_stop)
         depth = _measure(trial, top, held_out, time.perf_counter() - started)
         probe = dataclasses.replace(probe, depths=sorted([*probe.depths, depth], key=lambda each: each.top))
         write_probe(folder, probe)
+    return probe
 
 
-def fit_heads(reporter: Reporter, trial: Trial, head: keras.Model) -> list[list[np.ndarray]]:
+def fit_heads(trial: Trial, head: keras.Model, check_stop: CheckStop = never_stop) -> list[list[np.ndarray]]:
     """Fit a head to the training part of each fold; return the weights of each, and leave `head` as it was.
 
     The run's own head has learnt from every one of these images, those that a fold holds out too: at every depth it
@@ -85,33 +94,33 @@ def fit_heads(reporter: Reporter, trial: Trial, head: keras.Model) -> list[list[
     """
     materials = trial.materials
     cut = models.pooled_cut(materials.backbone)
-    tensors, rows = _cached(reporter, trial, cut)
+    tensors, rows = _cached(trial, cut, check_stop)
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     compile_model(model, materials.settings.output, materials.settings.learning_rate)
     fresh = _read_state(model)
     fitted = []
     for training, _ in trial.folds:
-        reporter.check_stop()
+        check_stop()
         if materials.settings.method == "svm":
-            fitted.append(_fit_svm(reporter, trial, np.asarray(tensors[0][rows]), training))
+            fitted.append(_fit_svm(trial, np.asarray(tensors[0][rows]), training, check_stop))
             continue
         _write_state(model, fresh)
         # As many steps as the run's own head took, whose epochs were longer.
         epochs = max(1, round(trial.plan.head_epochs * len(materials.split.training) / len(training)))
         batches = _batches(trial, tensors, rows, training, materials.settings.batch_size, shuffle=True)
-        _fit(model, batches, epochs, trial.weights(training), Watch(reporter.check_stop, _count_nothing))
+        _fit(model, batches, epochs, trial.weights(training), Watch(check_stop, _count_nothing))
         fitted.append(head.get_weights())
     _write_state(model, fresh)
     return fitted
 
 
 def try_depth(
-    reporter: Reporter,
     trial: Trial,
     head: keras.Model,
     heads: list[list[np.ndarray]],
     top: int,
     tell: Callable[[float], None],
+    check_stop: CheckStop = never_stop,
 ) -> np.ndarray:
     """Train the top `top` layers in each fold; return the class that each image was given while held out, int64 (n,).
 
@@ -120,7 +129,7 @@ def try_depth(
     materials, plan = trial.materials, trial.plan
     models.freeze_below_top(materials.backbone, top)
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
-    tensors, rows = _cached(reporter, trial, cut)
+    tensors, rows = _cached(trial, cut, check_stop)
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     compile_model(model, materials.settings.output, plan.learning_rate)
     # One compiled model serves all folds: to trace it anew for each would cost more than the training.
@@ -135,7 +144,7 @@ def try_depth(
             tell((number + batches / steps) / len(heads))
 
         batches = _batches(trial, tensors, rows, training, plan.batch_size, shuffle=True)
-        _fit(model, batches, plan.epochs, trial.weights(training), Watch(reporter.check_stop, count))
+        _fit(model, batches, plan.epochs, trial.weights(training), Watch(check_stop, count))
         judging = _batches(trial, tensors, rows, testing, plan.batch_size, shuffle=False)
         held_out[testing] = probabilities(model, judging, materials.settings.output).argmax(axis=1)
     _write_state(model, fresh)
@@ -148,14 +157,14 @@ def _fit(
     model.fit(batches, epochs=epochs, callbacks=[watch], class_weight=weights, shuffle=False, verbose=0)
 
 
-def _fit_svm(reporter: Reporter, trial: Trial, features: np.ndarray, training: np.ndarray) -> list[np.ndarray]:
+def _fit_svm(trial: Trial, features: np.ndarray, training: np.ndarray, check_stop: CheckStop) -> list[np.ndarray]:
     fitted = fit_svm(
         features[training],
         trial.numbers[training],
         trial.groups[training],
         trial.weights(training),
         trial.plan.seed,
-        reporter.check_stop,
+        check_stop,
     )
     return [fitted.kernel, fitted.bias]
 
@@ -168,16 +177,16 @@ def _batches(
     return CachedBatches(tensors, picked, trial.targets[members], batch_size, trial.plan.seed, 1, shuffle)
 
 
-def _cached(reporter: Reporter, trial: Trial, cut: models.Cut) -> tuple[list[np.ndarray], np.ndarray]:
+def _cached(trial: Trial, cut: models.Cut, check_stop: CheckStop) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the cached tensors at `cut` and the row of each image in them, computing what is missing."""
-    materials, workspace = trial.materials, reporter.store.workspace
-    cache = open_cache(workspace, materials, cut)
-    views = list_views(trial.images, workspace, 1, "none", trial.plan.seed)
+    materials = trial.materials
+    cache = open_cache(materials.caches, materials, cut)
+    views = list_views(trial.images, 1, "none", trial.plan.seed)
     if cache.missing([view.key for view in views]):
         forward = forward_to(materials, cut)
         # The probe tells its progress itself, as one whole: each new stage would forget what the time left rests on.
         compute_features(
-            cache, views, forward, materials.image_size, "none", trial.plan.seed, _say_nothing, reporter.check_stop
+            cache, views, forward, materials.image_size, "none", trial.plan.seed, ignore_progress, check_stop
         )
     return cache.tensors(), cache.rows([view.key for view in views])
 
@@ -207,11 +216,11 @@ def _measure(trial: Trial, top: int, held_out: np.ndarray, seconds: float) -> De
     )
 
 
-def _progress(reporter: Reporter, trial: Trial, probe: Probe) -> Callable[[int, float], None]:
+def _progress(trial: Trial, probe: Probe, forward_s: float | None, progress: Progress) -> Callable[[int, float], None]:
     """Return a function that tells how far the probe is, by the time that each depth is expected to take."""
     tops = trial.plan.tops
     layers = describe_layers(trial.materials.row, trial.materials.backbone)
-    costs = depth_costs(trial.materials.run.facts.seconds_per_image, layers, trial.plan, tops) or [1.0] * len(tops)
+    costs = depth_costs(forward_s, layers, trial.plan, tops) or [1.0] * len(tops)
     # Depth 0 trains a head alone, and still has to be set up.
     costs = [max(cost, 0.02 * max(costs)) for cost in costs]
     total = sum(costs)
@@ -219,15 +228,11 @@ def _progress(reporter: Reporter, trial: Trial, probe: Probe) -> Callable[[int, 
     def tell(top: int, share: float) -> None:
         place = tops.index(top)
         earlier = sum(cost for each, cost in zip(tops[:place], costs[:place], strict=True))
-        reporter.progress(STAGE, round(WHOLE * (earlier + share * costs[place]) / total), WHOLE)
+        progress(STAGE, round(WHOLE * (earlier + share * costs[place]) / total), WHOLE)
 
     tell(next(iter(probe.missing), tops[-1]), 0.0)
     return tell
 
 
 def _count_nothing(_batches: int) -> None:
-    pass
-
-
-def _say_nothing(_stage: str, _done: int, _total: int) -> None:
     pass

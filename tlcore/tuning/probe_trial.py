@@ -1,14 +1,14 @@
 """What the short runs of a depth probe share: which images take part, their classes, groups and folds."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from thaw.storage.records import Image
-from thaw.training.materials import Materials
-from tlcore.features.inputs import encode_labels
+from tlcore.features.inputs import Materials, encode_labels
 from tlcore.models.layers import describe_layers
+from tlcore.photos import Photo
 from tlcore.splits.class_weights import class_weights
 from tlcore.splits.cross_validation import Fold, list_folds
 from tlcore.splits.groups import group_images
@@ -26,7 +26,7 @@ class Trial:
 
     materials: Materials
     plan: Plan
-    images: list[Image]
+    images: Sequence[Photo]
     numbers: np.ndarray
     targets: np.ndarray
     groups: np.ndarray
@@ -39,9 +39,9 @@ class Trial:
         return None if found is None else {labels.index(label): weight for label, weight in found.items()}
 
 
-def prepare_trial(materials: Materials, settings: ProbeSettings) -> Trial:
-    """Choose the images of a probe, their folds and its plan."""
-    run, head = materials.run, materials.settings
+def prepare_trial(materials: Materials, settings: ProbeSettings, head_epochs: int | None = None) -> Trial:
+    """Choose the images of a probe, their folds and its plan; `head_epochs` is phase 1's best epoch, where known."""
+    head = materials.settings
     every_group = group_images(materials.split.training, materials.rules)
     chosen = choose_images(materials.split.training, every_group, settings.images, head.seed)
     images = [materials.split.training[place] for place in chosen]
@@ -59,7 +59,7 @@ def prepare_trial(materials: Materials, settings: ProbeSettings) -> Trial:
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         learning_rate=rate,
-        head_epochs=run.facts.head.best_epoch or HEAD_EPOCHS,
+        head_epochs=head_epochs or HEAD_EPOCHS,
         seed=head.seed,
         division=hashlib.sha256(b"".join(testing.tobytes() for _, testing in folds)).hexdigest()[:12],
     )

@@ -5,16 +5,16 @@ import time
 
 import numpy as np
 
-from thaw.jobs.reporter import Reporter
-from thaw.training.materials import gather
-from tlcore.features.inputs import prepare_feed
+from tlcore.arrays import Arrays
+from tlcore.features.inputs import Materials, prepare_feed
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
+from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
 from tlcore.splits.class_weights import number_weights
-from tlcore.training.phases import compile_model
+from tlcore.training.phases import build_head, compile_model
 from tlcore.training.recommendations import LARGEST_RATE_RATIO
-from tlcore.training.snapshots import load_arrays, name_variables, write_variables
-from tlcore.tuning.rate_curve import RateCurve, suggest, write_curve
+from tlcore.training.snapshots import name_variables, write_variables
+from tlcore.tuning.rate_curve import RateCurve, suggest
 
 STAGE = "trying learning rates (batches)"
 BATCHES = 100
@@ -26,56 +26,60 @@ RUN_AWAY = 4.0
 MEMORY = 0.9
 
 
-def search_rate(reporter: Reporter, run_id: str, phase: int, layers: int, batch_size: int) -> None:
-    """Do the range test for a phase of a run and keep its curve in the run's folder.
+def search_rate(
+    materials: Materials,
+    layers: int | None,
+    batch_size: int,
+    head_weights: Arrays | None = None,
+    progress: Progress = ignore_progress,
+    check_stop: CheckStop = never_stop,
+) -> RateCurve:
+    """Do the range test for a phase and return its curve.
 
-    Phase 1 takes a fresh head on the run's pooled features, with rates up to 1; phase 2 the run's head and the top
-    `layers` layers on their cached cut, with rates up to ten times the largest that the guard allows. What is trained
-    lives in this process alone: the run's weights stay as they are.
+    Phase 1 (`layers` None) takes a fresh head on pooled features, with rates up to 1; phase 2 the head of
+    `head_weights` and the top `layers` layers on their cached cut, with rates up to ten times the largest that the
+    guard allows. What is trained lives in this process alone.
     """
-    # 1. The photos and the model that the phase begins with.
-    materials = gather(reporter, run_id)
-    folder = reporter.store.workspace.run(run_id)
+    # 1. The model that the phase begins with.
     settings = materials.settings
     keras.utils.set_random_seed(settings.seed)
-    head = models.build_head(models.row_channels(materials.backbone), len(materials.split.labels), settings)
-    if phase == 2:
-        write_variables(name_variables(materials.backbone, head), load_arrays(folder / "head.npz"))
-    models.freeze_below_top(materials.backbone, layers if phase == 2 else 0)
+    head = build_head(materials)
+    if head_weights is not None:
+        write_variables(name_variables(materials.backbone, head), head_weights)
+    models.freeze_below_top(materials.backbone, layers or 0)
 
     # 2. What it learns from.
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
-    feed = prepare_feed(reporter, materials, cut, batch_size, first_epoch=1)
+    feed = prepare_feed(materials, cut, batch_size, 1, progress, check_stop)
 
     # 3. The test, and what it suggests.
-    cap = settings.learning_rate * LARGEST_RATE_RATIO if phase == 2 else None
+    cap = None if layers is None else settings.learning_rate * LARGEST_RATE_RATIO
     largest = LARGEST_HEAD_RATE if cap is None else cap * BEYOND_CAP
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     compile_model(model, settings.output, SMALLEST_RATE)
     rates = np.geomspace(SMALLEST_RATE, largest, BATCHES).tolist()
-    losses = try_rates(reporter, model, feed.training, rates, number_weights(settings, materials.split))
+    weights = number_weights(settings, materials.split)
+    losses = try_rates(model, feed.training, rates, weights, progress, check_stop)
     rates = rates[: len(losses)]
-    write_curve(
-        folder,
-        RateCurve(
-            phase=phase,
-            layers=layers if phase == 2 else None,
-            batch_size=batch_size,
-            rates=rates,
-            losses=losses,
-            cap=cap,
-            suggestion=suggest(rates, losses, cap),
-            created_at=time.time(),
-        ),
+    return RateCurve(
+        phase=1 if layers is None else 2,
+        layers=layers,
+        batch_size=batch_size,
+        rates=rates,
+        losses=losses,
+        cap=cap,
+        suggestion=suggest(rates, losses, cap),
+        created_at=time.time(),
     )
 
 
 def try_rates(
-    reporter: Reporter,
     model: keras.Model,
     batches: keras.utils.PyDataset,
     rates: list[float],
     weights: dict[int, float] | None,
+    progress: Progress = ignore_progress,
+    check_stop: CheckStop = never_stop,
 ) -> list[float]:
     """Train one batch at each rate; return the loss of each before its step, until the loss runs away.
 
@@ -85,8 +89,8 @@ def try_rates(
     losses: list[float] = []
     running = least = 0.0
     for step, rate in enumerate(rates):
-        reporter.check_stop()
-        reporter.progress(STAGE, step, len(rates))
+        check_stop()
+        progress(STAGE, step, len(rates))
         if step and step % len(batches) == 0:
             batches.on_epoch_end()
         inputs, targets = batches[step % len(batches)]

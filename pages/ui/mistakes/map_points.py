@@ -14,9 +14,9 @@ from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.training.feature_map import read_projection
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import EVALUATION_SIDES
-from tlcore.features.feature_map import read_projection
 from tlcore.garbage_collection import uncollected
 
 LONGEST_NAME = 30

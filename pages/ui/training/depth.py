@@ -11,10 +11,10 @@ from pages.ui.figures import basics
 from pages.ui.words import amounts
 from pages.ui.words.names import sentence
 from thaw.storage.records import Run
+from thaw.training.costs import expect_costs
 from tlcore.models.layers import count_last_block, summarise_depth
 from tlcore.settings import FineTuneSettings
 from tlcore.training.recommendations import recommend_depth
-from tlcore.tuning.costs import expect_costs
 
 METRIC_WIDTH = 170
 SOME_LAYERS = 30

@@ -10,7 +10,7 @@ from pages.ui.words import amounts
 from pages.ui.words.names import sentence, visible
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.training.evidence import judge_run
+from thaw.training.evidence import judge_run
 from tlcore.training.findings import HeadChecks, LayerDrift
 from tlcore.training.guards import Evidence
 

@@ -6,11 +6,12 @@ from pages.ui.page import failure
 from pages.ui.page.live import POLL_S
 from pages.ui.page.paths import read_path
 from pages.ui.words.names import literal, sentence
+from thaw.backbones import known_weights
+from thaw.backbones.known_weights import Adoption
 from thaw.storage.workspace import Workspace
 from tlcore.errors import ThawError, WeightsError
-from tlcore.models import weights
 from tlcore.models.backbones import BACKBONES, Backbone
-from tlcore.models.weights import Adoption
+from tlcore.models.weights import local_path
 
 FORM = "own weights"
 
@@ -24,8 +25,8 @@ def draw_own_weights(workspace: Workspace, row: Backbone) -> None:
         )
         st.code(row.weights_url, language=None, wrap_lines=True)
         st.markdown("2. Carry it here and say where it lies. It is checked, then copied to:")
-        st.code(str(weights.local_path(row)), language=None, wrap_lines=True)
-        adoption = weights.read_adoption(workspace)
+        st.code(str(local_path(row)), language=None, wrap_lines=True)
+        adoption = known_weights.read_adoption(workspace)
         if adoption and adoption.active:
             _follow(workspace, adoption)
         else:
@@ -34,7 +35,7 @@ def draw_own_weights(workspace: Workspace, row: Backbone) -> None:
 
 def draw_outcome(workspace: Workspace, row: Backbone) -> None:
     """Say how the last check of a file for this backbone ended, if there was one."""
-    adoption = weights.read_adoption(workspace)
+    adoption = known_weights.read_adoption(workspace)
     if adoption is None or adoption.active or adoption.backbone != row.name:
         return
     if adoption.lost:
@@ -60,7 +61,7 @@ def _start(workspace: Workspace, row: Backbone, text: str) -> None:
         failure.keep(FORM, problem)
         return
     failure.keep(FORM, None)
-    weights.start_adoption(workspace, row, path)
+    known_weights.start_adoption(workspace, row, path)
     st.rerun()
 
 
@@ -69,7 +70,7 @@ def _follow(workspace: Workspace, adoption: Adoption) -> None:
 
     @st.fragment(run_every=POLL_S)
     def panel() -> None:
-        present = weights.read_adoption(workspace)
+        present = known_weights.read_adoption(workspace)
         if present is None or not present.active:
             st.rerun()
         st.caption(f"Checking the file for {title}: its size, its content and whether the network takes it…")

@@ -6,10 +6,11 @@ from pages.ui.components.figure.figure import figure
 from pages.ui.figures.speed_figure import Point, accuracy_against_speed
 from pages.ui.page.live import POLL_S
 from pages.ui.words.names import sentence
+from thaw.backbones import device_report
+from thaw.backbones.speeds import Measuring, read_measuring, read_speeds, start_measuring
 from thaw.storage.workspace import Workspace
-from tlcore.models import devices, speed
 from tlcore.models.backbones import BACKBONES, Backbone
-from tlcore.models.speed import Measuring
+from tlcore.models.speed import BATCH
 from tlcore.models.weights import is_local
 
 ALL = "Also those not downloaded yet"
@@ -17,8 +18,8 @@ ALL = "Also those not downloaded yet"
 
 def known(workspace: Workspace) -> tuple[str, dict[str, float]]:
     """Return the device and its milliseconds an image by backbone: the present device's, else those measured last."""
-    speeds = speed.read_speeds(workspace)
-    report = devices.read_report(workspace)
+    speeds = read_speeds(workspace)
+    report = device_report.read_report(workspace)
     present = f"{report.device}: {report.name}" if report else ""
     device = present if present in speeds else next(reversed(speeds), "")
     return device, {name: value for name, value in speeds.get(device, {}).items() if name in BACKBONES}
@@ -30,7 +31,7 @@ def draw_speeds(workspace: Workspace, chosen: Backbone) -> None:
     device, speeds = known(workspace)
     if speeds:
         _draw_chart(device, speeds, chosen)
-    measuring = speed.read_measuring(workspace)
+    measuring = read_measuring(workspace)
     if measuring and measuring.active:
         _follow(workspace)
         return
@@ -53,9 +54,7 @@ def _draw_chart(device: str, speeds: dict[str, float], chosen: Backbone) -> None
         alt="ImageNet accuracy against milliseconds an image of each measured backbone",
     )
     # A processor's name may hold marks such as (R) and @, which Markdown would read.
-    st.caption(
-        sentence(f"Measured on the {device}: one image, in batches of {speed.BATCH} at the backbone's own size.")
-    )
+    st.caption(sentence(f"Measured on the {device}: one image, in batches of {BATCH} at the backbone's own size."))
 
 
 def _draw_start(workspace: Workspace) -> None:
@@ -66,7 +65,7 @@ def _draw_start(workspace: Workspace) -> None:
     )
     rows = [name for name, row in BACKBONES.items() if everything or is_local(row)]
     if st.button("Measure on this machine", icon=":material/speed:", disabled=not rows):
-        speed.start_measuring(workspace, rows)
+        start_measuring(workspace, rows)
         st.rerun()
     st.caption(
         f"Takes about ten seconds for each of {len(rows)} backbones; the largest take longer on a machine without a "
@@ -77,7 +76,7 @@ def _draw_start(workspace: Workspace) -> None:
 def _follow(workspace: Workspace) -> None:
     @st.fragment(run_every=POLL_S)
     def panel() -> None:
-        present = speed.read_measuring(workspace)
+        present = read_measuring(workspace)
         if present is None or not present.active:
             st.rerun()
         else:

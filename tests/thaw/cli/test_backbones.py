@@ -4,12 +4,12 @@ import pytest
 from filelock import FileLock
 
 from tests.support.command_line import ask
+from thaw.backbones.speeds import read_measuring, read_speeds
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import BackboneError, RunError, WeightsError
 from tlcore.models import speed
 from tlcore.models.backbones import BACKBONES
-from tlcore.models.speed import read_speeds
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_speed_is_measured_and_kept(store, monkeypatch):
     assert set(answer["milliseconds_an_image"]) == {"efficientnet-lite0"}
     # From a fast GPU to a slow laptop.
     assert 0.01 < answer["milliseconds_an_image"]["efficientnet-lite0"] < 10_000
-    assert not speed.read_measuring(store.workspace).active
+    assert not read_measuring(store.workspace).active
     assert read_speeds(store.workspace) == {answer["device"]: answer["milliseconds_an_image"]}
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
+from thaw.backbones.loading import load_backbone
 from thaw.datasets import checker, edits
 from thaw.datasets.importer import run_import
+from thaw.datasets.similarity import mark_similar
 from thaw.jobs import lifecycle
 from thaw.jobs.reporter import Reporter
 from tlcore.errors import RunError
-from tlcore.features.similarity import mark_similar
 from tlcore.models.backbones import find_backbone
-from tlcore.models.loading import load_backbone
 
 ROW = "efficientnet-lite0"
 

@@ -12,10 +12,10 @@ from filelock import FileLock
 from tests.support.corpus import write_classes
 from thaw.datasets.importer import run_import
 from thaw.jobs import lifecycle, queue
+from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.models.devices import hold_device
 from tlcore.settings import HeadSettings
 
 MEMORY_LIMIT_BYTES = 150e6

@@ -31,7 +31,7 @@ REPLACED = {
     ("tlcore.features.cache", "write_atomically", "self.folder / 'facts.json'"): CACHE,
     ("tlcore.features.cache", "write_atomically", "self.folder / 'identity.json'"): CACHE,
     ("thaw.storage.database", "replacing", "workspace.database"): TOP,
-    ("tlcore.models.devices", "write_atomically", "_report_path(workspace)"): TOP,
+    ("thaw.backbones.device_report", "write_atomically", "_report_path(workspace)"): TOP,
     ("thaw.tracking.tensorboard", "write_atomically", "path"): OUTSIDE,
     ("thaw.cli.exports", "replacing", "target"): OUTSIDE,
     # These lie in the folder of an export that grows, which has a temporary name of its own.
@@ -56,7 +56,7 @@ REPLACED = {
     ("thaw.projects.save", "replacing", "target"): PROJECTS,
     # In the staging folder of an export, which goes whole.
     ("tlcore.exporting.verification", "write_atomically", "bench.labels"): OUTSIDE,
-    ("tlcore.features.feature_map", "replacing", "store.workspace.run(run.id) / MAP_FILE"): RUN,
+    ("thaw.training.feature_map", "replacing", "store.workspace.run(run.id) / MAP_FILE"): RUN,
     ("tlcore.tuning.rate_curve", "write_atomically", "folder / curve_file(curve.phase)"): RUN,
     ("thaw.retraining.retrain", "save_arrays", "folder / 'head.npz'"): RUN,
     ("thaw.retraining.retrain", "save_arrays", "folder / predictions_file(1, side)"): RUN,
@@ -64,13 +64,13 @@ REPLACED = {
     ("thaw.datasets.run_split", "write_atomically", "folder / LABELS_FILE"): RUN,
     ("thaw.datasets.run_split", "write_atomically", "folder / SPLIT_FILE"): RUN,
     ("tlcore.training.snapshots", "save_arrays", "path"): RUN,
-    ("tlcore.models.speed", "write_atomically", "_speeds_path(workspace)"): TOP,
-    ("tlcore.models.speed", "write_atomically", "_measuring_path(workspace)"): TOP,
-    ("tlcore.training.phases", "save_arrays", "folder / 'head.npz'"): RUN,
-    ("tlcore.training.phases", "save_arrays", "folder / 'tuned.npz'"): RUN,
-    ("tlcore.training.phases", "save_arrays", "folder / predictions_file(phase, name)"): RUN,
-    ("tlcore.models.weights", "write_atomically", "_adoption_path(workspace)"): TOP,
-    ("tlcore.models.weights", "write_atomically", "workspace.root / KNOWN_FILE"): TOP,
+    ("thaw.backbones.speeds", "write_atomically", "_speeds_path(workspace)"): TOP,
+    ("thaw.backbones.speeds", "write_atomically", "_measuring_path(workspace)"): TOP,
+    ("thaw.training.run", "save_arrays", "folder / 'head.npz'"): RUN,
+    ("thaw.training.run", "save_arrays", "folder / 'tuned.npz'"): RUN,
+    ("thaw.training.run", "save_arrays", "folder / predictions_file(phase, name)"): RUN,
+    ("thaw.backbones.known_weights", "write_atomically", "_adoption_path(workspace)"): TOP,
+    ("thaw.backbones.known_weights", "write_atomically", "workspace.root / KNOWN_FILE"): TOP,
     ("tlcore.models.weights", "replacing", "target"): "keras",
 }
 # What each folder of the staging area is called.

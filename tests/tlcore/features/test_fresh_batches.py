@@ -1,17 +1,18 @@
 """Batches drawn anew every epoch: new views each time, and the same again for the same seed and epoch."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
 from tests.support.corpus import photo
-from thaw.storage.records import Image
-from thaw.storage.workspace import open_workspace
 from tlcore.features.compute import list_views
 from tlcore.features.fresh_batches import FreshBatches
 from tlcore.images.augmentation import draw_view
 from tlcore.images.decode import load_pixels
 from tlcore.images.recipes import PRESETS
+from tlcore.photos import Photo
 
 IMAGES, SIDE = 10, 16
 STRONG = PRESETS["strong"]
@@ -19,14 +20,12 @@ STRONG = PRESETS["strong"]
 
 @pytest.fixture(scope="module")
 def views(tmp_path_factory):
-    workspace = open_workspace(tmp_path_factory.mktemp("pictures"))
-    images = []
+    folder, photos = tmp_path_factory.mktemp("pictures"), []
     for number in range(IMAGES):
-        path = workspace.image("data-1", f"img-{number}", ".png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        photo(number, SIDE, SIDE).save(path)
-        images.append(Image(f"img-{number}", "a", "a", f"{number:064x}", SIDE, SIDE, suffix=".png", folder="data-1"))
-    return list_views(images, workspace, 1, "strong", 7)
+        file = folder / f"{number}.png"
+        photo(number, SIDE, SIDE).save(file)
+        photos.append(Photo(f"{number}", "a", "a", f"{number:064x}", SIDE, SIDE, file=str(file)))
+    return list_views(photos, 1, "strong", 7)
 
 
 def batches(views, seed=7, epoch=1, recipe=STRONG):
@@ -49,7 +48,7 @@ def test_every_image_comes_once_an_epoch_in_a_view_of_that_epoch(views):
     pictures, order = drawn(feed)
     assert sorted(order) == list(range(IMAGES))
     for number, view in enumerate(views):
-        expected = draw_view(load_pixels(view.path, SIDE), view.image.content, 5, STRONG, 7)
+        expected = draw_view(load_pixels(Path(view.photo.file), SIDE), view.photo.content, 5, STRONG, 7)
         assert pictures[number] == expected.tobytes()
 
 
@@ -83,7 +82,7 @@ def test_the_plain_views_come_in_the_images_own_order(views):
     (pixels,), labels = batches(views).plain()
     assert labels.tolist() == list(range(IMAGES))
     for view, found in zip(views, pixels, strict=True):
-        np.testing.assert_array_equal(found, load_pixels(view.path, SIDE))
+        np.testing.assert_array_equal(found, load_pixels(Path(view.photo.file), SIDE))
 
 
 def test_keras_trains_on_them(views):

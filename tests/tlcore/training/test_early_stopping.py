@@ -4,49 +4,53 @@ import keras
 import numpy as np
 import pytest
 
-from thaw.jobs.reporter import Reporter, Stopped
-from thaw.storage.datasets import Arrival
-from thaw.storage.store import Store
-from thaw.storage.workspace import open_workspace
-from tlcore.errors import RunError
-from tlcore.settings import HeadSettings
+from tlcore.errors import RunError, Stopped
 from tlcore.training.early_stopping import EpochKeeper
+from tlcore.training.observer import Observer
 from tlcore.training.snapshots import name_variables, trainable
 
 NAN = float("nan")
 
 
-@pytest.fixture
-def store(tmp_path):
-    store = Store(open_workspace(tmp_path / "workspace"))
-    store.add_dataset("data-1", "Photos", "here", Arrival([]))
-    return store
+class Record(Observer):
+    """Keeps what a phase tells, as a database would."""
+
+    def __init__(self):
+        self.epochs, self.told, self.stop = {}, [], False
+
+    def progress(self, stage, done, total):
+        self.told.append((stage, done, total))
+
+    def check_stop(self):
+        if self.stop:
+            raise Stopped
+
+    def go_on_after(self, epoch):
+        self.epochs = {number: row for number, row in self.epochs.items() if number <= epoch}
+
+    def finish_epoch(self, epoch):
+        self.epochs[epoch.epoch] = epoch
 
 
 @pytest.fixture
-def run_id(store):
-    return store.add_run("data-1", "resnet50", HeadSettings().to_json())
+def record():
+    return Record()
 
 
 class Phase:
     """A keeper with a model of one weight, whose value says which epoch it is of."""
 
     def __init__(
-        self, store, run_id, last_epoch=10, patience=3, first_epoch=1, phase=1, smashes=lambda accuracy: False
+        self, folder, record, last_epoch=10, patience=3, first_epoch=1, phase=1, smashes=lambda accuracy: False
     ):
         inputs = keras.Input((1,))
         self.model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
         self.model.compile("adam", loss="mse")
-        latest = store.latest_job(run_id)
-        job_id = latest.id if latest else store.add_job("head", {}, "data-1", run_id)
-        path = store.workspace.run(run_id) / "snapshot.npz"
         named = trainable(name_variables(keras.Model(inputs, inputs), self.model))
-        self.keeper = EpochKeeper(
-            Reporter(store, job_id), run_id, phase, first_epoch, last_epoch, patience, path, named, smashes
-        )
+        snapshot, history = folder / "snapshot.npz", list(record.epochs.values())
+        self.keeper = EpochKeeper(record, phase, first_epoch, last_epoch, patience, snapshot, named, history, smashes)
         self.keeper.set_model(self.model)
         self.keeper.restore(self.model)
-        self.job_id = job_id
 
     @property
     def weight(self):
@@ -62,19 +66,18 @@ class Phase:
         return self.model.stop_training
 
 
-def test_each_epoch_is_recorded_with_its_number_phase_and_progress(store, run_id):
-    phase = Phase(store, run_id, first_epoch=4, last_epoch=6, phase=2)
+def test_each_epoch_is_recorded_with_its_number_phase_and_progress(tmp_path, record):
+    phase = Phase(tmp_path, record, first_epoch=4, last_epoch=6, phase=2)
     stops = [phase.finish(number, 1 / number) for number in (4, 5, 6)]
     assert stops == [False, False, True]
-    rows = store.epochs(run_id)
+    rows = list(record.epochs.values())
     assert [(row.epoch, row.phase, row.val_loss) for row in rows] == [(4, 2, 1 / 4), (5, 2, 1 / 5), (6, 2, 1 / 6)]
     assert {(row.accuracy, row.val_accuracy) for row in rows} == {(0.5, 0.25)}
-    job = store.job(phase.job_id)
-    assert (job.stage, job.done, job.total) == ("training, phase 2", 3, 3)
+    assert record.told[-1] == ("training, phase 2", 3, 3)
 
 
-def test_patience_ends_a_phase_and_the_best_weights_come_back(store, run_id):
-    phase = Phase(store, run_id, patience=3)
+def test_patience_ends_a_phase_and_the_best_weights_come_back(tmp_path, record):
+    phase = Phase(tmp_path, record, patience=3)
     losses = [0.9, 0.5, 0.6, 0.4, 0.4, 0.5, 0.6]
     assert [phase.finish(number, loss) for number, loss in enumerate(losses, 1)] == [False] * 6 + [True]
     assert phase.weight == 7
@@ -83,12 +86,12 @@ def test_patience_ends_a_phase_and_the_best_weights_come_back(store, run_id):
 
 
 @pytest.mark.parametrize("killed_after", [1, 3, 5])
-def test_a_killed_phase_keeps_its_best_and_the_patience_that_was_left(store, run_id, killed_after):
+def test_a_killed_phase_keeps_its_best_and_the_patience_that_was_left(tmp_path, record, killed_after):
     losses = [0.9, 0.5, 0.6, 0.7, 0.8]
-    phase = Phase(store, run_id)
+    phase = Phase(tmp_path, record)
     for number in range(1, killed_after + 1):
         phase.finish(number, losses[number - 1])
-    resumed = Phase(store, run_id)
+    resumed = Phase(tmp_path, record)
     assert resumed.keeper.standing == phase.keeper.standing
     assert resumed.weight == killed_after
     assert resumed.keeper.over == (killed_after == 5)
@@ -98,68 +101,68 @@ def test_a_killed_phase_keeps_its_best_and_the_patience_that_was_left(store, run
     assert resumed.weight == 2
 
 
-def test_an_epoch_recorded_after_the_snapshot_is_trained_again(store, run_id):
-    phase = Phase(store, run_id)
+def test_an_epoch_recorded_after_the_snapshot_is_trained_again(tmp_path, record):
+    phase = Phase(tmp_path, record)
     phase.finish(1, 0.9)
-    snapshot = (store.workspace.run(run_id) / "snapshot.npz").read_bytes()
+    snapshot = (tmp_path / "snapshot.npz").read_bytes()
     phase.finish(2, 0.8)
-    (store.workspace.run(run_id) / "snapshot.npz").write_bytes(snapshot)
-    resumed = Phase(store, run_id)
+    (tmp_path / "snapshot.npz").write_bytes(snapshot)
+    resumed = Phase(tmp_path, record)
     assert resumed.keeper.standing.epoch == 1
-    assert [epoch.epoch for epoch in store.epochs(run_id)] == [1]
+    assert list(record.epochs) == [epoch.epoch for epoch in resumed.keeper.epochs] == [1]
 
 
-def test_a_stop_is_heard_between_steps(store, run_id):
-    phase = Phase(store, run_id)
+def test_a_stop_is_heard_between_steps(tmp_path, record):
+    phase = Phase(tmp_path, record)
     phase.keeper.on_train_batch_end(0)
-    store.ask_to_stop(phase.job_id)
+    record.stop = True
     phase.keeper._checked_at = 0.0
     with pytest.raises(Stopped):
         phase.keeper.on_train_batch_end(1)
 
 
 @pytest.mark.parametrize("bad", [NAN, float("inf")])
-def test_training_that_runs_away_ends_and_keeps_the_best_before_it(store, run_id, bad):
-    phase = Phase(store, run_id)
+def test_training_that_runs_away_ends_and_keeps_the_best_before_it(tmp_path, record, bad):
+    phase = Phase(tmp_path, record)
     assert not phase.finish(1, 0.9)
     assert phase.finish(2, bad)
-    assert [epoch.epoch for epoch in store.epochs(run_id)] == [1]
+    assert list(record.epochs) == [epoch.epoch for epoch in phase.keeper.epochs] == [1]
     phase.keeper.restore_best()
     assert phase.weight == 1
 
 
-def test_training_that_runs_away_at_once_says_so(store, run_id):
-    phase = Phase(store, run_id)
+def test_training_that_runs_away_at_once_says_so(tmp_path, record):
+    phase = Phase(tmp_path, record)
     assert phase.finish(1, NAN)
     with pytest.raises(RunError, match=r"the training ran away\. Choose a smaller learning rate"):
         phase.keeper.restore_best()
 
 
 @pytest.mark.parametrize(("val_loss", "accuracy"), [(0.9, 0.25), (NAN, None)])
-def test_a_condemned_first_epoch_ends_the_training_and_leaves_nothing_behind(store, run_id, val_loss, accuracy):
+def test_a_condemned_first_epoch_ends_the_training_and_leaves_nothing_behind(tmp_path, record, val_loss, accuracy):
     judged = []
 
     def smashes(measured):
         judged.append(measured)
         return len(judged) == 1
 
-    phase = Phase(store, run_id, first_epoch=4, phase=2, smashes=smashes)
+    phase = Phase(tmp_path, record, first_epoch=4, phase=2, smashes=smashes)
     assert phase.finish(4, val_loss)
     assert (phase.keeper.smashed, phase.keeper.smashed_accuracy) == (True, accuracy)
-    assert store.epochs(run_id) == []
-    assert not (store.workspace.run(run_id) / "snapshot.npz").exists()
+    assert record.epochs == {}
+    assert not (tmp_path / "snapshot.npz").exists()
 
     phase.keeper.restore(phase.model)
     assert not phase.keeper.smashed
     assert [phase.finish(4, 0.9), phase.finish(5, 0.8)] == [False, False]
     assert judged == [accuracy, 0.25], "only the first epoch is judged, and the second try's as well"
-    assert [epoch.epoch for epoch in store.epochs(run_id)] == [4, 5]
+    assert list(record.epochs) == [epoch.epoch for epoch in phase.keeper.epochs] == [4, 5]
 
 
-def test_a_keeper_goes_back_to_its_last_snapshot_or_to_the_start_without_one(store, run_id):
-    phase = Phase(store, run_id)
+def test_a_keeper_goes_back_to_its_last_snapshot_or_to_the_start_without_one(tmp_path, record):
+    phase = Phase(tmp_path, record)
     phase.finish(1, 0.9)
-    (store.workspace.run(run_id) / "snapshot.npz").unlink()
+    (tmp_path / "snapshot.npz").unlink()
     phase.keeper.restore(phase.model)
     assert (phase.keeper.standing.epoch, phase.keeper.best) == (0, {})
-    assert store.epochs(run_id) == []
+    assert record.epochs == {}

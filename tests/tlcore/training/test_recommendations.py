@@ -6,12 +6,12 @@ import pytest
 
 from thaw.storage.facts import read_facts
 from thaw.storage.records import Run
+from thaw.training.run_facts import kept_epoch
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 from tlcore.training.recommendations import (
     better_phase,
     expected_epoch_seconds,
-    kept_epoch,
     recommend_learning_rate,
     refuse_fine_tune,
     unsettled,

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from thaw.jobs import lifecycle
+from thaw.training.evidence import judge_run
+from thaw.training.run_facts import kept_epoch
 from thaw.worker import work
 from tlcore.features.batches import CachedBatches
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training import phases
-from tlcore.training.evidence import judge_run
 from tlcore.training.findings import MemoryIncident
-from tlcore.training.recommendations import kept_epoch
 from tlcore.training.recovery import Incidents
 
 HEAD = HeadSettings(image_size=48, epochs=6, validation_split=0.25, patience=20, learning_rate=1e-2, dropout=0.3)

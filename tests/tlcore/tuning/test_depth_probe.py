@@ -108,13 +108,13 @@ def test_short_runs_leave_the_backbone_as_it_was_and_each_fold_has_a_head_of_its
     before = [np.array(weight) for weight in materials.backbone.get_weights()]
     fresh = head.get_weights()
 
-    heads = fit_heads(reporter, trial, head)
+    heads = fit_heads(trial, head)
     assert len(heads) == 2
     assert not np.array_equal(heads[0][0], heads[1][0])
     assert all(np.array_equal(one, other) for one, other in zip(fresh, head.get_weights(), strict=True))
-    first = try_depth(reporter, trial, head, heads, 20, lambda _: None)
+    first = try_depth(trial, head, heads, 20, lambda _: None)
     assert all(np.array_equal(one, other) for one, other in zip(before, materials.backbone.get_weights(), strict=True))
-    assert np.array_equal(first, try_depth(reporter, trial, head, heads, 20, lambda _: None))
+    assert np.array_equal(first, try_depth(trial, head, heads, 20, lambda _: None))
     store.fail_job(reporter.job_id, "ended by the test")
 
 
@@ -127,7 +127,7 @@ def test_a_support_vector_machine_is_fitted_again_for_each_fold(store, tiny_data
     trial = prepare_trial(materials, SETTINGS)
     materials.backbone.trainable = False
     head = models.build_head(models.row_channels(materials.backbone), 3, materials.settings)
-    first, second = fit_heads(reporter, trial, head)
+    first, second = fit_heads(trial, head)
     assert [array.shape for array in first] == [array.shape for array in head.get_weights()]
     assert not np.array_equal(first[0], second[0])
     store.fail_job(reporter.job_id, "ended by the test")

@@ -7,13 +7,13 @@ import math
 import pytest
 
 from thaw.storage.facts import read_facts
+from thaw.training import costs
+from thaw.training.costs import CutPlan, expect_costs, memory_bytes, plan_cut
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.layers import describe_layers
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.tuning import costs
-from tlcore.tuning.costs import CutPlan, expect_costs, memory_bytes, plan_cut
 
 FACTS = {"seconds_per_image": 0.01, "training_images": 800, "validation_images": 200}
 HEAD = HeadSettings()

@@ -6,8 +6,8 @@ from streamlit.testing.v1 import AppTest
 
 from thaw.storage.facts import read_facts
 from thaw.storage.records import Run
+from thaw.training.evidence import judge_run
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.training.evidence import judge_run
 from tlcore.training.history import Epoch
 
 CHECKS = {
@@ -72,7 +72,7 @@ def test_the_page_tells_each_rule_and_draws_its_tables():
         from types import SimpleNamespace
 
         from pages.ui.training import evidence
-        from tests.tlcore.training import test_evidence as here
+        from tests.thaw.training import test_evidence as here
 
         tuned = here.TUNED_FACTS | {"precision": "mixed_float16"}
         facts = here.MEASURED | {"head": here.HEAD_FACTS, "fine_tune": tuned}

@@ -13,10 +13,10 @@ from tests.tlcore.features.test_neighbours import garden as garden
 from thaw.datasets.run_split import write_split
 from thaw.jobs import lifecycle
 from thaw.storage.workspace import MAP_FILE
+from thaw.training import feature_map
+from thaw.training.feature_map import borrow_projection, read_projection, start_projection
 from thaw.training.mapper import run_map
 from tlcore.errors import RunError
-from tlcore.features import feature_map
-from tlcore.features.feature_map import borrow_projection, read_projection, start_projection
 from tlcore.splits.splits import Split
 
 

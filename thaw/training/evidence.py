@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from thaw.storage.records import Run
+from thaw.training.run_facts import kept_epoch
 from tlcore.settings import FineTuneSettings
 from tlcore.training.guards import (
     Evidence,
@@ -16,7 +17,6 @@ from tlcore.training.guards import (
     judge_statistics,
 )
 from tlcore.training.history import Epoch
-from tlcore.training.recommendations import kept_epoch
 
 
 def judge_run(run: Run, epochs: Sequence[Epoch], phase: int) -> list[Evidence]:

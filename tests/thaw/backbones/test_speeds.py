@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from thaw.backbones import speeds as kept
+from thaw.backbones.speeds import Measuring, read_measuring, read_speeds, start_measuring
 from thaw.storage.workspace import open_workspace
-from tlcore.models import speed
-from tlcore.models.speed import Measuring, read_measuring, read_speeds, start_measuring
 from tlcore.processes import ticking
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def test_a_measurement_is_kept_by_device_beside_older_ones(tmp_path, wait_for):
 @pytest.mark.parametrize(("row", "words"), [("efficientnet-lite0", "when the run has ended"), ("vgg99", "vgg99")])
 def test_a_busy_machine_and_an_unknown_row_are_refused_without_tensorflow(tmp_path, row, words):
     workspace = open_workspace(tmp_path)
-    command = [sys.executable, "-X", "importtime", "-m", "tlcore.models.speed", "--workspace", str(tmp_path), row]
+    command = [sys.executable, "-X", "importtime", "-m", "thaw.backbones.speeds", "--workspace", str(tmp_path), row]
     with FileLock(workspace.device_lock):
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
@@ -60,7 +60,7 @@ def test_a_measurement_whose_process_died_is_not_awaited_for_ever():
 def test_a_later_device_comes_last_so_that_it_is_the_one_shown(tmp_path):
     workspace = open_workspace(tmp_path)
     for device, row in (("CPU: a", "vgg16"), ("CPU: b", "vgg16"), ("CPU: a", "resnet50")):
-        speed._keep(workspace, device, row, 1.5)
+        kept._keep(workspace, device, row, 1.5)
     assert list(read_speeds(workspace).items()) == [
         ("CPU: b", {"vgg16": 1.5}),
         ("CPU: a", {"vgg16": 1.5, "resnet50": 1.5}),

@@ -1,0 +1,40 @@
+"""Marks the near-duplicates of a data set that only a backbone can see: another angle, another moment of one scene."""
+
+import time
+from dataclasses import dataclass, field
+
+from thaw.jobs.reporter import Reporter
+from thaw.storage.records import Image
+from tlcore.features.compute import pooled_features
+from tlcore.models.loading import LoadedBackbone
+from tlcore.splits import near_duplicates
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The images for training with their groups, how many features were computed for it, and how long it took."""
+
+    images: list[Image] = field(default_factory=list)
+    computed: int = 0
+    seconds: float = 0.0
+
+
+def mark_similar(reporter: Reporter, dataset_id: str, loaded: LoadedBackbone, images: list[Image]) -> Compared:
+    """Compare the images for training, and those held out, by their pooled features and record the groups.
+
+    Nothing is done where all of them have been compared before: groups are found once, by the backbone that comes
+    first, so that runs with different backbones are judged on the same photos; images that are added later are compared
+    when a backbone next runs.
+    """
+    store = reporter.store
+    every = [*images, *store.images(dataset_id, role="holdout")]
+    if all(image.similar for image in every):
+        return Compared(images)
+    started = time.perf_counter()
+    caches = store.workspace.features
+    features, computed = pooled_features(loaded, every, caches, reporter.progress, reporter.check_stop)
+    seconds = time.perf_counter() - started
+    reporter.progress("looking for near-duplicates", 0, 0)
+    marked = near_duplicates.mark_similar(every, features)
+    store.set_similar(dataset_id, {image.id: image.similar for image in marked})
+    return Compared(marked[: len(images)], computed, seconds)
