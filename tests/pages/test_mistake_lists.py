@@ -12,9 +12,9 @@ from tests.pages.test_evaluation_sets import DATASET, add, field, judged_run, ru
 from tests.pages.test_evaluation_sets import store as store
 from tests.pages.test_pages import TAG, add_dataset, add_many_classes, add_run, drawn_html, visit, words
 from thaw.runs.results import predictions_file
+from thaw.storage.records import LABEL_ERRORS, Doubt
 from thaw.storage.store import Store
 from tlcore.settings import HeadSettings
-from tlcore.splits.label_errors import FACT, Doubt
 
 
 @pytest.fixture
@@ -64,14 +64,14 @@ def test_likely_label_errors_of_the_whole_data_set_are_listed(store, run_id):
     dataset = store.dataset(DATASET)
     estimate = {"mean": 0.9, "low": 0.8, "high": 0.95, "folds": 5}
     facts = {"naive": estimate, "grouped": estimate, "images": 80, "groups": 0, "grouped_images": 0}
-    doubted_facts = facts | {FACT: [asdict(each) for each in doubts]}
+    doubted_facts = facts | {LABEL_ERRORS: [asdict(each) for each in doubts]}
     store.add_check(DATASET, "efficientnet-lite0", dataset.version, doubted_facts)
     page = choose(visit("mistakes", run=run_id), run_id, "list", "Likely label errors")
     drawn = [json.loads(each.proto.json) for each in page.get("bidi_component") if "tiles" in each.proto.json]
     assert {tile["id"] for tile in drawn[0]["tiles"]} == {each.id for each in doubted}
     assert "2 images are perhaps in the wrong class" in words(page).replace("\\", "")
     store.update_job(store.add_job("check", {}, DATASET), status="finished")
-    store.add_check(DATASET, "efficientnet-lite0", dataset.version, facts | {FACT: []})
+    store.add_check(DATASET, "efficientnet-lite0", dataset.version, facts | {LABEL_ERRORS: []})
     page.run()
     assert "No picture is left" in page.success[0].value
 

@@ -18,13 +18,12 @@ from thaw.sources.sources import kind_of
 from thaw.storage.journal.rebuild import rebuild
 from thaw.storage.journal.rebuild import tell as tell_rebuilt
 from thaw.storage.questions import read_answers
-from thaw.storage.records import Dataset
+from thaw.storage.records import LABEL_ERRORS, Dataset, read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.errors import RunError, SettingsError
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import HeadSettings
-from tlcore.splits.label_errors import FACT, read_doubts
 from tlcore.splits.splits import recommend_image_size
 
 DEFAULTS = HeadSettings()
@@ -101,7 +100,7 @@ def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Answer:
     if job.status != "finished" or done is None:
         raise RunError(job.error or "The check was stopped.")
     names = {image.id: image.name for image in store.every_image(dataset)}
-    facts = done.facts | {FACT: [asdict(doubt) | {"image": names[doubt.image]} for doubt in read_doubts(done)]}
+    facts = done.facts | {LABEL_ERRORS: [asdict(doubt) | {"image": names[doubt.image]} for doubt in read_doubts(done)]}
     return {"dataset": dataset, "backbone": done.backbone, "version": done.version, **facts}
 
 

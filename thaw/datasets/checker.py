@@ -17,14 +17,14 @@ import numpy as np
 from thaw.datasets.edits import grouping
 from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import Progress, Reporter, reporting
-from thaw.storage.records import Image
+from thaw.storage.records import LABEL_ERRORS, Doubt, Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import HeadSettings
 from tlcore.splits.cross_validation import Estimate, measure_inflation
 from tlcore.splits.groups import group_images
-from tlcore.splits.label_errors import FACT, Doubt, find_label_errors
+from tlcore.splits.label_errors import find_label_errors
 from tlcore.splits.splits import labels_of, recommend_image_size, split
 
 FOLDS = 5
@@ -83,7 +83,7 @@ def check(reporter: Reporter, job_id: str) -> None:
         "groups": sum(size > 1 for size in sizes.values()),
         "grouped_images": sum(size for size in sizes.values() if size > 1),
         "weights_sha256": loaded.weights_sha256,
-        FACT: _label_errors(images, inflation.grouped),
+        LABEL_ERRORS: _label_errors(images, inflation.grouped),
     }
     store.add_check(dataset_id, row.name, version, facts)
 

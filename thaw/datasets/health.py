@@ -6,12 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from thaw.storage.records import Check, Image
+from thaw.storage.records import Check, Image, read_doubts
 from tlcore.garbage_collection import uncollected
 from tlcore.images.quality import UNIFORM_CONTRAST
 from tlcore.names import natural, twins
 from tlcore.splits.class_weights import UNBALANCED, imbalance
-from tlcore.splits.label_errors import read_doubts
 
 Kind = Literal[
     "conflict", "mislabelled", "twins", "unbalanced", "few", "uniform", "blurry", "dark", "small", "narrow", "copies"

@@ -6,12 +6,11 @@ from typing import Any
 
 from thaw.projects.checks import is_number, is_text, refuse
 from thaw.storage.facts import name_fault, parse_facts
-from thaw.storage.records import Check, Run
+from thaw.storage.records import Check, Run, read_doubts
 from thaw.training.evidence import judge_run
 from tlcore.errors import ThawError
 from tlcore.images.deep_pictures import GREY_RANGES
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.splits.label_errors import read_doubts
 from tlcore.training.history import Epoch
 
 FIGURES = ("mean", "low", "high", "folds")

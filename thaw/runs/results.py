@@ -1,12 +1,14 @@
-"""What a run's models said of the images that judged them, as the worker left it."""
+"""What a run left behind: what its models said of the images that judged them, and the features of its images."""
 
 import numpy as np
 
-from thaw.datasets.run_split import read_labels, read_side
+from thaw.datasets.edits import grouping
+from thaw.datasets.run_split import read_labels, read_side, read_split
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
+from tlcore.features.neighbours import NEAREST, Neighbour, PooledFeatures, find_neighbours, open_features
 from tlcore.splits.splits import Split
 
 
@@ -47,3 +49,25 @@ def accuracies(store: Store, run: Run, phase: int | None = None) -> dict[str, tu
     sides = [side for side in EVALUATION_SIDES if (folder / predictions_file(chosen, side)).exists()]
     read = {side: read_predictions(store, run, chosen, side) for side in sides}
     return {side: (predictions.accuracy, len(predictions.images)) for side, predictions in read.items()}
+
+
+def list_neighbours(store: Store, run: Run, image: Image, most: int = NEAREST) -> list[Neighbour[Image]]:
+    """Return the training images of a run that most resemble `image`, the likest first (see `find_neighbours`).
+
+    Without the features of phase 1 (a cache that made room for others) there are none.
+    """
+    features, parts = read_features(store, run), read_split(store, run)
+    if features is None or parts is None:
+        return []
+    return find_neighbours(features, image, parts.training, grouping(store, run.dataset_id), most)
+
+
+def read_features(store: Store, run: Run) -> PooledFeatures | None:
+    """Open the features that phase 1 of a run cached, or return None where they are not on record or gone."""
+    fact = run.facts.feature_cache
+    if fact is None:
+        return None
+    try:
+        return open_features(store.workspace.features / fact.folder, fact.channels)
+    except FileNotFoundError:
+        return None

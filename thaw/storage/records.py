@@ -13,6 +13,8 @@ JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search"
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout", "pile"]
 EditKind = Literal["add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group"]
+LABEL_ERRORS = "label_errors"
+"""What a check's facts call the likely label errors."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,21 @@ class Check:
     version: int
     created_at: float
     facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A likely label error as a check keeps it: the image's id, the names of both classes, and the margin."""
+
+    image: str
+    given: str
+    suggested: str
+    margin: float
+
+
+def read_doubts(check: Check | None) -> list[Doubt]:
+    """Return the likely label errors that a check kept, the surest first; none where it was made before they were."""
+    return [Doubt(**each) for each in check.facts.get(LABEL_ERRORS, [])] if check else []
 
 
 @dataclass(frozen=True)

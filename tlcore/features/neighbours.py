@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic
 
 import numpy as np
 
-from thaw.datasets.edits import grouping
-from thaw.datasets.run_split import read_split
-from thaw.storage.records import Image, Run
-from thaw.storage.store import Store
-from tlcore.splits.groups import group_images
+from tlcore.photos import P
+from tlcore.splits.groups import GroupRules, group_images
 
 NEAREST = 5
 # Some megabytes at a time: the server, which reads them, stays small.
@@ -18,51 +16,38 @@ ROWS_AT_A_TIME = 1024
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """A training image with the class that the run saw; `likeness` is the cosine of its features, in -1..1."""
+class Neighbour(Generic[P]):
+    """A training image with the class that the model learnt; `likeness` is the cosine of its features, in -1..1."""
 
-    image: Image
+    image: P
     likeness: float
 
 
 @dataclass(frozen=True)
 class PooledFeatures:
-    """The cached features of a run's images as they lie on disk: `tensor` (rows, channels), `rows` by image content."""
+    """The cached features of images as they lie on disk: `tensor` (rows, channels), `rows` by image content."""
 
     tensor: np.ndarray
     rows: dict[str, int]
 
 
-def find_neighbours(store: Store, run: Run, image: Image, most: int = NEAREST) -> list[Neighbour]:
-    """Return the training images of a run that most resemble `image`, the likest first.
+def find_neighbours(
+    features: PooledFeatures, photo: P, training: Sequence[P], rules: GroupRules | None = None, most: int = NEAREST
+) -> list[Neighbour[P]]:
+    """Return the photos of `training` that most resemble another, the likest first.
 
-    None of the image's own group (copies, near-duplicates, one subject or burst), which would tell nothing new.
-    Without the features of phase 1 (a cache that made room for others) there are none.
+    None of the photo's own group (copies, near-duplicates, one subject or burst), which would tell nothing new.
     """
-    features, parts = read_features(store, run), read_split(store, run)
-    if features is None or parts is None or image.content not in features.rows:
+    if photo.content not in features.rows:
         return []
-    own, *groups = group_images([image, *parts.training], grouping(store, run.dataset_id))
+    own, *groups = group_images([photo, *training], rules)
     candidates = [
-        each
-        for each, group in zip(parts.training, groups, strict=True)
-        if group != own and each.content in features.rows
+        each for each, group in zip(training, groups, strict=True) if group != own and each.content in features.rows
     ]
     rows = [features.rows[each.content] for each in candidates]
-    likeness = measure_likeness(features.tensor, features.rows[image.content], rows)
+    likeness = measure_likeness(features.tensor, features.rows[photo.content], rows)
     nearest = np.argsort(-likeness, kind="stable")[:most]
     return [Neighbour(candidates[place], float(likeness[place])) for place in nearest]
-
-
-def read_features(store: Store, run: Run) -> PooledFeatures | None:
-    """Open the features that phase 1 of a run cached, or return None where they are not on record or gone."""
-    fact = run.facts.feature_cache
-    if fact is None:
-        return None
-    try:
-        return _open(store.workspace.features / fact.folder, fact.channels)
-    except FileNotFoundError:
-        return None
 
 
 def measure_likeness(tensor: np.ndarray, row: int, rows: Sequence[int]) -> np.ndarray:
@@ -79,7 +64,7 @@ def measure_likeness(tensor: np.ndarray, row: int, rows: Sequence[int]) -> np.nd
     return found
 
 
-def _open(folder: Path, channels: int) -> PooledFeatures:
+def open_features(folder: Path, channels: int) -> PooledFeatures:
     """Open a feature cache for reading alone: its own class mends what it finds, which a worker may be writing."""
     text = (folder / "keys.txt").read_text(encoding="utf-8")
     keys = text[: text.rfind("\n") + 1].split()

@@ -4,10 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thaw.storage.records import Check
-
-FACT = "label_errors"
-
 
 @dataclass(frozen=True)
 class LabelError:
@@ -15,16 +11,6 @@ class LabelError:
 
     row: int
     suggested: int
-    margin: float
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A likely label error as a check keeps it: the image's id, the names of both classes, and the margin."""
-
-    image: str
-    given: str
-    suggested: str
     margin: float
 
 
@@ -66,11 +52,6 @@ def measure_thresholds(probabilities: np.ndarray, given: np.ndarray) -> np.ndarr
     own = np.bincount(given, weights=probabilities[np.arange(len(given)), given], minlength=number)
     counts = np.bincount(given, minlength=number)
     return np.where(counts > 0, own / np.maximum(counts, 1), np.inf)
-
-
-def read_doubts(check: Check | None) -> list[Doubt]:
-    """Return the likely label errors that a check kept, the surest first; none where it was made before they were."""
-    return [Doubt(**each) for each in check.facts.get(FACT, [])] if check else []
 
 
 def _count_errors(given: np.ndarray, counted: np.ndarray, elsewhere: np.ndarray) -> int:

@@ -21,12 +21,13 @@ from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal, sentence, visible
 from pages.ui.words.options import class_names, distinct
 from thaw.prediction.answers import list_likeliest
+from thaw.runs.results import list_neighbours
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import Predictions
-from tlcore.features.neighbours import Neighbour, find_neighbours
+from tlcore.features.neighbours import Neighbour
 
 
 def pick(cards: Sequence[Card], key: str) -> Card | None:
@@ -163,9 +164,9 @@ def _shares(predictions: Predictions, card: Card) -> np.ndarray:
 # The record of a large run takes half a second to read.
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _neighbours(_image: Image, root: Path, run_id: str, image_id: str, version: int, facts: str) -> list[Neighbour]:
-    """Return what `find_neighbours` does, held by all that it depends on."""
+    """Return what `list_neighbours` does, held by all that it depends on."""
     store = Store(Workspace(root))
-    return find_neighbours(store, store.run(run_id), _image)
+    return list_neighbours(store, store.run(run_id), _image)
 
 
 def _title(number: int, card: Card) -> str:

@@ -14,12 +14,12 @@ from thaw.projects.reader import open_project
 from thaw.projects.save import choose_contents, is_project, measure_project, save_project
 from thaw.projects.saver import start_save
 from thaw.runs.results import read_predictions
+from thaw.storage.records import read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.tracking.mlflow import FACT
 from tlcore.errors import DatasetError, RunError, SettingsError
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.splits.label_errors import read_doubts
 
 CLASSES = {"rose": 10, "<b>tulip": 10}
 

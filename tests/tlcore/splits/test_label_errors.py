@@ -13,11 +13,11 @@ from thaw.datasets import edits
 from thaw.datasets.health import Finding, examine
 from thaw.datasets.importer import run_import
 from thaw.sources.samples import write_digits
-from thaw.storage.records import Check
+from thaw.storage.records import Check, read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.splits.cross_validation import cross_validate
-from tlcore.splits.label_errors import LabelError, find_label_errors, measure_thresholds, read_doubts
+from tlcore.splits.label_errors import LabelError, find_label_errors, measure_thresholds
 
 PLANTED_SHARE = 0.05
 DIGITS, EACH, PLANTED_OF_EACH = ("0", "1", "4"), 40, 2
