@@ -14,6 +14,7 @@ from thaw.storage.store import Store
 from tlcore.errors import ImageRejected
 from tlcore.images.decode import digest
 from tlcore.photos import SetAside
+from tlcore.splits.groups import group_keys
 from tlcore.splits.near_duplicates import find_near_duplicates, group
 
 OTHER_ROLE = {
@@ -187,11 +188,3 @@ def _digest(path: Path) -> str:
 
 def _labels(image: Image) -> set[str]:
     return {image.label, image.imported_label}
-
-
-def group_keys(images: Sequence[Image], groups: Sequence[int]) -> list[str]:
-    """Return the key of each image's group, "" for an image that is alone in its group."""
-    sizes: defaultdict[int, int] = defaultdict(int)
-    for number in groups:
-        sizes[number] += 1
-    return [images[number].id if sizes[number] > 1 else "" for number in groups]

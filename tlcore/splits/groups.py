@@ -1,6 +1,7 @@
 """Groups of images that must stay on one side of a split: copies, near-duplicates, one subject, one burst."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,6 +62,12 @@ def group_images(images: Sequence[Photo], rules: GroupRules | None = None) -> li
                 pairs.append((latest[key], place))
             latest[key] = place
     return group(len(images), [*pairs, *_bursts(images, rules.burst_seconds)])
+
+
+def group_keys(images: Sequence[Photo], groups: Sequence[int]) -> list[str]:
+    """Return the key of each image's group, "" for an image that is alone in its group."""
+    sizes = Counter(groups)
+    return [images[number].id if sizes[number] > 1 else "" for number in groups]
 
 
 def _keys(image: Photo, rules: GroupRules) -> Iterable[tuple[str, str]]:
