@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from thaw.datasets.run_split import read_labels
+from thaw.datasets.run_split import read_labels, read_split
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
 from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import Progress, Reporter, reporting
 from thaw.model_card.model_card import write_model_card
+from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.export_record import (
     SUMS_FILE,
     Export,
@@ -30,9 +31,11 @@ from thaw.storage.export_record import (
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, open_workspace
+from tlcore.evaluation.predictions import EVALUATION_SIDES, Predictions
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import Format, Signature, choose_formats
 from tlcore.exporting.model_files import ModelFile, list_files, sum_lines
+from tlcore.exporting.verification import MOST_JUDGED
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.deep_pictures import WIDEST
 
@@ -59,9 +62,8 @@ def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
 
 def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: str) -> Export:
     """Export a run's result; return the record. On the way out there is the whole export, or the earlier one."""
-    from thaw.exporting.images import choose_calibration, read_judged
     from thaw.prediction.classifier import load_classifier
-    from tlcore.exporting.export import make_files, write_pixels
+    from tlcore.exporting.export import choose_calibration, make_files, write_pixels
     from tlcore.exporting.verification import Bench
 
     started, store = time.perf_counter(), reporter.store
@@ -69,7 +71,8 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
     decision, mark = decision_of(run), mark_result(store, run)
     with _folders(reporter, run) as (folder, work):
         # 1. The photos: those that judge, and those that int8 takes its ranges from.
-        judged = read_judged(store, run)
+        judged, parts = read_judged(store, run), read_split(store, run)
+        assert parts is not None
         images = [image for predictions in judged.values() for image in predictions.images]
         image_size = run.image_size
         bench = Bench(folder, work)
@@ -79,7 +82,7 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
             reporter.progress("reading the photos", done, total)
 
         write_pixels(images, image_size, bench.pixels, read)
-        write_pixels(choose_calibration(store, run), image_size, bench.calibration, read)
+        write_pixels(choose_calibration(parts.training), image_size, bench.calibration, read)
 
         # 2. The model and its files, each verified.
         reporter.progress("building the model", 0, 0)
@@ -96,6 +99,15 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
         _finish(store, run, folder, made)
         place_export(folder, export_folder(store.workspace, run.id))
     return made
+
+
+def read_judged(store: Store, run: Run, most: int = MOST_JUDGED) -> dict[str, Predictions]:
+    """Return what the run's result says of each set of photos that judges it, at most `most` of each, at random."""
+    from tlcore.exporting.export import sample
+
+    folder = store.workspace.run(run.id)
+    sides = [side for side in EVALUATION_SIDES if (folder / predictions_file(run.result_phase or 0, side)).exists()]
+    return {side: sample(read_predictions(store, run, side=side), most) for side in sides}
 
 
 def _why_not_stored(run: Run, decision: Decision) -> str | None:

@@ -1,12 +1,15 @@
 """Exports a model: builds the one that leaves, writes it in every format, and has each file verified by itself."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from tlcore.errors import RunError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.predictions import Predictions
 from tlcore.evaluation.threshold import Decision
@@ -15,12 +18,28 @@ from tlcore.exporting.formats import Format, Signature
 from tlcore.exporting.keras_file import write_keras
 from tlcore.exporting.model import build_exported, build_logits
 from tlcore.exporting.model_files import ModelFile
-from tlcore.exporting.verification import Bench, Progress, Reference, verify
+from tlcore.exporting.verification import MOST_JUDGED, Bench, Progress, Reference, verify
 from tlcore.images.decode import load_pixels
 from tlcore.models.classifier import Classifier
-from tlcore.photos import Photo
+from tlcore.photos import P, Photo
+from tlcore.splits.groups import group_images
+from tlcore.splits.splits import choose_images
 
 BATCH = 32
+CALIBRATION_IMAGES = 200
+SEED = 0
+
+
+def sample(predictions: Predictions[P], most: int = MOST_JUDGED) -> Predictions[P]:
+    """Return at most `most` of the predictions, drawn at random and always the same."""
+    chosen = np.sort(np.random.default_rng(SEED).permutation(len(predictions.images))[:most])
+    images = [predictions.images[place] for place in chosen]
+    return Predictions(images, predictions.labels, predictions.probabilities[chosen])
+
+
+def choose_calibration(training: Sequence[P]) -> list[P]:
+    """Return about 200 of the photos that a model learnt from, of every class, copies last."""
+    return [training[place] for place in choose_images(training, group_images(training), CALIBRATION_IMAGES, SEED)]
 
 
 def write_pixels(photos: Sequence[Photo], image_size: int, path: Path, progress: Callable[[int, int], None]) -> None:
@@ -38,6 +57,43 @@ def write_pixels(photos: Sequence[Photo], image_size: int, path: Path, progress:
             for place, each in enumerate(readers.map(lambda photo: load_pixels(photo.file, image_size), chunk), start):
                 pixels[place] = each
     pixels.flush()
+
+
+def export_file(
+    classifier: Classifier,
+    decision: Decision,
+    row: Format,
+    judged: Mapping[str, Predictions],
+    training: Sequence[Photo],
+    recompute: bool,
+    path: Path,
+) -> ModelFile:
+    """Write one file, or folder, of a classifier to `path` once it is verified; return what was measured of it.
+
+    `judged` and `recompute` are as for `make_files`, and `training` are the photos that an int8 file takes its ranges
+    from. Raises RunError where the file answers otherwise than the classifier: then `path` stays as it is.
+    """
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    judged = {side: sample(predictions) for side, predictions in judged.items()}
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as scratch:
+        bench = Bench(Path(scratch) / "files", Path(scratch) / "work")
+        bench.folder.mkdir()
+        bench.work.mkdir()
+        images = [image for predictions in judged.values() for image in predictions.images]
+        write_pixels(images, classifier.image_size, bench.pixels, _ignore)
+        if row.calibrated:
+            write_pixels(choose_calibration(training), classifier.image_size, bench.calibration, _ignore)
+        _, (made,) = make_files(classifier, decision, [row], judged, recompute, bench, _ignore, _ignore)
+        if not made.offered:
+            raise RunError(
+                f"Expected a file in {row.title} that answers as the model does. Received: one that was refused, since "
+                f"{made.reason}. Export another format."
+            )
+        if path.is_dir():
+            shutil.rmtree(path)
+        (bench.folder / row.file).replace(path)
+    return made
 
 
 def make_files(
@@ -104,3 +160,7 @@ def _predict_logits(classifier: Classifier, pixels: Path) -> np.ndarray:
 def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _ignore(*_: object) -> None:
+    pass

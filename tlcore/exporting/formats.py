@@ -1,6 +1,7 @@
 """The table of formats that a model is exported to, and what goes into and comes out of each of them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tlcore.errors import SettingsError
 
@@ -41,6 +42,7 @@ class Format:
     `file` is its name in an export, a folder's for "saved-model"; `runtime` the package that proves it and `package`
     what a user installs to run it; `use` the sentence that says for whom it is. `tolerance` is the share of images
     that may get another class first, in 0..1, or None for a float32 file, which is held to `FLOAT_TOLERANCE`.
+    A `calibrated` one takes the ranges of its numbers from photos.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Format:
     package: str
     use: str
     tolerance: float | None = None
+    calibrated: bool = False
 
 
 _ROWS = (
@@ -94,6 +97,7 @@ _ROWS = (
         "ai-edge-litert",
         "The same devices, at a quarter of the size, often twice as fast; less exact.",
         tolerance=0.02,
+        calibrated=True,
     ),
     Format(
         "onnx",
@@ -120,6 +124,20 @@ def choose_formats(names: list[str] | None) -> list[Format]:
             "Choose among these."
         )
     return [row for row in _ROWS if row.name in wanted]
+
+
+def find_format(path: Path, name: str | None = None) -> Format:
+    """Return the format of that `name`, or the first whose files end as `path` does; a SavedModel has no ending.
+
+    Raises SettingsError where there is none.
+    """
+    if name is not None:
+        return choose_formats([name])[0]
+    found = next((row for row in _ROWS if Path(row.file).suffix == path.suffix), None)
+    if found is None:
+        endings = ", ".join(dict.fromkeys(Path(row.file).suffix for row in _ROWS if Path(row.file).suffix))
+        raise SettingsError(f"Expected a file that ends in {endings}, or a folder without. Received: '{path.name}'.")
+    return found
 
 
 def explain_answer(threshold: float, labels_file: str) -> str:

@@ -177,7 +177,7 @@ def _score(processes: Subprocesses, bench: Bench, row: Format, threshold: float,
     target = bench.folder / row.file
     if row.name not in NEVER_CONVERTED:
         words = [row.name, str(bench.bare), str(target)]
-        if row.name == "litert-int8":
+        if row.calibrated:
             words += ["--calibration", str(bench.calibration)]
         if row.name in LITERT:
             words += ["--labels", str(bench.labels), "--threshold", repr(threshold)]
