@@ -11,7 +11,7 @@ from thaw.datasets.run_split import read_labels
 from thaw.jobs.reporter import Reporter, Stopped
 from thaw.retraining.numpy_head import Measure, PlainHead
 from thaw.retraining.numpy_keeper import PlainKeeper
-from thaw.runs.results import predictions_file
+from thaw.runs.results import predictions_file, read_features
 from thaw.storage.allocator import keep_memory
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
@@ -19,7 +19,6 @@ from thaw.training.run_facts import add_phase_facts, describe_split, read_versio
 from tlcore.arrays import load_arrays, numbered, save_arrays
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import VALIDATION
-from tlcore.features.neighbours import read_features
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.images.recipes import view_key
 from tlcore.models.devices import processor_name

@@ -8,12 +8,12 @@ import numpy as np
 from thaw.datasets.run_split import SIDES, read_sides, read_split
 from thaw.jobs import lifecycle
 from thaw.jobs.reporter import Reporter
+from thaw.runs.results import read_features
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import MAP_FILE
 from tlcore.errors import RunError
 from tlcore.features.embedding import embed
-from tlcore.features.neighbours import read_features
 from tlcore.files import replacing
 
 MAPPER = "thaw.training.mapper"
