@@ -1,11 +1,14 @@
 """The house rules that a machine can check: lint, format, types, and which way dependencies point."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks import house
 
 ROOT = Path(__file__).parents[1]
 CHECKS = {
@@ -102,3 +105,122 @@ def test_server_process_holds_no_tensorflow():
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.stdout.strip().splitlines()[-1:] == ["[]"], result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def modules() -> dict[str, house.Module]:
+    return house.read_modules(ROOT)
+
+
+@pytest.mark.parametrize("layer", [*house.LAYERS, "app"])
+def test_a_package_imports_only_what_stands_below_it(modules, layer):
+    found = house.find_violations(modules, house.read_floors())
+    assert [each for each in found if each.split(".")[0].split(" ")[0] == layer] == []
+
+
+def test_every_name_of_the_floors_is_of_something_that_exists(modules):
+    names = [name for floor in house.read_floors() for name in floor]
+    assert sorted(names) == sorted(set(names))
+    assert [name for name in names if name not in modules] == []
+
+
+def test_no_modules_import_one_another(modules):
+    assert house.find_circles(modules) == []
+
+
+def test_no_small_module_has_a_file_for_one_other_alone(modules):
+    assert house.find_small(modules) == []
+
+
+def test_no_folder_and_no_file_is_large():
+    assert {path: files for path, files in house.count_folders(ROOT).items() if files > house.MOST_FILES} == {}
+    assert [each for each in house.find_large(ROOT) if each[1] > house.MOST_LINES] == []
+
+
+@pytest.fixture
+def small_house(tmp_path: Path) -> Path:
+    """A house of one module a floor, with the floors of this one."""
+    files = {
+        "tlcore/errors.py": "class ThawError(Exception): ...",
+        "tlcore/models/layers.py": "from tlcore.errors import ThawError",
+        "tlcore/exporting/model.py": "import tlcore.models.layers",
+        "thaw/storage/store.py": "from tlcore.models import layers",
+        "thaw/cli/runs.py": "def run():\n    from thaw.storage.store import Store",
+        "pages/data.py": "from thaw.storage import store",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / "__init__.py").touch()
+        path.write_text(text + "\n")
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns("*.py"))
+    return tmp_path
+
+
+def violations(root: Path) -> list[str]:
+    return house.find_violations(house.read_modules(root), house.read_floors(root))
+
+
+@pytest.mark.parametrize(
+    ("path", "planted", "found"),
+    [
+        (
+            "tlcore/models/layers.py",
+            "from thaw.storage.store import Store",
+            "tlcore.models.layers imports thaw.storage.store",
+        ),
+        (
+            "tlcore/models/layers.py",
+            "from thaw.storage import store",
+            "tlcore.models.layers imports thaw.storage.store",
+        ),
+        (
+            "tlcore/models/layers.py",
+            "import tlcore.exporting.model",
+            "tlcore.models.layers imports tlcore.exporting.model",
+        ),
+        (
+            "tlcore/models/layers.py",
+            "from ..exporting import model",
+            "tlcore.models.layers imports tlcore.exporting.model",
+        ),
+        ("thaw/storage/store.py", "def f():\n    import pages.data", "thaw.storage.store imports pages.data"),
+        ("thaw/storage/store.py", "from thaw.cli import runs", "thaw.storage.store imports thaw.cli.runs"),
+        ("other/__init__.py", "", None),
+        ("thaw/unheard_of/new.py", "", None),
+    ],
+)
+def test_a_planted_import_of_a_floor_above_is_found(small_house, path, planted, found):
+    assert violations(small_house) == []
+    (small_house / path).parent.mkdir(exist_ok=True)
+    with (small_house / path).open("a") as module:
+        module.write(planted + "\n")
+    assert violations(small_house) == ([found] if found else [])
+
+
+def test_a_planted_circle_a_small_module_and_a_full_folder_are_found(small_house):
+    whole = house.read_modules(small_house)
+    assert house.find_circles(whole) == []
+    assert "thaw.storage.store (1 lines)" not in house.find_small(whole), "two import it"
+    assert "tlcore.errors (1 lines)" in house.find_small(whole)
+    (small_house / "tlcore/errors.py").write_text("def f():\n    import tlcore.models.layers\n" + "\n" * 400)
+    circles = house.find_circles(house.read_modules(small_house))
+    assert circles == [["tlcore.errors", "tlcore.models.layers"]]
+    for number in range(house.MOST_FILES):
+        (small_house / f"tlcore/models/more{number}.js").write_text("let a;\n")
+    assert house.count_folders(small_house)[Path("tlcore/models")] == house.MOST_FILES + 1
+    assert house.find_large(small_house)[0] == (Path("tlcore/errors.py"), 402)
+
+
+def test_the_script_prints_the_figures_and_the_minutes_of_the_tests(small_house, tmp_path):
+    report = tmp_path / "junit.xml"
+    case = '<testcase classname="tests.test_a" name="test_{}" time="{}"/>'
+    cases = "".join(case.format(number, number) for number in range(12))
+    report.write_text(f'<testsuites><testsuite time="120.0">{cases}</testsuite></testsuites>')
+    command = [sys.executable, "benchmarks/house.py", "--root", str(small_house), "--junit", str(report)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "Largest folder: " in told
+    assert "Imports of a floor that is not below: none" in told
+    assert "Tests: 12 in 2.0 minutes" in told
+    assert "11.0 s  tests.test_a::test_11" in told
+    assert "test_1\n" not in told, "the ten slowest alone"
