@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.components.figure.figure import figure
-from pages.ui.data import browse, dataset_download, duplicates, edit_history, findings, questions, sources, split_choice
+from pages.ui.data import browse, dataset_download, duplicates, edit_history, findings, sources, split_choice
 from pages.ui.figures import basics
 from pages.ui.page import deleting, live, rebuilding, selection, steps
 from pages.ui.words import amounts
@@ -43,7 +43,7 @@ def draw_import_job(store: Store, job: Job) -> None:
     with st.container(border=True):
         st.markdown(f"Import of {emphasised(job.request.get('name') or job.request.get('path') or 'photos')}")
         if job.active and job.question:
-            questions.draw(store, job, job.question)
+            sources.draw_question(store, job, job.question)
             live.stop(store, job, "Stop the import")
         elif job.active:
             live.progress(job, "files")

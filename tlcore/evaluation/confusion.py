@@ -1,6 +1,16 @@
-"""The order of classes in which those that a model confuses with one another stand together; NumPy only."""
+"""What a model confuses: the order of classes in which those stand together, and the commonest mistakes; NumPy only."""
+
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Pair(NamedTuple):
+    """A true class that was taken for another, both as numbers into the labels, and for how many images."""
+
+    true: int
+    predicted: int
+    images: int
 
 
 def order_by_similarity(matrix: np.ndarray) -> list[int]:
@@ -30,6 +40,17 @@ def order_by_similarity(matrix: np.ndarray) -> list[int]:
         between[one], between[:, one] = joined, joined
         between[other], between[:, other] = -1, -1
     return [number for members in groups.values() for number in members]
+
+
+def most_confused(true: np.ndarray, predicted: np.ndarray, most: int) -> list[Pair]:
+    """Return the `most` commonest mistakes among images of the class numbers `true`, called `predicted`, int (n,) each.
+
+    The commonest comes first; equal ones keep the order of their classes.
+    """
+    wrong = true != predicted
+    pairs, counts = np.unique(np.stack([true[wrong], predicted[wrong]], axis=1), axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:most]
+    return [Pair(int(pairs[each, 0]), int(pairs[each, 1]), int(counts[each])) for each in order]
 
 
 def _join(first: list[int], second: list[int], alike: np.ndarray) -> list[int]:

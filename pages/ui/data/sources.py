@@ -1,4 +1,4 @@
-"""The ways in: where photos are to go, the drop zone, a path on this machine, and the samples."""
+"""The ways in: where photos are to go, the drop zone, a path on this machine, the samples, and what an import asks."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,17 +8,20 @@ import streamlit as st
 from pages.ui.components.drop_zone.drop_zone import drop_zone
 from pages.ui.page import failure, selection
 from pages.ui.page.paths import read_path
-from pages.ui.words.names import emphasised, literal
+from pages.ui.words.names import emphasised, literal, sentence
 from pages.ui.words.options import distinct
 from thaw.jobs import lifecycle
 from thaw.projects.save import is_project
 from thaw.sources.allowed_folders import allowed_roots
 from thaw.sources.samples import FLOWERS
 from thaw.sources.sources import kind_of
-from thaw.storage.records import Dataset
+from thaw.storage.questions import Option, Question
+from thaw.storage.records import Dataset, Job
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
 
+BUTTON_WIDTH = 260
+PREVIEW_WIDTH = 380
 PATH_FORM, PROJECT_FORM = "path form", "project form"
 NEW, MAIN, HOLDOUT = "new", "main", "holdout"
 SENTENCES = {
@@ -154,3 +157,26 @@ def follow_import(job_id: str) -> None:
     """Show the import of that id from now on."""
     selection.choose("import", job_id)
     st.rerun()
+
+
+def draw_question(store: Store, job: Job, question: Question) -> None:
+    """Draw a question that a job waits with; the option that is advised stands out."""
+    st.markdown(f"**{sentence(question.text)}**")
+    for option in question.options:
+        _draw_option(store, job, question, option)
+
+
+def _draw_option(store: Store, job: Job, question: Question, option: Option) -> None:
+    """Draw one answer: its button, and beside it (on a narrow screen below) what would come of it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            sentence(option.label),
+            type="primary" if option.key == question.default else "secondary",
+            key=f"answer {question.key} {option.key} {job.id}",
+            width=BUTTON_WIDTH,
+            disabled=job.answer is not None,
+            on_click=store.answer_question,
+            args=(job.id, question, option.key),
+        )
+        if option.preview:
+            st.caption(sentence(option.preview), width=PREVIEW_WIDTH)

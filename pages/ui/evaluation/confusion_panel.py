@@ -7,12 +7,11 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components.figure.figure import figure
-from pages.ui.evaluation.most_confused import most_confused
 from pages.ui.figures import confusion_figure
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, visible
 from thaw.storage.records import Run
-from tlcore.evaluation.confusion import order_by_similarity
+from tlcore.evaluation.confusion import most_confused, order_by_similarity
 from tlcore.evaluation.predictions import Predictions, confusion
 
 MOST_PAIRS = 50

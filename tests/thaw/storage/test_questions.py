@@ -118,14 +118,14 @@ def test_answers_are_read_from_the_command_line():
 
 
 def show_question(root, job_id):
-    from pages.ui.data import questions
+    from pages.ui.data import sources
     from thaw.storage.store import Store
     from thaw.storage.workspace import open_workspace
 
     store = Store(open_workspace(root))
     job = store.job(job_id)
     if job.question:
-        questions.draw(store, job, job.question)
+        sources.draw_question(store, job, job.question)
 
 
 def test_the_page_shows_the_sentence_and_takes_the_answer(store):

@@ -1,11 +1,11 @@
-"""Classes that are confused with one another stand together, always in the same order."""
+"""Classes that are confused with one another stand together, always in the same order; the commonest mistakes lead."""
 
 import itertools
 import time
 
 import numpy as np
 
-from tlcore.evaluation.confusion import order_by_similarity
+from tlcore.evaluation.confusion import most_confused, order_by_similarity
 
 
 def mixed(groups: list[list[int]], rate: float = 0.2) -> np.ndarray:
@@ -62,3 +62,14 @@ def test_two_hundred_classes_cost_no_wait():
     started = time.process_time()
     assert sorted(order_by_similarity(matrix)) == list(range(200))
     assert time.process_time() - started < 2
+
+
+def test_the_commonest_mistakes_come_first_and_what_is_right_is_left_out():
+    matrix = np.array([[9, 1, 0], [4, 9, 2], [0, 2, 9]])
+    true, predicted = (np.repeat(each.ravel(), matrix.ravel()) for each in np.indices(matrix.shape))
+    assert most_confused(true, predicted, 10) == [(1, 0, 4), (1, 2, 2), (2, 1, 2), (0, 1, 1)]
+    assert most_confused(true, predicted, 1) == [(1, 0, 4)]
+
+
+def test_without_mistakes_the_list_is_empty():
+    assert most_confused(np.arange(4), np.arange(4), 5) == []
