@@ -1,6 +1,7 @@
 """One figure on a page: a component that draws it in place, keeps the zoom as data comes in, and saves it.
 
-`st.plotly_chart` puts a new chart in the old one's place whenever the data change, which loses the zoom and flickers.
+`st.plotly_chart` of Streamlit 1.67 puts a new chart in the old one's place whenever the data change, one with a `key`
+and a constant `uirevision` too, which loses the zoom and flickers.
 """
 
 from collections.abc import Callable

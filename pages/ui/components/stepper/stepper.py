@@ -1,4 +1,9 @@
-"""The stepper: a component that goes from picture to picture and acts on the one shown, by button or by key."""
+"""The stepper: a component that goes from picture to picture and acts on the one shown, by button or by key.
+
+`st.button(shortcut=...)` of Streamlit 1.67 shows the next picture as soon, but loses keys that are pressed while an
+answer is on its way: eight quick steps back moved by one or two pictures, here by eight. Its letters count wherever
+the focus is, so that an x that was meant for nothing would exclude a photo.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
