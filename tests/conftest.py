@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.campaigns.tally import Tally
 from tests.support.corpus import photo
+from tests.support.tiers import is_quick
 from thaw.datasets.importer import run_import
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -28,8 +29,19 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items):
+def pytest_ignore_collect(collection_path, config):
+    """Leave out what the quick tier does not run before it is imported: Keras alone takes seconds to load."""
+    if config.option.markexpr == "quick" and collection_path.match("test_*.py") and not is_quick(collection_path):
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(items, config):
     items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+    if "quick" in config.option.markexpr:
+        for item in items:
+            if is_quick(item.path) and not item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.quick)
 
 
 def pytest_terminal_summary(terminalreporter):

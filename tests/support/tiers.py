@@ -1,0 +1,47 @@
+"""Which test files the quick tier runs: those that need no Keras, no page, no browser and no process of their own."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# What takes seconds to load, wherever in a file it is imported.
+HEAVY = {"keras", "tensorflow", "streamlit", "playwright"}
+# What a test file that starts processes imports or calls.
+PROCESSES = ("subprocess", "psutil", "run_import", "start_import", "ServiceProcess")
+
+
+@cache
+def is_quick(path: Path) -> bool:
+    """Say whether a test file, with all that it imports from this repository, does without what takes long."""
+    text = path.read_text("utf-8")
+    return not any(word in text for word in PROCESSES) and not {name.partition(".")[0] for name in reach(path)} & HEAVY
+
+
+def reach(path: Path) -> set[str]:
+    """Return the names of all modules that a file imports, by way of this repository's files too."""
+    seen: set[str] = set()
+    waiting = [path]
+    while waiting:
+        new = imports(waiting.pop()) - seen
+        seen |= new
+        waiting += [found for found in map(find, new) if found]
+    return seen
+
+
+@cache
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+@cache
+def find(module: str) -> Path | None:
+    """Return this repository's file of a module, if it has one."""
+    path = ROOT.joinpath(*module.split("."))
+    return next((each for each in (path.with_suffix(".py"), path / "__init__.py") if each.is_file()), None)
