@@ -6,8 +6,8 @@ import signal
 import psutil
 import pytest
 
+from tests.support.runs import train_head
 from thaw.jobs import lifecycle
-from thaw.worker import work
 from tlcore.settings import HeadSettings
 
 TAUGHT = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.25, patience=1000, hidden_units=512)
@@ -16,10 +16,7 @@ TAUGHT = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0
 @pytest.fixture(scope="session")
 def taught(store, tiny_dataset):
     """Train a head in the ordinary way; return the run's id."""
-    run_id = lifecycle.add_head_job(store, tiny_dataset, TAUGHT)
-    work(store, run_id)
-    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    return run_id
+    return train_head(store, tiny_dataset, TAUGHT)
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from tests.support.corpus import write_classes
+from tests.support.runs import arrays, measured
 from thaw.datasets.importer import run_import
 from thaw.jobs import lifecycle
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
+from tlcore.features import compute
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 HEAD = HeadSettings(image_size=48, epochs=30, batch_size=2, validation_split=0.25, patience=1000)
@@ -26,7 +28,7 @@ RESULTS = ("head.npz", "predictions-1.npz", "tuned.npz", "predictions-2.npz")
 # Of all the moments that may be chosen, the share before the first step: imports, features, what was kept read back.
 EARLY = 0.25
 LIMIT_S = 240
-IMAGES = 128
+IMAGES, AT_ONCE = 32, 8
 
 
 class Ward:
@@ -56,6 +58,10 @@ class Ward:
         wait_for(lambda: ended(self.store, self.run_id), LIMIT_S, "the end of the disturbed process")
         if self.job.status == "finished":
             return False
+        if act is kill:
+            assert self.job.status == "failed"
+            assert "press Resume" in self.job.error
+            assert self.store.run(self.run_id).result_phase == (None if kind == "head" else 1)
         self.stages[job.stage] += 1
         self.require_little_lost(kind)
         return True
@@ -94,18 +100,6 @@ def standing(store, run_id, phase):
         return json.loads(str(archive["standing"]))["epoch"]
 
 
-def arrays(path):
-    with np.load(path) as archive:
-        return {name: archive[name].tobytes() for name in archive.files}
-
-
-def measured(store, run_id):
-    return [
-        (epoch.epoch, epoch.phase, epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
-        for epoch in store.epochs(run_id)
-    ]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(store, tiny_dataset):
     """Train both phases without a break; return the run's id and, by phase, the seconds before and in training."""
@@ -142,6 +136,8 @@ def live(store, dataset_id, undisturbed, act, times, chance, wait_for):
                 facts = getattr(store.run(ward.run_id).facts, kind)
                 trained = round(facts.images_per_second * facts.seconds.training / 18)
                 assert trained == epochs + offset - kept
+                # Features are computed before the first epoch: where one is kept, so are they.
+                assert facts["features_computed"] == 0 or kept == offset
             assert ward.job.status == "finished", ward.job.error
     finally:
         if ward.job.active:
@@ -153,9 +149,10 @@ def live(store, dataset_id, undisturbed, act, times, chance, wait_for):
     return ward.stages
 
 
-def test_four_kills_leave_no_trace_in_the_weights(store, tiny_dataset, undisturbed, wait_for):
-    stages = live(store, tiny_dataset, undisturbed, kill, 2, random.Random(4), wait_for)
-    assert stages.total() >= 2
+def test_a_kill_in_each_phase_leaves_no_trace_in_the_weights(store, tiny_dataset, undisturbed, wait_for):
+    # Both moments that this seed chooses are early in the training.
+    stages = live(store, tiny_dataset, undisturbed, kill, 1, random.Random(50), wait_for)
+    assert stages.total() == 2
 
 
 @pytest.mark.slow
@@ -173,12 +170,13 @@ def test_a_pause_within_an_epoch_loses_that_epoch_at_most(store, tiny_dataset, u
     assert stages.total() >= 1
 
 
-def test_a_pause_while_features_are_computed_keeps_every_batch_that_is_done(tmp_path):
+def test_a_pause_while_features_are_computed_keeps_every_batch_that_is_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(compute, "BATCH", AT_ONCE)
     store = Store(open_workspace(tmp_path / "workspace"))
     folder = write_classes(tmp_path / "photos", {"rose": IMAGES // 2, "tulip": IMAGES // 2})
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Photos"})
     run_import(store, job_id)
-    run_id = lifecycle.add_head_job(store, store.job(job_id).dataset_id, HeadSettings(image_size=160, epochs=1))
+    run_id = lifecycle.add_head_job(store, store.job(job_id).dataset_id, HeadSettings(image_size=32, epochs=1))
     for kind in EPOCHS:
         if kind == "fine_tune":
             lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings(layers=5, epochs=1, insist=True))

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.support.corpus import fingerprints, in_words
-from tests.thaw.test_worker import arrays, measured
+from tests.support.runs import arrays, measured
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
 from thaw.jobs import lifecycle

@@ -15,18 +15,6 @@ LONG = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.2
 ENDLESS = HeadSettings(image_size=48, epochs=1000, batch_size=2, validation_split=0.25, patience=1000)
 
 
-def measured(store, run_id):
-    return [
-        (epoch.epoch, epoch.phase, epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
-        for epoch in store.epochs(run_id)
-    ]
-
-
-def arrays(path):
-    with np.load(path) as archive:
-        return {name: archive[name].tobytes() for name in archive.files}
-
-
 @pytest.fixture
 def started(store):
     """Return a function that starts a run; whatever still runs at the end is killed."""
@@ -41,41 +29,6 @@ def started(store):
         job = store.latest_job(run_id)
         if job.active and job.pid:
             os.kill(job.pid, signal.SIGKILL)
-
-
-def test_a_killed_run_is_shown_failed_and_resumes_as_if_nothing_had_happened(store, tiny_dataset, started, wait_for):
-    run_id = started(tiny_dataset, LONG)
-    wait_for(lambda: len(store.epochs(run_id)) >= 3, 90, "the third epoch")
-    os.kill(store.latest_job(run_id).pid, signal.SIGKILL)
-
-    def failed():
-        lifecycle.reconcile(store)
-        return store.latest_job(run_id).status == "failed"
-
-    wait_for(failed, 15, "the truth about the killed run")
-    assert "press Resume" in store.latest_job(run_id).error
-    finished = len(store.epochs(run_id))
-    assert 3 <= finished < LONG.epochs
-    assert store.run(run_id).result_phase is None
-    first = measured(store, run_id)
-
-    lifecycle.resume(store, run_id)
-    wait_for(lambda: not store.latest_job(run_id).active, 120, "the end of the resumed run")
-    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    facts = store.run(run_id).facts.head
-    assert facts.features_computed == 0
-    # At most the epoch in which the kill fell is trained again.
-    trained_again = round(facts.images_per_second * facts.seconds.training / 18)
-    assert LONG.epochs - finished <= trained_again <= LONG.epochs - finished + 1
-
-    undisturbed = lifecycle.add_head_job(store, tiny_dataset, LONG)
-    work(store, undisturbed)
-    assert measured(store, run_id)[: finished - 1] == first[: finished - 1]
-    assert measured(store, run_id) == measured(store, undisturbed)
-    assert len(measured(store, run_id)) == LONG.epochs
-    for name in ("head.npz", "predictions-1.npz"):
-        ours, theirs = (arrays(store.workspace.run(one) / name) for one in (run_id, undisturbed))
-        assert ours == theirs
 
 
 def test_a_stopped_run_keeps_its_best_model_and_lets_the_next_one_in(store, tiny_dataset, started, wait_for):

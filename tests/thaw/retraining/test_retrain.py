@@ -1,13 +1,11 @@
 """A head that learns again from cached features: honest about its sides, and after a kill the same as without one."""
 
 import dataclasses
-import os
-import signal
 
 import numpy as np
 import pytest
 
-from tests.thaw.test_worker import arrays, measured
+from tests.support.runs import arrays, measured, train_head
 from thaw.datasets import edits
 from thaw.datasets.run_split import SIDES, read_sides, read_split, write_split
 from thaw.jobs import lifecycle
@@ -27,10 +25,7 @@ HEAD = HeadSettings(image_size=48, epochs=12, batch_size=4, validation_split=0.2
 @pytest.fixture(scope="module")
 def taught(store, tiny_dataset):
     """Return the id of a run whose head was trained in the ordinary way."""
-    run_id = lifecycle.add_head_job(store, tiny_dataset, HEAD)
-    work(store, run_id)
-    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    return run_id
+    return train_head(store, tiny_dataset, HEAD)
 
 
 @pytest.fixture
@@ -146,32 +141,6 @@ def test_a_stop_keeps_the_best_head_so_far(store, taught, ask, monkeypatch):
     assert epochs == [2]
     assert store.run(run_id).result_phase == 1
     assert read_predictions(store, store.run(run_id)).images
-
-
-def test_a_real_worker_that_is_killed_is_shown_failed_and_resumes(store, taught, wait_for):
-    # So wide a hidden layer that the thousand epochs take minutes.
-    wide = dataclasses.replace(HEAD, epochs=1, hidden_units=512)
-    earlier = lifecycle.add_head_job(store, store.run(taught).dataset_id, wide)
-    work(store, earlier)
-    endless = dataclasses.replace(wide, epochs=1000, batch_size=1, patience=1000)
-    run_id = lifecycle.add_head_job(store, store.run(taught).dataset_id, endless)
-    store.add_facts(run_id, {"retrained_from": earlier})
-    lifecycle.launch_worker(store, run_id)
-    wait_for(lambda: store.epochs(run_id), 60, "the first epochs")
-    os.kill(store.latest_job(run_id).pid, signal.SIGKILL)
-
-    def failed():
-        lifecycle.reconcile(store)
-        return store.latest_job(run_id).status == "failed"
-
-    wait_for(failed, 15, "the truth about the killed run")
-    kept = len(store.epochs(run_id))
-    lifecycle.resume(store, run_id)
-    wait_for(lambda: len(store.epochs(run_id)) > kept, 60, "more epochs")
-    lifecycle.request_stop(store, run_id)
-    wait_for(lambda: not store.latest_job(run_id).active, 30, "the stop")
-    assert store.latest_job(run_id).status == "stopped"
-    assert store.run(run_id).result_phase == 1
 
 
 def test_a_kill_between_the_split_and_its_fact_changes_nothing(store, taught, ask):

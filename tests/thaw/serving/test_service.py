@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from tests.support.odd_pictures import write_odd_pictures
+from tests.support.runs import train_head
 from tests.support.service_process import ROOT, ServiceProcess
-from thaw.jobs import lifecycle
 from thaw.prediction.classifier import load_classifier, predict_files
 from thaw.runs.decision import keep_decision
 from thaw.runs.results import read_predictions
 from thaw.serving.engine import load_run
-from thaw.worker import work
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
 from tlcore.images.decode import load_pixels
@@ -32,10 +31,7 @@ PYTHON = [sys.executable, ROOT / "clients" / "client.py"]
 
 @pytest.fixture(scope="module")
 def run_id(store, tiny_dataset):
-    run_id = lifecycle.add_head_job(store, tiny_dataset, HeadSettings(image_size=SIDE, epochs=3, validation_split=0.25))
-    work(store, run_id)
-    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    return run_id
+    return train_head(store, tiny_dataset, HeadSettings(image_size=SIDE, epochs=3, validation_split=0.25))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.support.runs import arrays, fine_tune, measured, train_head
 from thaw.jobs import lifecycle
 from thaw.runs.results import read_predictions
 from thaw.storage.datasets import Arrival
@@ -17,30 +18,11 @@ TUNED = FineTuneSettings(layers=9, epochs=2, learning_rate=1e-5, insist=True)
 
 
 def train(store, dataset_id, settings=HEAD):
-    run_id = lifecycle.add_head_job(store, dataset_id, settings)
-    work(store, run_id)
-    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    return run_id
+    return train_head(store, dataset_id, settings)
 
 
 def tune(store, run_id, settings=TUNED):
-    target = lifecycle.add_fine_tune_job(store, run_id, settings)
-    work(store, target)
-    assert store.latest_job(target).status == "finished", store.latest_job(target).error
-    return target
-
-
-def measured(store, run_id):
-    """Return all that a seed decides of a run's epochs."""
-    return [
-        (epoch.epoch, epoch.phase, epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
-        for epoch in store.epochs(run_id)
-    ]
-
-
-def arrays(path):
-    with np.load(path) as archive:
-        return {name: archive[name].tobytes() for name in archive.files}
+    return fine_tune(store, run_id, settings)
 
 
 def best_epoch(epochs, phase):

@@ -1,8 +1,8 @@
 """What mends itself in a real training: a smashed first epoch, memory that runs out, and a kill right in between."""
 
-import numpy as np
 import pytest
 
+from tests.support.runs import arrays, finish, measured
 from thaw.jobs import lifecycle
 from thaw.training.evidence import judge_run
 from thaw.training.run_facts import kept_epoch
@@ -16,24 +16,6 @@ from tlcore.training.recovery import Incidents
 HEAD = HeadSettings(image_size=48, epochs=6, validation_split=0.25, patience=20, learning_rate=1e-2, dropout=0.3)
 WILD = FineTuneSettings(layers=30, epochs=2, learning_rate=0.05, patience=5, insist=True)
 GENTLE = FineTuneSettings(layers=9, epochs=2, learning_rate=1e-5, patience=5, insist=True)
-
-
-def measured(store, run_id):
-    return [
-        (epoch.epoch, epoch.phase, epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
-        for epoch in store.epochs(run_id)
-    ]
-
-
-def arrays(path):
-    with np.load(path) as archive:
-        return {name: archive[name].tobytes() for name in archive.files}
-
-
-def finish(store, run_id):
-    work(store, run_id)
-    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    return run_id
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from tests.support.runs import train_head
 from thaw.jobs import lifecycle
 from thaw.jobs.reporter import Reporter
 from thaw.training.materials import gather
 from thaw.training.prober import run_probe
-from thaw.worker import work
 from tlcore.errors import RunError
 from tlcore.models import classifier as models
 from tlcore.settings import HeadSettings
@@ -22,10 +22,7 @@ SETTINGS = ProbeSettings(depths=2, folds=2, epochs=1, batch_size=8, learning_rat
 
 @pytest.fixture(scope="module")
 def head_run(store, tiny_dataset):
-    run_id = lifecycle.add_head_job(store, tiny_dataset, HEAD)
-    work(store, run_id)
-    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    return run_id
+    return train_head(store, tiny_dataset, HEAD)
 
 
 def contents(store, run_id):

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from tests.support.runs import train_head
 from thaw.jobs import lifecycle
 from thaw.training.prober import run_probe
-from thaw.worker import work
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.phases import compile_model
 from tlcore.tuning.rate_curve import read_curve, suggest
@@ -17,10 +17,7 @@ HEAD = HeadSettings(image_size=48, epochs=2, validation_split=0.25, batch_size=8
 
 @pytest.fixture(scope="module")
 def head_run(store, tiny_dataset):
-    run_id = lifecycle.add_head_job(store, tiny_dataset, HEAD)
-    work(store, run_id)
-    assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    return run_id
+    return train_head(store, tiny_dataset, HEAD)
 
 
 def search(store, run_id, phase, settings=None):
