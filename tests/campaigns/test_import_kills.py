@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 CLASSES = {"rose": 40, "tulip": 40}
 FILES = sum(CLASSES.values())
-KILLS = [20, pytest.param(100, marks=pytest.mark.slow)]
+KILLS = [6, pytest.param(100, marks=pytest.mark.slow)]
 
 # Named moments of an import, each seen in the job's row, or in the data sets.
 STAGES = {

