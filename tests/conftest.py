@@ -1,7 +1,10 @@
 """What many tests share: one workspace and one tiny data set in it, made by the real import."""
 
+import functools
 import gc
+import importlib
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -44,16 +47,23 @@ def pytest_collection_modifyitems(items, config):
                 item.add_marker(pytest.mark.quick)
 
 
+def pytest_collection_finish():
+    """Look through the installed packages for Streamlit's components once, and not for every page that is opened."""
+    if "streamlit.testing.v1" in sys.modules:
+        scanner = importlib.import_module("streamlit.components.v2.manifest_scanner")
+        scanner.scan_component_manifests = functools.cache(scanner.scan_component_manifests)
+
+
 def pytest_terminal_summary(terminalreporter):
-    """Print the count of every campaign that was run."""
+    """Print the count of every campaign that was run, and every figure that was measured."""
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
-    lines = {
-        value for report in reports for name, value in getattr(report, "user_properties", ()) if name == "campaign"
-    }
-    if lines:
-        terminalreporter.section("campaigns")
-    for line in sorted(lines):
-        terminalreporter.write_line(line)
+    told = {each for report in reports for each in getattr(report, "user_properties", ())}
+    for kind, title in (("campaign", "campaigns"), ("figure", "figures")):
+        lines = sorted(value for name, value in told if name == kind)
+        if lines:
+            terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the browser tests share: real photos with bad files among them, one server, and a Chromium for each test."""
+"""What the browser tests share: real photos with bad files among them, two servers, one Chromium and a profile each."""
 
 import os
 import random
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from sklearn.datasets import load_sample_images
 
-from tests.browser.harness import CHROMIUM, Server, Watch, open_browser
+from tests.browser.harness import CHROMIUM, DESKTOP, QUIET, Server, Watch
 
 HOSTILE_CLASS = "<b>bold & **stars**<b>"
 CLASS_SIZE = 20
@@ -44,10 +44,32 @@ def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> It
     started.stop()
 
 
+@pytest.fixture(scope="session")
+def made_up(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Another server, for made-up runs that must not show where photos are dropped and trained on.
+
+    Each test makes data sets of its own there, with a number of classes that no other has.
+    """
+    started = Server(tmp_path_factory.mktemp("made-up-workspace"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def program(chromium: Playwright) -> Iterator[Browser]:
+    started = chromium.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    yield started
+    started.close()
+
+
 @pytest.fixture
-def browser(chromium: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
-    with open_browser(chromium, tmp_path / "profile") as context:
-        yield context
+def browser(program: Browser) -> Iterator[BrowserContext]:
+    """A new profile with one empty tab: nothing is cached or kept from another test."""
+    context = program.new_context(viewport=DESKTOP, accept_downloads=True)
+    context.new_page()
+    yield context
+    context.close()
 
 
 @pytest.fixture
@@ -67,16 +89,9 @@ def page(browser: BrowserContext, watch: Watch, server: Server) -> Iterator[Page
 
 
 @pytest.fixture
-def record_figure(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Return a function that shows a measured figure on the terminal, whether the test passes or fails."""
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-
-    def record(words: str) -> None:
-        with capsys.disabled():
-            terminal.ensure_newline()
-            terminal.write_line(words)
-
-    return record
+def record_figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Return a function that shows a measured figure at the end of all tests, whether the test passes or fails."""
+    return lambda words: request.node.user_properties.append(("figure", words))
 
 
 def crop(scene: Image.Image, chance: random.Random, side: int) -> Image.Image:

@@ -19,14 +19,13 @@ BASES = ("thaw", "/a/b/")
 PHOTOS = 6
 
 
-@pytest.fixture(params=BASES)
+@pytest.fixture(scope="module", params=BASES)
 def server(
-    request: pytest.FixtureRequest, chromium: Playwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, chromium: Playwright, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    monkeypatch.setenv("THAW_WORKSPACE", str(tmp_path / "workspace"))
-    store = Store(open_workspace())
+    started = Server(tmp_path_factory.mktemp("workspace"), request.param)
+    store = Store(open_workspace(started.workspace))
     add_run(store, add_dataset(store))
-    started = Server(tmp_path / "workspace", request.param)
     started.start()
     yield started
     started.stop()

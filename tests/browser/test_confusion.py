@@ -1,17 +1,16 @@
 """What is taken for what, in the browser: names and counts on hover, and a table where the classes are very many."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Playwright, expect
+from playwright.sync_api import Page, expect
 
 from pages.ui.figures import confusion_figure
 from pages.ui.page.preload import find_modules
 from tests.browser.harness import Server, settle, wait_in_page
 from tests.browser.journey import hover_cell, see_page
-from tests.pages.test_pages import DATASET, add_dataset, add_many_classes
+from tests.pages.test_pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.settings import HeadSettings
@@ -37,12 +36,8 @@ Object.defineProperty(window, "Plotly", {
 
 
 @pytest.fixture(scope="module")
-def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of its own, so that the made-up runs of these tests show on no other page."""
-    started = Server(tmp_path_factory.mktemp("confusion-workspace"))
-    started.start()
-    yield started
-    started.stop()
+def server(made_up: Server) -> Server:
+    return made_up
 
 
 @pytest.mark.parametrize("classes", [12, confusion_figure.MOST_TICKS + 20])
@@ -100,9 +95,9 @@ def test_figures_are_drawn_once_each_those_below_the_window_too(page: Page, serv
 
 def test_no_two_ticks_of_a_narrow_range_say_the_same(page: Page, server: Server) -> None:
     store = Store(open_workspace(server.workspace))
-    add_dataset(store)
-    run_id = store.add_run(DATASET, "efficientnet-lite0", HeadSettings().to_json())
-    store.update_job(store.add_job("head", {}, DATASET, run_id), status="stopped")
+    dataset_id = store.run(add_many_classes(store, 14)).dataset_id
+    run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
+    store.update_job(store.add_job("head", {}, dataset_id, run_id), status="stopped")
     for number, accuracy in enumerate((0.961, 0.97, 0.979), 1):
         store.add_epoch(run_id, Epoch(number, 1, 0.1, accuracy, 0.1, accuracy, 0.5))
     page.goto(f"{server.url}/head?run={run_id}")

@@ -1,12 +1,11 @@
 """The closed loop in the browser, by keyboard: find a wrong label, fix it, undo, retrain, and see the score move."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image as Picture
-from playwright.sync_api import Locator, Page, Playwright, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.harness import Server, load_pictures, settle, wait_until
 from tests.browser.journey import JOB_MS, look_closer_at_first, see_page
@@ -29,12 +28,9 @@ EACH = 16
 JOB_S = JOB_MS / 1000
 
 
-@pytest.fixture
-def server(chromium: Playwright, tmp_path: Path) -> Iterator[Server]:
-    started = Server(tmp_path / "fixing-workspace")
-    started.start()
-    yield started
-    started.stop()
+@pytest.fixture(scope="module")
+def server(made_up: Server) -> Server:
+    return made_up
 
 
 def import_colours(store: Store, folder: Path) -> str:

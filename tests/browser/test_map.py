@@ -1,11 +1,9 @@
 """The map in the browser: a lasso drawn with the mouse shows exactly the photos inside it, a click shows one large."""
 
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Playwright, expect
+from playwright.sync_api import Page, expect
 
 from pages.ui.mistakes.map_points import MOST_DRAWN
 from tests.browser.harness import Server, settle, wait_in_page
@@ -39,12 +37,9 @@ ON_SCREEN = """(places) => {
 }"""
 
 
-@pytest.fixture
-def server(chromium: Playwright, tmp_path: Path) -> Iterator[Server]:
-    started = Server(tmp_path / "map-workspace")
-    started.start()
-    yield started
-    started.stop()
+@pytest.fixture(scope="module")
+def server(made_up: Server) -> Server:
+    return made_up
 
 
 def shown(page: Page) -> set[str]:

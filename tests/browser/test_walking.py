@@ -1,11 +1,8 @@
 """The walk through the mistakes in the browser, by keyboard: forth and back, relabelled, excluded, undone."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
-from playwright.sync_api import Page, Playwright, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.harness import Server, settle
 from tests.browser.journey import click_cell, open_page, see_page
@@ -13,26 +10,22 @@ from tests.pages.test_pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
-CLASSES = 16
 WRONG = 14
 
 
-@pytest.fixture
-def server(chromium: Playwright, tmp_path: Path) -> Iterator[Server]:
-    started = Server(tmp_path / "walking-workspace")
-    started.start()
-    yield started
-    started.stop()
+@pytest.fixture(scope="module")
+def server(made_up: Server) -> Server:
+    return made_up
 
 
-def add_mistakes(server: Server) -> tuple[Store, str]:
-    """A run that takes the first fourteen of sixteen images for the last class, surer of each than of the next."""
+def add_mistakes(server: Server, classes: int) -> tuple[Store, str]:
+    """A run that takes the first fourteen of its images for the last class, surer of each than of the next."""
     store = Store(open_workspace(server.workspace))
-    run_id = add_many_classes(store, CLASSES)
+    run_id = add_many_classes(store, classes)
     path = store.workspace.run(run_id) / "predictions-1.npz"
     with np.load(path) as kept:
         ids = kept["image_ids"]
-    shares = np.eye(CLASSES, dtype=np.float32)
+    shares = np.eye(classes, dtype=np.float32)
     for number in range(WRONG):
         shares[number, -1] = 1 - number / 100
         shares[number, number] = number / 100
@@ -41,7 +34,7 @@ def add_mistakes(server: Server) -> tuple[Store, str]:
 
 
 def test_arrow_keys_move_and_letters_fix_what_is_shown(page: Page, server: Server) -> None:
-    store, run_id = add_mistakes(server)
+    store, run_id = add_mistakes(server, 16)
     dataset_id = store.run(run_id).dataset_id
     page.goto(f"{server.url}/mistakes?run={run_id}")
     see_page(page, "mistakes")
@@ -57,7 +50,7 @@ def test_arrow_keys_move_and_letters_fix_what_is_shown(page: Page, server: Serve
         page.keyboard.press("ArrowRight")
         expect(place).to_have_text(f"{number} of {WRONG}")
     expect(page.locator(".thaw-card")).to_have_count(WRONG - 12)
-    expect(large).to_have_attribute("src", f"/thaw/image/{dataset_id}/img-{CLASSES:04x}{12:08x}")
+    expect(large).to_have_attribute("src", f"/thaw/image/{dataset_id}/img-{16:04x}{12:08x}")
     expect(page.locator(".walk .spoken")).to_have_text("13 of 14: 12.png, class 012 taken for class 015")
     page.keyboard.press("ArrowLeft")
     expect(place).to_have_text(f"12 of {WRONG}")
@@ -86,7 +79,7 @@ def test_arrow_keys_move_and_letters_fix_what_is_shown(page: Page, server: Serve
 
 
 def test_arrow_keys_move_for_those_who_have_come_by_the_menu(page: Page, server: Server) -> None:
-    _, run_id = add_mistakes(server)
+    _, run_id = add_mistakes(server, 17)
     page.goto(f"{server.url}/evaluation?run={run_id}")
     see_page(page, "evaluation")
     open_page(page, "mistakes")
@@ -98,11 +91,11 @@ def test_arrow_keys_move_for_those_who_have_come_by_the_menu(page: Page, server:
 
 
 def test_a_cell_on_the_evaluation_page_leads_to_its_mistakes(page: Page, server: Server) -> None:
-    _, run_id = add_mistakes(server)
+    _, run_id = add_mistakes(server, 18)
     page.goto(f"{server.url}/evaluation?run={run_id}")
     see_page(page, "evaluation")
     settle(page)
-    click_cell(page, true=3, predicted=CLASSES - 1)
+    click_cell(page, true=3, predicted=17)
     see_page(page, "mistakes")
     expect(page.locator(".thaw-card")).to_have_count(1)
     expect(page.locator(".thaw-card")).to_contain_text("class 003")

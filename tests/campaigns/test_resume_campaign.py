@@ -137,7 +137,7 @@ def live(store, dataset_id, undisturbed, act, times, chance, wait_for):
                 trained = round(facts.images_per_second * facts.seconds.training / 18)
                 assert trained == epochs + offset - kept
                 # Features are computed before the first epoch: where one is kept, so are they.
-                assert facts["features_computed"] == 0 or kept == offset
+                assert facts.features_computed == 0 or kept == offset
             assert ward.job.status == "finished", ward.job.error
     finally:
         if ward.job.active:
