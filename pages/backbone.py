@@ -13,7 +13,8 @@ from pages.ui.words.options import distinct
 from thaw.backbones import device_report
 from thaw.backbones.device_report import DeviceReport
 from thaw.storage.workspace import Workspace
-from tlcore.models.backbones import BACKBONES, Backbone
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import BACKBONES
 from tlcore.models.weights import is_local
 
 ASKED = "device asked"

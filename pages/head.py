@@ -18,7 +18,7 @@ from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
 from tlcore.errors import DatasetError
-from tlcore.models.backbones import Backbone
+from tlcore.models.backbone_table import Backbone
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings
 from tlcore.splits.class_weights import UNBALANCED, imbalance
 

@@ -4,11 +4,12 @@ import argparse
 import os
 
 from thaw.jobs.queue import hold_device
-from thaw.jobs.reporter import Progress, Reporter, Stopped, reporting
+from thaw.jobs.reporter import Reporter, reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.tracking.mlflow import mirror_run
-from tlcore.errors import RunError
+from tlcore.errors import RunError, Stopped
+from tlcore.progress import Progress
 
 
 def work(store: Store, run_id: str, echo: Progress | None = None) -> None:

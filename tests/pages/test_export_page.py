@@ -16,19 +16,10 @@ from tests.pages.test_pages import add_dataset, add_run, visit, words
 from tests.pages.test_pages import store as store
 from thaw.exporting import exports
 from thaw.runs.decision import keep_decision
-from thaw.storage.export_record import (
-    Export,
-    Judged,
-    ModelFile,
-    Proof,
-    Signature,
-    Tensor,
-    export_folder,
-    measure_entry,
-    write_export,
-)
+from thaw.storage.export_record import Export, export_folder, write_export
 from tlcore.evaluation.threshold import Decision
-from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.formats import FORMATS, Signature, Tensor
+from tlcore.exporting.model_files import Judged, ModelFile, Proof, measure_entry
 
 
 def add_export(store, run_id: str) -> Export:

@@ -3,7 +3,9 @@
 import zipfile
 from pathlib import Path
 
-from thaw.storage.export_record import Export, ModelFile, Signature, measure_entry, write_export
+from thaw.storage.export_record import Export, write_export
+from tlcore.exporting.formats import Signature
+from tlcore.exporting.model_files import ModelFile, measure_entry
 
 LABELS = ["red", "grün", "<b>blue</b>"]
 SIDE = 48

@@ -7,7 +7,8 @@ from hypothesis import strategies as some
 
 from tests.support.corpus import UNSAFE_NAMES, in_words
 from tlcore.errors import ImageRejected
-from tlcore.names import MAX_NAME_CHARACTERS, check_name, is_junk, legible, natural, respelled, storable, twins
+from tlcore.names import MAX_NAME_CHARACTERS, check_name, is_junk, legible, respelled, storable, twins
+from tlcore.photos import natural
 
 anything = some.text(some.characters(), max_size=40)
 pieces = some.sampled_from(["..", ".", "", "a", "C:", "~", "\\", "\0", "b.jpg", "\u2024\u2024", "\ud800"])

@@ -15,7 +15,8 @@ from thaw.storage.workspace import Workspace, open_workspace
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import ThawError, WeightsError
 from tlcore.files import write_atomically
-from tlcore.models.backbones import Backbone, find_backbone
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import find_backbone
 from tlcore.models.weights import adopt, fingerprint
 from tlcore.processes import ticking
 

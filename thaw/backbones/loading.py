@@ -3,7 +3,7 @@
 from thaw.backbones.known_weights import recognise
 from thaw.jobs.reporter import Reporter
 from tlcore.models import loading
-from tlcore.models.backbones import Backbone
+from tlcore.models.backbone_table import Backbone
 from tlcore.models.loading import LoadedBackbone
 
 

@@ -13,7 +13,7 @@ from thaw.cli.output import Answer, quieten_tensorflow
 from thaw.sources.sources import walk_folder
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
-from tlcore.names import natural
+from tlcore.photos import natural
 
 if TYPE_CHECKING:
     from tlcore.models.classifier import Classifier

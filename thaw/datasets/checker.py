@@ -16,11 +16,12 @@ import numpy as np
 
 from thaw.datasets.edits import grouping
 from thaw.jobs.queue import hold_device
-from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.jobs.reporter import Reporter, reporting
 from thaw.storage.records import LABEL_ERRORS, Doubt, Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.models.backbones import find_backbone
+from tlcore.progress import Progress
 from tlcore.settings import HeadSettings
 from tlcore.splits.cross_validation import Estimate, measure_inflation
 from tlcore.splits.groups import group_images

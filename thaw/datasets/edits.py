@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from thaw.storage.edits import ALIAS, Change
+from thaw.storage.edits import ALIAS
+from thaw.storage.journal.rows import Change
 from thaw.storage.records import Edit, EditKind, Image
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError

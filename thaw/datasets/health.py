@@ -9,7 +9,8 @@ from typing import Literal
 from thaw.storage.records import Check, Image, read_doubts
 from tlcore.garbage_collection import uncollected
 from tlcore.images.quality import UNIFORM_CONTRAST
-from tlcore.names import natural, twins
+from tlcore.names import twins
+from tlcore.photos import natural
 from tlcore.splits.class_weights import UNBALANCED, imbalance
 
 Kind = Literal[

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from thaw.datasets.ingest import ingest
-from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.jobs.reporter import Reporter, reporting
 from thaw.jobs.sweeper import DIGITS_PREFIX
 from thaw.projects.reader import open_project
 from thaw.projects.save import is_project
@@ -19,6 +19,7 @@ from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError
 from tlcore.models.downloads import download
 from tlcore.names import storable
+from tlcore.progress import Progress
 
 DIGITS, FLOWER_PHOTOS = "digits", "flowers"
 DIGITS_NAME = "Handwritten digits"

@@ -26,8 +26,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.names import natural
-from tlcore.photos import SetAside
+from tlcore.photos import SetAside, natural
 from tlcore.splits.splits import MAX_CLASSES, too_many
 from tlcore.threads import start_thread
 

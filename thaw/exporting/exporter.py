@@ -17,7 +17,7 @@ from thaw.datasets.run_split import read_labels, read_split
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
 from thaw.jobs.queue import hold_device
-from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.jobs.reporter import Reporter, reporting
 from thaw.model_card.model_card import write_model_card
 from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.export_record import (
@@ -38,6 +38,7 @@ from tlcore.exporting.model_files import ModelFile, list_files, sum_lines
 from tlcore.exporting.verification import MOST_JUDGED
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.deep_pictures import WIDEST
+from tlcore.progress import Progress
 
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
 

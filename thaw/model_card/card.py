@@ -21,7 +21,7 @@ from tlcore.evaluation.metrics import measure_accuracy, measure_classes
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
 from tlcore.evaluation.significance import Interval
 from tlcore.models.backbones import BACKBONES
-from tlcore.names import natural
+from tlcore.photos import natural
 from tlcore.settings import HeadSettings
 
 INTENDED_USE = "intended_use"

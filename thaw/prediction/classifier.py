@@ -11,6 +11,7 @@ from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import read_pictures
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from tlcore.arrays import load_arrays
 from tlcore.errors import ImageRejected, RunError, WeightsError
 from tlcore.files import scratch_folder
 from tlcore.images.deep_pictures import WIDEST
@@ -19,7 +20,7 @@ from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import find_backbone
 from tlcore.models.classifier import Classifier
 from tlcore.models.weights import fetch, fingerprint
-from tlcore.training.snapshots import load_arrays, name_variables, write_variables
+from tlcore.training.snapshots import name_variables, write_variables
 
 
 def load_classifier(store: Store, run: Run) -> Classifier:

@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 
 from thaw.jobs.lifecycle import launch
-from thaw.jobs.reporter import Progress, reporting
+from thaw.jobs.reporter import reporting
 from thaw.projects.save import choose_contents, save_project
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.progress import Progress
 
 SAVER = "thaw.projects.saver"
 

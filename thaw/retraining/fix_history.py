@@ -15,7 +15,7 @@ from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import VALIDATION, Predictions, widen
 from tlcore.evaluation.significance import Difference, Interval, judge, wilson
-from tlcore.names import natural
+from tlcore.photos import natural
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from thaw.datasets.run_split import read_labels
-from thaw.jobs.reporter import Reporter, Stopped
+from thaw.jobs.reporter import Reporter
 from thaw.retraining.numpy_head import Measure, PlainHead
 from thaw.retraining.numpy_keeper import PlainKeeper
 from thaw.runs.results import predictions_file, read_features
@@ -17,7 +17,7 @@ from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import add_phase_facts, describe_split, read_versions, record_outcome
 from tlcore.arrays import load_arrays, numbered, save_arrays
-from tlcore.errors import RunError
+from tlcore.errors import RunError, Stopped
 from tlcore.evaluation.predictions import VALIDATION
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.images.recipes import view_key

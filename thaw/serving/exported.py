@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from thaw.archives.zips import unpack
-from thaw.storage.export_record import RECORD_FILE, Export, measure_entry, read_export
+from thaw.storage.export_record import RECORD_FILE, Export, read_export
 from tlcore.errors import DatasetError, RunError
 from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.model_files import measure_entry
 from tlcore.files import remove_abandoned, scratch_folder, temporary_beside, write_atomically
 
 SAVED_MODEL = FORMATS["saved-model"].file

@@ -11,8 +11,8 @@ from thaw.sources.parts import LABELLED, Division, Kind
 from thaw.sources.twin_classes import merge_twins
 from thaw.storage.questions import Ask, Option, Question
 from thaw.storage.records import Role
-from tlcore.names import Parts, natural
-from tlcore.photos import Part
+from tlcore.names import Parts
+from tlcore.photos import Part, natural
 
 _ENDINGS = (
     "jpg jpeg jpe jfif png gif bmp webp tif tiff avif heic heif ppm pgm pbm pnm jp2 mpo ico tga dng nef cr2 cr3 arw "

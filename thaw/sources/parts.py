@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tlcore.names import Parts, natural
+from tlcore.names import Parts
+from tlcore.photos import natural
 
 Kind = Literal["training", "validation", "test", "unlabelled"]
 LABELLED: tuple[Kind, ...] = ("training", "validation", "test")

@@ -3,10 +3,11 @@
 import argparse
 from pathlib import Path
 
-from thaw.jobs.reporter import Progress, reporting
+from thaw.jobs.reporter import reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.training.feature_map import make_projection
+from tlcore.progress import Progress
 
 
 def run_map(store: Store, job_id: str, echo: Progress | None = None) -> None:

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 from thaw.jobs.queue import hold_device
-from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.jobs.reporter import Reporter, reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.arrays import load_arrays
+from tlcore.progress import Progress
 from tlcore.tuning.probe_record import ProbeSettings
 from tlcore.tuning.rate_curve import write_curve
 

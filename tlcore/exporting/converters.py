@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from thaw.storage.export_record import Signature, Tensor
+from tlcore.exporting.formats import Signature, Tensor
 from tlcore.exporting.litert_metadata import describe
 from tlcore.models.backend import keras
 from tlcore.models.inference import freeze_graph

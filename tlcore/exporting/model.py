@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from thaw.prediction.classifier import Classifier
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import UNKNOWN
 from tlcore.models.backend import keras
+from tlcore.models.classifier import Classifier
 
 
 def build_exported(classifier: Classifier, decision: Decision) -> keras.Model:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from thaw.storage.export_record import ModelFile, Proof, measure_entry
 from tlcore.errors import RunError
 from tlcore.evaluation.significance import wilson
 from tlcore.exporting.formats import FLOAT_TOLERANCE, REFUSED_TIMES, UNKNOWN, Format
-from tlcore.exporting.model_files import Judged, Verdict
+from tlcore.exporting.model_files import Judged, ModelFile, Proof, Verdict, measure_entry
 from tlcore.exporting.subprocesses import Killed, Subprocesses
 
 SCORING, TIMING = "converting and proving", "measuring the speed"

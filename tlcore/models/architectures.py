@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.errors import BackboneError, WeightsError
-from tlcore.models.backbones import Backbone
+from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.efficientnet_lite import build_efficientnet_lite, load_pretrained
 

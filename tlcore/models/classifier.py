@@ -14,7 +14,7 @@ import numpy as np
 
 from tlcore.errors import SettingsError
 from tlcore.images.deep_pictures import WIDEST
-from tlcore.models.backbones import Backbone
+from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.inference import Forward, freeze
 from tlcore.models.layers import describe_layers

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import SettingsError
-from tlcore.models.backbones import Backbone, block_names
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import block_names
 
 if TYPE_CHECKING:
     from tlcore.models.backend import keras

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tlcore.errors import WeightsError
 from tlcore.models.architectures import build_backbone
-from tlcore.models.backbones import Backbone
+from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.weights import fetch, fingerprint
 from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.models.backbones import Backbone
+from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from tlcore.models.backbones import Backbone
+from tlcore.models.backbone_table import Backbone
 
 BATCH = 32
 MEASURE_S = 4.0

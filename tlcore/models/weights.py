@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tlcore.errors import WeightsError
 from tlcore.files import replacing
-from tlcore.models.backbones import Backbone
+from tlcore.models.backbone_table import Backbone
 from tlcore.models.downloads import Download, Progress, download, is_whole
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tlcore.arrays import Arrays
 from tlcore.errors import RunError
 from tlcore.models.backend import keras
 from tlcore.training.history import Epoch
 from tlcore.training.observer import Observer
 from tlcore.training.patience import Standing
-from tlcore.training.snapshots import Arrays, Variables, load_snapshot, read_variables, save_snapshot, write_variables
+from tlcore.training.snapshots import Variables, load_snapshot, read_variables, save_snapshot, write_variables
 
 STOP_CHECK_EVERY_S = 0.5
 

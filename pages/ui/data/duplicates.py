@@ -19,7 +19,7 @@ from thaw.datasets import edits
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
-from tlcore.names import natural
+from tlcore.photos import natural
 from tlcore.splits.groups import GroupRules, group_images
 
 GROUPS_A_PAGE = 20

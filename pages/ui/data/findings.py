@@ -20,7 +20,8 @@ from thaw.datasets.health import Finding, Kind, examine
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
-from tlcore.models.backbones import BACKBONES, Backbone
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import BACKBONES
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import UNBALANCED, imbalance
 

@@ -8,7 +8,8 @@ from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import ThawError
-from tlcore.models.backbones import BACKBONES, Backbone
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import BACKBONES
 from tlcore.settings import PARTS, HeadSettings, Parts
 
 KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later", "parts", "compare")

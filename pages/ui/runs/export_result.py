@@ -8,8 +8,9 @@ from pages.ui.server.export_route import export_url
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, sentence
 from thaw.exporting.guide import show_program, show_signature
-from thaw.storage.export_record import Export, ModelFile
+from thaw.storage.export_record import Export
 from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS
+from tlcore.exporting.model_files import ModelFile
 from tlcore.exporting.verify_file import BATCH
 
 VERDICTS = {"passed": "proven", "warned": "with care", "refused": "refused"}

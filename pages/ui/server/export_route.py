@@ -10,8 +10,9 @@ from starlette.routing import Route
 from pages.ui.server.addresses import address
 from pages.ui.server.headers import NOT_KEPT
 from thaw.exporting.zip_stream import stream_zip
-from thaw.storage.export_record import Export, export_folder, handed_on, list_files, read_export
+from thaw.storage.export_record import Export, export_folder, handed_on, read_export
 from thaw.storage.workspace import open_workspace
+from tlcore.exporting.model_files import list_files
 
 RUN_ID = re.compile(r"run-[0-9a-f]{12}")
 ALL = "all"

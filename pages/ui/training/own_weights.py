@@ -10,7 +10,8 @@ from thaw.backbones import known_weights
 from thaw.backbones.known_weights import Adoption
 from thaw.storage.workspace import Workspace
 from tlcore.errors import ThawError, WeightsError
-from tlcore.models.backbones import BACKBONES, Backbone
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import BACKBONES
 from tlcore.models.weights import local_path
 
 FORM = "own weights"

@@ -9,7 +9,8 @@ from pages.ui.words.names import sentence
 from thaw.backbones import device_report
 from thaw.backbones.speeds import Measuring, read_measuring, read_speeds, start_measuring
 from thaw.storage.workspace import Workspace
-from tlcore.models.backbones import BACKBONES, Backbone
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import BACKBONES
 from tlcore.models.speed import BATCH
 from tlcore.models.weights import is_local
 

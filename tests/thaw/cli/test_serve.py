@@ -12,8 +12,8 @@ from tests.support.tiny_export import pack, record
 from thaw.cli.serve import _announce, _listening, _read_origins
 from thaw.serving.engine import Engine
 from thaw.serving.service import Service, build_app
-from thaw.storage.export_record import Signature
 from tlcore.errors import RunError, SettingsError
+from tlcore.exporting.formats import Signature
 from tlcore.settings import HeadSettings
 
 

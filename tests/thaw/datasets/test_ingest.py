@@ -26,12 +26,11 @@ from tests.support.corpus import (
 from thaw.datasets import edits
 from thaw.datasets.health import examine
 from thaw.datasets.ingest import ingest
-from thaw.jobs.reporter import Stopped
 from thaw.jobs.sweeper import sweep
 from thaw.sources.sources import Source
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.errors import DatasetError
+from tlcore.errors import DatasetError, Stopped
 
 
 @pytest.fixture

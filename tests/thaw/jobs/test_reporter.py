@@ -7,10 +7,10 @@ import pytest
 from filelock import FileLock, Timeout
 
 from thaw.jobs import reporter as module
-from thaw.jobs.reporter import Stopped, explain, reporting
+from thaw.jobs.reporter import explain, reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.errors import DatasetError
+from tlcore.errors import DatasetError, Stopped
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from tests.support.runs import arrays, measured, train_head
 from thaw.datasets import edits
 from thaw.datasets.run_split import SIDES, read_sides, read_split, write_split
 from thaw.jobs import lifecycle
-from thaw.jobs.reporter import Stopped
 from thaw.retraining import fixes
 from thaw.retraining.inherited_split import inherit, keep_sides
 from thaw.retraining.numpy_head import PlainHead
@@ -17,6 +16,7 @@ from thaw.retraining.retrain import choose_batch, fit_weights, prepare
 from thaw.runs.results import read_predictions
 from thaw.tracking import mlflow
 from thaw.worker import work
+from tlcore.errors import Stopped
 from tlcore.settings import HeadSettings
 
 HEAD = HeadSettings(image_size=48, epochs=12, batch_size=4, validation_split=0.25)

@@ -7,8 +7,9 @@ from tests.support.tiny_export import LABELS, SIDE, pack, record, write_tiny_exp
 from thaw.serving.engine import load_export
 from thaw.serving.exported import open_export
 from thaw.serving.tf_serving import describe_signature
-from thaw.storage.export_record import Tensor, read_export
+from thaw.storage.export_record import read_export
 from tlcore.errors import RunError
+from tlcore.exporting.formats import Tensor
 
 COLOURS = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 190, 0]], np.uint8)
 PIXELS = np.broadcast_to(COLOURS[:, None, None], (4, SIDE, SIDE, 3)).copy()

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.tiny_export import LABELS, pack, record
 from thaw.serving.exported import open_export, write_repository
-from thaw.storage.export_record import Signature
 from tlcore.errors import RunError
+from tlcore.exporting.formats import Signature
 
 MODEL = {"saved_model.pb": b"graph", "variables/variables.index": b"index", "assets/a-1.txt": b"asset"}
 

@@ -17,7 +17,8 @@ from tests.support.corpus import (
     write_zip,
     zip_of,
 )
-from thaw.sources.sources import Found, Source, collect, kind_of
+from thaw.archives.entries import Found
+from thaw.sources.sources import Source, collect, kind_of
 from tlcore.errors import DatasetError
 
 

@@ -10,22 +10,10 @@ import pytest
 
 from thaw.exporting import zip_stream
 from thaw.exporting.guide import show_program, write_guide
-from thaw.storage.export_record import (
-    Export,
-    Judged,
-    ModelFile,
-    Proof,
-    Signature,
-    Tensor,
-    find_changed,
-    handed_on,
-    list_files,
-    measure_entry,
-    read_export,
-    write_export,
-)
+from thaw.storage.export_record import Export, find_changed, handed_on, read_export, write_export
 from tlcore.errors import RunError
-from tlcore.exporting.model_files import sum_lines
+from tlcore.exporting.formats import Signature, Tensor
+from tlcore.exporting.model_files import Judged, ModelFile, Proof, list_files, measure_entry, sum_lines
 
 
 @pytest.fixture

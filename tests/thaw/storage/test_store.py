@@ -10,8 +10,8 @@ import pytest
 
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
-from thaw.storage.edits import Change
 from thaw.storage.facts import PhaseFacts, RunFacts
+from thaw.storage.journal.rows import Change
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.families import each_backbone
 from tests.support.keras_table import TABLE, find_unknown
-from tests.tlcore.exporting.test_model import CHAOTIC, LONG, classifier, pixels
+from tests.tlcore.exporting.test_model import CHAOTIC, classifier, pixels
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FLOAT_TOLERANCE, OLDEST_KERAS
 from tlcore.exporting.keras_file import CONFIG, simplify, write_keras
@@ -99,7 +99,7 @@ def test_the_table_is_what_the_oldest_release_says(oldest):
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("name", [each.values[0] for each in each_backbone(CHAOTIC)])
 def test_the_oldest_release_answers_alike(oldest, tmp_path, name):
-    made = classifier(name, whole=name not in LONG)
+    made = classifier(name)
     model, batch = build_exported(made, Decision(1, temperature=1.6, threshold=0.6)), pixels(made.image_size)
     path = tmp_path / "model.keras"
     write_keras(model, path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from thaw.jobs.reporter import Stopped
+from tlcore.errors import Stopped
 from tlcore.exporting.subprocesses import Killed, Subprocesses
 
 # The standard library's own module that runs a statement given to it.

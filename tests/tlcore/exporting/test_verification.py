@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from thaw.storage.export_record import Judged
 from tlcore.errors import SettingsError
 from tlcore.exporting.formats import FORMATS, choose_formats
+from tlcore.exporting.model_files import Judged
 from tlcore.exporting.verification import Answers, Reference, compare, find_fault, judge
 
 SURE = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])

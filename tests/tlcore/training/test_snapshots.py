@@ -4,15 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+from tlcore.arrays import load_arrays, save_arrays
 from tlcore.errors import RunError
+from tlcore.training.patience import Standing
 from tlcore.training.snapshots import (
-    Standing,
-    load_arrays,
     load_snapshot,
     name_variables,
     read_start,
     read_variables,
-    save_arrays,
     save_snapshot,
     trainable,
     write_start,
