@@ -15,6 +15,7 @@ from tlcore.errors import SettingsError
 P = ParamSpec("P")
 # The module of each command and what `--help` says of it, so that only the module that is asked for is imported.
 COMMANDS = {
+    "app": ("dashboard", "Open the dashboard in the browser, for this machine only."),
     "import": ("data", "Import a folder with one sub-folder a class, a .zip or .tar of it, a CSV, or a sample."),
     "datasets": ("data", "List the data sets."),
     "rebuild": ("data", "Bring data sets and runs back from their folders, where the database is lost or damaged."),

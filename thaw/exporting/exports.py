@@ -10,7 +10,7 @@ from thaw.storage.export_record import Export, export_folder, read_export
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.evaluation.threshold import Decision
-from tlcore.exporting.formats import choose_formats
+from tlcore.exporting.formats import choose_formats, require_packages
 
 EXPORTER = "thaw.exporting.exporter"
 RESULTS = {1: "head.npz", 2: "tuned.npz"}
@@ -19,8 +19,10 @@ RESULTS = {1: "head.npz", 2: "tuned.npz"}
 def add_export_job(store: Store, run_id: str, formats: Sequence[str] | None = None) -> str:
     """Record an export of a run that is about to start; return the job's id.
 
-    Raises SettingsError for an unknown format, and RunError while the run has no head or an export of it goes on.
+    Raises SettingsError for an unknown format and where packages are missing, and RunError while the run has no head or
+    an export of it goes on.
     """
+    require_packages()
     chosen = [row.name for row in choose_formats(None if formats is None else list(formats))]
     return lifecycle.add_trial(store, "export", run_id, {"formats": chosen})
 

@@ -1,6 +1,7 @@
 """The table of formats that a model is exported to, and what goes into and comes out of each of them."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from tlcore.errors import SettingsError
@@ -11,6 +12,8 @@ REFUSED_TIMES = 5
 """A reduced file is refused beyond this many times its tolerance (see `tlcore.exporting.verification.judge`)."""
 
 OLDEST_KERAS = "3.6"
+# The modules of requirements/export.txt, which an installation may have left out.
+PACKAGES = ("ai_edge_litert", "flatbuffers", "onnx", "onnxruntime", "tf2onnx")
 
 UNKNOWN = -1
 """The number in `answer` where the model is not sure enough to name a class."""
@@ -149,3 +152,13 @@ def explain_answer(threshold: float, labels_file: str) -> str:
         f'{likeliest} Or {UNKNOWN}, "I don\'t know", where the probability of that class is below '
         f"{100 * threshold:.4g}%. probabilities has the numbers in either case."
     )
+
+
+def require_packages() -> None:
+    """Raise SettingsError, with the remedy, where a package that export needs is not installed."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"Expected the packages that an export needs. Received: no {', '.join(missing)}. "
+            "Run `pip install --require-hashes -r requirements.lock`, or install `thaw[export]`."
+        )

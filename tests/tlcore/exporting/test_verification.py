@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tlcore.errors import SettingsError
+from tlcore.exporting import formats
 from tlcore.exporting.formats import FORMATS, choose_formats
 from tlcore.exporting.model_files import Judged
 from tlcore.exporting.verification import Answers, Reference, compare, find_fault, judge
@@ -82,3 +83,10 @@ def test_formats_are_chosen_by_name():
         choose_formats(["keras", "pytorch"])
     with pytest.raises(SettingsError, match="Received: none"):
         choose_formats([])
+
+
+def test_packages_that_are_not_installed_are_named_with_the_remedy(monkeypatch):
+    formats.require_packages()
+    monkeypatch.setattr(formats, "PACKAGES", ("flatbuffers", "no_such_package"))
+    with pytest.raises(SettingsError, match=r"no no_such_package\. Run .*thaw\[export\]"):
+        formats.require_packages()
