@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from thaw.serving.service import Service
 
 MODELS = "/v1/models/"
-_PAGE = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
+_PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
 # Nothing is fetched from anywhere, and the form can only be sent to this service.
 _PAGE_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
