@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from thaw.datasets import edits  # noqa: E402
 from thaw.datasets.importer import run_import  # noqa: E402
-from thaw.jobs import lifecycle  # noqa: E402
+from thaw.jobs import lifecycle, starts  # noqa: E402
 from thaw.retraining.fixes import retrain  # noqa: E402
 from thaw.runs.results import read_predictions  # noqa: E402
 from thaw.storage.store import Store  # noqa: E402
@@ -109,7 +109,7 @@ def main() -> None:
         store = Store(open_workspace(Path(folder) / "workspace"))
         write_pictures(Path(folder) / "pictures", arguments.images)
         dataset_id = import_pictures(store, Path(folder) / "pictures")
-        newest = lifecycle.start_head(store, dataset_id, SETTINGS)
+        newest = starts.start_head(store, dataset_id, SETTINGS)
         tell(store, "first head, features computed", newest, measure(store, newest, time.monotonic(), _children_s()))
         ratios = []
         for number in range(arguments.rounds):
@@ -122,7 +122,7 @@ def main() -> None:
             quick = measure(store, newest, pressed, spent)
             tell(store, "retrained", newest, quick)
             pressed, spent = time.monotonic(), _children_s()
-            anew = lifecycle.start_head(store, dataset_id, SETTINGS)
+            anew = starts.start_head(store, dataset_id, SETTINGS)
             slow = measure(store, anew, pressed, spent)
             tell(store, "as a new head", anew, slow)
             ratios.append(slow[0] / quick[0])

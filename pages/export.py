@@ -7,7 +7,7 @@ from pages.ui.runs import export_result
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
 from thaw.exporting import exports
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.runs.decision import read_decision
 from thaw.storage.export_record import EXPORT_FOLDER
 from thaw.storage.records import Job, Run
@@ -71,7 +71,7 @@ def draw_run(store: Store, run: Run) -> None:
     selection.run_picker(store, run)
     draw_model(store, run)
     deleting.undo_bar(store)
-    job, made = lifecycle.latest_trial(store, "export", run.id), exports.latest_export(store, run.id)
+    job, made = starts.latest_trial(store, "export", run.id), exports.latest_export(store, run.id)
     if job and job.active:
         live.follow(store, job, lambda present: draw_progress(store, present))
         return

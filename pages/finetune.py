@@ -15,7 +15,7 @@ from pages.ui.training.rate_options import rates_with
 from pages.ui.words import amounts
 from pages.ui.words.names import sentence
 from pages.ui.words.options import distinct
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
@@ -96,12 +96,10 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             )
             resume = cut_short and st.button("Resume", type="primary", icon=":material/resume:")
         if start:
-            selection.choose(
-                "run", lifecycle.start_fine_tune(store, run.id, dataclasses.replace(settings, insist=insist))
-            )
+            selection.choose("run", starts.start_fine_tune(store, run.id, dataclasses.replace(settings, insist=insist)))
             st.rerun()
         if resume:
-            lifecycle.resume(store, run.id)
+            starts.resume(store, run.id)
             st.rerun()
 
     plan()
@@ -162,7 +160,7 @@ def _last_settings(store: Store, run: Run) -> FineTuneSettings:
     """Return the settings of the run's phase 2, or those that suit its images."""
     if run.fine_tune:
         return run.fine_tune
-    return lifecycle.suit(store, run, run.head, DEFAULTS)
+    return starts.suit(store, run, run.head, DEFAULTS)
 
 
 steps.heading("finetune")

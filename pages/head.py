@@ -13,7 +13,7 @@ from pages.ui.training.rate_options import rates_with
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence
 from pages.ui.words.options import distinct
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
@@ -38,7 +38,7 @@ OUTPUT_WORDS = {"softmax": "Softmax, one unit a class", "sigmoid": "Sigmoid, one
 def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
     """Draw the options and return the settings they make."""
     with st.expander("Options", icon=":material/tune:"):
-        small = dataset.included < lifecycle.SVM_IMAGES
+        small = dataset.included < starts.SVM_IMAGES
         method = METHODS[0]
         if small:
             method = st.selectbox(
@@ -150,12 +150,12 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
             icon=":material/playlist_add:" if busy else ":material/play_arrow:",
             disabled=bool(refusal),
         ):
-            started = lifecycle.start_head(store, dataset.id, settings)
+            started = starts.start_head(store, dataset.id, settings)
             if job is None or not job.active:
                 selection.choose("run", started)
             st.rerun()
         if run and goes_on and st.button("Resume", type="primary", icon=":material/resume:"):
-            lifecycle.resume(store, run.id)
+            starts.resume(store, run.id)
             st.rerun()
     run_queue.draw(store, job.id if job else None)
 

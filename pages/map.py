@@ -17,7 +17,7 @@ from pages.ui.page import live, selection, steps, trial_progress
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal, visible
 from pages.ui.words.options import distinct
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.feature_map import borrow_projection, start_projection
@@ -44,7 +44,7 @@ HOW = {
 
 def draw_making(store: Store, run: Run) -> None:
     """Draw how the making of the map stands, or the button that starts it."""
-    job = lifecycle.latest_trial(store, "map", run.id)
+    job = starts.latest_trial(store, "map", run.id)
     st.markdown(WHAT_IT_IS)
     if job and job.active:
         live.follow(store, job, lambda present: trial_progress.progress(store, present))

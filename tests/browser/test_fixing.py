@@ -15,7 +15,7 @@ from tests.support.corpus import photo
 from thaw.datasets import edits
 from thaw.datasets.importer import run_import
 from thaw.datasets.run_split import choose_split
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.runs.results import read_predictions
 from thaw.storage.records import Image
 from thaw.storage.store import Store
@@ -66,7 +66,7 @@ def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server
     store = Store(open_workspace(server.workspace))
     dataset_id = import_colours(store, tmp_path / "photos")
     planted = plant(store, dataset_id)
-    run_id = lifecycle.start_head(store, dataset_id, SETTINGS)
+    run_id = starts.start_head(store, dataset_id, SETTINGS)
     wait_until(lambda: store.run(run_id).result_phase, JOB_S, "the head")
     wait_until(lambda: not store.latest_job(run_id).active, JOB_S, "the end of its job")
     before = read_predictions(store, store.run(run_id))

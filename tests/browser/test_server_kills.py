@@ -21,7 +21,7 @@ from tests.campaigns.tally import Tally
 from tests.pages.ui.server.test_upload import frame
 from tests.support.corpus import leftovers, write_classes
 from thaw.datasets import edits
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
@@ -224,7 +224,7 @@ def over(store: Store, run_id: str) -> bool:
 
 def take_in(store: Store, folder: Path) -> str:
     photos = write_classes(folder / "photos", CLASSES, 90_000)
-    job_id = lifecycle.start_import(store, {"kind": "folder", "path": str(photos), "name": "Photos"})
+    job_id = starts.start_import(store, {"kind": "folder", "path": str(photos), "name": "Photos"})
     wait_until(lambda: not store.job(job_id).active, LIMIT_S, "the end of the import")
     dataset_id = store.job(job_id).dataset_id
     assert dataset_id, store.job(job_id).error

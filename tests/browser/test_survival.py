@@ -21,7 +21,7 @@ from tests.browser.journey import (
     set_numbers,
     start_head,
 )
-from thaw.jobs.lifecycle import start_import
+from thaw.jobs.starts import start_import
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 

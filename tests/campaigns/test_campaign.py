@@ -29,7 +29,7 @@ from tests.support.mutants import DAMAGES, mutants
 from thaw.datasets.health import examine
 from thaw.datasets.ingest import ingest
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.sources.sources import Source
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -93,7 +93,7 @@ def enter_path(store, entrance, path):
         )
         assert {row["name"]: row["reason"] for row in told["rejected"]} == reasons(store, dataset.id)
         return Answer(dataset.id, None)
-    job_id = lifecycle.start_import(store, {"kind": entrance, "path": str(path), "name": "Campaign"})
+    job_id = starts.start_import(store, {"kind": entrance, "path": str(path), "name": "Campaign"})
     deadline = time.monotonic() + 200
     while store.job(job_id).active:
         assert time.monotonic() < deadline, "the import did not end"

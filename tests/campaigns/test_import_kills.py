@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.support.corpus import leftovers, write_classes
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.jobs.sweeper import sweep
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -61,7 +61,7 @@ def state(store):
 
 def start(store, folder, dataset_id=None):
     request = {"kind": "folder", "path": str(folder), "name": ""} | ({"dataset": dataset_id} if dataset_id else {})
-    return lifecycle.start_import(store, request)
+    return starts.start_import(store, request)
 
 
 def kill(store, job_id):

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_pages import ROOT
 from tests.support.corpus import jpeg, leftovers
 from thaw.datasets.health import examine
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.images.decode import load_pixels
@@ -67,7 +67,7 @@ def watching(pid):
 def test_many_files_in_one_folder(count, store, tmp_path, campaign, wait_for):
     tally = campaign(f"files in one folder, of {count:,}")
     folder, started = write_many(tmp_path / "photos", count), time.monotonic()
-    job_id = lifecycle.start_import(store, {"kind": "folder", "path": str(folder), "name": "Many"})
+    job_id = starts.start_import(store, {"kind": "folder", "path": str(folder), "name": "Many"})
     with watching(store.job(job_id).pid) as most:
         wait_for(lambda: not store.job(job_id).active, count / FILES_A_SECOND, "the end of the import")
     tally.facts["seconds"] = round(time.monotonic() - started, 1)

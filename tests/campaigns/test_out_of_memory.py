@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.support.corpus import in_words, leftovers, write_classes
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
@@ -32,7 +32,7 @@ def wait(store, job_id):
 
 
 def start(store, folder):
-    return lifecycle.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
+    return starts.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
 
 
 @pytest.mark.parametrize("trials", [2, pytest.param(40, marks=pytest.mark.slow)])

@@ -13,7 +13,7 @@ import pytest
 from tests.support.corpus import write_classes
 from tests.support.runs import arrays, measured
 from thaw.datasets.importer import run_import
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
@@ -75,7 +75,7 @@ class Ward:
             assert kept >= finished[-1] - 1
 
     def resume(self):
-        lifecycle.resume(self.store, self.run_id)
+        starts.resume(self.store, self.run_id)
 
 
 def kill(store, job):
@@ -103,10 +103,10 @@ def standing(store, run_id, phase):
 @pytest.fixture(scope="module")
 def undisturbed(store, tiny_dataset):
     """Train both phases without a break; return the run's id and, by phase, the seconds before and in training."""
-    run_id, spans = lifecycle.add_head_job(store, tiny_dataset, HEAD), {}
+    run_id, spans = starts.add_head_job(store, tiny_dataset, HEAD), {}
     for kind in EPOCHS:
         if kind == "fine_tune":
-            lifecycle.add_fine_tune_job(store, run_id, TUNE)
+            starts.add_fine_tune_job(store, run_id, TUNE)
         stages = {}
         work(store, run_id, lambda stage, done, total, stages=stages: stages.setdefault(stage, time.monotonic()))
         assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
@@ -119,11 +119,11 @@ def undisturbed(store, tiny_dataset):
 def live(store, dataset_id, undisturbed, act, times, chance, wait_for):
     """Train both phases, disturbed `times` times in each; check that nothing of it shows. Return the disturbances."""
     model, spans = undisturbed
-    ward = Ward(store, lifecycle.start_head(store, dataset_id, HEAD), chance)
+    ward = Ward(store, starts.start_head(store, dataset_id, HEAD), chance)
     try:
         for kind, epochs in EPOCHS.items():
             if kind == "fine_tune":
-                assert lifecycle.start_fine_tune(store, ward.run_id, TUNE) == ward.run_id
+                assert starts.start_fine_tune(store, ward.run_id, TUNE) == ward.run_id
             for _ in range(times):
                 if not ward.disturb(act, kind, spans[kind], wait_for):
                     break
@@ -176,10 +176,10 @@ def test_a_pause_while_features_are_computed_keeps_every_batch_that_is_done(tmp_
     folder = write_classes(tmp_path / "photos", {"rose": IMAGES // 2, "tulip": IMAGES // 2})
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Photos"})
     run_import(store, job_id)
-    run_id = lifecycle.add_head_job(store, store.job(job_id).dataset_id, HeadSettings(image_size=32, epochs=1))
+    run_id = starts.add_head_job(store, store.job(job_id).dataset_id, HeadSettings(image_size=32, epochs=1))
     for kind in EPOCHS:
         if kind == "fine_tune":
-            lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings(layers=5, epochs=1, insist=True))
+            starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=5, epochs=1, insist=True))
         done = pause_among_features(store, run_id)
         assert store.latest_job(run_id).status == "stopped"
         assert 0 < done < IMAGES

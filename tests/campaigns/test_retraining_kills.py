@@ -11,7 +11,7 @@ from tests.support.corpus import fingerprints, in_words
 from tests.support.runs import arrays, measured
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.retraining import fixes
 from thaw.retraining.fix_history import list_chain, read_history
 from thaw.retraining.numpy_keeper import SNAPSHOT
@@ -88,7 +88,7 @@ def recover(store, taught, run_id, settle, anew):
     if anew:
         run_id = fixes.retrain(store, taught)
     else:
-        lifecycle.resume(store, run_id)
+        starts.resume(store, run_id)
     job = settle(store.latest_job(run_id).id, LIMIT_S)
     assert job.status == "finished", job.error
     return run_id
@@ -152,7 +152,7 @@ def test_retrainings_that_run_out_of_memory_lose_nothing(
             if job.status == "failed":
                 assert "memory" in job.error
                 assert in_words(job.error)
-                lifecycle.resume(store, run_id)
+                starts.resume(store, run_id)
                 job = settle(store.latest_job(run_id).id, LIMIT_S)
             assert job.status == "finished", job.error
             assert fixes.list_fixes(store, store.run(taught)) == fixed, "the fix is lost"

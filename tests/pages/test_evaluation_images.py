@@ -9,7 +9,7 @@ from PIL import Image as Picture
 
 from tests.support.corpus import photo
 from thaw.datasets.ingest import ingest
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.runs.results import accuracies, read_predictions
 from thaw.sources.sources import Source
 from thaw.storage.database import new_id
@@ -31,7 +31,7 @@ def write_photos(folder, counts, first):
 
 
 def train(store, dataset_id, settings):
-    run_id = lifecycle.add_head_job(store, dataset_id, settings)
+    run_id = starts.add_head_job(store, dataset_id, settings)
     work(store, run_id)
     job = store.latest_job(run_id)
     assert job.status == "finished", job.error
@@ -119,7 +119,7 @@ def test_a_support_vector_machine_is_for_small_sets_and_plain_heads(store):
     images = [dataclasses.replace(image, id=f"{big}-{n}", label="ab"[n % 2], content=f"{n}") for n in range(1000)]
     store.add_dataset(big, "Big", "a test", Arrival(images))
     with pytest.raises(SettingsError, match=r"fewer than 1,000 images.*Received: 1,000"):
-        lifecycle.add_head_job(store, big, HeadSettings(method="svm"))
+        starts.add_head_job(store, big, HeadSettings(method="svm"))
     with pytest.raises(SettingsError, match="without a hidden layer"):
         HeadSettings(method="svm", hidden_units=64)
 

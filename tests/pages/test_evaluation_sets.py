@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages.test_pages import drawn_html, visit, words
 from thaw.datasets import edits
 from thaw.datasets.run_split import choose_split, write_split
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.runs.results import predictions_file
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
@@ -178,7 +178,7 @@ def test_a_support_vector_machine_hides_the_options_that_it_has_not(store, monke
 
 
 def test_gradient_steps_are_the_default_and_the_only_way_for_large_sets(store, monkeypatch):
-    add(store, each=lifecycle.SVM_IMAGES // 2)
+    add(store, each=starts.SVM_IMAGES // 2)
     page = visit("head")
     assert not field(page, "selectbox", "How the head learns")
     field(page, "number_input", "Epochs")[0].set_value(3).run()

@@ -19,7 +19,7 @@ from tests.pages.test_mistakes_page import grids
 from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
 from thaw.datasets import edits
 from thaw.datasets.run_split import write_split
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
@@ -44,7 +44,7 @@ def cache_features(store, run_id):
 
 def make_map(store, run_id):
     cache_features(store, run_id)
-    job_id = lifecycle.add_trial(store, "map", run_id, {})
+    job_id = starts.add_trial(store, "map", run_id, {})
     run_map(store, job_id)
     assert store.job(job_id).status == "finished", store.job(job_id).error
 
@@ -111,13 +111,13 @@ def test_a_run_without_a_map_offers_to_make_it_and_says_how_the_last_attempt_end
     page = visit("map", run=run_id)
     assert not page.exception
     assert [button.label for button in page.button] == ["Make the map"]
-    run_map(store, lifecycle.add_trial(store, "map", run_id, {}))
+    run_map(store, starts.add_trial(store, "map", run_id, {}))
     page = visit("map", run=run_id)
     assert "Expected the cached features of a trained head" in page.error[0].value.replace("\\", "")
 
 
 def test_a_map_in_the_making_shows_its_progress_and_can_be_stopped(store, run_id):
-    job_id = lifecycle.add_trial(store, "map", run_id, {})
+    job_id = starts.add_trial(store, "map", run_id, {})
     store.update_job(job_id, stage="arranging the map (percent)", done=30, total=120, rate=10.0)
     page = visit("map", run=run_id)
     assert "Arranging the map" in str(page.get("progress")[0].proto)

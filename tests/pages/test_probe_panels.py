@@ -11,7 +11,7 @@ from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.test_pages import words
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import LAYERS_FILE, open_workspace
@@ -96,7 +96,7 @@ def test_no_layer_can_be_the_recommendation(store, run_id):
 
 def test_a_stopped_probe_keeps_its_depths_and_can_go_on(store, run_id):
     write_probe(store.workspace.run(run_id), Probe(PLAN, [depth(0, 80)]))
-    store.update_job(lifecycle.add_probe_job(store, run_id, ProbeSettings()), status="stopped")
+    store.update_job(starts.add_probe_job(store, run_id, ProbeSettings()), status="stopped")
     page = panel("depth_probe.draw(store, run)")
     assert labels(page) == ["Go on with the missing depths"]
     assert "1 of 3 depths tried" in words(page)
@@ -105,7 +105,7 @@ def test_a_stopped_probe_keeps_its_depths_and_can_go_on(store, run_id):
 
 def test_an_active_probe_shows_time_left_and_stops_on_request(store, run_id):
     write_probe(store.workspace.run(run_id), Probe(PLAN, [depth(0, 80), depth(4, 70)]))
-    job_id = lifecycle.add_probe_job(store, run_id, ProbeSettings())
+    job_id = starts.add_probe_job(store, run_id, ProbeSettings())
     with FileLock(store.workspace.job_lock(job_id)):
         changes = {"stage": "trying depths (percent)", "done": 40, "total": 100, "rate": 0.5}
         store.update_job(job_id, status="running", pid=os.getpid(), **changes)
@@ -119,7 +119,7 @@ def test_an_active_probe_shows_time_left_and_stops_on_request(store, run_id):
 
 
 def test_a_dead_probe_says_what_is_kept(store, run_id):
-    job_id = lifecycle.add_probe_job(store, run_id, ProbeSettings())
+    job_id = starts.add_probe_job(store, run_id, ProbeSettings())
     store.update_job(job_id, status="running", pid=2**22 - 1)
     lifecycle.reconcile(store)
     assert "finished depth is kept" in panel("depth_probe.draw(store, run)").error[0].value
@@ -127,7 +127,7 @@ def test_a_dead_probe_says_what_is_kept(store, run_id):
 
 def test_the_button_starts_a_probe_in_a_process_of_its_own(store, run_id, wait_for):
     press(panel("depth_probe.draw(store, run)"), "Try several depths")
-    job = lifecycle.latest_trial(store, "probe", run_id)
+    job = starts.latest_trial(store, "probe", run_id)
     assert job.request["run"] == run_id
     # The data set is empty, which only the process itself can find out.
     wait_for(lambda: not store.job(job.id).active, 60, "the end of the probe")
@@ -157,6 +157,6 @@ def test_a_curve_without_a_fall_suggests_nothing(store, run_id):
 
 
 def test_a_search_of_one_phase_does_not_end_on_the_page_of_the_other(store, run_id):
-    store.update_job(lifecycle.add_rate_job(store, run_id, 1), status="stopped")
+    store.update_job(starts.add_rate_job(store, run_id, 1), status="stopped")
     assert len(panel("rate_finder.draw(store, run, 1)").info) == 1
     assert not panel("rate_finder.draw(store, run, 2)").info

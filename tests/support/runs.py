@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.worker import work
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 
 def train_head(store, dataset_id, settings: HeadSettings):
     """Do phase 1 of a new run in this process; return its id."""
-    return finish(store, lifecycle.add_head_job(store, dataset_id, settings))
+    return finish(store, starts.add_head_job(store, dataset_id, settings))
 
 
 def fine_tune(store, run_id, settings: FineTuneSettings):
     """Do phase 2 of a run in this process; return the id of the run that has it, a new one where it had one before."""
-    return finish(store, lifecycle.add_fine_tune_job(store, run_id, settings))
+    return finish(store, starts.add_fine_tune_job(store, run_id, settings))
 
 
 def finish(store, run_id):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.worker import work
 from tlcore.settings import HeadSettings
 
@@ -21,7 +21,7 @@ def started(store):
     run_ids = []
 
     def start(dataset_id, settings):
-        run_ids.append(lifecycle.start_head(store, dataset_id, settings))
+        run_ids.append(starts.start_head(store, dataset_id, settings))
         return run_ids[-1]
 
     yield start
@@ -56,7 +56,7 @@ def test_a_stopped_run_keeps_its_best_model_and_lets_the_next_one_in(store, tiny
 
 
 def test_a_run_that_is_stopped_while_it_waits_never_starts(store, tiny_dataset):
-    run_id = lifecycle.add_head_job(store, tiny_dataset, LONG)
+    run_id = starts.add_head_job(store, tiny_dataset, LONG)
     lifecycle.request_stop(store, run_id)
     with FileLock(store.workspace.device_lock):
         work(store, run_id)

@@ -13,7 +13,7 @@ from thaw.datasets import checker, edits, importer
 from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
 from thaw.datasets.zip_file import save_dataset
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.sources.sources import kind_of
 from thaw.storage.journal.rebuild import rebuild
 from thaw.storage.journal.rebuild import tell as tell_rebuilt
@@ -94,7 +94,7 @@ def run_rebuild(workspace: Workspace) -> Answer:
 @click.option("--seed", type=int, default=DEFAULTS.seed, help=f"default: {DEFAULTS.seed}")
 def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Answer:
     """Cross-validate in this process, with random folds and with folds that keep groups; list likely label errors."""
-    job_id = lifecycle.add_check_job(store, dataset, backbone, seed)
+    job_id = starts.add_check_job(store, dataset, backbone, seed)
     checker.run_check(store, job_id, tell)
     job, done = store.job(job_id), store.latest_check(dataset)
     if job.status != "finished" or done is None:

@@ -8,7 +8,7 @@ import click
 
 from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow, tell, warn_of_unknown
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.jobs.queue import waits
 from thaw.runs import comparison
 from thaw.runs.results import accuracies, read_predictions
@@ -55,7 +55,7 @@ HEAD, TUNED, PROBE = HeadSettings(), FineTuneSettings(), ProbeSettings()
 @click.option("--patience", type=int, help=f"epochs without improvement (default: {HEAD.patience})")
 def run_train(store: Store, dataset: str, **options: Any) -> Answer:
     """Do phase 1 in this process."""
-    return _work(store, lifecycle.add_head_job(store, dataset, HeadSettings(**_given(options))), "head")
+    return _work(store, starts.add_head_job(store, dataset, HeadSettings(**_given(options))), "head")
 
 
 @command("finetune")
@@ -74,14 +74,14 @@ def run_train(store: Store, dataset: str, **options: Any) -> Answer:
 @click.option("--insist", is_flag=True, help="go on where Thaw refuses to spoil the weights")
 def run_finetune(store: Store, run: str, **options: Any) -> Answer:
     """Do phase 2 in this process."""
-    return _work(store, lifecycle.add_fine_tune_job(store, run, FineTuneSettings(**_given(options))), "fine_tune")
+    return _work(store, starts.add_fine_tune_job(store, run, FineTuneSettings(**_given(options))), "fine_tune")
 
 
 @command("resume")
 @click.argument("run")
 def run_resume(store: Store, run: str) -> Answer:
     """Go on with a run that was paused or cut short, in this process."""
-    return _work(store, run, lifecycle.add_resume_job(store, run))
+    return _work(store, run, starts.add_resume_job(store, run))
 
 
 @command("stop")
@@ -127,7 +127,7 @@ def run_queue(store: Store, front: str | None) -> Answer:
 @click.option("--images", type=int, help=f"that take part at most (default: {PROBE.images})")
 def run_probe(store: Store, run: str, **options: Any) -> Answer:
     """Try several depths on a trained head, in this process, and recommend one."""
-    _try(store, lifecycle.add_probe_job(store, run, ProbeSettings(**_given(options))))
+    _try(store, starts.add_probe_job(store, run, ProbeSettings(**_given(options))))
     found = read_probe(store.workspace.run(run))
     depths = found.depths if found else []
     best = recommend(depths)
@@ -147,7 +147,7 @@ def run_probe(store: Store, run: str, **options: Any) -> Answer:
 @click.option("--batch-size", type=int, help=f"in phase 2 (default: {TUNED.batch_size})")
 def run_find_rate(store: Store, run: str, phase: int, **options: Any) -> Answer:
     """Search a learning rate for a phase of a run, in this process."""
-    _try(store, lifecycle.add_rate_job(store, run, phase, FineTuneSettings(**_given(options))))
+    _try(store, starts.add_rate_job(store, run, phase, FineTuneSettings(**_given(options))))
     curve = read_curve(store.workspace.run(run), phase)
     return {"run": run} | (asdict(curve) if curve else {})
 

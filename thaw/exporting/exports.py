@@ -4,7 +4,7 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.runs.decision import read_decision
 from thaw.storage.export_record import Export, export_folder, read_export
 from thaw.storage.records import Run
@@ -24,7 +24,7 @@ def add_export_job(store: Store, run_id: str, formats: Sequence[str] | None = No
     """
     require_packages()
     chosen = [row.name for row in choose_formats(None if formats is None else list(formats))]
-    return lifecycle.add_trial(store, "export", run_id, {"formats": chosen})
+    return starts.add_trial(store, "export", run_id, {"formats": chosen})
 
 
 def start_export(store: Store, run_id: str, formats: Sequence[str] | None = None) -> str:

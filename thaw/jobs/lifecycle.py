@@ -1,39 +1,20 @@
 """The parent's side of a job: start its process, ask it to stop, and tell the truth when it has died."""
 
-import dataclasses
-import json
-import shutil
 import subprocess
 import sys
 import threading
 from contextlib import suppress
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from thaw.storage.database import new_id
 from thaw.storage.export_record import clear_export
-from thaw.storage.records import Job, JobKind, Run
+from thaw.storage.records import Job
 from thaw.storage.store import Store
-from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE
 from tlcore.environment import SOURCE_ROOT
-from tlcore.errors import GuardError, RunError, SettingsError
-from tlcore.models.backbones import find_backbone
 from tlcore.processes import is_alive, ticking
-from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.training.recommendations import recommend_depth, recommend_learning_rate, refuse_fine_tune
-from tlcore.tuning.probe_record import PROBE_FILE, ProbeSettings
 
-IMPORTER = "thaw.datasets.importer"
-CHECKER = "thaw.datasets.checker"
-WORKER = "thaw.worker"
-PROBER = "thaw.training.prober"
-RECORDS = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, PROBE_FILE, MAP_FILE)
-HEAD_FILES = (*RECORDS, "head.npz", "predictions-1*.npz", "rates-*.json")
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
-SVM_IMAGES = 1000
-TRIALS = 200
 
 DIED = (
     "The process ended without finishing: it was killed, or the computer ran out of memory or disk or was "
@@ -58,196 +39,11 @@ DEATHS = {
 }
 
 
-def start_import(store: Store, request: dict[str, Any]) -> str:
-    """Start importing in a process of its own; return the job's id. `thaw.datasets.importer.run_import` reads the
-    request."""
-    job_id = store.add_job("import", dict(request))
-    launch(store, job_id, IMPORTER, job_id)
-    return job_id
-
-
-def add_check_job(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
-    """Record a check of a data set that is about to start; return the job's id. Raise RunError while one goes on."""
-    find_backbone(backbone)
-    store.dataset(dataset_id)
-    reconcile(store)
-    if any(job.active and job.dataset_id == dataset_id for job in store.jobs("check")):
-        raise RunError("Expected no check of this data set to be going on. Received: one that is. Wait or stop it.")
-    return store.add_job("check", {"backbone": backbone, "seed": seed}, dataset_id)
-
-
-def start_check(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
-    """Start cross-validating a data set on a backbone's features, in a process of its own; return the job's id."""
-    job_id = add_check_job(store, dataset_id, backbone, seed)
-    launch(store, job_id, CHECKER, job_id)
-    return job_id
-
-
-def add_head_job(store: Store, dataset_id: str, settings: HeadSettings) -> str:
-    """Record a new run that waits for phase 1; return its id. Raise BackboneError for an unknown backbone."""
-    find_backbone(settings.backbone)
-    images = store.dataset(dataset_id).included
-    if settings.method == "svm" and images >= SVM_IMAGES:
-        raise SettingsError(
-            f"Expected fewer than {SVM_IMAGES:,} images for a support vector machine. Received: {images:,}. Train the "
-            "head by gradient steps, which suits large sets better."
-        )
-    run_id = store.add_run(dataset_id, settings.backbone, settings.to_json())
-    store.add_job("head", {}, dataset_id, run_id)
-    return run_id
-
-
-def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> str:
-    """Record that a run waits for phase 2; return the run's id.
-
-    A run that has had a phase 2 keeps it: a new run is branched off at the end of its phase 1, and that one's id is
-    returned. Raises GuardError where phase 2 would smash the pretrained weights, unless the settings insist, and
-    RunError while the run is busy or has no head yet.
-    """
-    run = store.run(run_id)
-    _require_idle(store, run_id)
-    epochs, head = store.epochs(run_id), run.head
-    _require_head(run)
-    settings = suit(store, run, head, settings)
-    row = find_backbone(run.backbone)
-    if settings.layers is not None and settings.layers > row.layers:
-        raise SettingsError(
-            f"Expected at most {row.layers} layers to unfreeze, all that {row.title} has. Received: {settings.layers}."
-        )
-    reason = None if settings.insist else refuse_fine_tune(epochs, head, settings)
-    if reason:
-        raise GuardError(reason)
-    target = run_id if run.fine_tune is None else branch(store, run)
-    store.set_fine_tune(target, settings.to_json())
-    store.add_job("fine_tune", {}, run.dataset_id, target)
-    return target
-
-
-def suit(store: Store, run: Run, head: HeadSettings, settings: FineTuneSettings) -> FineTuneSettings:
-    """Fill in what the settings leave to Thaw: the depth and the learning rate that suit the run's images."""
-    image_size, input_size = run.image_size, find_backbone(run.backbone).input_size
-    layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
-    return dataclasses.replace(
-        settings,
-        layers=recommend_depth(layers, image_size, input_size) if settings.layers is None else settings.layers,
-        learning_rate=settings.learning_rate or recommend_learning_rate(head.learning_rate, image_size, input_size),
-    )
-
-
-def branch(store: Store, run: Run) -> str:
-    """Copy a run as it was at the end of phase 1; return the new run's id."""
-    branched = new_id("run")
-    source, target = store.workspace.run(run.id), store.workspace.run(branched)
-    target.mkdir(parents=True)
-    for file in (file for pattern in HEAD_FILES for file in source.glob(pattern)):
-        shutil.copy2(file, target / file.name)
-    # The row last: a run that is on record has its files.
-    store.branch_run(run.id, branched)
-    return branched
-
-
-def start_head(store: Store, dataset_id: str, settings: HeadSettings) -> str:
-    """Start phase 1 on a data set in a process of its own; return the new run's id."""
-    run_id = add_head_job(store, dataset_id, settings)
-    launch_worker(store, run_id)
-    return run_id
-
-
-def start_fine_tune(store: Store, run_id: str, settings: FineTuneSettings) -> str:
-    """Start phase 2 in a process of its own; return the id of the run that has it (see `add_fine_tune_job`)."""
-    target = add_fine_tune_job(store, run_id, settings)
-    launch_worker(store, target)
-    return target
-
-
-def add_probe_job(store: Store, run_id: str, settings: ProbeSettings) -> str:
-    """Record a depth probe of a run that is about to start; return the job's id.
-
-    Raises RunError while the run has no head, or while a probe of it goes on. One with the settings of an earlier
-    goes on with the depths that are missing.
-    """
-    return add_trial(store, "probe", run_id, dataclasses.asdict(settings))
-
-
-def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettings | None = None) -> str:
-    """Record a search of the learning rate of a phase of a run; return the job's id. Errors are `add_probe_job`'s.
-
-    Phase 2 is searched with the depth and batch size of `settings`, phase 1 with the run's own batch size.
-    """
-    run = store.run(run_id)
-    head = run.head
-    _require_head(run)
-    chosen = suit(store, run, head, settings or FineTuneSettings())
-    batch_size = chosen.batch_size if phase == 2 else head.batch_size
-    asked = {"phase": phase, "layers": chosen.layers if phase == 2 else 0, "batch_size": batch_size}
-    return add_trial(store, "rate_search", run_id, asked)
-
-
-def start_probe(store: Store, run_id: str, settings: ProbeSettings | None = None) -> str:
-    """Start a depth probe of a run in a process of its own; return the job's id (see `add_probe_job`)."""
-    job_id = add_probe_job(store, run_id, settings or ProbeSettings())
-    launch(store, job_id, PROBER, job_id)
-    return job_id
-
-
-def start_rate_search(store: Store, run_id: str, phase: int, settings: FineTuneSettings | None = None) -> str:
-    """Start a search of a learning rate in a process of its own; return the job's id (see `add_rate_job`)."""
-    job_id = add_rate_job(store, run_id, phase, settings)
-    launch(store, job_id, PROBER, job_id)
-    return job_id
-
-
-def add_trial(store: Store, kind: JobKind, run_id: str, settings: dict[str, Any]) -> str:
-    """Record what is about to be tried or made of a run and leaves it as it is; return the job's id.
-
-    Raises RunError while the run has no head, or while a job of this kind works on it.
-    """
-    run = store.run(run_id)
-    _require_head(run)
-    reconcile(store)
-    latest = latest_trial(store, kind, run_id)
-    if latest and latest.active:
-        raise RunError(
-            f"Expected a run on which no other job of this kind works. Received: {run_id!r}. Wait or stop it first."
-        )
-    return store.add_job(kind, {"run": run_id, "backbone": run.backbone, "settings": settings}, run.dataset_id)
-
-
-def latest_trial(store: Store, kind: JobKind, run_id: str) -> Job | None:
-    """Return the newest probe or search of a run, or None before the first.
-
-    What changes nothing about a run is no job of the run's own, which tell how the run itself stands.
-    """
-    return next((job for job in store.jobs(kind, limit=TRIALS) if job.request["run"] == run_id), None)
-
-
-def add_resume_job(store: Store, run_id: str) -> JobKind:
-    """Record that a stopped or failed run goes on; return which phase. Raise RunError for a run that finished."""
-    latest = _require_idle(store, store.run(run_id).id)
-    if latest is None or latest.status == "finished":
-        raise RunError(f"Expected a run that stopped or failed. Received: {run_id!r}, which finished. Start a new one.")
-    store.add_job(latest.kind, {"resume": True}, latest.dataset_id, run_id)
-    return latest.kind
-
-
-def resume(store: Store, run_id: str) -> None:
-    """Go on with a stopped or failed run from its last finished epoch, in a new process."""
-    add_resume_job(store, run_id)
-    launch_worker(store, run_id)
-
-
 def request_stop(store: Store, run_id: str) -> None:
     """Ask the worker of a run to stop after the present step; its last good model is kept."""
     latest = store.latest_job(run_id)
     if latest and latest.active:
         store.ask_to_stop(latest.id)
-
-
-def launch_worker(store: Store, run_id: str) -> None:
-    """Start the worker that does the job a run waits for."""
-    job = store.latest_job(run_id)
-    if job:
-        launch(store, job.id, WORKER, run_id)
 
 
 def launch(store: Store, job_id: str, module: str, subject: str) -> None:
@@ -303,16 +99,3 @@ def _bury(store: Store, job: Job) -> None:
         if store.job(job.id).active:
             clear_export(store.workspace, job.request["run"], job.id)
             store.fail_job(job.id, EXPORT_DIED)
-
-
-def _require_head(run: Run) -> None:
-    if run.result_phase is None:
-        raise RunError(f"Expected a run whose head has been trained. Received: {run.id!r}. Train its head first.")
-
-
-def _require_idle(store: Store, run_id: str) -> Job | None:
-    reconcile(store)
-    latest = store.latest_job(run_id)
-    if latest and latest.active:
-        raise RunError(f"Expected a run at rest. Received: {run_id!r}, which is running. Stop it or wait for its end.")
-    return latest

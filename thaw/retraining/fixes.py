@@ -1,7 +1,7 @@
 """The fixes that a person made to a data set since a run saw it, and the run that learns from them."""
 
 from thaw.datasets.run_split import read_seen
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.retraining.fix_history import require_idle
 from thaw.storage.records import Run
 from thaw.storage.store import Store
@@ -31,8 +31,8 @@ def retrain(store: Store, run_id: str) -> str:
     run = store.run(run_id)
     require_idle(store, run)
     version = store.dataset(run.dataset_id).version
-    retrained = lifecycle.add_head_job(store, run.dataset_id, run.head)
+    retrained = starts.add_head_job(store, run.dataset_id, run.head)
     # Before its process starts, which writes facts as well.
     store.add_facts(retrained, {"retrained_from": run.id, "asked_at_version": version})
-    lifecycle.launch_worker(store, retrained)
+    starts.launch_worker(store, retrained)
     return retrained

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thaw.datasets.run_split import SIDES, read_sides, read_split
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.jobs.reporter import Reporter
 from thaw.runs.results import read_features
 from thaw.storage.records import Run
@@ -38,7 +38,7 @@ def start_projection(store: Store, run_id: str) -> str:
 
     Raises RunError while the run has no head, or while its map is being made.
     """
-    job_id = lifecycle.add_trial(store, "map", run_id, {})
+    job_id = starts.add_trial(store, "map", run_id, {})
     lifecycle.launch(store, job_id, MAPPER, job_id)
     return job_id
 

@@ -6,7 +6,7 @@ from pages.ui.components.figure.figure import figure
 from pages.ui.figures import basics
 from pages.ui.page import live, selection
 from pages.ui.words import amounts
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.storage.records import Check, Dataset, Job
 from thaw.storage.store import Store
 from tlcore.errors import RunError
@@ -52,7 +52,7 @@ def latest_job(store: Store, dataset: Dataset) -> Job | None:
 def start(store: Store, dataset: Dataset) -> None:
     """Start the measurement, unless one goes on already."""
     try:
-        lifecycle.start_check(store, dataset.id, selection.backbone().name, selection.seed())
+        starts.start_check(store, dataset.id, selection.backbone().name, selection.seed())
     except RunError:
         # Another tab was quicker: this one follows what goes on.
         return

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pages.ui.server.items import MAX_FILES, UploadRefused, parse_items
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.jobs.sweeper import UPLOAD_ID
 from thaw.storage.database import new_id
 from thaw.storage.store import Store
@@ -97,7 +97,7 @@ def begin_import(store: Store, folder: Path, token: str, asked: dict[str, Any]) 
         if job_id is None:
             close(folder)
             request = {"kind": "staged", "path": str(folder), "ask": True, "upload": _digest(token)} | asked
-            job_id = lifecycle.start_import(store, request)
+            job_id = starts.start_import(store, request)
     return job_id
 
 

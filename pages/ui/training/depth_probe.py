@@ -8,7 +8,7 @@ from pages.ui.components.figure.figure import figure
 from pages.ui.figures import probe_figures
 from pages.ui.page import live, trial_progress
 from pages.ui.words import amounts
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LAYERS_FILE
@@ -24,7 +24,7 @@ WHAT_IT_IS = (
 
 def draw(store: Store, run: Run) -> int | None:
     """Draw what the probe of a run found, and its buttons; return the depth when the person takes it over."""
-    probe, job = read_probe(store.workspace.run(run.id)), lifecycle.latest_trial(store, "probe", run.id)
+    probe, job = read_probe(store.workspace.run(run.id)), starts.latest_trial(store, "probe", run.id)
     st.markdown(WHAT_IT_IS)
     if job and job.active:
         live.follow(store, job, lambda present: draw_progress(store, run, present))
@@ -94,7 +94,7 @@ def verdict(probe: Probe, recommended: Depth) -> str:
 def start(store: Store, run: Run) -> None:
     """Start the probe, or go on with it, unless one goes on already."""
     try:
-        lifecycle.start_probe(store, run.id)
+        starts.start_probe(store, run.id)
     except RunError:
         # Another tab was quicker: this one follows what goes on.
         return

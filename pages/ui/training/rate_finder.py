@@ -6,7 +6,7 @@ from pages.ui.components.figure.figure import figure
 from pages.ui.figures import probe_figures
 from pages.ui.page import live, trial_progress
 from pages.ui.words import amounts
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
@@ -29,7 +29,7 @@ def draw(store: Store, run: Run, phase: int, settings: FineTuneSettings | None =
     `settings` say at which depth and batch size phase 2 is searched; None leaves the choice to Thaw. There is one
     search at a time for both phases of a run.
     """
-    curve, job = read_curve(store.workspace.run(run.id), phase), lifecycle.latest_trial(store, "rate_search", run.id)
+    curve, job = read_curve(store.workspace.run(run.id), phase), starts.latest_trial(store, "rate_search", run.id)
     st.markdown(WHAT_IT_IS[phase])
     if job and job.active:
         live.follow(store, job, lambda present: trial_progress.progress(store, present))
@@ -82,7 +82,7 @@ def verdict(curve: RateCurve) -> str:
 def start(store: Store, run: Run, phase: int, settings: FineTuneSettings | None) -> None:
     """Start a search, unless one goes on already."""
     try:
-        lifecycle.start_rate_search(store, run.id, phase, settings)
+        starts.start_rate_search(store, run.id, phase, settings)
     except RunError:
         # Another tab was quicker: this one follows what goes on.
         return

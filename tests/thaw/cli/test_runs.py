@@ -10,7 +10,7 @@ from filelock import FileLock
 from tests.support.command_line import ask
 from tests.support.corpus import write_classes
 from thaw.cli.runs import describe_training
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.jobs.queue import WAITING
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
@@ -161,7 +161,7 @@ def test_a_run_at_rest_cannot_be_stopped_or_resumed(small):
 
 
 def test_a_run_that_waits_is_told_to_stop_and_then_never_starts(small):
-    run_id = lifecycle.add_head_job(small.store, small.dataset, HeadSettings())
+    run_id = starts.add_head_job(small.store, small.dataset, HeadSettings())
     job_id = small.store.latest_job(run_id).id
     assert ask(small.store, "stop", run_id) == {"run": run_id, "job": job_id, "stop_requested": True}
     assert small.store.job(job_id).stop_requested
@@ -182,7 +182,7 @@ def test_a_run_whose_process_is_gone_is_at_rest(listed):
 def test_a_run_that_was_stopped_goes_on_where_it_was(small):
     store, views = small.store, {"augmentation": RECIPE, "views": 2}
     settings = HeadSettings(image_size=32, batch_size=8, validation_split=0.25, epochs=40, patience=100, **views)
-    run_id = lifecycle.add_head_job(store, small.dataset, settings)
+    run_id = starts.add_head_job(store, small.dataset, settings)
 
     def stop_early(stage, done, total):
         if store.epochs(run_id) and not store.latest_job(run_id).stop_requested:

@@ -6,7 +6,7 @@ from thaw.backbones.loading import load_backbone
 from thaw.datasets import checker, edits
 from thaw.datasets.importer import run_import
 from thaw.datasets.similarity import mark_similar
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
 from tlcore.errors import RunError
 from tlcore.models.backbones import find_backbone
@@ -16,7 +16,7 @@ ROW = "efficientnet-lite0"
 
 @pytest.fixture(scope="module")
 def checked(store, tiny_dataset):
-    job_id = lifecycle.add_check_job(store, tiny_dataset, ROW, seed=3)
+    job_id = starts.add_check_job(store, tiny_dataset, ROW, seed=3)
     told = []
     checker.run_check(store, job_id, lambda *report: told.append(report))
     job = store.job(job_id)
@@ -46,9 +46,9 @@ def test_images_are_compared_once(store, tiny_dataset, checked):
 
 
 def test_a_second_check_waits_for_the_first(store, tiny_dataset, checked):
-    job_id = lifecycle.add_check_job(store, tiny_dataset, ROW, seed=0)
+    job_id = starts.add_check_job(store, tiny_dataset, ROW, seed=0)
     with pytest.raises(RunError, match="no check of this data set"):
-        lifecycle.add_check_job(store, tiny_dataset, ROW, seed=0)
+        starts.add_check_job(store, tiny_dataset, ROW, seed=0)
     store.fail_job(job_id, "given up by the test")
 
 
@@ -60,7 +60,7 @@ def test_a_set_that_cannot_be_divided_is_told_before_the_work(store, tiny_photos
         edits.delete_class(store, dataset_id, label)
         if not says:
             continue
-        check_id = lifecycle.add_check_job(store, dataset_id, ROW, seed=0)
+        check_id = starts.add_check_job(store, dataset_id, ROW, seed=0)
         checker.run_check(store, check_id)
         assert (store.job(check_id).status, store.job(check_id).stage) == ("failed", "starting TensorFlow")
         assert f"Expected at least 2 classes. Received: {says}" in store.job(check_id).error

@@ -14,7 +14,7 @@ from tests.support.command_line import ask
 from tests.support.corpus import ACCEPTED, Case, jpeg, write_classes, write_folder, write_upload, zip_of
 from tests.support.server import Server
 from thaw.datasets import importer
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.sources.samples import FLOWERS
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -38,7 +38,7 @@ def ended(store, job_id):
 
 
 def run_import(store, kind, path, name=""):
-    return ended(store, lifecycle.start_import(store, {"kind": kind, "path": str(path), "name": name}))
+    return ended(store, starts.start_import(store, {"kind": kind, "path": str(path), "name": name}))
 
 
 def slow_folder(folder):
@@ -105,7 +105,7 @@ def test_a_request_that_makes_no_sense_fails_with_words(store, tmp_path):
 
 
 def test_an_import_stops_when_asked_and_leaves_nothing(store, tmp_path):
-    job_id = lifecycle.start_import(store, {"kind": "folder", "path": str(slow_folder(tmp_path / "slow")), "name": ""})
+    job_id = starts.start_import(store, {"kind": "folder", "path": str(slow_folder(tmp_path / "slow")), "name": ""})
     wait_for(lambda: store.job(job_id).done > 0)
     store.ask_to_stop(job_id)
     assert ended(store, job_id).status == "stopped"
@@ -116,7 +116,7 @@ def test_an_import_stops_when_asked_and_leaves_nothing(store, tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_killed_import_is_told_and_swept_by_the_next(store, tmp_path):
     slow = slow_folder(tmp_path / "slow")
-    job_id = lifecycle.start_import(store, {"kind": "folder", "path": str(slow), "name": ""})
+    job_id = starts.start_import(store, {"kind": "folder", "path": str(slow), "name": ""})
     wait_for(lambda: store.job(job_id).done > 0)
     lifecycle.reconcile(store)
     assert store.job(job_id).status == "running", "a living import is left alone"
@@ -146,12 +146,12 @@ def test_what_is_no_path_at_all_is_refused_in_words(store, path):
 def test_what_a_killed_import_of_the_sample_left_is_removed_by_the_next(store):
     orphan = store.workspace.staging("digits-job-000000000000")
     orphan.mkdir()
-    assert ended(store, lifecycle.start_import(store, {"kind": "digits", "path": "", "name": ""})).status == "finished"
+    assert ended(store, starts.start_import(store, {"kind": "digits", "path": "", "name": ""})).status == "finished"
     assert not orphan.exists()
 
 
 def request_import(store, **request):
-    return ended(store, lifecycle.start_import(store, {"name": "", **request}))
+    return ended(store, starts.start_import(store, {"name": "", **request}))
 
 
 def tgz_of(photos):

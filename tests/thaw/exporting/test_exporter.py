@@ -15,8 +15,8 @@ from tests.support.command_line import ask
 from tests.support.corpus import photo
 from tests.support.odd_pictures import write_odd_pictures
 from thaw.exporting import exporter, exports
-from thaw.exporting.guide import show_program, show_signature
-from thaw.jobs import lifecycle
+from thaw.exporting.guide import explain_answer, show_program, show_signature
+from thaw.jobs import starts
 from thaw.prediction.classifier import load_classifier, predict_files
 from thaw.runs.decision import keep_decision
 from thaw.runs.results import read_predictions
@@ -25,7 +25,7 @@ from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
-from tlcore.exporting.formats import FORMATS, choose_formats, explain_answer
+from tlcore.exporting.formats import FORMATS, choose_formats
 from tlcore.exporting.verification import SCORING, Bench, Reference, verify
 from tlcore.settings import HeadSettings
 
@@ -34,7 +34,7 @@ TEMPERATURE, THRESHOLD = 1.3, 0.5
 
 @pytest.fixture(scope="module")
 def run_id(store, tiny_dataset):
-    run_id = lifecycle.add_head_job(store, tiny_dataset, HeadSettings(image_size=64, epochs=6, validation_split=0.4))
+    run_id = starts.add_head_job(store, tiny_dataset, HeadSettings(image_size=64, epochs=6, validation_split=0.4))
     work(store, run_id)
     keep_decision(store, run_id, Decision(1, TEMPERATURE, THRESHOLD))
     return run_id

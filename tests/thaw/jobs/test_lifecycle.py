@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.support.corpus import write_classes
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.jobs.reporter import reporting
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
@@ -91,7 +91,7 @@ def test_a_process_that_ends_at_once_is_found_out(store):
 
 def test_the_job_runs_in_a_session_of_its_own_and_logs_to_its_file(store, tmp_path):
     folder = write_classes(tmp_path / "photos", {"rose": 2})
-    job_id = lifecycle.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
+    job_id = starts.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
     deadline = time.monotonic() + 30
     while store.job(job_id).active:
         assert time.monotonic() < deadline
@@ -111,8 +111,8 @@ def test_silence_is_told(store):
 def test_a_busy_run_takes_no_second_job(store, run_id):
     store.add_job("head", {}, "data-1", run_id)
     for start in (
-        lambda: lifecycle.resume(store, run_id),
-        lambda: lifecycle.start_fine_tune(store, run_id, FineTuneSettings()),
+        lambda: starts.resume(store, run_id),
+        lambda: starts.start_fine_tune(store, run_id, FineTuneSettings()),
     ):
         with pytest.raises(RunError, match=r"running\. Stop it or wait"):
             start()
@@ -122,7 +122,7 @@ def test_a_busy_run_takes_no_second_job(store, run_id):
 def test_a_finished_run_has_nothing_to_resume(store, run_id):
     store.update_job(store.add_job("head", {}, "data-1", run_id), status="finished")
     with pytest.raises(RunError, match="Start a new one"):
-        lifecycle.resume(store, run_id)
+        starts.resume(store, run_id)
 
 
 def test_two_tabs_that_start_one_run_at_once_start_it_once(store, run_id):
@@ -179,7 +179,7 @@ def trained(store, run_id):
     store.set_result(run_id, 1)
     folder = store.workspace.run(run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in lifecycle.HEAD_FILES:
+    for name in starts.HEAD_FILES:
         (folder / name).write_text(name)
     (folder / "layers.json").write_text(json.dumps([{"block": f"block {index // 10}"} for index in range(141)]))
     store.add_facts(run_id, {"image_size": 224})
@@ -189,46 +189,46 @@ def test_what_the_settings_leave_open_is_chosen_to_suit_the_images(store, run_id
     trained(store, run_id)
     for image_size, layers, rate in ((224, 41, 1e-5), (96, 71, 1e-4)):
         store.add_facts(run_id, {"image_size": image_size})
-        chosen = lifecycle.suit(store, store.run(run_id), HeadSettings(), FineTuneSettings())
+        chosen = starts.suit(store, store.run(run_id), HeadSettings(), FineTuneSettings())
         assert chosen.layers == layers
         assert chosen.learning_rate == pytest.approx(rate)
     asked = FineTuneSettings(layers=0, learning_rate=3e-5)
-    assert lifecycle.suit(store, store.run(run_id), HeadSettings(), asked) == asked
+    assert starts.suit(store, store.run(run_id), HeadSettings(), asked) == asked
 
 
 def test_an_unknown_backbone_or_data_set_is_refused_before_a_run_is_made(store):
     with pytest.raises(BackboneError):
-        lifecycle.add_head_job(store, "data-1", HeadSettings(backbone="no-such-net"))
+        starts.add_head_job(store, "data-1", HeadSettings(backbone="no-such-net"))
     with pytest.raises(DatasetError):
-        lifecycle.add_head_job(store, "data-none", HeadSettings())
+        starts.add_head_job(store, "data-none", HeadSettings())
     assert store.runs() == []
 
 
 def test_fine_tuning_needs_a_head_first(store, run_id):
     with pytest.raises(RunError, match="Train its head first"):
-        lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings())
+        starts.add_fine_tune_job(store, run_id, FineTuneSettings())
 
 
 def test_fine_tuning_that_would_smash_the_weights_is_refused_unless_the_user_insists(store, run_id):
     trained(store, run_id)
     harsh = FineTuneSettings(learning_rate=0.01)
     with pytest.raises(GuardError):
-        lifecycle.add_fine_tune_job(store, run_id, harsh)
+        starts.add_fine_tune_job(store, run_id, harsh)
     with pytest.raises(SettingsError, match="layers to unfreeze"):
-        lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings(layers=10_000))
+        starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=10_000))
     assert store.run(run_id).fine_tune is None
-    assert lifecycle.add_fine_tune_job(store, run_id, dataclasses.replace(harsh, insist=True)) == run_id
+    assert starts.add_fine_tune_job(store, run_id, dataclasses.replace(harsh, insist=True)) == run_id
     assert store.latest_job(run_id).kind == "fine_tune"
 
 
 def test_a_second_fine_tuning_branches_off_and_leaves_the_first_alone(store, run_id):
     trained(store, run_id)
     first = FineTuneSettings(layers=5)
-    assert lifecycle.add_fine_tune_job(store, run_id, first) == run_id
+    assert starts.add_fine_tune_job(store, run_id, first) == run_id
     store.update_job(store.latest_job(run_id).id, status="finished")
-    branched = lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings(layers=9))
+    branched = starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=9))
     assert branched != run_id
     assert store.run(run_id).fine_tune.layers == first.layers
     assert store.run(branched).fine_tune.layers == 9
-    for name in lifecycle.HEAD_FILES:
+    for name in starts.HEAD_FILES:
         assert (store.workspace.run(branched) / name).read_bytes() == (store.workspace.run(run_id) / name).read_bytes()

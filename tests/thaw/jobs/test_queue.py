@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from tests.support.corpus import write_classes
 from thaw.datasets.importer import run_import
-from thaw.jobs import lifecycle, queue
+from thaw.jobs import lifecycle, queue, starts
 from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import reporting
 from thaw.storage.store import Store
@@ -64,7 +64,7 @@ def end(threads):
 
 
 def start_waiting(store, wait_for):
-    run_id = lifecycle.start_head(store, store.datasets()[0].id, HeadSettings(image_size=48))
+    run_id = starts.start_head(store, store.datasets()[0].id, HeadSettings(image_size=48))
     wait_for(lambda: store.latest_job(run_id).stage == queue.WAITING, 60, "the queue")
     return store.latest_job(run_id)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.corpus import photo
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.prediction.classifier import load_classifier, predict_files
 from thaw.prediction.client import predictor
 from thaw.runs.results import read_predictions
@@ -19,9 +19,9 @@ from tlcore.training.phases import probabilities
 def run_id(store, tiny_dataset):
     """A run of both phases; the steps of phase 2 are large enough to tell its model from phase 1's."""
     settings = HeadSettings(image_size=48, epochs=3, validation_split=0.25)
-    run_id = lifecycle.add_head_job(store, tiny_dataset, settings)
+    run_id = starts.add_head_job(store, tiny_dataset, settings)
     work(store, run_id)
-    lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings(layers=20, epochs=2, learning_rate=1e-3, insist=True))
+    starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=20, epochs=2, learning_rate=1e-3, insist=True))
     work(store, run_id)
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     phases = [read_predictions(store, store.run(run_id), phase).probabilities for phase in (1, 2)]

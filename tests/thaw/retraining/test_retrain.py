@@ -8,7 +8,7 @@ import pytest
 from tests.support.runs import arrays, measured, train_head
 from thaw.datasets import edits
 from thaw.datasets.run_split import SIDES, read_sides, read_split, write_split
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.retraining import fixes
 from thaw.retraining.inherited_split import inherit, keep_sides
 from thaw.retraining.numpy_head import PlainHead
@@ -39,7 +39,7 @@ def as_imported(store, tiny_dataset):
 @pytest.fixture
 def ask(store, monkeypatch):
     """Return a function that asks for a retraining of a run, whose process is not started."""
-    monkeypatch.setattr("thaw.jobs.lifecycle.launch_worker", lambda *_: None)
+    monkeypatch.setattr("thaw.jobs.starts.launch_worker", lambda *_: None)
     return lambda run_id: fixes.retrain(store, run_id)
 
 
@@ -112,7 +112,7 @@ def test_an_interrupted_retraining_ends_as_an_undisturbed_one(store, taught, ask
     assert store.run(halved).result_phase is None
     finished = len(store.epochs(halved))
     assert finished >= 2
-    lifecycle.add_resume_job(store, halved)
+    starts.add_resume_job(store, halved)
     work(store, halved)
     assert store.latest_job(halved).status == "finished", store.latest_job(halved).error
     assert measured(store, halved) == measured(store, whole)

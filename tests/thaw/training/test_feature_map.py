@@ -11,7 +11,7 @@ import pytest
 from tests.tlcore.features.test_neighbours import LABELS, add_run, image, plain
 from tests.tlcore.features.test_neighbours import garden as garden
 from thaw.datasets.run_split import write_split
-from thaw.jobs import lifecycle
+from thaw.jobs import lifecycle, starts
 from thaw.storage.workspace import MAP_FILE
 from thaw.training import feature_map
 from thaw.training.feature_map import borrow_projection, read_projection, start_projection
@@ -38,7 +38,7 @@ def add_another(store, run, training, **facts):
 
 
 def make(store, run):
-    job_id = lifecycle.add_trial(store, "map", run.id, {})
+    job_id = starts.add_trial(store, "map", run.id, {})
     run_map(store, job_id)
     return store.job(job_id)
 
@@ -116,7 +116,7 @@ def test_a_run_whose_features_are_gone_says_what_to_do(garden, run):
 
 
 def test_a_stopped_map_leaves_nothing(garden, run):
-    job_id = lifecycle.add_trial(garden, "map", run.id, {})
+    job_id = starts.add_trial(garden, "map", run.id, {})
     garden.ask_to_stop(job_id)
     run_map(garden, job_id)
     assert garden.job(job_id).status == "stopped"
@@ -130,7 +130,7 @@ def test_a_run_without_a_head_has_no_map(garden):
 
 
 def test_a_map_takes_no_place_in_the_queue_for_the_device(garden, run):
-    lifecycle.add_trial(garden, "map", run.id, {})
+    starts.add_trial(garden, "map", run.id, {})
     assert garden.queue() == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.worker import work
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -13,9 +13,9 @@ TUNED = FineTuneSettings(layers=9, epochs=1, learning_rate=1e-5, insist=True)
 def train(store, dataset_id, **chosen):
     """Do both phases with an augmentation; return the run's losses and how many features phase 2 computed."""
     head = HeadSettings(image_size=52, epochs=2, validation_split=0.25, patience=20, **chosen)
-    run_id = lifecycle.add_head_job(store, dataset_id, head)
+    run_id = starts.add_head_job(store, dataset_id, head)
     work(store, run_id)
-    assert lifecycle.add_fine_tune_job(store, run_id, TUNED) == run_id
+    assert starts.add_fine_tune_job(store, run_id, TUNED) == run_id
     work(store, run_id)
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     losses = [(epoch.loss, epoch.val_loss) for epoch in store.epochs(run_id)]

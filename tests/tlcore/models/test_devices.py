@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from tlcore.models.devices import spread_over_gpus
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -40,8 +40,8 @@ def test_both_phases_train_mirrored_on_two_devices(store, tiny_dataset):
         subprocess.run([sys.executable, "-c", MIRRORED, str(store.workspace.root), run_id], check=True, cwd=ROOT)
         assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
 
-    run_id = lifecycle.add_head_job(store, tiny_dataset, HeadSettings(image_size=32, epochs=3, batch_size=8))
+    run_id = starts.add_head_job(store, tiny_dataset, HeadSettings(image_size=32, epochs=3, batch_size=8))
     train(run_id)
-    lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings(layers=20, epochs=2, batch_size=8, insist=True))
+    starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=20, epochs=2, batch_size=8, insist=True))
     train(run_id)
     assert [epoch.phase for epoch in store.epochs(run_id)] == [1, 1, 1, 2, 2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.runs import arrays, fine_tune, measured, train_head
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.runs.results import read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.worker import work
@@ -131,7 +131,7 @@ def test_a_head_that_has_not_settled_is_not_fine_tuned(store, head_run, tiny_dat
     short = train(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "epochs": 1}))
     for run_id, reason in ((short, "trained for 1 epochs"), (head_run, "still learning: its validation loss fell by")):
         with pytest.raises(GuardError, match=reason):
-            lifecycle.add_fine_tune_job(store, run_id, FineTuneSettings(layers=9))
+            starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=9))
         assert store.run(run_id).fine_tune is None
         assert not store.latest_job(run_id).active
 
@@ -139,7 +139,7 @@ def test_a_head_that_has_not_settled_is_not_fine_tuned(store, head_run, tiny_dat
 def test_a_learning_rate_above_a_tenth_of_the_heads_is_refused_with_the_reason(store, tiny_dataset):
     settled = train(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "learning_rate": 1e-6}))
     with pytest.raises(GuardError, match=r"at most 1e-07, a tenth of the head's 1e-06. Received: 1e-05"):
-        lifecycle.add_fine_tune_job(store, settled, FineTuneSettings(layers=9, learning_rate=1e-5))
+        starts.add_fine_tune_job(store, settled, FineTuneSettings(layers=9, learning_rate=1e-5))
     assert store.run(settled).fine_tune is None
 
 
@@ -176,14 +176,14 @@ def test_a_sigmoid_head_trains_on_two_classes_and_says_both_probabilities(store,
 
 
 def test_settings_that_do_not_fit_the_data_fail_with_their_reason(store, tiny_dataset):
-    run_id = lifecycle.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "output": "sigmoid"}))
+    run_id = starts.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "output": "sigmoid"}))
     work(store, run_id)
     job = store.latest_job(run_id)
     assert job.status == "failed"
     assert "two classes for a sigmoid output. Received: 3 classes" in job.error
     assert store.run(run_id).result_phase is None
     with pytest.raises(RunError, match="whose head has been trained"):
-        lifecycle.add_fine_tune_job(store, run_id, TUNED)
+        starts.add_fine_tune_job(store, run_id, TUNED)
 
 
 def test_a_run_whose_job_is_done_has_no_work(store, head_run):
@@ -198,7 +198,7 @@ def test_phase_2_broken_off_after_an_epoch_resumes_to_the_same_end(store, tiny_d
         if stage == "training, phase 2" and done == 1:
             raise ConnectionAbortedError("the test breaks it off here")
 
-    lifecycle.add_fine_tune_job(store, run_id, TUNED)
+    starts.add_fine_tune_job(store, run_id, TUNED)
     with pytest.raises(ConnectionAbortedError):
         work(store, run_id, break_off)
     assert store.latest_job(run_id).status == "failed"

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.runs import arrays, finish, measured
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.training.evidence import judge_run
 from thaw.training.run_facts import kept_epoch
 from thaw.worker import work
@@ -20,7 +20,7 @@ GENTLE = FineTuneSettings(layers=9, epochs=2, learning_rate=1e-5, patience=5, in
 
 @pytest.fixture(scope="module")
 def head_run(store, tiny_dataset):
-    return finish(store, lifecycle.add_head_job(store, tiny_dataset, HEAD))
+    return finish(store, starts.add_head_job(store, tiny_dataset, HEAD))
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def branch(store, head_run):
     """Return a function that makes a run of its own with phase 1 done and phase 2 waiting."""
 
     def make(settings):
-        run_id = lifecycle.branch(store, store.run(head_run))
+        run_id = starts.branch(store, store.run(head_run))
         store.set_fine_tune(run_id, settings.to_json())
         store.add_job("fine_tune", {}, store.run(run_id).dataset_id, run_id)
         return run_id
@@ -153,13 +153,13 @@ def test_memory_that_runs_out_halves_the_batch_and_the_run_goes_on_from_its_last
 
 def test_phase_1_goes_on_with_smaller_batches_too_and_a_resumed_one_starts_with_them(store, tiny_dataset, small_memory):
     small_memory(largest=4)
-    run_id = finish(store, lifecycle.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "batch_size": 8})))
+    run_id = finish(store, starts.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "batch_size": 8})))
     facts = store.run(run_id).facts.head
     assert facts.out_of_memory == (MemoryIncident(1, 8, 4),)
     assert len(store.epochs(run_id)) == HEAD.epochs
     assert facts.best_epoch >= 1
 
-    direct = finish(store, lifecycle.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "batch_size": 4})))
+    direct = finish(store, starts.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "batch_size": 4})))
     assert measured(store, run_id) == measured(store, direct)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.support.runs import train_head
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
 from thaw.training.materials import gather
 from thaw.training.prober import run_probe
@@ -38,7 +38,7 @@ def results(store, run_id):
 def probed(store, head_run):
     before = (store.run(head_run), store.epochs(head_run), contents(store, head_run))
     told = []
-    job_id = lifecycle.add_probe_job(store, head_run, SETTINGS)
+    job_id = starts.add_probe_job(store, head_run, SETTINGS)
     run_probe(store, job_id, lambda *report: told.append(report))
     assert store.job(job_id).status == "finished", store.job(job_id).error
     return before, told
@@ -71,7 +71,7 @@ def test_progress_grows_to_the_end(probed):
 
 def test_a_probe_that_was_broken_off_goes_on_to_the_same_end(store, head_run, probed):
     whole = results(store, head_run)
-    branched = lifecycle.branch(store, store.run(head_run))
+    branched = starts.branch(store, store.run(head_run))
     assert results(store, branched) == whole, "a branch has the probe of the head it shares"
     (store.workspace.run(branched) / "probe.json").unlink()
 
@@ -80,7 +80,7 @@ def test_a_probe_that_was_broken_off_goes_on_to_the_same_end(store, head_run, pr
         if probe and len(probe.depths) == 1:
             store.ask_to_stop(job_id)
 
-    job_id = lifecycle.add_probe_job(store, branched, SETTINGS)
+    job_id = starts.add_probe_job(store, branched, SETTINGS)
     run_probe(store, job_id, break_off)
     assert store.job(job_id).status == "stopped", store.job(job_id).error
     kept = results(store, branched)
@@ -88,7 +88,7 @@ def test_a_probe_that_was_broken_off_goes_on_to_the_same_end(store, head_run, pr
     assert 1 <= len(kept) < len(whole)
     seconds = read_probe(store.workspace.run(branched)).depths[0].seconds
 
-    again = lifecycle.add_probe_job(store, branched, SETTINGS)
+    again = starts.add_probe_job(store, branched, SETTINGS)
     run_probe(store, again)
     assert store.job(again).status == "finished", store.job(again).error
     assert results(store, branched) == whole
@@ -116,9 +116,7 @@ def test_short_runs_leave_the_backbone_as_it_was_and_each_fold_has_a_head_of_its
 
 
 def test_a_support_vector_machine_is_fitted_again_for_each_fold(store, tiny_dataset):
-    run_id = lifecycle.add_head_job(
-        store, tiny_dataset, HeadSettings(image_size=48, validation_split=0.25, method="svm")
-    )
+    run_id = starts.add_head_job(store, tiny_dataset, HeadSettings(image_size=48, validation_split=0.25, method="svm"))
     reporter = Reporter(store, store.latest_job(run_id).id)
     materials = gather(reporter, run_id)
     trial = prepare_trial(materials, SETTINGS)
@@ -133,13 +131,13 @@ def test_a_support_vector_machine_is_fitted_again_for_each_fold(store, tiny_data
 def test_a_run_without_a_head_is_not_probed(store, tiny_dataset):
     run_id = store.add_run(tiny_dataset, "efficientnet-lite0", HEAD.to_json())
     with pytest.raises(RunError, match="Train its head first"):
-        lifecycle.add_probe_job(store, run_id, SETTINGS)
+        starts.add_probe_job(store, run_id, SETTINGS)
 
 
 def test_a_second_probe_of_a_run_waits_for_the_first(store, head_run):
-    job_id = lifecycle.add_probe_job(store, head_run, SETTINGS)
+    job_id = starts.add_probe_job(store, head_run, SETTINGS)
     with pytest.raises(RunError, match="no other job of this kind works"):
-        lifecycle.add_probe_job(store, head_run, SETTINGS)
+        starts.add_probe_job(store, head_run, SETTINGS)
     store.fail_job(job_id, "given up by the test")
-    assert lifecycle.latest_trial(store, "probe", head_run).id == job_id
-    assert lifecycle.latest_trial(store, "rate_search", head_run) is None
+    assert starts.latest_trial(store, "probe", head_run).id == job_id
+    assert starts.latest_trial(store, "rate_search", head_run) is None

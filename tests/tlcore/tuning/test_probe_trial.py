@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Image
 from thaw.training.materials import gather
@@ -15,7 +15,7 @@ from tlcore.tuning.probe_trial import prepare_trial
 
 
 def test_the_folds_hold_training_photos_alone_and_keep_groups_together(store, tiny_dataset):
-    run_id = lifecycle.add_head_job(store, tiny_dataset, HeadSettings(image_size=48, validation_split=0.25))
+    run_id = starts.add_head_job(store, tiny_dataset, HeadSettings(image_size=48, validation_split=0.25))
     reporter = Reporter(store, store.latest_job(run_id).id)
     materials = gather(reporter, run_id)
     trial = prepare_trial(materials, ProbeSettings(depths=3, folds=2))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.support.runs import train_head
-from thaw.jobs import lifecycle
+from thaw.jobs import starts
 from thaw.training.prober import run_probe
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.phases import compile_model
@@ -21,7 +21,7 @@ def head_run(store, tiny_dataset):
 
 
 def search(store, run_id, phase, settings=None):
-    job_id = lifecycle.add_rate_job(store, run_id, phase, settings)
+    job_id = starts.add_rate_job(store, run_id, phase, settings)
     told = []
     run_probe(store, job_id, lambda *report: told.append(report))
     assert store.job(job_id).status == "finished", store.job(job_id).error

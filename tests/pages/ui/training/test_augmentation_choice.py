@@ -33,7 +33,7 @@ def started(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> HeadSettings:
     """Press Start, without the process that it would start; return the settings that it was asked for."""
     asked = []
     monkeypatch.setattr(
-        "thaw.jobs.lifecycle.start_head", lambda store, dataset, settings: asked.append(settings) or "run-1"
+        "thaw.jobs.starts.start_head", lambda store, dataset, settings: asked.append(settings) or "run-1"
     )
     next(button for button in page.button if button.label == "Start training").click().run()
     return asked[0]
