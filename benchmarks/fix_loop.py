@@ -26,12 +26,12 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from thaw.datasets import edits  # noqa: E402
-from thaw.datasets.importer import run_import  # noqa: E402
 from thaw.jobs import lifecycle, starts  # noqa: E402
 from thaw.retraining.fixes import retrain  # noqa: E402
 from thaw.runs.results import read_predictions  # noqa: E402
 from thaw.storage.store import Store  # noqa: E402
 from thaw.storage.workspace import open_workspace  # noqa: E402
+from thaw.worker import work  # noqa: E402
 from tlcore.settings import HeadSettings  # noqa: E402
 
 CLASSES, SIDE_PX, WRONG_SHARE, COLOUR_SHARE = 10, 48, 0.03, 0.4
@@ -55,7 +55,7 @@ def write_pictures(folder: Path, images: int) -> None:
 def import_pictures(store: Store, folder: Path) -> str:
     """Import the pictures and put some in the next class; return the data set's id."""
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Drawn pictures"})
-    run_import(store, job_id)
+    work(store, job_id)
     dataset_id = store.job(job_id).dataset_id
     assert dataset_id, store.job(job_id).error
     images = store.images(dataset_id)

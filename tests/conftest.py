@@ -15,9 +15,9 @@ from PIL import Image
 from tests.campaigns.tally import Tally
 from tests.support.corpus import photo
 from tests.support.tiers import is_quick
-from thaw.datasets.importer import run_import
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Paths that tests type into the page lie here, not in the home folder.
@@ -118,7 +118,7 @@ def tiny_photos(tmp_path_factory) -> Path:
 def tiny_dataset(store, tiny_photos) -> str:
     """Import the tiny photos; return the data set's id."""
     job_id = store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": "Tiny photos"})
-    run_import(store, job_id)
+    work(store, job_id)
     dataset_id = store.job(job_id).dataset_id
     assert dataset_id, store.job(job_id).error
     return dataset_id

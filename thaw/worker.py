@@ -1,77 +1,84 @@
-"""The process that trains: `python -m thaw.worker RUN` does the job that waits for a run, alone on the device."""
+"""The process of every job: `python -m thaw.worker JOB` does what a job asks for and tells the store how it ends."""
 
 import argparse
 import os
+import pkgutil
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from thaw.jobs.queue import hold_device
-from thaw.jobs.reporter import Reporter, reporting
+from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.storage.records import Job, JobKind
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from thaw.tracking.mlflow import mirror_run
-from tlcore.errors import RunError, Stopped
-from tlcore.progress import Progress
+from tlcore.errors import Stopped
 
 
-def work(store: Store, run_id: str, echo: Progress | None = None) -> None:
-    """Do the job that was recorded last for a run, in this process; the store tells how it ended.
+@dataclass(frozen=True)
+class Work:
+    """What does the jobs of one kind.
 
-    Runs share one device, so that a job first waits until no other holds it.
+    `function` is "module:name" of what takes a Reporter and the Job; it is imported only where it is wanted, since
+    TensorFlow takes seconds. What `needs_device` waits until no other job holds that. `afterwards`, which is such a
+    function too, follows once the device is free for others, also where the job was stopped. `blas_threads` is for the
+    process of the job alone: "" leaves it to NumPy.
     """
-    job = store.latest_job(run_id)
-    if job is None or job.status != "starting":
-        raise RunError(f"Expected a run whose job waits to start. Received: {run_id!r}. Start or resume it first.")
-    with reporting(store, job.id, echo) as reporter:
+
+    function: str
+    needs_device: bool = False
+    afterwards: str = ""
+    blas_threads: str = ""
+
+
+# Of what NumPy multiplies in training nothing is large enough for more than one thread; TensorFlow has its own.
+LEARNING = Work("thaw.training.learn:learn", True, "thaw.training.learn:mirror", blas_threads="1")
+TRIAL = Work("thaw.training.prober:probe", needs_device=True)
+WORK: dict[JobKind, Work] = {
+    "import": Work("thaw.datasets.importer:import_photos"),
+    "check": Work("thaw.datasets.checker:check", needs_device=True),
+    "head": LEARNING,
+    "fine_tune": LEARNING,
+    "probe": TRIAL,
+    "rate_search": TRIAL,
+    "map": Work("thaw.training.feature_map:make_map"),
+    "export": Work("thaw.exporting.exporter:make_export", needs_device=True),
+    "save": Work("thaw.projects.saver:save"),
+}
+
+
+def work(store: Store, job_id: str, echo: Progress | None = None) -> None:
+    """Do a job that waits to start, in this process; the store tells how it ended, and `echo` hears its progress.
+
+    Raises RunError where there is no such job or it does not wait to start.
+    """
+    job = store.job(job_id)
+    asked = WORK[job.kind]
+    with reporting(store, job_id, echo) as reporter:
         try:
-            _learn(reporter, job.kind, run_id)
+            with hold_device(reporter) if asked.needs_device else nullcontext():
+                pkgutil.resolve_name(asked.function)(reporter, job)
         except Stopped:
-            # What was finished before the stop is a result like any other.
-            if store.run(run_id).result_phase is not None:
-                mirror_run(reporter, run_id)
+            _finish(asked, reporter, job)
             raise
-        mirror_run(reporter, run_id)
+        _finish(asked, reporter, job)
 
 
-def _learn(reporter: Reporter, kind: str, run_id: str) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from tlcore.models.devices import configure_device, spread_over_gpus
-
-    with hold_device(reporter):
-        if kind == "head" and learn_from_fixes(reporter, run_id):
-            return
-        reporter.progress("starting TensorFlow", 0, 0)
-        reporter.store.add_facts(run_id, {"device": configure_device()})
-        from thaw.training.run import fine_tune, train_head
-
-        with spread_over_gpus():
-            {"head": train_head, "fine_tune": fine_tune}[kind](reporter, run_id)
-
-
-def learn_from_fixes(reporter: Reporter, run_id: str) -> bool:
-    """Do the job of a run that was retrained, without TensorFlow; return False where it has to be trained as others."""
-    from thaw.retraining.inherited_split import inherit
-    from thaw.retraining.retrain import prepare, retrain_head
-
-    run = reporter.store.run(run_id)
-    if run.facts.retrained_from is None:
-        return False
-    reporter.progress("reading the features", 0, 0)
-    parts = inherit(reporter.store, run)
-    plan = None if parts is None else prepare(reporter.store, reporter.store.run(run_id), parts)
-    if plan is None:
-        return False
-    retrain_head(reporter, plan)
-    return True
+def _finish(asked: Work, reporter: Reporter, job: Job) -> None:
+    if asked.afterwards:
+        pkgutil.resolve_name(asked.afterwards)(reporter, job)
 
 
 def main() -> None:
-    """Read the run's id from the command line and do its job."""
-    parser = argparse.ArgumentParser(description="Do the job that waits for a run.")
-    parser.add_argument("run")
+    """Read the job's id from the command line and do it."""
+    parser = argparse.ArgumentParser(prog="python -m thaw.worker", description="Do one job.")
+    parser.add_argument("job")
     parser.add_argument("--workspace")
     arguments = parser.parse_args()
-    # Of what NumPy multiplies here nothing is large enough for more; TensorFlow has threads of its own.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    work(Store(open_workspace(arguments.workspace)), arguments.run)
+    store = Store(open_workspace(arguments.workspace))
+    threads = WORK[store.job(arguments.job).kind].blas_threads
+    if threads:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", threads)
+    work(store, arguments.job)
 
 
 if __name__ == "__main__":

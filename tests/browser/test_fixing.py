@@ -13,13 +13,13 @@ from tests.conftest import COLOURS
 from tests.pages.test_pages import add_many_classes
 from tests.support.corpus import photo
 from thaw.datasets import edits
-from thaw.datasets.importer import run_import
 from thaw.datasets.run_split import choose_split
 from thaw.jobs import starts
 from thaw.runs.results import read_predictions
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.evaluation.predictions import find_mistakes
 from tlcore.settings import HeadSettings
 
@@ -41,7 +41,7 @@ def import_colours(store: Store, folder: Path) -> str:
             scene = photo(3000 + EACH * number + index, 48, 48)
             Picture.blend(scene, Picture.new("RGB", scene.size, colour), 0.6).save(folder / label / f"{index}.png")
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Tints"})
-    run_import(store, job_id)
+    work(store, job_id)
     dataset_id = store.job(job_id).dataset_id
     assert dataset_id, store.job(job_id).error
     return dataset_id

@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.corpus import fingerprints, in_words, leftovers, write_classes
 from thaw.datasets import edits
-from thaw.datasets.importer import run_import
 from thaw.jobs import lifecycle
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.errors import ThawError
 
 DISK_BYTES = 24 << 20
@@ -80,7 +80,7 @@ def take_in(store, folder, ballast=None, pages=None):
 
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Photos"})
     try:
-        run_import(store, job_id, fill)
+        work(store, job_id, fill)
     except (OSError, sqlite3.OperationalError, ThawError):
         # With it the process ends; the job's row is what a person sees.
         assert ballast

@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.corpus import write_classes
 from tests.support.runs import arrays, measured
-from thaw.datasets.importer import run_import
 from thaw.jobs import lifecycle, starts
+from thaw.jobs.starts import waiting_job
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
@@ -108,7 +108,11 @@ def undisturbed(store, tiny_dataset):
         if kind == "fine_tune":
             starts.add_fine_tune_job(store, run_id, TUNE)
         stages = {}
-        work(store, run_id, lambda stage, done, total, stages=stages: stages.setdefault(stage, time.monotonic()))
+        work(
+            store,
+            waiting_job(store, run_id),
+            lambda stage, done, total, stages=stages: stages.setdefault(stage, time.monotonic()),
+        )
         assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
         first = next(at for stage, at in stages.items() if stage.startswith("training"))
         spans[kind] = (max(first - min(stages.values()), 5.0), time.monotonic() - first)
@@ -175,8 +179,8 @@ def test_a_pause_while_features_are_computed_keeps_every_batch_that_is_done(tmp_
     store = Store(open_workspace(tmp_path / "workspace"))
     folder = write_classes(tmp_path / "photos", {"rose": IMAGES // 2, "tulip": IMAGES // 2})
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Photos"})
-    run_import(store, job_id)
-    run_id = starts.add_head_job(store, store.job(job_id).dataset_id, HeadSettings(image_size=32, epochs=1))
+    work(store, job_id)
+    run_id = starts.add_head_job(store, store.job(job_id).dataset_id, HeadSettings(image_size=160, epochs=1))
     for kind in EPOCHS:
         if kind == "fine_tune":
             starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=5, epochs=1, insist=True))
@@ -184,7 +188,7 @@ def test_a_pause_while_features_are_computed_keeps_every_batch_that_is_done(tmp_
         assert store.latest_job(run_id).status == "stopped"
         assert 0 < done < IMAGES
         store.add_job(kind, {"resume": True}, store.run(run_id).dataset_id, run_id)
-        work(store, run_id)
+        work(store, waiting_job(store, run_id))
         assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
         assert getattr(store.run(run_id).facts, kind).features_computed <= IMAGES - done
 
@@ -198,5 +202,5 @@ def pause_among_features(store, run_id):
             heard.append(done)
             pause(store, store.latest_job(run_id))
 
-    work(store, run_id, pause_once)
+    work(store, waiting_job(store, run_id), pause_once)
     return sum(heard)

@@ -11,11 +11,11 @@ from tests.pages.test_pages import BOLD, CLASS_SIZE, DATASET, TAG, add_dataset, 
 from tests.pages.test_pages import store as store
 from tests.support.corpus import write_classes
 from thaw.datasets import edits
-from thaw.datasets.importer import run_import
 from thaw.sources.samples import FLOWERS
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
+from thaw.worker import work
 from tlcore.names import JUNK
 from tlcore.photos import SetAside
 from tlcore.splits.groups import GroupRules
@@ -108,7 +108,7 @@ def test_a_path_outside_the_allowed_roots_is_refused_with_the_way_to_allow_it(st
 
 def import_folder(store: Store, folder: Path, **target: str) -> str:
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "garden"} | target)
-    run_import(store, job_id)
+    work(store, job_id)
     assert store.job(job_id).status == "finished", store.job(job_id).error
     return job_id
 

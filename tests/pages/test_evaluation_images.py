@@ -10,6 +10,7 @@ from PIL import Image as Picture
 from tests.support.corpus import photo
 from thaw.datasets.ingest import ingest
 from thaw.jobs import starts
+from thaw.jobs.starts import waiting_job
 from thaw.runs.results import accuracies, read_predictions
 from thaw.sources.sources import Source
 from thaw.storage.database import new_id
@@ -32,7 +33,7 @@ def write_photos(folder, counts, first):
 
 def train(store, dataset_id, settings):
     run_id = starts.add_head_job(store, dataset_id, settings)
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     job = store.latest_job(run_id)
     assert job.status == "finished", job.error
     return store.run(run_id)

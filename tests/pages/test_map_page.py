@@ -24,7 +24,7 @@ from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.training.feature_map import Projection, keep_projection
-from thaw.training.mapper import run_map
+from thaw.worker import work
 from tlcore.evaluation.predictions import VALIDATION, find_mistakes
 from tlcore.features.cache import FeatureCache
 from tlcore.settings import HeadSettings
@@ -45,7 +45,7 @@ def cache_features(store, run_id):
 def make_map(store, run_id):
     cache_features(store, run_id)
     job_id = starts.add_trial(store, "map", run_id, {})
-    run_map(store, job_id)
+    work(store, job_id)
     assert store.job(job_id).status == "finished", store.job(job_id).error
 
 
@@ -111,7 +111,7 @@ def test_a_run_without_a_map_offers_to_make_it_and_says_how_the_last_attempt_end
     page = visit("map", run=run_id)
     assert not page.exception
     assert [button.label for button in page.button] == ["Make the map"]
-    run_map(store, starts.add_trial(store, "map", run_id, {}))
+    work(store, starts.add_trial(store, "map", run_id, {}))
     page = visit("map", run=run_id)
     assert "Expected the cached features of a trained head" in page.error[0].value.replace("\\", "")
 

@@ -8,11 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.figures import confusion_figure
 from thaw.backbones import device_report
-from thaw.datasets.importer import run_import
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.photos import SetAside
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
@@ -319,7 +319,7 @@ def test_an_import_can_be_stopped_and_leaves_nothing(store, tmp_path):
     stop = next(button for button in page.button if button.label == "Stop the import")
     stop.click().run()
     assert store.job(job_id).stop_requested
-    run_import(store, job_id)
+    work(store, job_id)
     page.run()
     assert "Nothing of this import was kept" in page.info[0].value
     assert "Stop the import" not in [button.label for button in page.button]

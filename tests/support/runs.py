@@ -19,7 +19,7 @@ def fine_tune(store, run_id, settings: FineTuneSettings):
 
 def finish(store, run_id):
     """Do a run's job in this process; return the run's id once it has finished."""
-    work(store, run_id)
+    work(store, starts.waiting_job(store, run_id))
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     return run_id
 

@@ -16,10 +16,10 @@ from tests.pages.ui.server.test_upload import ORIGIN, frame
 from tests.support.cases import EACH, SITUATIONS, Situation, photos, zipped
 from tests.support.corpus import in_words, leftovers
 from thaw.__main__ import main
-from thaw.datasets.importer import run_import
 from thaw.jobs.reporter import Reporter
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.splits.splits import split
 
 
@@ -61,7 +61,7 @@ def take_in(store, kind, path, into):
     """Import in this process what a page would ask for; return the job."""
     request = {"kind": kind, "path": str(path), "name": "Case"} | ({"dataset": into} if into else {})
     job_id = store.add_job("import", request)
-    run_import(store, job_id)
+    work(store, job_id)
     return store.job(job_id)
 
 

@@ -1,14 +1,19 @@
 """Real worker processes: killed, resumed, stopped, and waiting for one another."""
 
+import inspect
 import os
+import pkgutil
 import signal
+from typing import get_args
 
 import numpy as np
 import pytest
 from filelock import FileLock
 
 from thaw.jobs import lifecycle, starts
-from thaw.worker import work
+from thaw.jobs.starts import waiting_job
+from thaw.storage.records import JobKind
+from thaw.worker import WORK, work
 from tlcore.settings import HeadSettings
 
 LONG = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.25, patience=1000)
@@ -29,6 +34,13 @@ def started(store):
         job = store.latest_job(run_id)
         if job.active and job.pid:
             os.kill(job.pid, signal.SIGKILL)
+
+
+def test_every_kind_of_job_has_what_does_it():
+    assert set(WORK) == set(get_args(JobKind))
+    for asked in WORK.values():
+        for name in filter(None, (asked.function, asked.afterwards)):
+            assert list(inspect.signature(pkgutil.resolve_name(name)).parameters) == ["reporter", "job"]
 
 
 def test_a_stopped_run_keeps_its_best_model_and_lets_the_next_one_in(store, tiny_dataset, started, wait_for):
@@ -59,6 +71,6 @@ def test_a_run_that_is_stopped_while_it_waits_never_starts(store, tiny_dataset):
     run_id = starts.add_head_job(store, tiny_dataset, LONG)
     lifecycle.request_stop(store, run_id)
     with FileLock(store.workspace.device_lock):
-        work(store, run_id)
+        work(store, waiting_job(store, run_id))
     assert store.latest_job(run_id).status == "stopped"
     assert store.epochs(run_id) == []

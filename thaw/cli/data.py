@@ -9,7 +9,7 @@ import click
 
 from thaw.cli.commands import command
 from thaw.cli.output import Answer, tell, warn_of_unknown
-from thaw.datasets import checker, edits, importer
+from thaw.datasets import edits, importer
 from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
 from thaw.datasets.zip_file import save_dataset
@@ -21,6 +21,7 @@ from thaw.storage.questions import read_answers
 from thaw.storage.records import LABEL_ERRORS, Dataset, read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import HeadSettings
@@ -61,7 +62,7 @@ def run_import(
     if into:
         request |= {"dataset": into, "role": "holdout" if holdout else "main"}
     job_id = store.add_job("import", request)
-    importer.run_import(store, job_id, tell)
+    work(store, job_id, tell)
     job = store.job(job_id)
     if job.status != "finished" or job.dataset_id is None:
         raise RunError(job.error or "The import was stopped.")
@@ -95,7 +96,7 @@ def run_rebuild(workspace: Workspace) -> Answer:
 def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Answer:
     """Cross-validate in this process, with random folds and with folds that keep groups; list likely label errors."""
     job_id = starts.add_check_job(store, dataset, backbone, seed)
-    checker.run_check(store, job_id, tell)
+    work(store, job_id, tell)
     job, done = store.job(job_id), store.latest_check(dataset)
     if job.status != "finished" or done is None:
         raise RunError(job.error or "The check was stopped.")

@@ -8,10 +8,11 @@ import click
 
 from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow, tell
-from thaw.exporting import exporter, exports
+from thaw.exporting import exports
 from thaw.exporting.zip_stream import stream_zip
 from thaw.storage.export_record import Export, export_folder, handed_on
 from thaw.storage.store import Store
+from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.exporting.formats import FORMATS
 from tlcore.files import replacing
@@ -28,7 +29,7 @@ def run_export(store: Store, run: str, formats: Sequence[str], to: str | None) -
         raise SettingsError(f"Expected --to FILE.zip. Received: {str(target)!r}. Give a name that ends in .zip.")
     quieten_tensorflow()
     job_id = exports.add_export_job(store, run, list(formats) or None)
-    exporter.run_export(store, job_id, tell)
+    work(store, job_id, tell)
     job, made = store.job(job_id), exports.latest_export(store, run)
     if job.status != "finished" or made is None:
         raise RunError(job.error or "It was stopped before it had finished; nothing of this export was kept.")

@@ -15,9 +15,9 @@ from thaw.runs.results import accuracies, read_predictions
 from thaw.storage.facts import PhaseFacts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from thaw.training import prober
 from thaw.training.evidence import judge_run
 from thaw.training.run_facts import kept_epoch
+from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.predictions import find_mistakes
 from tlcore.images.recipes import PRESETS
@@ -258,9 +258,7 @@ def _move_to_front(store: Store, job_id: str) -> None:
 def _work(store: Store, run_id: str, phase: str) -> Answer:
     """Do the job that waits for a run in this process."""
     quieten_tensorflow()
-    from thaw.worker import work
-
-    work(store, run_id, tell)
+    work(store, starts.waiting_job(store, run_id), tell)
     job = store.latest_job(run_id)
     if job is None or job.status != "finished":
         raise RunError((job and job.error) or f"The run {run_id!r} was stopped before it had finished.")
@@ -275,7 +273,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 def _try(store: Store, job_id: str) -> None:
     """Do a trial in this process; raise RunError where it did not finish."""
     quieten_tensorflow()
-    prober.run_probe(store, job_id, tell)
+    work(store, job_id, tell)
     job = store.job(job_id)
     if job.status != "finished":
         raise RunError(job.error or "It was stopped before it had finished; what was measured is kept.")

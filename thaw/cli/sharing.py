@@ -9,13 +9,12 @@ import click
 
 from thaw.cli.commands import command
 from thaw.cli.output import Answer, tell
-from thaw.datasets import importer
 from thaw.model_card.model_card import write_model_card
-from thaw.projects import saver
 from thaw.projects.save import is_project
 from thaw.storage.experiments import COLUMNS, flatten
 from thaw.storage.store import Store
 from thaw.tracking.tensorboard import write_events
+from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 
 
@@ -70,7 +69,7 @@ def run_project(store: Store, action: str, subject: str, to: str | None) -> Answ
     if to:
         target = Path(to).expanduser().absolute()
         job_id = store.add_job("save", {"subject": subject, "path": str(target)})
-        saver.run_save(store, job_id, tell)
+        work(store, job_id, tell)
         _require_finished(store, job_id)
         return {"project": str(target), "bytes": target.stat().st_size}
     archive = Path(subject).expanduser().absolute()
@@ -80,7 +79,7 @@ def run_project(store: Store, action: str, subject: str, to: str | None) -> Answ
             "photos."
         )
     job_id = store.add_job("import", {"kind": "zip", "path": str(archive), "name": ""})
-    importer.run_import(store, job_id, tell)
+    work(store, job_id, tell)
     _require_finished(store, job_id)
     dataset_id = store.job(job_id).dataset_id
     return {"dataset": dataset_id, "runs": [run.id for run in store.runs() if run.dataset_id == dataset_id]}

@@ -1,27 +1,20 @@
-"""The process of one check, `python -m thaw.datasets.checker JOB`: how well a data set can be learnt, and what a leak
-claims.
+"""The check of a data set: how well it can be learnt, and what a leak claims.
 
 Cross-validation on cached features needs no training of its own: each image is predicted by a model that saw neither
 it nor, in the leak-free half, anything of its group. Where it is surer of another class, the label may be wrong.
 """
 
-import argparse
-import os
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thaw.datasets.edits import grouping
-from thaw.jobs.queue import hold_device
-from thaw.jobs.reporter import Reporter, reporting
-from thaw.storage.records import LABEL_ERRORS, Doubt, Image
-from thaw.storage.store import Store
-from thaw.storage.workspace import open_workspace
+from thaw.jobs.queue import start_tensorflow
+from thaw.jobs.reporter import Reporter
+from thaw.storage.records import LABEL_ERRORS, Doubt, Image, Job
 from tlcore.models.backbones import find_backbone
-from tlcore.progress import Progress
 from tlcore.settings import HeadSettings
 from tlcore.splits.cross_validation import Estimate, measure_inflation
 from tlcore.splits.groups import group_images
@@ -33,25 +26,14 @@ STAGE = "cross-validating (rounds)"
 MOST_LABEL_ERRORS = 500
 
 
-def run_check(store: Store, job_id: str, echo: Progress | None = None) -> None:
-    """Do the check that a job asks for and record what it measured."""
-    with reporting(store, job_id, echo) as reporter:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from tlcore.models.devices import configure_device
-
-        with hold_device(reporter):
-            reporter.progress("starting TensorFlow", 0, 0)
-            configure_device()
-            check(reporter, job_id)
-
-
-def check(reporter: Reporter, job_id: str) -> None:
+def check(reporter: Reporter, job: Job) -> None:
     """Compare the images by their features, then measure accuracy with random folds and with folds that keep groups."""
+    start_tensorflow(reporter)
     from thaw.backbones.loading import load_backbone
     from thaw.datasets.similarity import mark_similar
     from tlcore.features.compute import pooled_features
 
-    store, job = reporter.store, reporter.store.job(job_id)
+    store = reporter.store
     dataset_id, row, seed = str(job.dataset_id), find_backbone(job.request["backbone"]), int(job.request["seed"])
     version, images = store.dataset(dataset_id).version, store.images(dataset_id)
     rules = grouping(store, dataset_id)
@@ -107,15 +89,3 @@ def _label_errors(images: list[Image], estimate: Estimate) -> list[dict[str, Any
 def _figures(estimate: Estimate) -> dict[str, Any]:
     """Return the figures of an estimate without its predictions and probabilities."""
     return {name: value for name, value in vars(estimate).items() if not isinstance(value, np.ndarray)}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="thaw.datasets.checker", description="Run one check job.")
-    parser.add_argument("job")
-    parser.add_argument("--workspace", required=True, type=Path)
-    arguments = parser.parse_args()
-    run_check(Store(open_workspace(arguments.workspace)), arguments.job)
-
-
-if __name__ == "__main__":
-    main()

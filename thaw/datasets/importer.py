@@ -1,32 +1,29 @@
-"""The child process of one import: `python -m thaw.datasets.importer JOB --workspace DIR`."""
+"""The import of photos as a job: from a path, an upload or a sample."""
 
-import argparse
 import shutil
 from pathlib import Path
 from typing import Any, get_args
 
 from thaw.datasets.ingest import ingest
-from thaw.jobs.reporter import Reporter, reporting
+from thaw.jobs.reporter import Reporter
 from thaw.jobs.sweeper import DIGITS_PREFIX
 from thaw.projects.reader import open_project
 from thaw.projects.save import is_project
 from thaw.sources.allowed_folders import require_allowed
 from thaw.sources.samples import FLOWERS, write_digits
 from thaw.sources.sources import Source, SourceKind
-from thaw.storage.records import Role
+from thaw.storage.records import Job, Role
 from thaw.storage.store import Store
-from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError
 from tlcore.models.downloads import download
 from tlcore.names import storable
-from tlcore.progress import Progress
 
 DIGITS, FLOWER_PHOTOS = "digits", "flowers"
 DIGITS_NAME = "Handwritten digits"
 
 
-def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
-    """Do the import that a job asks for, telling the store how it goes; its staging folder is gone afterwards.
+def import_photos(reporter: Reporter, job: Job) -> None:
+    """Do the import that a job asks for; its staging folder is gone afterwards.
 
     The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "flowers", "path", "name"}, with
     "dataset" the id of a data set to add to, "role" one of `Role`, and "roots" the folders under which every path must
@@ -34,20 +31,17 @@ def run_import(store: Store, job_id: str, echo: Progress | None = None) -> None:
     "ask" is true where a person can be asked for others. A zip that is a saved project, on its own or as all that was
     uploaded, is opened as one.
     """
-    with reporting(store, job_id, echo) as reporter:
-        request = store.job(job_id).request
-        kind = request["kind"]
-        if kind == DIGITS:
-            dataset_id = _import_digits(store, reporter, request)
-        elif kind == FLOWER_PHOTOS:
-            dataset_id = _import_flowers(store, reporter, request)
-        elif kind in get_args(SourceKind):
-            dataset_id = _import_path(store, reporter, request)
-        else:
-            raise DatasetError(
-                f"Expected a folder, a zip, a tar, a CSV, an upload or a sample. Received: kind={kind!r}."
-            )
-        store.update_job(job_id, dataset_id=dataset_id)
+    store, request = reporter.store, job.request
+    kind = request["kind"]
+    if kind == DIGITS:
+        dataset_id = _import_digits(store, reporter, request)
+    elif kind == FLOWER_PHOTOS:
+        dataset_id = _import_flowers(store, reporter, request)
+    elif kind in get_args(SourceKind):
+        dataset_id = _import_path(store, reporter, request)
+    else:
+        raise DatasetError(f"Expected a folder, a zip, a tar, a CSV, an upload or a sample. Received: kind={kind!r}.")
+    store.update_job(job.id, dataset_id=dataset_id)
 
 
 def _ingest(store: Store, reporter: Reporter, source: Source, request: dict[str, Any], name: str) -> str:
@@ -133,15 +127,3 @@ def _import_upload(store: Store, reporter: Reporter, path: Path, request: dict[s
         # An upload is removed either way, but a path from outside the staging area is never touched.
         if path.resolve().parent == store.workspace.root / "staging":
             shutil.rmtree(path, ignore_errors=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="thaw.datasets.importer", description="Run one import job.")
-    parser.add_argument("job")
-    parser.add_argument("--workspace", required=True)
-    arguments = parser.parse_args()
-    run_import(Store(open_workspace(arguments.workspace)), arguments.job)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,6 @@
-"""The process that exports a run, `python -m thaw.exporting.exporter JOB`: it writes the files, has each proven by a
-process of its own, and keeps those that answer as the run does."""
+"""The export of a run: it writes the files, has each proven by a process of its own, and keeps those that answer as the
+run does."""
 
-import argparse
 import dataclasses
 import importlib.metadata
 import json
@@ -16,8 +15,8 @@ from pathlib import Path
 from thaw.datasets.run_split import read_labels, read_split
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
-from thaw.jobs.queue import hold_device
-from thaw.jobs.reporter import Reporter, reporting
+from thaw.jobs.queue import start_tensorflow
+from thaw.jobs.reporter import Reporter
 from thaw.model_card.model_card import write_model_card
 from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.export_record import (
@@ -28,9 +27,9 @@ from thaw.storage.export_record import (
     work_folder,
     write_export,
 )
-from thaw.storage.records import Run
+from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
-from thaw.storage.workspace import LABELS_FILE, open_workspace
+from thaw.storage.workspace import LABELS_FILE
 from tlcore.evaluation.predictions import EVALUATION_SIDES, Predictions
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import Format, Signature, choose_formats
@@ -38,27 +37,19 @@ from tlcore.exporting.model_files import ModelFile, list_files, sum_lines
 from tlcore.exporting.verification import MOST_JUDGED
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.deep_pictures import WIDEST
-from tlcore.progress import Progress
 
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
 
 
-def run_export(store: Store, job_id: str, echo: Progress | None = None) -> None:
+def make_export(reporter: Reporter, job: Job) -> None:
     """Do the export that a job asks for, in its turn on the device.
 
     It is made and measured on the CPU, where most of its files will be used, but waits its turn all the same: beside
     a training run every latency would be wrong.
     """
-    with reporting(store, job_id, echo) as reporter:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-        from tlcore.models.devices import configure_device
-
-        with hold_device(reporter):
-            reporter.progress("starting TensorFlow", 0, 0)
-            device = configure_device()
-            job = store.job(job_id)
-            export(reporter, job.request["run"], choose_formats(job.request["settings"]["formats"]), device)
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    device = start_tensorflow(reporter)
+    export(reporter, job.request["run"], choose_formats(job.request["settings"]["formats"]), device)
 
 
 def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: str) -> Export:
@@ -174,16 +165,3 @@ def _folders(reporter: Reporter, run: Run) -> Iterator[tuple[Path, Path]]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(work, ignore_errors=True)
-
-
-def main() -> None:
-    """Read the job's id from the command line and do it."""
-    parser = argparse.ArgumentParser(prog="thaw.exporting.exporter", description="Run one export job.")
-    parser.add_argument("job")
-    parser.add_argument("--workspace", required=True, type=Path)
-    arguments = parser.parse_args()
-    run_export(Store(open_workspace(arguments.workspace)), arguments.job)
-
-
-if __name__ == "__main__":
-    main()

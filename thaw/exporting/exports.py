@@ -12,7 +12,6 @@ from thaw.storage.store import Store
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import choose_formats, require_packages
 
-EXPORTER = "thaw.exporting.exporter"
 RESULTS = {1: "head.npz", 2: "tuned.npz"}
 
 
@@ -30,7 +29,7 @@ def add_export_job(store: Store, run_id: str, formats: Sequence[str] | None = No
 def start_export(store: Store, run_id: str, formats: Sequence[str] | None = None) -> str:
     """Start exporting a run in a process of its own; return the job's id (see `add_export_job`)."""
     job_id = add_export_job(store, run_id, formats)
-    lifecycle.launch(store, job_id, EXPORTER, job_id)
+    lifecycle.launch(store, job_id)
     return job_id
 
 

@@ -46,12 +46,12 @@ def request_stop(store: Store, run_id: str) -> None:
         store.ask_to_stop(latest.id)
 
 
-def launch(store: Store, job_id: str, module: str, subject: str) -> None:
-    """Start `python -m module SUBJECT` in its own session, so that it outlives the server that started it."""
+def launch(store: Store, job_id: str) -> None:
+    """Start `python -m thaw.worker JOB` in its own session, so that it outlives the server that started it."""
     root = store.workspace.root
     with store.workspace.job_log(job_id).open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, subject, "--workspace", str(root)],
+            [sys.executable, "-m", "thaw.worker", job_id, "--workspace", str(root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 """The queue for the device: jobs that want it take their turns, first come, first served, unless one is moved ahead."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,15 @@ def hold_device(reporter: Reporter) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def start_tensorflow(reporter: Reporter) -> str:
+    """Load TensorFlow and set up the device that the job holds; return the device's name."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from tlcore.models.devices import configure_device
+
+    reporter.progress("starting TensorFlow", 0, 0)
+    return configure_device()
 
 
 def take_turn(reporter: Reporter, lock: FileLock) -> None:

@@ -16,10 +16,6 @@ from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.recommendations import recommend_depth, recommend_learning_rate, refuse_fine_tune
 from tlcore.tuning.probe_record import PROBE_FILE, ProbeSettings
 
-IMPORTER = "thaw.datasets.importer"
-CHECKER = "thaw.datasets.checker"
-WORKER = "thaw.worker"
-PROBER = "thaw.training.prober"
 RECORDS = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, PROBE_FILE, MAP_FILE)
 HEAD_FILES = (*RECORDS, "head.npz", "predictions-1*.npz", "rates-*.json")
 SVM_IMAGES = 1000
@@ -27,10 +23,9 @@ TRIALS = 200
 
 
 def start_import(store: Store, request: dict[str, Any]) -> str:
-    """Start importing in a process of its own; return the job's id. `thaw.datasets.importer.run_import` reads the
-    request."""
+    """Start importing in a process of its own; return the job's id. `thaw.datasets.importer` reads the request."""
     job_id = store.add_job("import", dict(request))
-    lifecycle.launch(store, job_id, IMPORTER, job_id)
+    lifecycle.launch(store, job_id)
     return job_id
 
 
@@ -47,7 +42,7 @@ def add_check_job(store: Store, dataset_id: str, backbone: str, seed: int) -> st
 def start_check(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
     """Start cross-validating a data set on a backbone's features, in a process of its own; return the job's id."""
     job_id = add_check_job(store, dataset_id, backbone, seed)
-    lifecycle.launch(store, job_id, CHECKER, job_id)
+    lifecycle.launch(store, job_id)
     return job_id
 
 
@@ -154,14 +149,14 @@ def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettin
 def start_probe(store: Store, run_id: str, settings: ProbeSettings | None = None) -> str:
     """Start a depth probe of a run in a process of its own; return the job's id (see `add_probe_job`)."""
     job_id = add_probe_job(store, run_id, settings or ProbeSettings())
-    lifecycle.launch(store, job_id, PROBER, job_id)
+    lifecycle.launch(store, job_id)
     return job_id
 
 
 def start_rate_search(store: Store, run_id: str, phase: int, settings: FineTuneSettings | None = None) -> str:
     """Start a search of a learning rate in a process of its own; return the job's id (see `add_rate_job`)."""
     job_id = add_rate_job(store, run_id, phase, settings)
-    lifecycle.launch(store, job_id, PROBER, job_id)
+    lifecycle.launch(store, job_id)
     return job_id
 
 
@@ -206,9 +201,15 @@ def resume(store: Store, run_id: str) -> None:
 
 def launch_worker(store: Store, run_id: str) -> None:
     """Start the worker that does the job a run waits for."""
+    lifecycle.launch(store, waiting_job(store, run_id))
+
+
+def waiting_job(store: Store, run_id: str) -> str:
+    """Return the id of the job that a run waits for; raise RunError where it waits for none."""
     job = store.latest_job(run_id)
-    if job:
-        lifecycle.launch(store, job.id, WORKER, run_id)
+    if job is None or job.status != "starting":
+        raise RunError(f"Expected a run whose job waits to start. Received: {run_id!r}. Start or resume it first.")
+    return job.id
 
 
 def _require_head(run: Run) -> None:

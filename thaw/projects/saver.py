@@ -1,16 +1,12 @@
-"""Saves one project in a process of its own: `python -m thaw.projects.saver JOB --workspace DIR`."""
+"""The saving of a project as a job."""
 
-import argparse
 from pathlib import Path
 
 from thaw.jobs.lifecycle import launch
-from thaw.jobs.reporter import reporting
+from thaw.jobs.reporter import Reporter
 from thaw.projects.save import choose_contents, save_project
+from thaw.storage.records import Job
 from thaw.storage.store import Store
-from thaw.storage.workspace import open_workspace
-from tlcore.progress import Progress
-
-SAVER = "thaw.projects.saver"
 
 
 def start_save(store: Store, subject: str) -> str:
@@ -20,25 +16,12 @@ def start_save(store: Store, subject: str) -> str:
     """
     choose_contents(store, subject)
     job_id = store.add_job("save", {"subject": subject, "path": str(store.workspace.project(subject))})
-    launch(store, job_id, SAVER, job_id)
+    launch(store, job_id)
     return job_id
 
 
-def run_save(store: Store, job_id: str, echo: Progress | None = None) -> None:
-    """Save the project that a job asks for, {"subject": a run's or data set's id, "path": a .zip}, telling the store
-    how it goes; where it did not finish, nothing is left."""
-    with reporting(store, job_id, echo) as reporter:
-        request = store.job(job_id).request
-        save_project(store, request["subject"], Path(request["path"]), reporter.progress, reporter.check_stop)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="thaw.projects.saver", description="Save one project.")
-    parser.add_argument("job")
-    parser.add_argument("--workspace", required=True)
-    arguments = parser.parse_args()
-    run_save(Store(open_workspace(arguments.workspace)), arguments.job)
-
-
-if __name__ == "__main__":
-    main()
+def save(reporter: Reporter, job: Job) -> None:
+    """Save the project that a job asks for, {"subject": a run's or data set's id, "path": a .zip}; where it did not
+    finish, nothing is left."""
+    path = Path(job.request["path"])
+    save_project(reporter.store, job.request["subject"], path, reporter.progress, reporter.check_stop)

@@ -9,14 +9,13 @@ from thaw.datasets.run_split import SIDES, read_sides, read_split
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.reporter import Reporter
 from thaw.runs.results import read_features
-from thaw.storage.records import Run
+from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import MAP_FILE
 from tlcore.errors import RunError
 from tlcore.features.embedding import embed
 from tlcore.files import replacing
 
-MAPPER = "thaw.training.mapper"
 # Goes up whenever the same features would give another map.
 VERSION = 2
 
@@ -39,8 +38,13 @@ def start_projection(store: Store, run_id: str) -> str:
     Raises RunError while the run has no head, or while its map is being made.
     """
     job_id = starts.add_trial(store, "map", run_id, {})
-    lifecycle.launch(store, job_id, MAPPER, job_id)
+    lifecycle.launch(store, job_id)
     return job_id
+
+
+def make_map(reporter: Reporter, job: Job) -> None:
+    """Make the map that a job asks for."""
+    make_projection(reporter, job.request["run"])
 
 
 def make_projection(reporter: Reporter, run_id: str) -> None:

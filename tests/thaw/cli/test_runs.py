@@ -12,6 +12,7 @@ from tests.support.corpus import write_classes
 from thaw.cli.runs import describe_training
 from thaw.jobs import starts
 from thaw.jobs.queue import WAITING
+from thaw.jobs.starts import waiting_job
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -188,7 +189,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(small):
         if store.epochs(run_id) and not store.latest_job(run_id).stop_requested:
             ask(store, "stop", run_id)
 
-    work(store, run_id, stop_early)
+    work(store, waiting_job(store, run_id), stop_early)
     assert store.latest_job(run_id).status == "stopped"
     stopped = store.epochs(run_id)
     # The first view of a photo is the photo itself, which the other runs have cached.

@@ -4,10 +4,10 @@ import pytest
 
 from thaw.backbones.loading import load_backbone
 from thaw.datasets import checker, edits
-from thaw.datasets.importer import run_import
 from thaw.datasets.similarity import mark_similar
 from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
+from thaw.worker import work
 from tlcore.errors import RunError
 from tlcore.models.backbones import find_backbone
 
@@ -18,7 +18,7 @@ ROW = "efficientnet-lite0"
 def checked(store, tiny_dataset):
     job_id = starts.add_check_job(store, tiny_dataset, ROW, seed=3)
     told = []
-    checker.run_check(store, job_id, lambda *report: told.append(report))
+    work(store, job_id, lambda *report: told.append(report))
     job = store.job(job_id)
     assert job.status == "finished", job.error
     return store.latest_check(tiny_dataset), told
@@ -54,14 +54,14 @@ def test_a_second_check_waits_for_the_first(store, tiny_dataset, checked):
 
 def test_a_set_that_cannot_be_divided_is_told_before_the_work(store, tiny_photos):
     job_id = store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": "Photos"})
-    run_import(store, job_id)
+    work(store, job_id)
     dataset_id = store.job(job_id).dataset_id
     for label, says in (("berry", ""), ("leaf", "only 'sky'"), ("sky", "none")):
         edits.delete_class(store, dataset_id, label)
         if not says:
             continue
         check_id = starts.add_check_job(store, dataset_id, ROW, seed=0)
-        checker.run_check(store, check_id)
+        work(store, check_id)
         assert (store.job(check_id).status, store.job(check_id).stage) == ("failed", "starting TensorFlow")
         assert f"Expected at least 2 classes. Received: {says}" in store.job(check_id).error
 

@@ -11,11 +11,11 @@ from sklearn.datasets import load_sample_images
 
 from tests.support.corpus import encoded, photo
 from thaw.datasets.health import Finding, examine
-from thaw.datasets.importer import run_import
 from thaw.sources.samples import write_digits
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 
 SIDE_PX, IMAGE_SIZE = 224, 224
 CROPS = 40
@@ -50,7 +50,7 @@ def take_in(folder: Path, files: dict[str, bytes]) -> list[Image]:
 def imported(folder: Path, photos: Path) -> list[Image]:
     store = Store(open_workspace(folder / "workspace"))
     job_id = store.add_job("import", {"kind": "folder", "path": str(photos), "name": "photos"})
-    run_import(store, job_id)
+    work(store, job_id)
     assert store.job(job_id).status == "finished", store.job(job_id).error
     return store.images(store.datasets()[0].id)
 

@@ -18,6 +18,7 @@ from thaw.jobs import lifecycle, starts
 from thaw.sources.samples import FLOWERS
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 
 
 @pytest.fixture
@@ -220,7 +221,7 @@ def flowers(monkeypatch, tmp_path):
 
 def import_flowers(store, watch=lambda *_: None):
     job_id = store.add_job("import", {"kind": "flowers", "path": "", "name": ""})
-    importer.run_import(store, job_id, lambda *told: watch(job_id, *told))
+    work(store, job_id, lambda *told: watch(job_id, *told))
     return store.job(job_id)
 
 

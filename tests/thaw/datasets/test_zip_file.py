@@ -15,13 +15,13 @@ from tests.support.corpus import jpeg
 from tests.support.keepings import add_dataset, add_run
 from thaw.datasets import edits
 from thaw.datasets.division import Division, read_division
-from thaw.datasets.importer import run_import
 from thaw.datasets.zip_file import list_labels, plan_zip, save_dataset, stream_dataset
 from thaw.projects.save import is_project
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.errors import DatasetError, RunError, SettingsError
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ CLASSES = {"cat": 6, "Cat": 2, "=cmd()": 3, "con": 3, "a.": 2}
 def import_path(store: Store, path: Path, dataset_id: str | None = None, role: str = "main") -> str:
     request = {"kind": "zip" if path.suffix == ".zip" else "folder", "path": str(path), "name": "", "role": role}
     job_id = store.add_job("import", request | ({"dataset": dataset_id} if dataset_id else {}))
-    run_import(store, job_id)
+    work(store, job_id)
     assert store.job(job_id).status == "finished", store.job(job_id).error
     return store.job(job_id).dataset_id
 

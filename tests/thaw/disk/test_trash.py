@@ -10,7 +10,6 @@ import pytest
 
 from tests.support.keepings import add_dataset, add_project, add_run, copies, furnish, snapshot
 from thaw.datasets import edits
-from thaw.datasets.importer import run_import
 from thaw.datasets.run_split import choose_split
 from thaw.disk import trash
 from thaw.disk.holdings import list_holdings
@@ -22,6 +21,7 @@ from thaw.retraining.retrain import prepare
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.errors import DatasetError, RunError
 from tlcore.settings import HeadSettings
 
@@ -221,7 +221,7 @@ def test_what_was_emptied_is_not_taken_for_lost(furnished):
 def test_an_opened_project_is_deleted_with_the_folder_of_its_photos_and_its_own(tmp_path, tiny_photos):
     store = Store(open_workspace(tmp_path / "workspace"))
     job_id = store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": ""})
-    run_import(store, job_id)
+    work(store, job_id)
     save_project(store, store.job(job_id).dataset_id, tmp_path / "saved.zip")
     elsewhere = Store(open_workspace(tmp_path / "elsewhere"))
     dataset_id = open_project(elsewhere, tmp_path / "saved.zip").dataset_id
@@ -348,7 +348,7 @@ def test_the_original_photos_are_never_touched(tmp_path, tiny_photos):
     shutil.copytree(tiny_photos, photos)
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.png")}
     job_id = store.add_job("import", {"kind": "folder", "path": str(photos), "name": ""})
-    run_import(store, job_id)
+    work(store, job_id)
     trash.delete(store, store.job(job_id).dataset_id)
     trash.empty(store)
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in photos.rglob("*.png")} == before

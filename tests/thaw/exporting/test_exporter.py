@@ -17,6 +17,7 @@ from tests.support.odd_pictures import write_odd_pictures
 from thaw.exporting import exporter, exports
 from thaw.exporting.guide import explain_answer, show_program, show_signature
 from thaw.jobs import starts
+from thaw.jobs.starts import waiting_job
 from thaw.prediction.classifier import load_classifier, predict_files
 from thaw.runs.decision import keep_decision
 from thaw.runs.results import read_predictions
@@ -35,7 +36,7 @@ TEMPERATURE, THRESHOLD = 1.3, 0.5
 @pytest.fixture(scope="module")
 def run_id(store, tiny_dataset):
     run_id = starts.add_head_job(store, tiny_dataset, HeadSettings(image_size=64, epochs=6, validation_split=0.4))
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     keep_decision(store, run_id, Decision(1, TEMPERATURE, THRESHOLD))
     return run_id
 
@@ -193,7 +194,7 @@ def test_a_stop_keeps_the_earlier_export(store, run_id, made):
         if stage == SCORING:
             store.ask_to_stop(job_id)
 
-    exporter.run_export(store, job_id, stop)
+    work(store, job_id, stop)
     assert store.job(job_id).status == "stopped"
     test_the_folder_is_whole_and_nothing_else_is_left(store, run_id, made)
     assert exports.latest_export(store, run_id) == made

@@ -10,12 +10,12 @@ import pytest
 from filelock import FileLock
 
 from tests.support.corpus import write_classes
-from thaw.datasets.importer import run_import
 from thaw.jobs import lifecycle, queue, starts
 from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.settings import HeadSettings
 
 MEMORY_LIMIT_BYTES = 150e6
@@ -25,7 +25,7 @@ MEMORY_LIMIT_BYTES = 150e6
 def store(tmp_path):
     store = Store(open_workspace(tmp_path / "workspace"))
     folder = write_classes(tmp_path / "photos", {"rose": 3, "tulip": 3})
-    run_import(store, store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Photos"}))
+    work(store, store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Photos"}))
     return store
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.corpus import photo
 from thaw.jobs import starts
+from thaw.jobs.starts import waiting_job
 from thaw.prediction.classifier import load_classifier, predict_files
 from thaw.prediction.client import predictor
 from thaw.runs.results import read_predictions
@@ -20,9 +21,9 @@ def run_id(store, tiny_dataset):
     """A run of both phases; the steps of phase 2 are large enough to tell its model from phase 1's."""
     settings = HeadSettings(image_size=48, epochs=3, validation_split=0.25)
     run_id = starts.add_head_job(store, tiny_dataset, settings)
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=20, epochs=2, learning_rate=1e-3, insist=True))
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     phases = [read_predictions(store, store.run(run_id), phase).probabilities for phase in (1, 2)]
     assert np.abs(phases[0] - phases[1]).max() > 1e-3

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.command_line import ask
 from tests.support.corpus import leftovers, write_classes
-from thaw.datasets import edits, importer
+from thaw.datasets import edits
 from thaw.projects.reader import open_project
 from thaw.projects.save import choose_contents, is_project, measure_project, save_project
 from thaw.projects.saver import start_save
@@ -18,6 +18,7 @@ from thaw.storage.records import read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.tracking.mlflow import FACT
+from thaw.worker import work
 from tlcore.errors import DatasetError, RunError, SettingsError
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -200,7 +201,7 @@ def test_only_a_saved_project_is_taken_for_one(saved, tmp_path):
 
 def import_of(store, request):
     job_id = store.add_job("import", request)
-    importer.run_import(store, job_id)
+    work(store, job_id)
     job = store.job(job_id)
     assert job.status == "finished", job.error
     return job.dataset_id

@@ -44,15 +44,14 @@ def test_a_run_without_a_record_of_its_split_has_no_fixes(store):
 
 def test_retraining_starts_a_run_with_the_same_settings_that_knows_where_it_came_from(store, run_id, monkeypatch):
     launched = []
-    monkeypatch.setattr(
-        "thaw.jobs.lifecycle.launch", lambda _, job_id, module, subject: launched.append((module, subject))
-    )
+    monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda _, job_id: launched.append(job_id))
     retrained = store.run(retrain(store, run_id))
     assert retrained.head == SETTINGS
     assert (retrained.dataset_id, retrained.backbone) == (DATASET, SETTINGS.backbone)
     assert retrained.facts == RunFacts(retrained_from=run_id, asked_at_version=store.dataset(DATASET).version)
-    assert launched == [("thaw.worker", retrained.id)]
-    assert store.latest_job(retrained.id).kind == "head"
+    job = store.latest_job(retrained.id)
+    assert launched == [job.id]
+    assert job.kind == "head"
 
 
 def test_one_head_is_retrained_at_a_time(store, run_id, monkeypatch):

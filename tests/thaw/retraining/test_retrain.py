@@ -9,6 +9,7 @@ from tests.support.runs import arrays, measured, train_head
 from thaw.datasets import edits
 from thaw.datasets.run_split import SIDES, read_sides, read_split, write_split
 from thaw.jobs import starts
+from thaw.jobs.starts import waiting_job
 from thaw.retraining import fixes
 from thaw.retraining.inherited_split import inherit, keep_sides
 from thaw.retraining.numpy_head import PlainHead
@@ -54,7 +55,7 @@ def test_a_retrained_head_begins_where_the_earlier_one_ended_and_leaves_what_any
     edits.move_images(store, tiny_dataset, [moved.id], "sky" if moved.label != "sky" else "leaf")
     run_id = ask(taught)
     stages = []
-    work(store, run_id, lambda stage, done, total: stages.append(stage))
+    work(store, waiting_job(store, run_id), lambda stage, done, total: stages.append(stage))
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     assert not [stage for stage in stages if "TensorFlow" in stage]
     run = store.run(run_id)
@@ -92,7 +93,7 @@ def arrays_of(store, run_id, name):
 
 def test_an_interrupted_retraining_ends_as_an_undisturbed_one(store, taught, ask, monkeypatch):
     whole = ask(taught)
-    work(store, whole)
+    work(store, waiting_job(store, whole))
     halved = ask(taught)
     monkeypatch.setattr("thaw.retraining.numpy_keeper.KEEP_EVERY_S", 0.0)
     calls = []
@@ -106,14 +107,14 @@ def test_an_interrupted_retraining_ends_as_an_undisturbed_one(store, taught, ask
     step = PlainHead.train_batch
     monkeypatch.setattr(PlainHead, "train_batch", kill_in_the_fourth_epoch)
     with pytest.raises(RuntimeError, match="killed"):
-        work(store, halved)
+        work(store, waiting_job(store, halved))
     monkeypatch.setattr(PlainHead, "train_batch", step)
     assert store.latest_job(halved).status == "failed"
     assert store.run(halved).result_phase is None
     finished = len(store.epochs(halved))
     assert finished >= 2
     starts.add_resume_job(store, halved)
-    work(store, halved)
+    work(store, waiting_job(store, halved))
     assert store.latest_job(halved).status == "finished", store.latest_job(halved).error
     assert measured(store, halved) == measured(store, whole)
     for name in ("head.npz", "predictions-1.npz"):
@@ -135,7 +136,7 @@ def test_a_stop_keeps_the_best_head_so_far(store, taught, ask, monkeypatch):
     monkeypatch.setattr("thaw.retraining.numpy_keeper.PlainKeeper.check_stop", stop_after_two)
     # Port 9 discards what it gets; nobody listens there.
     monkeypatch.setenv(mlflow.VARIABLE, "http://127.0.0.1:9")
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     assert store.latest_job(run_id).status == "stopped"
     assert store.run(run_id).facts.mlflow.sent is False, "a result that a stop left is told of as well"
     assert epochs == [2]

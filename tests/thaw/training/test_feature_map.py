@@ -15,7 +15,7 @@ from thaw.jobs import lifecycle, starts
 from thaw.storage.workspace import MAP_FILE
 from thaw.training import feature_map
 from thaw.training.feature_map import borrow_projection, read_projection, start_projection
-from thaw.training.mapper import run_map
+from thaw.worker import work
 from tlcore.errors import RunError
 from tlcore.splits.splits import Split
 
@@ -39,7 +39,7 @@ def add_another(store, run, training, **facts):
 
 def make(store, run):
     job_id = starts.add_trial(store, "map", run.id, {})
-    run_map(store, job_id)
+    work(store, job_id)
     return store.job(job_id)
 
 
@@ -118,7 +118,7 @@ def test_a_run_whose_features_are_gone_says_what_to_do(garden, run):
 def test_a_stopped_map_leaves_nothing(garden, run):
     job_id = starts.add_trial(garden, "map", run.id, {})
     garden.ask_to_stop(job_id)
-    run_map(garden, job_id)
+    work(garden, job_id)
     assert garden.job(job_id).status == "stopped"
     assert not list(garden.workspace.run(run.id).glob("*map*"))
 

@@ -3,6 +3,7 @@
 import pytest
 
 from thaw.jobs import starts
+from thaw.jobs.starts import waiting_job
 from thaw.worker import work
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -14,9 +15,9 @@ def train(store, dataset_id, **chosen):
     """Do both phases with an augmentation; return the run's losses and how many features phase 2 computed."""
     head = HeadSettings(image_size=52, epochs=2, validation_split=0.25, patience=20, **chosen)
     run_id = starts.add_head_job(store, dataset_id, head)
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     assert starts.add_fine_tune_job(store, run_id, TUNED) == run_id
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
     losses = [(epoch.loss, epoch.val_loss) for epoch in store.epochs(run_id)]
     return losses, store.run(run_id).facts.fine_tune.features_computed

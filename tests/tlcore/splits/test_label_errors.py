@@ -11,11 +11,11 @@ from tests.support.command_line import ask
 from tests.tlcore.splits.test_cross_validation import clusters
 from thaw.datasets import edits
 from thaw.datasets.health import Finding, examine
-from thaw.datasets.importer import run_import
 from thaw.sources.samples import write_digits
 from thaw.storage.records import Check, read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.splits.cross_validation import cross_validate
 from tlcore.splits.label_errors import LabelError, find_label_errors, measure_thresholds
 
@@ -99,7 +99,7 @@ def store(tmp_path) -> Store:
             continue
         for path in sorted(folder.iterdir())[EACH:]:
             path.unlink()
-    run_import(store, store.add_job("import", {"kind": "folder", "path": str(photos), "name": "digits"}))
+    work(store, store.add_job("import", {"kind": "folder", "path": str(photos), "name": "digits"}))
     return store
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.runs import arrays, fine_tune, measured, train_head
 from thaw.jobs import starts
+from thaw.jobs.starts import waiting_job
 from thaw.runs.results import read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.worker import work
@@ -177,7 +178,7 @@ def test_a_sigmoid_head_trains_on_two_classes_and_says_both_probabilities(store,
 
 def test_settings_that_do_not_fit_the_data_fail_with_their_reason(store, tiny_dataset):
     run_id = starts.add_head_job(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "output": "sigmoid"}))
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     job = store.latest_job(run_id)
     assert job.status == "failed"
     assert "two classes for a sigmoid output. Received: 3 classes" in job.error
@@ -188,7 +189,7 @@ def test_settings_that_do_not_fit_the_data_fail_with_their_reason(store, tiny_da
 
 def test_a_run_whose_job_is_done_has_no_work(store, head_run):
     with pytest.raises(RunError, match="Start or resume it first"):
-        work(store, head_run)
+        work(store, waiting_job(store, head_run))
 
 
 def test_phase_2_broken_off_after_an_epoch_resumes_to_the_same_end(store, tiny_dataset, tuned_run):
@@ -200,13 +201,13 @@ def test_phase_2_broken_off_after_an_epoch_resumes_to_the_same_end(store, tiny_d
 
     starts.add_fine_tune_job(store, run_id, TUNED)
     with pytest.raises(ConnectionAbortedError):
-        work(store, run_id, break_off)
+        work(store, waiting_job(store, run_id), break_off)
     assert store.latest_job(run_id).status == "failed"
     assert [epoch.phase for epoch in store.epochs(run_id)].count(2) == 1
     assert store.run(run_id).result_phase == 1, "until phase 2 has ended, phase 1's model is the result"
 
     store.add_job("fine_tune", {"resume": True}, tiny_dataset, run_id)
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     assert store.latest_job(run_id).status == "finished"
     assert measured(store, run_id) == measured(store, tuned_run)
     tuned = [arrays(store.workspace.run(each) / "tuned.npz") for each in (run_id, tuned_run)]

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.runs import arrays, finish, measured
 from thaw.jobs import starts
+from thaw.jobs.starts import waiting_job
 from thaw.training.evidence import judge_run
 from thaw.training.run_facts import kept_epoch
 from thaw.worker import work
@@ -81,7 +82,7 @@ def test_a_kill_about_the_retry_resumes_to_the_same_end(store, branch, retried, 
     with monkeypatch.context() as patched:
         patched.setattr(Incidents, "lower_rate", die)
         with pytest.raises(Killed):
-            work(store, run_id)
+            work(store, waiting_job(store, run_id))
     assert not list(store.workspace.run(run_id).glob("snapshot-2*"))
     assert bool(store.run(run_id).facts.fine_tune.retries) == (moment == "after the record")
     store.add_job("fine_tune", {"resume": True}, store.run(run_id).dataset_id, run_id)
@@ -166,7 +167,7 @@ def test_phase_1_goes_on_with_smaller_batches_too_and_a_resumed_one_starts_with_
 def test_memory_too_small_for_one_image_is_a_plain_failure(store, branch, small_memory):
     run_id = branch(GENTLE)
     small_memory(largest=0)
-    work(store, run_id)
+    work(store, waiting_job(store, run_id))
     job = store.latest_job(run_id)
     assert job.status == "failed"
     assert "Expected enough memory for one image at a time" in job.error

@@ -8,7 +8,7 @@ from tests.support.runs import train_head
 from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
 from thaw.training.materials import gather
-from thaw.training.prober import run_probe
+from thaw.worker import work
 from tlcore.errors import RunError
 from tlcore.models import classifier as models
 from tlcore.settings import HeadSettings
@@ -39,7 +39,7 @@ def probed(store, head_run):
     before = (store.run(head_run), store.epochs(head_run), contents(store, head_run))
     told = []
     job_id = starts.add_probe_job(store, head_run, SETTINGS)
-    run_probe(store, job_id, lambda *report: told.append(report))
+    work(store, job_id, lambda *report: told.append(report))
     assert store.job(job_id).status == "finished", store.job(job_id).error
     return before, told
 
@@ -81,7 +81,7 @@ def test_a_probe_that_was_broken_off_goes_on_to_the_same_end(store, head_run, pr
             store.ask_to_stop(job_id)
 
     job_id = starts.add_probe_job(store, branched, SETTINGS)
-    run_probe(store, job_id, break_off)
+    work(store, job_id, break_off)
     assert store.job(job_id).status == "stopped", store.job(job_id).error
     kept = results(store, branched)
     assert kept == whole[: len(kept)]
@@ -89,7 +89,7 @@ def test_a_probe_that_was_broken_off_goes_on_to_the_same_end(store, head_run, pr
     seconds = read_probe(store.workspace.run(branched)).depths[0].seconds
 
     again = starts.add_probe_job(store, branched, SETTINGS)
-    run_probe(store, again)
+    work(store, again)
     assert store.job(again).status == "finished", store.job(again).error
     assert results(store, branched) == whole
     assert read_probe(store.workspace.run(branched)).depths[0].seconds == seconds, "it was not tried twice"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.runs import train_head
 from thaw.jobs import starts
-from thaw.training.prober import run_probe
+from thaw.worker import work
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.phases import compile_model
 from tlcore.tuning.rate_curve import read_curve, suggest
@@ -23,7 +23,7 @@ def head_run(store, tiny_dataset):
 def search(store, run_id, phase, settings=None):
     job_id = starts.add_rate_job(store, run_id, phase, settings)
     told = []
-    run_probe(store, job_id, lambda *report: told.append(report))
+    work(store, job_id, lambda *report: told.append(report))
     assert store.job(job_id).status == "finished", store.job(job_id).error
     assert any(stage == STAGE and total == BATCHES for stage, _, total in told)
     return read_curve(store.workspace.run(run_id), phase)

@@ -12,7 +12,6 @@ import pytest
 from tests.support.corpus import write_classes
 from thaw.__main__ import main
 from thaw.datasets import edits
-from thaw.datasets.importer import run_import
 from thaw.datasets.ingest import ingest
 from thaw.jobs.reporter import reporting
 from thaw.jobs.sweeper import sweep
@@ -20,6 +19,7 @@ from thaw.sources.sources import Source
 from thaw.storage.journal.rebuild import rebuild, tell
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.worker import work
 from tlcore.errors import DatasetError, WorkspaceError
 from tlcore.settings import HeadSettings
 from tlcore.training.history import Epoch
@@ -332,7 +332,7 @@ def test_a_run_that_was_cut_short_can_be_resumed_after_a_rebuilding(store):
 def test_an_edit_writes_down_little_however_large_the_data_set_is(store, tmp_path):
     photos = write_classes(tmp_path / "many", {"a": 60, "b": 60}, seed=20_000)
     job_id = store.add_job("import", {"kind": "folder", "path": str(photos), "name": "Many"})
-    run_import(store, job_id)
+    work(store, job_id)
     dataset_id = store.job(job_id).dataset_id
     journal = store.workspace.journal(dataset_id)
     before, inode = journal.stat().st_size, journal.stat().st_ino
