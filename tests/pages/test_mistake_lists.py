@@ -12,7 +12,8 @@ from tests.pages.test_evaluation_sets import DATASET, add, field, judged_run, ru
 from tests.pages.test_evaluation_sets import store as store
 from tests.pages.test_pages import TAG, add_dataset, add_many_classes, add_run, drawn_html, visit, words
 from thaw.runs.results import predictions_file
-from thaw.storage.records import LABEL_ERRORS, Doubt
+from thaw.storage.facts import Doubt
+from thaw.storage.records import LABEL_ERRORS
 from thaw.storage.store import Store
 from tlcore.settings import HeadSettings
 

@@ -43,7 +43,7 @@ def add_dataset(store: Store, name: str = "Pets", folder: str | None = None, see
         dataset_id,
         "efficientnet-lite0",
         1,
-        {side: {"mean": 0.9, "low": 0.8, "high": 1.0} for side in ("naive", "grouped")},
+        {side: {"mean": 0.9, "low": 0.8, "high": 1.0} for side in ("naive", "grouped")} | {"images": 6, "groups": 0},
     )
     job_id = store.add_job("import", {"kind": "folder", "path": "/photos/pets", "name": name})
     store.update_job(job_id, status="finished", dataset_id=dataset_id)

@@ -101,7 +101,9 @@ def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Answer:
     if job.status != "finished" or done is None:
         raise RunError(job.error or "The check was stopped.")
     names = {image.id: image.name for image in store.every_image(dataset)}
-    facts = done.facts | {LABEL_ERRORS: [asdict(doubt) | {"image": names[doubt.image]} for doubt in read_doubts(done)]}
+    facts = asdict(done.facts) | {
+        LABEL_ERRORS: [asdict(doubt) | {"image": names[doubt.image]} for doubt in read_doubts(done)]
+    }
     return {"dataset": dataset, "backbone": done.backbone, "version": done.version, **facts}
 
 

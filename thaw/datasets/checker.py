@@ -13,7 +13,8 @@ import numpy as np
 from thaw.datasets.edits import grouping
 from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
-from thaw.storage.records import LABEL_ERRORS, Doubt, Image, Job
+from thaw.storage.facts import Doubt
+from thaw.storage.records import LABEL_ERRORS, Image, Job
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import HeadSettings
 from tlcore.splits.cross_validation import Estimate, measure_inflation

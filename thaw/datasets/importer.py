@@ -7,7 +7,6 @@ from typing import Any, get_args
 from thaw.datasets.ingest import ingest
 from thaw.jobs.reporter import Reporter
 from thaw.jobs.sweeper import DIGITS_PREFIX
-from thaw.projects.reader import open_project
 from thaw.projects.save import is_project
 from thaw.sources.allowed_folders import require_allowed
 from thaw.sources.samples import FLOWERS, write_digits
@@ -114,6 +113,9 @@ def _import_path(store: Store, reporter: Reporter, request: dict[str, Any]) -> s
 
 def _open(store: Store, reporter: Reporter, archive: Path) -> str:
     """Open a saved project as a data set of its own, whatever its photos were to be added to."""
+    # Not above: who imports photos is not to wait for what checks projects.
+    from thaw.projects.reader import open_project
+
     return open_project(store, archive, reporter.progress, reporter.check_stop, reporter.job_id).dataset_id
 
 

@@ -3,16 +3,18 @@
 Nothing is believed: a project may come from anyone. What does not fit raises RunError and refuses the whole.
 """
 
+import functools
 import json
 import math
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from PIL import Image as Picture
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from thaw.storage.projects import TABLES
 from thaw.storage.records import EditKind, Role
@@ -27,13 +29,35 @@ from tlcore.tuning.probe_record import read_probe
 from tlcore.tuning.rate_curve import read_curve
 
 ID = re.compile(r"[a-z]{1,8}-[0-9a-f]{4,32}")
-HASH = re.compile(r"[0-9a-f]{64}")
 WEIGHT = re.compile(r"head/\d{1,4}|backbone/\d{1,5}/\d{1,3}")
 MOST_ARRAYS = 20_000
 MOST_TEXT = 20_000
 LARGEST_NUMBER = 2**62
-
-Check = Callable[[Any], bool]
+# What a database takes, of sizes that are no attack. Half characters pass through JSON; pydantic refuses them in texts.
+Text = Annotated[str, Field(max_length=MOST_TEXT)]
+Number = Annotated[float, Field(gt=-LARGEST_NUMBER, lt=LARGEST_NUMBER)]
+Count = Annotated[int, Field(ge=0, lt=LARGEST_NUMBER)]
+# Texts for the columns that are not named here; "table.column" goes before "column".
+COLUMNS: Mapping[str, Any] = {
+    "id": Annotated[str, Field(pattern=f"^{ID.pattern}$")],
+    "content": Annotated[str, Field(pattern="^[0-9a-f]{64}$")],
+    "suffix": Literal[".png", ".jpg"],
+    "role": Role,
+    "part": Part,
+    "excluded": Literal[0, 1],
+    "grey_range": Literal[*GREY_RANGES] | None,
+    "edits.kind": EditKind,
+    "notes": list[Text],
+    "head": dict,
+    "fine_tune": dict | None,
+    "result_phase": Literal[1, 2],
+    "phase": Literal[1, 2],
+    **dict.fromkeys(("before", "after"), Text | None),
+    **dict.fromkeys(("detail", "facts"), dict),
+    **dict.fromkeys(("width", "height", "ignored", "known", "version", "number", "edit", "epoch"), Count),
+    **dict.fromkeys(("taken_at", "brightness", "contrast", "sharpness", "undone_at"), Number | None),
+    **dict.fromkeys(("created_at", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"), Number),
+}
 
 
 def refuse(received: str) -> RunError:
@@ -55,88 +79,31 @@ def read_json(path: Path, name: str) -> Any:
         raise refuse(f"a damaged {name} ({problem})") from problem
 
 
-def is_text(value: Any) -> bool:
-    """Say whether a value is text that a database takes, of a length that is no attack."""
-    # Half characters pass through JSON and stop at a database.
-    return isinstance(value, str) and len(value) <= MOST_TEXT and not re.search("[\ud800-\udfff]", value)
-
-
-def is_number(value: Any) -> bool:
-    """Say whether a value is a number that a database takes."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
-
-
-def _count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_NUMBER
-
-
-def _flag(value: Any) -> bool:
-    return isinstance(value, int) and value in (0, 1)
-
-
-def _object(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(is_text, value))
-
-
-def _matches(pattern: re.Pattern[str]) -> Check:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _one_of(*allowed: Any) -> Check:
-    return lambda value: isinstance(value, str | int) and value in allowed
-
-
-def _or_none(check: Check) -> Check:
-    return lambda value: value is None or check(value)
-
-
-_MAYBE_NUMBER, _MAYBE_TEXT = _or_none(is_number), _or_none(is_text)
-# By column name where it means the same in every table, else by table.
-CHECKS: Mapping[str, Check] = {
-    "created_at": is_number,
-    "undone_at": _MAYBE_NUMBER,
-    "notes": _texts,
-    "detail": _object,
-    "facts": _object,
-    "head": _object,
-    "fine_tune": _or_none(_object),
-    "id": _matches(ID),
-    "content": _matches(HASH),
-    "suffix": _one_of(".png", ".jpg"),
-    "grey_range": _or_none(_one_of(*GREY_RANGES)),
-    "role": _one_of(*get_args(Role)),
-    "part": _one_of(*get_args(Part)),
-    "excluded": _flag,
-    "before": _MAYBE_TEXT,
-    "after": _MAYBE_TEXT,
-    "result_phase": _one_of(1, 2),
-    "phase": _one_of(1, 2),
-    **dict.fromkeys(("width", "height", "ignored", "known", "version", "number", "edit", "epoch"), _count),
-    **dict.fromkeys(("taken_at", "brightness", "contrast", "sharpness"), _MAYBE_NUMBER),
-    **dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "seconds"), is_number),
-}
-EDIT_KINDS = _one_of(*get_args(EditKind))
-
-
 def check_rows(table: str, rows: Any) -> None:
     """Refuse rows unless each has just the columns of its table, of the right types; ids become parts of paths."""
-    if not isinstance(rows, list):
-        raise refuse(f"no list of {table}")
-    columns = set(TABLES[table])
-    for row in rows:
-        if not isinstance(row, dict) or set(row) != columns:
-            raise refuse(f"a row of {table} that lacks a column or has one too many")
-        for name, value in row.items():
-            check = EDIT_KINDS if (table, name) == ("edits", "kind") else CHECKS.get(name, is_text)
-            if not check(value):
-                raise refuse(f"{str(value)[:60]!r} as {name} in {table}")
-        # An undo would put it into the row of an image.
-        if row.get("field") == "role" and not all(map(CHECKS["role"], (row.get("before"), row.get("after")))):
-            raise refuse("a change to a role that there is not")
+    try:
+        _rows_of(table).validate_python(rows)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        if first["type"] in ("missing", "extra_forbidden", "model_type"):
+            raise refuse(f"a row of {table} that lacks a column or has one too many") from problem
+        if len(first["loc"]) < 2:
+            raise refuse(f"no list of {table}") from problem
+        raise refuse(f"{str(first['input'])[:60]!r} as {first['loc'][1]} in {table}") from problem
+    # An undo would put it into the row of an image.
+    roles = {value for row in rows if row.get("field") == "role" for value in (row.get("before"), row.get("after"))}
+    if not roles <= {*get_args(Role)}:
+        raise refuse("a change to a role that there is not")
+
+
+@functools.cache
+def _rows_of(table: str) -> TypeAdapter[Any]:
+    columns: dict[str, Any] = {
+        name: (COLUMNS.get(f"{table}.{name}", COLUMNS.get(name, Text)), ...) for name in TABLES[table]
+    }
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    row: Any = create_model(table, __config__=config, **columns)
+    return TypeAdapter(list[row])
 
 
 def check_settings(run: Mapping[str, Any]) -> None:

@@ -4,16 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from thaw.projects.checks import is_number, is_text, refuse
-from thaw.storage.facts import name_fault, parse_facts
-from thaw.storage.records import Check, Run, read_doubts
+from pydantic import ConfigDict, TypeAdapter
+
+from thaw.projects.checks import Number, Text, refuse
+from thaw.storage.facts import name_fault, parse_facts, parse_measures
+from thaw.storage.records import Run
 from thaw.training.evidence import judge_run
 from tlcore.errors import ThawError
 from tlcore.images.deep_pictures import GREY_RANGES
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 
-FIGURES = ("mean", "low", "high", "folds")
+STORABLE: TypeAdapter[Any] = TypeAdapter(Text | Number, config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
 def check_facts(row: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> None:
@@ -38,28 +40,21 @@ def check_facts(row: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> 
 
 def check_measures(row: Mapping[str, Any]) -> None:
     """Refuse the check of a data set whose figures are of other kinds than Thaw writes; `row` is its row."""
-    facts = row["facts"]
-    estimates = [facts.get(name) for name in ("naive", "grouped")]
-    counts = [facts.get(name) for name in ("images", "groups")]
-    fits = all(isinstance(each, dict) and all(is_number(each.get(name)) for name in FIGURES) for each in estimates)
-    if not fits or not all(map(is_number, counts)):
-        raise refuse("a check of the data without its figures")
+    _require_storable(row["facts"], "the figures of a check")
     try:
-        doubts = read_doubts(Check(**row))
-    except (TypeError, AttributeError, ArithmeticError) as problem:
-        raise refuse("a check of the data that cannot be read") from problem
-    if not all(is_text(each.image) and is_text(each.given) for each in doubts):
-        raise refuse("a check of the data that cannot be read")
+        parse_measures(json.dumps(row["facts"]))
+    except ValueError as problem:
+        raise refuse(f"a check of the data with {name_fault(problem)} of another kind") from problem
 
 
 def _require_storable(facts: Any, where: str) -> None:
-    """Refuse texts and numbers that no database takes, wherever in the facts they are."""
+    """Refuse texts and numbers that no database takes, however deep in the facts they lie."""
     parts = [facts]
     while parts:
         part = parts.pop()
-        if isinstance(part, dict):
-            parts += [*part, *part.values()]
-        elif isinstance(part, list):
-            parts += part
-        elif not (part is None or isinstance(part, bool) or is_text(part) or is_number(part)):
-            raise refuse(f"{str(part)[:60]!r} among {where}")
+        parts += [*part, *part.values()] if isinstance(part, dict) else part if isinstance(part, list) else []
+        if isinstance(part, str | int | float) and not isinstance(part, bool):
+            try:
+                STORABLE.validate_python(part)
+            except ValueError as problem:
+                raise refuse(f"{str(part)[:60]!r} among {where}") from problem

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from thaw.datasets.run_split import SIDES
 from thaw.projects import checks
@@ -11,7 +13,24 @@ from thaw.projects.files import required
 from thaw.projects.save import AFTER_PHASE_2, ALWAYS, RUN_FILE, RUN_FILES
 from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
 
-LAYER_FIGURES = ("parameters", "trainable_parameters", "flops", "activation_bytes")
+
+class Layer(BaseModel):
+    """What pages read of a layer; there is more."""
+
+    model_config = ConfigDict(strict=True)
+    name: str
+    block: str
+    kind: str
+    parameters: int
+    trainable_parameters: int
+    flops: int
+    activation_bytes: int
+
+
+_SIDES: Any = Literal[SIDES]
+LABELS: TypeAdapter[Any] = TypeAdapter(Annotated[list[str], Field(min_length=2)])
+SPLIT: TypeAdapter[Any] = TypeAdapter(dict[_SIDES, list[tuple[str, str]]])
+LAYERS: TypeAdapter[Any] = TypeAdapter(Annotated[list[Layer], Field(min_length=1)])
 
 
 def take_run(each: Mapping[str, Any], dumped: Mapping[str, Any], files: Mapping[str, Path], folder: Path) -> None:
@@ -24,7 +43,7 @@ def take_run(each: Mapping[str, Any], dumped: Mapping[str, Any], files: Mapping[
     if any(RUN_FILES.fullmatch(name) is None for name in own):
         raise refuse(f"a file that no run has among those of {run['id']}")
     labels, sides = _read_split(own, dumped)
-    _check_layers(checks.read_json(own[LAYERS_FILE], LAYERS_FILE))
+    _read(own, LAYERS_FILE, LAYERS)
     for name, path in own.items():
         if name in ("head.npz", "tuned.npz"):
             checks.check_weights(path, name)
@@ -39,29 +58,15 @@ def take_run(each: Mapping[str, Any], dumped: Mapping[str, Any], files: Mapping[
 
 def _read_split(own: Mapping[str, Path], dumped: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Return the labels and the split of a run: pairs of an image of the data set and a label of the run."""
-    labels = checks.read_json(own[LABELS_FILE], LABELS_FILE)
-    sides = checks.read_json(own[SPLIT_FILE], SPLIT_FILE)
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or len(labels) < 2:
-        raise refuse(f"a damaged {LABELS_FILE}")
-    if not isinstance(sides, dict) or not set(sides) <= set(SIDES):
-        raise refuse(f"a damaged {SPLIT_FILE}")
+    labels, sides = _read(own, LABELS_FILE, LABELS), _read(own, SPLIT_FILE, SPLIT)
     known, named = {image["id"] for image in dumped["images"]}, set(labels)
-    for entries in sides.values():
-        if not isinstance(entries, list):
-            raise refuse(f"a damaged {SPLIT_FILE}")
-        for entry in entries:
-            pair = isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) for part in entry)
-            if not pair or entry[0] not in known or entry[1] not in named:
-                raise refuse(f"an image in {SPLIT_FILE} that is not in the data set")
+    if any(image not in known or label not in named for pairs in sides.values() for image, label in pairs):
+        raise refuse(f"an image in {SPLIT_FILE} that is not in the data set")
     return labels, {side: sides.get(side, []) for side in SIDES}
 
 
-def _check_layers(layers: Any) -> None:
-    texts, fits = ("name", "block", "kind"), isinstance(layers, list) and layers
-    if not fits or not all(
-        isinstance(layer, dict)
-        and all(isinstance(layer.get(name), str) for name in texts)
-        and all(isinstance(layer.get(name), int) for name in LAYER_FIGURES)
-        for layer in layers
-    ):
-        raise refuse(f"a damaged {LAYERS_FILE}")
+def _read(own: Mapping[str, Path], name: str, kind: TypeAdapter[Any]) -> Any:
+    try:
+        return kind.validate_python(checks.read_json(own[name], name))
+    except ValidationError as problem:
+        raise refuse(f"a damaged {name}") from problem

@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+from thaw.storage.facts import parse_measures
 from thaw.storage.journal.rows import JournalRows, last_row, listed
 from thaw.storage.records import Check
 
@@ -27,4 +28,4 @@ class CheckRows(JournalRows):
         if not rows:
             return None
         row = rows[0]
-        return Check(row["backbone"], row["version"], row["created_at"], json.loads(row["facts"]))
+        return Check(row["backbone"], row["version"], row["created_at"], parse_measures(row["facts"]))

@@ -1,4 +1,4 @@
-"""What a run has measured, as a typed record that is validated once, where its row is read."""
+"""What a run or a check has measured, as typed records that are validated once, where their rows are read."""
 
 import functools
 from dataclasses import dataclass, field
@@ -96,12 +96,49 @@ class RunFacts:
         return self.head if number == 1 else self.fine_tune
 
 
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """An accuracy (0..1) by cross-validation in so many `folds`, with the bounds of its 95% interval."""
+
+    mean: float
+    low: float
+    high: float
+    folds: int = 0
+    accuracies: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A likely label error as a check keeps it: the image's id, the names of both classes, and the margin."""
+
+    image: str
+    given: str
+    suggested: str
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFacts:
+    """What a check has measured: of folds made at random (`naive`) and of folds that keep groups of near-duplicates
+    together. `label_errors` is None where they were not looked for."""
+
+    naive: Accuracy
+    grouped: Accuracy
+    images: int
+    groups: int
+    grouped_images: int = 0
+    image_size: int | None = None
+    seed: int | None = None
+    weights_sha256: str | None = None
+    label_errors: tuple[Doubt, ...] | None = None
+
+
 @functools.cache
-def _adapter() -> "TypeAdapter[RunFacts]":
+def _adapter(kind: type) -> "TypeAdapter[Any]":
     # Not above: it costs a tenth of a second, which only who reads a run is to wait for.
     from pydantic import TypeAdapter
 
-    return TypeAdapter(RunFacts)
+    return TypeAdapter(kind)
 
 
 def parse_facts(text: str) -> RunFacts:
@@ -110,7 +147,15 @@ def parse_facts(text: str) -> RunFacts:
     Raises ValueError for other kinds of facts than Thaw writes (`name_fault` says which), SettingsError for a decision
     that cannot be.
     """
-    return _adapter().validate_json(text, strict=True)
+    facts: RunFacts = _adapter(RunFacts).validate_json(text, strict=True)
+    return facts
+
+
+@functools.lru_cache(maxsize=64)
+def parse_measures(text: str) -> CheckFacts:
+    """Return the facts of a check in a JSON text; raise ValueError for others than Thaw writes (see `name_fault`)."""
+    facts: CheckFacts = _adapter(CheckFacts).validate_json(text, strict=True)
+    return facts
 
 
 @functools.lru_cache(maxsize=512)

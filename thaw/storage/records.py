@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from thaw.storage.facts import RunFacts
+from thaw.storage.facts import CheckFacts, Doubt, RunFacts
 from thaw.storage.questions import Question
 from tlcore.errors import RunError
 from tlcore.photos import Photo
@@ -93,31 +93,17 @@ class Edit:
 
 @dataclass(frozen=True)
 class Check:
-    """What cross-validation on a backbone's features measured of one version of a data set.
-
-    `facts["naive"]` and `facts["grouped"]` hold `mean`, `low` and `high` accuracy in 0..1 (a 95% interval) of folds
-    made at random and of folds that keep groups of near-duplicates together.
-    """
+    """What cross-validation on a backbone's features measured of one version of a data set."""
 
     backbone: str
     version: int
     created_at: float
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A likely label error as a check keeps it: the image's id, the names of both classes, and the margin."""
-
-    image: str
-    given: str
-    suggested: str
-    margin: float
+    facts: CheckFacts
 
 
 def read_doubts(check: Check | None) -> list[Doubt]:
-    """Return the likely label errors that a check kept, the surest first; none where it was made before they were."""
-    return [Doubt(**each) for each in check.facts.get(LABEL_ERRORS, [])] if check else []
+    """Return the likely label errors that a check kept, the surest first."""
+    return list(check.facts.label_errors or ()) if check else []
 
 
 @dataclass(frozen=True)

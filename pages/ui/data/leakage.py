@@ -7,6 +7,7 @@ from pages.ui.figures import basics
 from pages.ui.page import live, selection
 from pages.ui.words import amounts
 from thaw.jobs import starts
+from thaw.storage.facts import Accuracy
 from thaw.storage.records import Check, Dataset, Job
 from thaw.storage.store import Store
 from tlcore.errors import RunError
@@ -67,8 +68,8 @@ def draw_progress(store: Store, job: Job) -> None:
 def draw_result(dataset: Dataset, check: Check) -> None:
     """Draw what was measured: a sentence, a figure, and on what it rests."""
     st.markdown(verdict(check))
-    naive, grouped = check.facts["naive"], check.facts["grouped"]
-    if check.facts["groups"]:
+    naive, grouped = check.facts.naive, check.facts.grouped
+    if check.facts.groups:
         figure(
             basics.claims(naive, grouped),
             key=f"claims {dataset.id}",
@@ -76,7 +77,7 @@ def draw_result(dataset: Dataset, check: Check) -> None:
             alt=f"Accuracy with random folds {interval(naive)}; with near-duplicates kept together {interval(grouped)}",
         )
     st.caption(
-        f"Cross-validated in {grouped['folds']} folds over {amounts.count(check.facts['images'], 'image')}, seen "
+        f"Cross-validated in {grouped.folds} folds over {amounts.count(check.facts.images, 'image')}, seen "
         f"through {find_backbone(check.backbone).title}, {amounts.moment(check.created_at)}. A training run has "
         "its own accuracy, on one split."
     )
@@ -86,13 +87,13 @@ def draw_result(dataset: Dataset, check: Check) -> None:
 
 def verdict(check: Check) -> str:
     """Say in plain words what a random split would have claimed, and what holds."""
-    naive, grouped = check.facts["naive"], check.facts["grouped"]
-    if not check.facts["groups"]:
+    naive, grouped = check.facts.naive, check.facts.grouped
+    if not check.facts.groups:
         return (
             f"There are no near-duplicates to leak, so a random split claims what holds: **{interval(grouped)}**, "
             "cross-validated."
         )
-    points = 100 * (naive["mean"] - grouped["mean"])
+    points = 100 * (naive.mean - grouped.mean)
     if points < NOTABLE_POINTS:
         return (
             f"The two hardly differ here: a random split would have claimed {interval(naive)}; keeping near-duplicates "
@@ -100,7 +101,7 @@ def verdict(check: Check) -> str:
         )
     chance = (
         " The two intervals overlap: with so few images, part of the difference may be chance."
-        if naive["low"] <= grouped["high"]
+        if naive.low <= grouped.high
         else ""
     )
     return (
@@ -109,7 +110,7 @@ def verdict(check: Check) -> str:
     )
 
 
-def interval(figures_of: dict[str, float]) -> str:
+def interval(measured: Accuracy) -> str:
     """Return an accuracy with its 95% interval in words."""
-    low, high = (100 * figures_of[end] for end in ("low", "high"))
-    return f"{amounts.percent(figures_of['mean'])} (95% interval {low:.1f} to {high:.1f}%)"
+    low, high = 100 * measured.low, 100 * measured.high
+    return f"{amounts.percent(measured.mean)} (95% interval {low:.1f} to {high:.1f}%)"

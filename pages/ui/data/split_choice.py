@@ -160,7 +160,7 @@ def draw_trust(sides: Mapping[str, Sides], check: Check | None) -> None:
     more = ", …" if len(few) > CLASSES_IN_WORDS else ""
     which = f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_VALIDATION} validation images"
     advice = (
-        f"Cross-validation, in which every image is judged once, says **{interval(check.facts['grouped'])}**: trust "
+        f"Cross-validation, in which every image is judged once, says **{interval(check.facts.grouped)}**: trust "
         "that more."
         if check
         else "Trust cross-validation more, where every image is judged once: measure it under Near-duplicates, above."

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pages.ui.words.names import in_figure
+from thaw.storage.facts import Accuracy
 from tlcore.training.history import Epoch
 
 TRAINING = "#8799a0"
@@ -100,12 +101,12 @@ def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
     return plain(figure, height=460, top=48)
 
 
-def claims(naive: Mapping[str, float], grouped: Mapping[str, float]) -> go.Figure:
+def claims(naive: Accuracy, grouped: Accuracy) -> go.Figure:
     """Draw what a random split claims and what holds: `mean` with `low` and `high` of each, accuracies in 0..1."""
     figure = go.Figure()
     rows = (("random split", naive, TRAINING), ("kept together", grouped, VALIDATION))
     for place, (name, estimate, colour) in enumerate(rows):
-        mean, low, high = (estimate[each] for each in ("mean", "low", "high"))
+        mean, low, high = estimate.mean, estimate.low, estimate.high
         figure.add_trace(
             go.Scatter(
                 x=[mean],

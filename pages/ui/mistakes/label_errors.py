@@ -5,14 +5,14 @@ import streamlit as st
 from pages.ui.data import findings
 from pages.ui.page import steps
 from pages.ui.words.names import sentence
-from thaw.storage.records import LABEL_ERRORS, Dataset
+from thaw.storage.records import Dataset
 from thaw.storage.store import Store
 
 
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw the pictures that are perhaps in the wrong class, the surest first, with what can be done about them."""
     check = store.latest_check(dataset.id)
-    if check is None or LABEL_ERRORS not in check.facts:
+    if check is None or check.facts.label_errors is None:
         st.info(
             "Not looked for yet: it takes a measurement in which every photo is judged by a model that has not seen "
             "it. It is on the Data page, under Near-duplicates; the result is listed there under Health, and here.",

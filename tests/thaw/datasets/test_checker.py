@@ -27,12 +27,11 @@ def checked(store, tiny_dataset):
 def test_a_check_records_both_accuracies_with_their_intervals(store, tiny_dataset, checked):
     check, _ = checked
     assert (check.backbone, check.version) == (ROW, store.dataset(tiny_dataset).version)
-    assert check.facts["images"] == 24
-    for kind in ("naive", "grouped"):
-        figures = check.facts[kind]
-        assert 0 <= figures["low"] <= figures["mean"] <= figures["high"] <= 1
-        assert figures["folds"] == len(figures["accuracies"])
-    assert check.facts["grouped_images"] >= 0
+    assert check.facts.images == 24
+    for figures in (check.facts.naive, check.facts.grouped):
+        assert 0 <= figures.low <= figures.mean <= figures.high <= 1
+        assert figures.folds == len(figures.accuracies)
+    assert check.facts.grouped_images >= 0
 
 
 def test_a_check_tells_its_progress_in_rounds(checked):

@@ -125,12 +125,12 @@ HOSTILE = {
     "odd check": (
         "dataset.json",
         as_json(lambda value: value["checks"][0]["facts"].update(naive="x")),
-        "without its figures",
+        "naive of another kind",
     ),
     "odd doubt": (
         "dataset.json",
         as_json(lambda value: value["checks"][0]["facts"].update(label_errors=[{"evil": 1}])),
-        "cannot be read",
+        "label_errors.0.image of another kind",
     ),
     "a row twice": (
         "dataset.json",

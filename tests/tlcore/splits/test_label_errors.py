@@ -12,6 +12,7 @@ from tests.tlcore.splits.test_cross_validation import clusters
 from thaw.datasets import edits
 from thaw.datasets.health import Finding, examine
 from thaw.sources.samples import write_digits
+from thaw.storage.facts import Accuracy, CheckFacts
 from thaw.storage.records import Check, read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -86,7 +87,8 @@ def test_a_clean_set_of_distant_classes_has_few():
 
 def test_a_check_from_before_there_were_any_has_none():
     assert read_doubts(None) == []
-    assert read_doubts(Check("efficientnet-lite0", 1, 0.0, {"images": 80})) == []
+    measured = CheckFacts(Accuracy(0.9, 0.8, 1.0), Accuracy(0.9, 0.8, 1.0), images=80, groups=0)
+    assert read_doubts(Check("efficientnet-lite0", 1, 0.0, measured)) == []
 
 
 @pytest.fixture

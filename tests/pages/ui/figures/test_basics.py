@@ -1,6 +1,7 @@
 import numpy as np
 
 from pages.ui.figures import basics
+from thaw.storage.facts import Accuracy
 from tlcore.training.history import Epoch
 
 
@@ -67,7 +68,7 @@ def test_every_layer_has_one_bar_at_every_depth():
 
 
 def test_claims_show_both_accuracies_with_their_intervals():
-    naive, grouped = {"mean": 0.97, "low": 0.95, "high": 0.98}, {"mean": 0.91, "low": 0.88, "high": 0.93}
+    naive, grouped = Accuracy(0.97, 0.95, 0.98), Accuracy(0.91, 0.88, 0.93)
     drawn = basics.claims(naive, grouped)
     ends = [
         (trace.x[0], trace.x[0] - trace.error_x.arrayminus[0], trace.x[0] + trace.error_x.array[0])
