@@ -7,11 +7,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from thaw.jobs.queue import hold_device
-from thaw.jobs.reporter import Progress, Reporter, reporting
+from thaw.jobs.reporter import Reporter, reporting
 from thaw.storage.records import Job, JobKind
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import Stopped
+from tlcore.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 # What takes seconds to load, wherever in a file it is imported.
 HEAVY = {"keras", "tensorflow", "streamlit", "playwright"}
 # What a test file that starts processes imports or calls.
-PROCESSES = ("subprocess", "psutil", "work", "start_import", "ServiceProcess")
+PROCESSES = ("subprocess", "psutil", "work(store", "start_import", "ServiceProcess")
 
 
 @cache

@@ -11,12 +11,12 @@ import time
 from typing import Any
 
 from thaw.decoding.time_limit import limit_wait, was_ended
-from tlcore.environment import SOURCE_ROOT
+from tlcore.environment import KEPT_MEMORY, SOURCE_ROOT
 from tlcore.errors import DatasetError
 
 _START_LIMIT_S = 60.0
 # Each is one of several, so NumPy is to start no threads of its own.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"} | KEPT_MEMORY
 
 
 class Child:

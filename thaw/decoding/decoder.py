@@ -17,7 +17,6 @@ from typing import Any, Self
 from thaw.archives.entries import CHANGED, Mark, mark_of
 from thaw.decoding.child import Child
 from thaw.decoding.time_limit import Allowance, end_after, ordinary_s
-from thaw.storage.allocator import keep_memory
 from tlcore.errors import ImageRejected
 from tlcore.images.copies import save_normalised, save_thumbnail
 from tlcore.images.decode import normalise
@@ -266,7 +265,6 @@ def serve() -> None:
     # Ctrl+C reaches every process of a terminal; the parent decides what is still decoded, and ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory()
-    keep_memory()
     _answer({"ready": True})
     for line in sys.stdin.buffer:
         request = json.loads(line)

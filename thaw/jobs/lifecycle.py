@@ -1,8 +1,10 @@
 """The parent's side of a job: start its process, ask it to stop, and tell the truth when it has died."""
 
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 
 from filelock import FileLock, Timeout
@@ -46,8 +48,11 @@ def request_stop(store: Store, run_id: str) -> None:
         store.ask_to_stop(latest.id)
 
 
-def launch(store: Store, job_id: str) -> None:
-    """Start `python -m thaw.worker JOB` in its own session, so that it outlives the server that started it."""
+def launch(store: Store, job_id: str, environment: Mapping[str, str] | None = None) -> None:
+    """Start `python -m thaw.worker JOB` in its own session, so that it outlives the server that started it.
+
+    `environment` is what its process has besides this one's.
+    """
     root = store.workspace.root
     with store.workspace.job_log(job_id).open("wb") as log:
         process = subprocess.Popen(
@@ -57,6 +62,7 @@ def launch(store: Store, job_id: str) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=SOURCE_ROOT,
+            env=os.environ | (environment or {}),
         )
     store.note_pid(job_id, process.pid)
     # An unreaped child still answers as alive, so someone must wait for it.

@@ -10,6 +10,7 @@ from thaw.storage.database import new_id
 from thaw.storage.records import Job, JobKind, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE
+from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -201,7 +202,9 @@ def resume(store: Store, run_id: str) -> None:
 
 def launch_worker(store: Store, run_id: str) -> None:
     """Start the worker that does the job a run waits for."""
-    lifecycle.launch(store, waiting_job(store, run_id))
+    job_id = waiting_job(store, run_id)
+    retrains = store.job(job_id).kind == "head" and store.run(run_id).facts.retrained_from is not None
+    lifecycle.launch(store, job_id, KEPT_MEMORY if retrains else None)
 
 
 def waiting_job(store: Store, run_id: str) -> str:

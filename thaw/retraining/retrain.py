@@ -12,7 +12,6 @@ from thaw.jobs.reporter import Reporter
 from thaw.retraining.numpy_head import Measure, PlainHead
 from thaw.retraining.numpy_keeper import PlainKeeper
 from thaw.runs.results import predictions_file, read_features
-from thaw.storage.allocator import keep_memory
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import add_phase_facts, describe_split, read_versions, record_outcome
@@ -109,7 +108,6 @@ def retrain_head(reporter: Reporter, plan: Retraining) -> None:
     A stop after the first epoch keeps the best head so far as the result and Stopped is raised on; a later call goes on
     from the last epoch that was kept, and ends where an undisturbed one would have ended.
     """
-    keep_memory()
     started = time.perf_counter()
     store, run_id, settings = reporter.store, plan.run.id, plan.settings
     folder = store.workspace.run(run_id)

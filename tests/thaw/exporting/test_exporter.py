@@ -15,7 +15,7 @@ from tests.support.command_line import ask
 from tests.support.corpus import photo
 from tests.support.odd_pictures import write_odd_pictures
 from thaw.exporting import exporter, exports
-from thaw.exporting.guide import explain_answer, show_program, show_signature
+from thaw.exporting.guide import show_program, show_signature
 from thaw.jobs import starts
 from thaw.jobs.starts import waiting_job
 from thaw.prediction.classifier import load_classifier, predict_files
@@ -26,7 +26,7 @@ from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
-from tlcore.exporting.formats import FORMATS, choose_formats
+from tlcore.exporting.formats import FORMATS, choose_formats, explain_answer
 from tlcore.exporting.verification import SCORING, Bench, Reference, verify
 from tlcore.settings import HeadSettings
 

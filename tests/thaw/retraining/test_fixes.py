@@ -8,6 +8,7 @@ from thaw.datasets import edits
 from thaw.retraining.fixes import list_fixes, retrain
 from thaw.storage.facts import RunFacts
 from thaw.storage.store import Store
+from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import RunError
 from tlcore.settings import HeadSettings
 
@@ -44,13 +45,13 @@ def test_a_run_without_a_record_of_its_split_has_no_fixes(store):
 
 def test_retraining_starts_a_run_with_the_same_settings_that_knows_where_it_came_from(store, run_id, monkeypatch):
     launched = []
-    monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda _, job_id: launched.append(job_id))
+    monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda _, *how: launched.append(how))
     retrained = store.run(retrain(store, run_id))
     assert retrained.head == SETTINGS
     assert (retrained.dataset_id, retrained.backbone) == (DATASET, SETTINGS.backbone)
     assert retrained.facts == RunFacts(retrained_from=run_id, asked_at_version=store.dataset(DATASET).version)
     job = store.latest_job(retrained.id)
-    assert launched == [job.id]
+    assert launched == [(job.id, KEPT_MEMORY)]
     assert job.kind == "head"
 
 
