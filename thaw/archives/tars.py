@@ -106,7 +106,7 @@ class _Reader:
     """Reads a tar from front to back, so that nothing is skipped uncounted.
 
     `tarfile` itself takes a damaged header for the end, and reads notes on a file (long names, attributes) into memory
-    whatever their size; here both refuse the tar.
+    whatever their size, at three times it; here both refuse the tar. Its filters judge names, which are not used here.
     """
 
     def __init__(self, file: BinaryIO | gzip.GzipFile, budget: Budget) -> None:

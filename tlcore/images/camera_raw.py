@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 
 from tlcore.errors import ImageRejected
-from tlcore.images.exif import CAMERA_IFD, DATE_TAGS, ORIENTATION, PARSER_ERRORS, is_sideways
+from tlcore.images.exif import DATE_TAGS, PARSER_ERRORS, is_sideways
 
 SMALLEST_PREVIEW_PX = 640
 """No copy that is kept of any photo is longer, so that such a preview loses nothing."""
@@ -98,19 +99,19 @@ def _add_camera_data(content: bytes, jpeg: bytes, is_tall: bool) -> bytes:
     """Return a raw's JPEG with EXIF of the raw's orientation and dates, unless it has its own."""
     try:
         with Image.open(io.BytesIO(jpeg), formats=("JPEG", "MPO")) as preview:
-            if ORIENTATION in preview.getexif():
+            if Base.Orientation in preview.getexif():
                 return jpeg
         told, written = Image.Exif(), Image.Exif()
         told.load(b"Exif\0\0" + _tiff_part(content))
-        camera = told.get_ifd(CAMERA_IFD)
+        camera = told.get_ifd(IFD.Exif)
         for tag in DATE_TAGS:
             if (value := told.get(tag) or camera.get(tag)) is not None:
                 written[tag] = value
-                written.get_ifd(CAMERA_IFD)[tag] = value
-        turn = told.get(ORIENTATION, 1)
+                written.get_ifd(IFD.Exif)[tag] = value
+        turn = told.get(Base.Orientation, 1)
         # Sensors lie: what is tall already was turned by the camera.
         if not (is_tall and is_sideways(turn)):
-            written[ORIENTATION] = turn
+            written[Base.Orientation] = turn
         told_bytes = written.tobytes()
     except PARSER_ERRORS:
         # Spoilt camera data says nothing against the pixels.

@@ -12,8 +12,9 @@ MAX_TEXT_BYTES = 1_000_000
 def check_chunks(file: BinaryIO) -> None:
     """Walk the chunks of a PNG to its end, reading every byte once and decoding none.
 
-    Pillow checks neither the checksums of the pixel data nor that there is an end. Raises ImageRejected where the
-    file is cut, damaged or carries a text above `MAX_TEXT_BYTES`.
+    Pillow checks neither the checksums of the pixel data nor that there is an end while it decodes. Its `verify` does,
+    in 1.2 of the time, but for the last four bytes, and knows no limit for a plain text. Raises ImageRejected where
+    the file is cut, damaged or carries a text above `MAX_TEXT_BYTES`.
     """
     file.seek(8)
     while True:
