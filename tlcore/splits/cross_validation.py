@@ -24,11 +24,10 @@ Fold = tuple[np.ndarray, np.ndarray]
 class Estimate:
     """An accuracy from cross-validation; all accuracies are in 0..1.
 
-    `accuracies` has one entry a fold (and repeat); `mean` is the share of all images that were classified right
-    while held out, `low` and `high` its 95% confidence interval; `predictions` int64 (n,) is the class that each
-    image was given while held out (the commonest over repeats); `probabilities` float32 (n, classes), in 0..1, is how
-    sure of each class that was (the mean over repeats), in the order of the class numbers; `folds` is how many folds
-    there were.
+    `accuracies` has one entry a fold; `mean` is the share of all images that were classified right while held out,
+    `low` and `high` its 95% confidence interval; `predictions` int64 (n,) is the class that each image was given while
+    held out; `probabilities` float32 (n, classes), in 0..1, is how sure of each class that was, in the order of the
+    class numbers; `folds` is how many folds there were.
     """
 
     accuracies: list[float]
@@ -55,7 +54,6 @@ def cross_validate(
     groups: np.ndarray | None = None,
     folds: int = FOLDS,
     seed: int = 0,
-    repeats: int = 1,
     progress: Callable[[int, int], None] | None = None,
     check_stop: Callable[[], None] | None = None,
 ) -> Estimate:
@@ -65,8 +63,8 @@ def cross_validate(
     regression, the same function that a softmax head computes, on features standardised by the training folds.
     `progress(done, total)` counts fits; `check_stop` is called before each. Raises DatasetError as `list_folds` does.
     """
-    plans = [list_folds(classes, groups, folds, seed + repeat) for repeat in range(repeats)]
-    return _estimate(features, classes, groups, plans, _Steps(sum(map(len, plans)), progress, check_stop))
+    plan = list_folds(classes, groups, folds, seed)
+    return _estimate(features, classes, groups, plan, _Steps(len(plan), progress, check_stop))
 
 
 def measure_inflation(
@@ -84,11 +82,11 @@ def measure_inflation(
     """
     plan = list_folds(classes, groups, folds, seed)
     if _all_alone(groups):
-        estimate = _estimate(features, classes, groups, [plan], _Steps(len(plan), progress, check_stop))
+        estimate = _estimate(features, classes, groups, plan, _Steps(len(plan), progress, check_stop))
         return Inflation(estimate, estimate, 0.0)
     steps = _Steps(2 * len(plan), progress, check_stop)
-    grouped = _estimate(features, classes, groups, [plan], steps)
-    naive = _estimate(features, classes, None, [list_folds(classes, None, len(plan), seed)], steps)
+    grouped = _estimate(features, classes, groups, plan, steps)
+    naive = _estimate(features, classes, None, list_folds(classes, None, len(plan), seed), steps)
     return Inflation(naive, grouped, 100 * (naive.mean - grouped.mean))
 
 
@@ -172,21 +170,18 @@ class _Steps:
 
 
 def _estimate(
-    features: np.ndarray, classes: np.ndarray, groups: np.ndarray | None, plans: list[list[Fold]], steps: _Steps
+    features: np.ndarray, classes: np.ndarray, groups: np.ndarray | None, plan: list[Fold], steps: _Steps
 ) -> Estimate:
-    accuracies = []
     numbers = np.unique(classes)
-    held_out = np.empty((len(plans), len(classes)), dtype=np.int64)
-    probabilities = np.zeros((len(classes), len(numbers)), dtype=np.float32)
-    for row, plan in zip(held_out, plans, strict=True):
-        for training, testing in steps.over(plan):
-            found = _fit_and_predict(features, classes, training, testing)
-            probabilities[testing] += found / len(plans)
-            row[testing] = numbers[found.argmax(axis=1)]
-            accuracies.append(float((row[testing] == classes[testing]).mean()))
-    correct = (held_out == classes).mean(axis=0)
-    mean, (low, high) = float(correct.mean()), interval(correct, groups)
-    return Estimate(accuracies, mean, low, high, _commonest(held_out), probabilities, max(map(len, plans)))
+    probabilities = np.empty((len(classes), len(numbers)), dtype=np.float32)
+    for training, testing in steps.over(plan):
+        probabilities[testing] = _fit_and_predict(features, classes, training, testing)
+    predictions = numbers[probabilities.argmax(axis=1)]
+    correct = (predictions == classes).astype(float)
+    accuracies = [float(correct[testing].mean()) for _, testing in plan]
+    return Estimate(
+        accuracies, float(correct.mean()), *interval(correct, groups), predictions, probabilities, len(plan)
+    )
 
 
 def _fit_and_predict(
@@ -199,15 +194,6 @@ def _fit_and_predict(
     model = LogisticRegression(C=INVERSE_REGULARISATION, tol=TOLERANCE, max_iter=MAX_STEPS)
     model.fit((features[training] - mean) / scale, classes[training])
     return model.predict_proba((features[testing] - mean) / scale)
-
-
-def _commonest(held_out: np.ndarray) -> np.ndarray:
-    """Return the commonest value of each column, the smallest of several."""
-    if len(held_out) == 1:
-        return held_out[0]
-    numbers = np.unique(held_out)
-    votes = np.stack([(held_out == number).sum(axis=0) for number in numbers])
-    return numbers[votes.argmax(axis=0)]
 
 
 def _effective_count(correct: np.ndarray, groups: np.ndarray | None) -> float:

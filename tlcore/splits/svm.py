@@ -11,7 +11,7 @@ from tlcore.splits.cross_validation import FOLDS, Fold, list_folds, measure_scal
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # Ten times as coarse as scikit-learn's own gives the same accuracy in half the time.
 TOLERANCE = 1e-2
-SCALES = np.logspace(-2, 5, 701)
+SCALE_POWERS = (-2, 5)
 MAX_STEPS = 2000
 
 
@@ -105,16 +105,17 @@ def _fit_scale(values: np.ndarray, classes: np.ndarray) -> float:
     One image's worth of doubt is spread over the classes (as Platt, 1999, does), so that a set which is separated
     without error does not ask for endless certainty.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
     count, width = values.shape
     targets = np.full((count, width), 1 / (width * (count + 1)))
     targets[np.arange(count), classes] += count / (count + 1)
-    losses = [-(targets * _log_softmax(values * scale)).sum() for scale in SCALES]
-    return float(SCALES[int(np.argmin(losses))])
 
+    def loss(power: float) -> float:
+        return -float((targets * log_softmax(values * 10**power, axis=1)).sum())
 
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(10 ** minimize_scalar(loss, bounds=SCALE_POWERS, method="bounded").x)
 
 
 def _require_every_class(classes: np.ndarray) -> None:

@@ -47,13 +47,6 @@ def test_probabilities_are_those_of_the_held_out_predictions():
     np.testing.assert_array_equal(10 * estimate.probabilities.argmax(axis=1), estimate.predictions)
 
 
-def test_probabilities_of_repeats_are_averaged():
-    features, classes = clusters(90, 2, noise=8)
-    once = [cross_validate(features, classes, seed=seed).probabilities for seed in range(3)]
-    assert np.abs(once[0] - once[1]).max() > 0.01
-    np.testing.assert_allclose(cross_validate(features, classes, repeats=3).probabilities, np.mean(once, 0), atol=1e-6)
-
-
 def test_the_seed_alone_decides():
     features, classes = clusters(120, 3, noise=8)
     first, again, other = (cross_validate(features, classes, seed=seed) for seed in (1, 1, 2))
@@ -136,16 +129,6 @@ def test_what_cannot_be_cross_validated_is_refused_with_advice(classes, groups, 
     features = np.random.default_rng(0).normal(size=(len(classes), 5)).astype(np.float32)
     with pytest.raises(DatasetError, match=said):
         cross_validate(features, np.array(classes), None if groups is None else np.array(groups))
-
-
-def test_repeats_are_averaged():
-    features, classes = clusters(150, 3, noise=8)
-    estimate = cross_validate(features, classes, repeats=3)
-    once = [cross_validate(features, classes, seed=seed).mean for seed in range(3)]
-    assert len(estimate.accuracies) == 15
-    assert estimate.folds == 5
-    assert estimate.mean == pytest.approx(np.mean(once))
-    assert set(estimate.predictions) <= {0, 1, 2}
 
 
 def test_progress_is_told_and_a_stop_is_asked_for_before_every_fit():
