@@ -54,7 +54,8 @@ def fit_temperature(probabilities: np.ndarray, true: np.ndarray) -> float:
 
     One number fitted on validation, as Guo et al. advise; it changes no answer, only how sure it is. The likelihood has
     one maximum in 1 / T, where its derivative crosses zero; the result lies in 0.05..20. Of very many shares those of
-    images at even distances are taken, `MOST_SHARES` in all: 60 steps over 10,000 classes would take minutes.
+    images at even distances are taken, `MOST_SHARES` in all: 60 steps over 10,000 classes would take minutes. SciPy's
+    `brentq` needs a quarter of the time or less, but 0.3 s to import, where a run of 360 images takes 3 ms.
     """
     step = -(-probabilities.size // MOST_SHARES) or 1
     probabilities, true = probabilities[::step], true[::step]

@@ -1,4 +1,8 @@
-"""Curves over every threshold that a model's probabilities could be cut at: ROC, precision and recall, coverage."""
+"""Curves over every threshold that a model's probabilities could be cut at: ROC, precision and recall, coverage.
+
+scikit-learn has the same (a test compares them), but takes a second to import on the first page that draws a curve, and
+40 times as long for the 360 images of an ordinary run (1.8 ms; 1.4 times for 100,000).
+"""
 
 from dataclasses import dataclass
 
