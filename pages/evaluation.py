@@ -17,7 +17,7 @@ from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.calibration import calibration_error, list_bins
 from tlcore.evaluation.curves import measure_coverage, precision_recall, roc
-from tlcore.evaluation.metrics import FEW_IMAGES, ClassFigures, measure_classes
+from tlcore.evaluation.metrics import FEW_TO_JUDGE, ClassFigures, measure_classes
 from tlcore.evaluation.predictions import Predictions
 from tlcore.evaluation.significance import Interval
 from tlcore.evaluation.threshold import Decision
@@ -61,7 +61,7 @@ def draw_classes(run: Run, predictions: Predictions) -> None:
     if few:
         names = ", ".join(emphasised(each.label) for each in few[:5])
         st.info(
-            f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_IMAGES} photos here: {names}"
+            f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_TO_JUDGE} photos here: {names}"
             f"{' and others' if len(few) > 5 else ''}. The bars show how little their figures say.",
             icon=":material/info:",
         )

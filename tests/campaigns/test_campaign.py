@@ -72,10 +72,10 @@ def enter(store, entrance, files, folder):
     """Lay files out and import them through an entrance, in a real process; the originals must not change."""
     kind = entrance.removeprefix("command-line-")
     path = WRITERS[kind](folder / ("photos.zip" if kind == "zip" else "photos"), files)
-    before = corpus.fingerprints(path)
+    before = corpus.digests(path)
     answer = enter_path(store, entrance, path)
     if kind != "staged":
-        assert corpus.fingerprints(path) == before, "the originals are never changed"
+        assert corpus.digests(path) == before, "the originals are never changed"
     return answer
 
 

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from tests.support.corpus import fingerprints, in_words
+from tests.support.corpus import digests, in_words
 from thaw.exporting import exports
 from thaw.storage.export_record import OLD_FOLDER, WORK_PREFIX, export_folder, find_changed
 from tlcore.exporting.verification import SCORING, TIMING
@@ -90,10 +90,10 @@ def orphans(store):
 
 @pytest.fixture(scope="module")
 def exported(store, taught, settle):
-    """Export a run; return the fingerprints of the whole export."""
+    """Export a run; return the digests of the whole export."""
     job = settle(exports.start_export(store, taught, ["keras"]), LIMIT_S)
     assert job.status == "finished", job.error
-    return fingerprints(export_folder(store.workspace, taught))
+    return digests(export_folder(store.workspace, taught))
 
 
 def require_whole(store, run_id):
@@ -120,8 +120,8 @@ def test_killed_exports_leave_the_earlier_one(kills, store, taught, exported, se
             job = settle(job_id, LIMIT_S)
             require_whole(store, taught)
             if job.status == "finished":
-                before = fingerprints(export_folder(store.workspace, taught))
-            assert fingerprints(export_folder(store.workspace, taught)) == before, "the earlier export is another"
+                before = digests(export_folder(store.workspace, taught))
+            assert digests(export_folder(store.workspace, taught)) == before, "the earlier export is another"
             if job.status == "failed":
                 assert "killed" in job.error
                 assert "earlier" in job.error

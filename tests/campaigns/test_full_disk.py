@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support.corpus import fingerprints, in_words, leftovers, write_classes
+from tests.support.corpus import digests, in_words, leftovers, write_classes
 from thaw.datasets import edits
 from thaw.jobs import lifecycle
 from thaw.storage.store import Store
@@ -93,7 +93,7 @@ def take_in(store, folder, ballast=None, pages=None):
 def state(store):
     """Return all that the database and the disk hold of data sets."""
     rows = {each.id: (each.version, each.classes, store.every_image(each.id)) for each in store.datasets()}
-    return rows, fingerprints(store.workspace.root / "datasets")
+    return rows, digests(store.workspace.root / "datasets")
 
 
 def require_sound(store):

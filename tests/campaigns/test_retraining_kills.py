@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.support.corpus import fingerprints, in_words
+from tests.support.corpus import digests, in_words
 from tests.support.runs import arrays, measured
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
@@ -114,7 +114,7 @@ def after(seconds):
 def test_killed_retrainings_lose_nothing(kills, store, taught, fixed, undisturbed, settle, kill, campaign):
     model, whole_s = undisturbed
     chance, tally = random.Random(15), campaign("kills of retraining")
-    before, epochs = fingerprints(store.workspace.run(taught)), measured(store, taught)
+    before, epochs = digests(store.workspace.run(taught)), measured(store, taught)
     moments = [(name, lambda comes=comes: comes) for name, comes in POINTS.items() if kills > 1 or name in SHORT]
     moments += [("a random moment", lambda: after(chance.uniform(0, whole_s))) for _ in range(kills)]
     in_time = 0
@@ -124,7 +124,7 @@ def test_killed_retrainings_lose_nothing(kills, store, taught, fixed, undisturbe
             in_time += strike(store, kill, run_id, begin())
             again = recover(store, taught, run_id, settle, anew=number % 3 == 2)
             assert fixes.list_fixes(store, store.run(taught)) == fixed, "the fix is lost"
-            assert fingerprints(store.workspace.run(taught)) == before, "the earlier run is another"
+            assert digests(store.workspace.run(taught)) == before, "the earlier run is another"
             assert measured(store, taught) == epochs
             require_same(store, again, model)
     tally.facts["in_time"] = in_time

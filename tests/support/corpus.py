@@ -272,7 +272,7 @@ def write_upload(staging: Path, files: list[Case]) -> Path:
     return staging
 
 
-def fingerprints(path: Path) -> dict[str, str]:
+def digests(path: Path) -> dict[str, str]:
     """Hash a file, or every plain file below a folder."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}

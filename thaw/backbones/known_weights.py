@@ -17,7 +17,7 @@ from tlcore.errors import ThawError, WeightsError
 from tlcore.files import write_atomically
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import find_backbone
-from tlcore.models.weights import adopt, fingerprint
+from tlcore.models.weights import adopt, sha256_of
 from tlcore.processes import ticking
 
 ADOPT_WITHIN_S = 180
@@ -77,7 +77,7 @@ def recognise(workspace: Workspace, backbone: Backbone, path: Path) -> str:
     Of most files Keras publishes an md5, and of MobileNetV2's nothing: enough to tell damage, not a forgery. So what
     was used first is noted (trust on first use), and a later change does not pass for it.
     """
-    sha256 = fingerprint(path)
+    sha256 = sha256_of(path)
     known = _read_known(workspace).get(backbone.weights_file)
     if known is None:
         note_weights(workspace, backbone, sha256)
@@ -119,7 +119,7 @@ def main() -> None:
     workspace, started, error = open_workspace(arguments.workspace), ticking(), ""
     try:
         backbone = find_backbone(arguments.backbone)
-        note_weights(workspace, backbone, fingerprint(adopt(backbone, arguments.file)))
+        note_weights(workspace, backbone, sha256_of(adopt(backbone, arguments.file)))
     except (ThawError, OSError, ImportError) as problem:
         error = str(problem)
     adoption = Adoption(arguments.backbone, str(arguments.file), started, ticking(), error)

@@ -11,7 +11,7 @@ from thaw.cli.commands import command
 from thaw.cli.output import Answer, quieten_tensorflow
 from thaw.storage.store import Store
 from tlcore.models.backbones import BACKBONES, find_backbone
-from tlcore.models.weights import adopt, fingerprint, is_local
+from tlcore.models.weights import adopt, is_local, sha256_of
 
 
 @command("backbones")
@@ -39,7 +39,7 @@ def run_weights(store: Store, backbone: str, file: str) -> Answer:
     quieten_tensorflow()
     row = find_backbone(backbone)
     path = adopt(row, Path(file).expanduser())
-    note_weights(store.workspace, row, fingerprint(path))
+    note_weights(store.workspace, row, sha256_of(path))
     return {"backbone": row.name, "weights": str(path)}
 
 

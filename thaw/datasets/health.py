@@ -17,7 +17,7 @@ Kind = Literal[
     "conflict", "mislabelled", "twins", "unbalanced", "few", "uniform", "blurry", "dark", "small", "narrow", "copies"
 ]
 
-FEW_IMAGES = 10
+FEW_TO_LEARN = 10
 # Measured on scikit-learn's two photos, whole and in 300 crops of 224 px: the darkest crop has a brightness of 48, the
 # plainest a contrast of 17, the softest a sharpness of 48. Blurred by a Gaussian of 3 px at 320 px they come to 12 and
 # 19, by one of 2 px to 34 and 67; at a fifth of their light to brightnesses of 13 and 29 and contrasts of 11 and 17.
@@ -156,14 +156,14 @@ def _unbalanced(counts: Mapping[str, int]) -> list[Finding]:
 
 
 def _few(counts: Mapping[str, int]) -> list[Finding]:
-    few = sorted((label for label, count in counts.items() if count < FEW_IMAGES), key=natural)
+    few = sorted((label for label, count in counts.items() if count < FEW_TO_LEARN), key=natural)
     if not few:
         return []
     named = ", ".join(f"{label!r} ({counts[label]})" for label in few[:5]) + (", ..." if len(few) > 5 else "")
     return [
         Finding(
             "few",
-            f"Classes with fewer than {FEW_IMAGES} images: {named}",
+            f"Classes with fewer than {FEW_TO_LEARN} images: {named}",
             "So few can neither teach nor judge a model well. Add photos, or merge the class with another.",
             classes=tuple(few),
         )

@@ -9,7 +9,7 @@ from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.evidence import judge_run
 from tlcore.evaluation.calibration import calibration_error, list_bins
-from tlcore.evaluation.metrics import FEW_IMAGES, ClassFigures, measure_classes
+from tlcore.evaluation.metrics import FEW_TO_JUDGE, ClassFigures, measure_classes
 from tlcore.evaluation.predictions import VALIDATION, Predictions
 from tlcore.training.guards import STANDARD_ERRORS, difference_error
 
@@ -43,14 +43,14 @@ def _closed_world(run: Run, labels: Sequence[str]) -> list[str]:
 
 def _few_images(run: Run, figures: Sequence[ClassFigures]) -> list[str]:
     learnt = run.facts.class_counts.get("training", {})
-    scarce = [label for label, count in learnt.items() if count < health.FEW_IMAGES]
+    scarce = [label for label, count in learnt.items() if count < health.FEW_TO_LEARN]
     few = [each.label for each in figures if each.few]
     found = []
     if scarce:
-        found.append(f"Fewer than {health.FEW_IMAGES} photos to learn from: {_listed(scarce)}.")
+        found.append(f"Fewer than {health.FEW_TO_LEARN} photos to learn from: {_listed(scarce)}.")
     if few:
         found.append(
-            f"Fewer than {FEW_IMAGES} validation photos, so that the figures of the class say little: {_listed(few)}."
+            f"Fewer than {FEW_TO_JUDGE} validation photos, so that the figures of the class say little: {_listed(few)}."
         )
     return found
 

@@ -19,7 +19,7 @@ from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import find_backbone
 from tlcore.models.classifier import Classifier
-from tlcore.models.weights import fetch, fingerprint
+from tlcore.models.weights import fetch, sha256_of
 from tlcore.training.snapshots import name_variables, write_variables
 
 
@@ -33,7 +33,7 @@ def load_classifier(store: Store, run: Run) -> Classifier:
     row, settings = find_backbone(run.backbone), run.head
     labels, image_size = read_labels(store, run), run.image_size
     weights = fetch(row)
-    if fingerprint(weights) != run.facts.weights_sha256:
+    if sha256_of(weights) != run.facts.weights_sha256:
         raise WeightsError(
             f"Expected the weights with which run {run.id!r} was trained. Received: another file, {weights}. "
             "Restore that file, or train a new run."

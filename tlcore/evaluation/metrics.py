@@ -9,7 +9,7 @@ from tlcore.evaluation.predictions import Predictions, count_classes
 from tlcore.evaluation.significance import Interval, wilson
 from tlcore.photos import Photo
 
-FEW_IMAGES = 30
+FEW_TO_JUDGE = 30
 """Below this a class's figures say little: with 30 images a recall of 90% may as well be 74% or 97%."""
 DRAWS = 2000
 
@@ -28,7 +28,7 @@ class ClassFigures:
     @property
     def few(self) -> bool:
         """Say whether there are too few images for the figures to mean much."""
-        return self.support < FEW_IMAGES
+        return self.support < FEW_TO_JUDGE
 
 
 def measure_accuracy(predictions: Predictions, seed: int = 0) -> Interval:

@@ -8,7 +8,7 @@ from tlcore.errors import WeightsError
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
-from tlcore.models.weights import fetch, fingerprint
+from tlcore.models.weights import fetch, sha256_of
 from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
 
 Recognise = Callable[[Backbone, Path], str]
@@ -27,7 +27,7 @@ class LoadedBackbone:
 
 def hash_weights(row: Backbone, path: Path) -> str:
     """Return the sha256 of a weights file, whatever it is."""
-    return fingerprint(path)
+    return sha256_of(path)
 
 
 def load_backbone(

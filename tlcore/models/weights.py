@@ -76,7 +76,7 @@ def adopt(backbone: Backbone, source: Path, keras_home: Path | None = None) -> P
     return target
 
 
-def fingerprint(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     """Return the sha256 of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 
 from tests.support.corpus import (
     UNSAFE_NAMES,
-    fingerprints,
+    digests,
     in_words,
     jpeg,
     many_entries_zip,
@@ -253,12 +253,12 @@ def test_a_hostile_zip_changes_nothing_and_takes_little_memory(kind, world, harm
     make, reason = HOSTILE[kind]
     archive = world / "hostile.zip"
     archive.write_bytes(make())
-    before = fingerprints(world)
+    before = digests(world)
     answer, peak = import_measured(world, archive)
     assert set(answer) == {"error"}
     assert reason in answer["error"]
     assert in_words(answer["error"].replace(str(archive), "it"))
-    after = {name: content for name, content in fingerprints(world).items() if not name.startswith("workspace")}
+    after = {name: content for name, content in digests(world).items() if not name.startswith("workspace")}
     assert after == before
     assert [list((world / "workspace" / name).iterdir()) for name in ("datasets", "staging")] == [[], []]
     assert peak < harmless_bytes + MORE_MEMORY_BYTES
@@ -283,7 +283,7 @@ def test_whatever_the_entries_are_called_each_is_accounted_for_inside_the_folder
     if marked:
         content = content.replace(b"PK\1\2\x14\x03\x14\0\0\0", b"PK\1\2\x14\x03\x14\0\0\x08")
     (folder / "named.zip").write_bytes(content)
-    outside = fingerprints(folder)
+    outside = digests(folder)
     try:
         found = collect(Source("zip", folder / "named.zip", ""), folder / "unpacked", lambda *_: None, lambda: None)
     except DatasetError as refused:
@@ -293,6 +293,6 @@ def test_whatever_the_entries_are_called_each_is_accounted_for_inside_the_folder
         assert found.count == len(names)
         assert all(entry.path.parent == folder / "unpacked" and entry.path.is_file() for entry in found.entries)
         assert all(".." not in entry.name and entry.name[0] != "" for entry in found.entries)
-    written = {name for name in fingerprints(folder) if not name.startswith("unpacked" + os.sep)}
+    written = {name for name in digests(folder) if not name.startswith("unpacked" + os.sep)}
     assert written == set(outside)
     shutil.rmtree(folder)

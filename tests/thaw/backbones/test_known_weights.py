@@ -8,7 +8,7 @@ from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import WeightsError
 from tlcore.models.backbones import BACKBONES, find_backbone
-from tlcore.models.weights import fetch, fingerprint
+from tlcore.models.weights import fetch, sha256_of
 from tlcore.processes import ticking
 
 ROW = find_backbone("efficientnet-lite0")
@@ -30,7 +30,7 @@ def reporter(store, tiny_dataset):
 
 def test_weights_other_than_those_of_phase_1_are_refused(reporter):
     loaded = load_backbone(reporter, ROW, 32)
-    assert loaded.weights_sha256 == fingerprint(fetch(ROW))
+    assert loaded.weights_sha256 == sha256_of(fetch(ROW))
     assert load_backbone(reporter, ROW, 32, loaded.weights_sha256).row == ROW
     with pytest.raises(WeightsError, match="Received: another file"):
         load_backbone(reporter, ROW, 32, "0" * 64)
@@ -38,13 +38,13 @@ def test_weights_other_than_those_of_phase_1_are_refused(reporter):
 
 def test_weights_that_changed_since_their_first_use_are_refused_until_they_are_brought(reporter, other_weights):
     workspace = reporter.store.workspace
-    note_weights(workspace, ROW, fingerprint(fetch(ROW)))
+    note_weights(workspace, ROW, sha256_of(fetch(ROW)))
     with pytest.raises(WeightsError, match="as this workspace first used it") as refused:
         load_backbone(reporter, ROW, 32)
-    assert fingerprint(other_weights) in str(refused.value)
-    note_weights(workspace, ROW, fingerprint(other_weights))
-    assert recognise(workspace, ROW, other_weights) == fingerprint(other_weights)
-    note_weights(workspace, ROW, fingerprint(fetch(ROW)))
+    assert sha256_of(other_weights) in str(refused.value)
+    note_weights(workspace, ROW, sha256_of(other_weights))
+    assert recognise(workspace, ROW, other_weights) == sha256_of(other_weights)
+    note_weights(workspace, ROW, sha256_of(fetch(ROW)))
 
 
 def test_the_check_runs_in_a_process_of_its_own_and_tells_how_it_ended(tmp_path, wait_for):

@@ -21,7 +21,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import ImageRejected, PredictorError, RunError, SettingsError, WeightsError
 from tlcore.models.backbones import find_backbone
-from tlcore.models.weights import fetch, fingerprint
+from tlcore.models.weights import fetch, sha256_of
 from tlcore.settings import HeadSettings
 
 DATASET = "data-0123456789ab"
@@ -64,7 +64,7 @@ def add_trained_run(store, seed):
     (folder / "labels.json").write_text(json.dumps(LABELS))
     kernel = np.random.default_rng(seed).normal(0, 0.02, (1280, len(LABELS))).astype(np.float32)
     np.savez(folder / "head.npz", **{"head/0": kernel, "head/1": np.zeros(len(LABELS), np.float32)})
-    weights = fingerprint(fetch(find_backbone(settings.backbone)))
+    weights = sha256_of(fetch(find_backbone(settings.backbone)))
     store.add_facts(run_id, {"image_size": 48, "weights_sha256": weights})
     store.set_result(run_id, 1)
     return run_id

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from tests.support.corpus import ACCEPTED, Case, fingerprints, jpeg, overlapping_zip, write_folder, write_upload, zip_of
+from tests.support.corpus import ACCEPTED, Case, digests, jpeg, overlapping_zip, write_folder, write_upload, zip_of
 from tests.thaw.archives.test_zip_names import raw_zip
 from thaw.archives import archives, zips
 from thaw.sources import contents
@@ -47,9 +47,9 @@ def source_of(tmp_path, kind, files):
 
 def found_in(tmp_path, kind, files, ask=take_default):
     source = source_of(tmp_path, kind, files)
-    before = fingerprints(source.path)
+    before = digests(source.path)
     found = collect(source, tmp_path / "unpacked", lambda *_: None, lambda: None, ask)
-    assert fingerprints(source.path) == before
+    assert digests(source.path) == before
     assert found.count == len(found.entries) + len(found.set_aside) + found.ignored
     return found
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from thaw.storage.records import Image
-from tlcore.evaluation.metrics import FEW_IMAGES, measure_accuracy, measure_classes
+from tlcore.evaluation.metrics import FEW_TO_JUDGE, measure_accuracy, measure_classes
 from tlcore.evaluation.predictions import Predictions
 from tlcore.evaluation.significance import Interval, wilson
 
@@ -33,7 +33,7 @@ def test_every_class_has_scikit_learns_figures():
         assert figures.recall.value == pytest.approx(expected[1][number])
         assert figures.f1 == pytest.approx(expected[2][number])
         assert figures.support == expected[3][number]
-        assert figures.few == (figures.support < FEW_IMAGES)
+        assert figures.few == (figures.support < FEW_TO_JUDGE)
         assert figures.recall.low < figures.recall.value < figures.recall.high
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.support.server import Server
 from tlcore.errors import WeightsError
 from tlcore.models.backbones import BACKBONES
-from tlcore.models.weights import adopt, fetch, fingerprint, is_local
+from tlcore.models.weights import adopt, fetch, is_local, sha256_of
 
 CONTENT = os.urandom(1_500_000)
 
@@ -58,7 +58,7 @@ def test_downloads_with_progress_into_kerass_own_place(row, server, tmp_path):
 
 def test_sha256_is_told_by_its_length(row, tmp_path):
     row = dataclasses.replace(row, weights_hash=hashlib.sha256(CONTENT).hexdigest())
-    assert fingerprint(fetch(row, None, tmp_path)) == row.weights_hash
+    assert sha256_of(fetch(row, None, tmp_path)) == row.weights_hash
 
 
 def test_goes_on_after_a_cut_connection(row, server, tmp_path):
@@ -166,7 +166,7 @@ def test_bundled_weights_are_local_and_intact(name):
     assert is_local(bundled)
     path = fetch(bundled)
     assert path.name == bundled.weights_file
-    assert fingerprint(path) == bundled.weights_hash
+    assert sha256_of(path) == bundled.weights_hash
 
 
 def test_a_missing_package_says_what_to_install():

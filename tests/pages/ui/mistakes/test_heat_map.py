@@ -17,7 +17,7 @@ from tests.pages.test_pages import TAG, drawn_html, words
 from thaw.prediction.client import predictor
 from tlcore.evaluation.heat_maps import HeatMap
 from tlcore.models.backbones import find_backbone
-from tlcore.models.weights import fetch, fingerprint
+from tlcore.models.weights import fetch, sha256_of
 from tlcore.settings import HeadSettings
 
 WAIT_S = 120
@@ -122,7 +122,7 @@ def test_a_closer_look_asks_the_predictor_when_it_is_opened(store):
     page.run(timeout=WAIT_S)
     assert "Restore that file" in page.error[0].value
 
-    weights = fingerprint(fetch(find_backbone(settings.backbone)))
+    weights = sha256_of(fetch(find_backbone(settings.backbone)))
     store.add_facts(run_id, {"weights_sha256": weights})
     page.run(timeout=WAIT_S)
     assert not page.exception
