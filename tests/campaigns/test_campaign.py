@@ -53,7 +53,7 @@ def cases():
 
 
 @dataclass(frozen=True)
-class Answer:
+class Ending:
     """How an import ended: the data set's id, or None and the reason."""
 
     dataset_id: str | None
@@ -84,7 +84,7 @@ def enter_path(store, entrance, path):
         status, told = command(store, "import", path)
         assert status == ("error" in told)
         if status:
-            return Answer(None, told["error"])
+            return Ending(None, told["error"])
         dataset = store.dataset(told["dataset"])
         assert (told["accepted"], told["ignored"], told["classes"]) == (
             dataset.accepted,
@@ -92,13 +92,13 @@ def enter_path(store, entrance, path):
             dataset.classes,
         )
         assert {row["name"]: row["reason"] for row in told["rejected"]} == reasons(store, dataset.id)
-        return Answer(dataset.id, None)
+        return Ending(dataset.id, None)
     job_id = starts.start_import(store, {"kind": entrance, "path": str(path), "name": "Campaign"})
     deadline = time.monotonic() + 200
     while store.job(job_id).active:
         assert time.monotonic() < deadline, "the import did not end"
         time.sleep(0.02)
-    return Answer(store.job(job_id).dataset_id, store.job(job_id).error)
+    return Ending(store.job(job_id).dataset_id, store.job(job_id).error)
 
 
 def reasons(store, dataset_id):

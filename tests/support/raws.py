@@ -7,7 +7,7 @@ import numpy as np
 from tests.support.corpus import encoded, photo
 
 _SIZES = {2: 1, 3: 2, 4: 4, 7: 1}
-Entry = tuple[int, int, list[int] | bytes]
+Tag = tuple[int, int, list[int] | bytes]
 
 
 class Tiff:
@@ -24,7 +24,7 @@ class Tiff:
         self._content += block
         return place
 
-    def directory(self, entries: list[Entry], following: int = 0) -> int:
+    def directory(self, entries: list[Tag], following: int = 0) -> int:
         """Append a directory; return where it begins."""
         packed = b"".join(self._entry(*entry) for entry in sorted(entries, key=lambda entry: entry[0]))
         return self.add(struct.pack(f"{self.order}H", len(entries)) + packed + struct.pack(f"{self.order}L", following))
@@ -48,7 +48,7 @@ def sensor() -> bytes:
     return np.random.default_rng(0).integers(0, 4096, (60, 80), dtype=np.uint16).tobytes()
 
 
-def thumbnail_entries(tiff: Tiff, seed: int) -> list[Entry]:
+def thumbnail_entries(tiff: Tiff, seed: int) -> list[Tag]:
     """Describe an uncompressed thumbnail of 160 x 120, made by a camera, as the first directory of most raws is."""
     pixels = photo(seed, 160, 120).tobytes()
     return [
@@ -67,7 +67,7 @@ def thumbnail_entries(tiff: Tiff, seed: int) -> list[Entry]:
     ]
 
 
-def sensor_entries(tiff: Tiff, photometric: int = 32803) -> list[Entry]:
+def sensor_entries(tiff: Tiff, photometric: int = 32803) -> list[Tag]:
     data = sensor()
     return [
         (254, 4, [0]),
@@ -97,9 +97,9 @@ def dng(seed: int, jpeg: bytes, tiles: int = 0) -> bytes:
     tiff = Tiff()
     tile = preview(seed + 1, 1024, 1024)
     places = [tiff.add(tile) for _ in range(tiles)]
-    linear: list[Entry] = [(256, 4, [4096]), (257, 4, [3072]), (259, 3, [34892]), (262, 3, [34892])]
+    linear: list[Tag] = [(256, 4, [4096]), (257, 4, [3072]), (259, 3, [34892]), (262, 3, [34892])]
     raw = [*linear, (324, 4, places)] if tiles else sensor_entries(tiff)
-    strip: list[Entry] = [
+    strip: list[Tag] = [
         (254, 4, [1]),
         (259, 3, [7]),
         (262, 3, [6]),
@@ -117,7 +117,7 @@ def cr2(seed: int, jpeg: bytes) -> bytes:
     lossless = b"\xff\xd8\xff\xc4\0\x03\0\xff\xc3\0\x11\x0e\x0f\xa0\x17\x70\4" + sensor()
     place = tiff.add(lossless)
     raw = tiff.directory([(259, 3, [6]), (273, 4, [place]), (279, 4, [len(lossless)])])
-    first: list[Entry] = [
+    first: list[Tag] = [
         (256, 4, [800]),
         (257, 4, [600]),
         (258, 3, [8, 8, 8]),

@@ -8,14 +8,14 @@ import click
 from thaw.backbones.known_weights import note_weights
 from thaw.backbones.speeds import measure_all, read_speeds
 from thaw.cli.commands import command
-from thaw.cli.output import Answer, quieten_tensorflow
+from thaw.cli.output import Output, quieten_tensorflow
 from thaw.storage.store import Store
 from tlcore.models.backbones import BACKBONES, find_backbone
 from tlcore.models.weights import adopt, is_local, sha256_of
 
 
 @command("backbones")
-def run_backbones(store: Store) -> Answer:
+def run_backbones(store: Store) -> Output:
     """List the backbones."""
     return [
         {
@@ -34,7 +34,7 @@ def run_backbones(store: Store) -> Answer:
 @command("weights")
 @click.argument("backbone")
 @click.argument("file")
-def run_weights(store: Store, backbone: str, file: str) -> Answer:
+def run_weights(store: Store, backbone: str, file: str) -> Output:
     """Check a file of pretrained weights and put it where a download would have put it."""
     quieten_tensorflow()
     row = find_backbone(backbone)
@@ -45,7 +45,7 @@ def run_weights(store: Store, backbone: str, file: str) -> Answer:
 
 @command("speed", "Without BACKBONE, those whose weights are here are measured.")
 @click.argument("backbones", metavar="[BACKBONE...]", nargs=-1)
-def run_speed(store: Store, backbones: Sequence[str]) -> Answer:
+def run_speed(store: Store, backbones: Sequence[str]) -> Output:
     """Measure the milliseconds an image of the named backbones, or of those whose weights are here, in this process."""
     quieten_tensorflow()
     named = backbones or [row.name for row in BACKBONES.values() if is_local(row)]

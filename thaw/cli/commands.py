@@ -7,7 +7,7 @@ from typing import Any, ParamSpec
 
 import click
 
-from thaw.cli.output import Answer
+from thaw.cli.output import Output
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace, open_workspace
 from tlcore.errors import SettingsError
@@ -100,13 +100,13 @@ app = Commands(
 
 def command(
     name: str, about: str | None = None, lists: Sequence[str] = (), opens: Callable[[Workspace], Any] = Store
-) -> Callable[[Callable[P, Answer]], Callable[P, Answer]]:
+) -> Callable[[Callable[P, Output]], Callable[P, Output]]:
     """Make a function a command: it is called with the store (what `opens` makes of the workspace) and its options, and
     returns its answer. `about` explains its arguments; the options named in `lists` take several words."""
 
-    def add(work: Callable[P, Answer]) -> Callable[P, Answer]:
+    def add(work: Callable[P, Output]) -> Callable[P, Output]:
         @functools.wraps(work)
-        def run(workspace: str | None, as_json: bool, **options: Any) -> Answer:
+        def run(workspace: str | None, as_json: bool, **options: Any) -> Output:
             return work(opens(open_workspace(workspace)), **options)
 
         made = click.command(name, Command, help=COMMANDS[name][1], epilog=about)(run)
@@ -118,7 +118,7 @@ def command(
     return add
 
 
-def run_command(words: Sequence[str], program: str) -> tuple[str, Answer]:
+def run_command(words: Sequence[str], program: str) -> tuple[str, Output]:
     """Run the command that `words` ask for; return its name and its answer.
 
     Raises SettingsError for words that make no sense, whatever the command itself raises, and click's Exit after

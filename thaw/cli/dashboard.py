@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Answer
+from thaw.cli.output import Output
 from thaw.storage.workspace import Workspace
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import ThawError
@@ -28,7 +28,7 @@ INSTALLED = Path(__file__).parents[1] / "site" / "app.py"
     metavar="DIR",
     help="folder that the browser may import from (default: the home folder); may be repeated",
 )
-def run_app(workspace: Workspace, port: int, roots: Sequence[str]) -> Answer:
+def run_app(workspace: Workspace, port: int, roots: Sequence[str]) -> Output:
     """Serve the dashboard until interrupted; raise ThawError where Streamlit cannot."""
     script = INSTALLED if INSTALLED.exists() else SOURCE_ROOT / "app.py"
     streamlit = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}", "--"]

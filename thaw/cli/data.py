@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Answer, tell, warn_of_unknown
+from thaw.cli.output import Output, tell, warn_of_unknown
 from thaw.datasets import edits, importer
 from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
@@ -49,7 +49,7 @@ SAMPLES = (importer.DIGITS, importer.FLOWER_PHOTOS)
 )
 def run_import(
     store: Store, path: str, name: str | None, into: str | None, holdout: bool, answers: Sequence[str]
-) -> Answer:
+) -> Output:
     """Import a folder, an archive or a CSV of path and label, or a sample for the word "digits" or "flowers"."""
     place = Path(path).expanduser()
     request: dict[str, Any] = {"kind": path, "path": "", "name": name or ""}
@@ -70,7 +70,7 @@ def run_import(
 
 
 @command("datasets")
-def run_datasets(store: Store) -> Answer:
+def run_datasets(store: Store) -> Output:
     """List the data sets."""
     warn_of_unknown(store)
     return [describe_dataset(store, dataset) for dataset in store.datasets()]
@@ -78,7 +78,7 @@ def run_datasets(store: Store) -> Answer:
 
 # The one command that needs no database, for there may be none.
 @command("rebuild", opens=lambda workspace: workspace)
-def run_rebuild(workspace: Workspace) -> Answer:
+def run_rebuild(workspace: Workspace) -> Output:
     """Bring back what the folders hold and the database does not; a damaged database is set aside."""
     rebuilt = rebuild(workspace)
     return {
@@ -93,7 +93,7 @@ def run_rebuild(workspace: Workspace) -> Answer:
 @click.argument("dataset")
 @click.option("--backbone", default=DEFAULTS.backbone, help=f"default: {DEFAULTS.backbone}")
 @click.option("--seed", type=int, default=DEFAULTS.seed, help=f"default: {DEFAULTS.seed}")
-def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Answer:
+def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Output:
     """Cross-validate in this process, with random folds and with folds that keep groups; list likely label errors."""
     job_id = starts.add_check_job(store, dataset, backbone, seed)
     work(store, job_id, tell)
@@ -118,7 +118,7 @@ def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Answer:
 @click.option("--with-excluded", is_flag=True, help="take excluded pictures along, in their own folder")
 def run_dataset(
     store: Store, action: str, dataset: str, to: str, split: str | None, seed: int | None, with_excluded: bool
-) -> Answer:
+) -> Output:
     """Save a data set as it stands now as a zip of class folders, or its labels as a CSV."""
     target = Path(to).expanduser().absolute()
     saved = save_dataset(store, dataset, target, read_division(split, seed), with_excluded)

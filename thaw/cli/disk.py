@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Answer
+from thaw.cli.output import Output
 from thaw.disk import trash
 from thaw.disk.holdings import Holding, find_holding, list_holdings
 from thaw.disk.usage import freed_bytes, measure_usage, own_bytes
@@ -19,7 +19,7 @@ from tlcore.features.cache import BUDGET_BYTES
 
 @command("disk")
 @click.option("--empty", is_flag=True, help="empty the trash first: nothing comes back from then on")
-def run_disk(store: Store, empty: bool) -> Answer:
+def run_disk(store: Store, empty: bool) -> Output:
     """Tell what Thaw keeps on the disk, what is in the trash and how much is free; empty the trash where asked to."""
     trash.settle(store)
     emptied = [each.subject for each in trash.empty(store)] if empty else []
@@ -41,7 +41,7 @@ def run_disk(store: Store, empty: bool) -> Answer:
 @command("delete", "Each ID is as `disk` lists it.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="do it; without this, only tell what would go")
-def run_delete(store: Store, ids: Sequence[str], yes: bool) -> Answer:
+def run_delete(store: Store, ids: Sequence[str], yes: bool) -> Output:
     """Put things into the trash with all that goes with them; without --yes, only tell what that would be."""
     found = [find_holding(store, each) for each in dict.fromkeys(ids)]
     told = [_describe(each, freed_bytes(store.workspace, each)) for each in found]
@@ -57,7 +57,7 @@ def run_delete(store: Store, ids: Sequence[str], yes: bool) -> Answer:
 
 @command("undelete", "Each ID is as `disk` lists it in the trash.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-def run_undelete(store: Store, ids: Sequence[str]) -> Answer:
+def run_undelete(store: Store, ids: Sequence[str]) -> Output:
     """Bring things back from the trash."""
     return [describe_trashed(trash.undelete(store, each)) for each in dict.fromkeys(ids)]
 

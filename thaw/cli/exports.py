@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Answer, quieten_tensorflow, tell
+from thaw.cli.output import Output, quieten_tensorflow, tell
 from thaw.exporting import exports
 from thaw.exporting.zip_stream import stream_zip
 from thaw.storage.export_record import Export, export_folder, handed_on
@@ -22,7 +22,7 @@ from tlcore.files import replacing
 @click.argument("run")
 @click.option("--formats", multiple=True, metavar="FORMAT...", help=f"of {', '.join(FORMATS)} (default: all)")
 @click.option("--to", metavar="FILE.zip", help="write what was proven to this zip, too")
-def run_export(store: Store, run: str, formats: Sequence[str], to: str | None) -> Answer:
+def run_export(store: Store, run: str, formats: Sequence[str], to: str | None) -> Output:
     """Export a run's result in this process, prove every file, and write the zip that was asked for."""
     target = Path(to).expanduser() if to else None
     if target and target.suffix != ".zip":

@@ -7,7 +7,7 @@ from typing import Any
 from thaw.storage.store import Store
 
 # Text is printed as it is.
-Answer = dict[str, Any] | list[dict[str, Any]] | str
+Output = dict[str, Any] | list[dict[str, Any]] | str
 
 
 def tell(stage: str, done: int, total: int) -> None:

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from thaw.cli.commands import command
-from thaw.cli.output import Answer, quieten_tensorflow
+from thaw.cli.output import Output, quieten_tensorflow
 from thaw.sources.sources import walk_folder
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
@@ -27,7 +27,7 @@ Listed = tuple[Path, str | None]
 @command("predict")
 @click.argument("run_id", metavar="RUN")
 @click.argument("images", metavar="IMAGE_OR_FOLDER...", nargs=-1, required=True)
-def run_predict(store: Store, run_id: str, images: Sequence[str]) -> Answer:
+def run_predict(store: Store, run_id: str, images: Sequence[str]) -> Output:
     """Classify pictures with a run's result; folders are gone through as an import does."""
     run = store.run(run_id)
     listed = [each for path in images for each in list_pictures(Path(path))]
@@ -65,7 +65,7 @@ def list_pictures(path: Path) -> Sequence[Listed]:
     return sorted(listed, key=lambda each: [natural(part) for part in each[0].parts])
 
 
-def grade(answers: Answer) -> int:
+def grade(answers: Output) -> int:
     """Return the exit status: 0 where all were answered, 2 where some were, 1 where none was."""
     failed = sum("error" in answer for answer in answers)
     if not failed:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Answer, quieten_tensorflow, tell, warn_of_unknown
+from thaw.cli.output import Output, quieten_tensorflow, tell, warn_of_unknown
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.queue import waits
 from thaw.runs import comparison
@@ -53,7 +53,7 @@ HEAD, TUNED, PROBE = HeadSettings(), FineTuneSettings(), ProbeSettings()
 @click.option("--class-weights", type=click.Choice(CLASS_WEIGHTS), help=f"default: {HEAD.class_weights}")
 @click.option("--method", type=click.Choice(METHODS), help=f"default: {HEAD.method}; svm is for small sets")
 @click.option("--patience", type=int, help=f"epochs without improvement (default: {HEAD.patience})")
-def run_train(store: Store, dataset: str, **options: Any) -> Answer:
+def run_train(store: Store, dataset: str, **options: Any) -> Output:
     """Do phase 1 in this process."""
     return _work(store, starts.add_head_job(store, dataset, HeadSettings(**_given(options))), "head")
 
@@ -72,21 +72,21 @@ def run_train(store: Store, dataset: str, **options: Any) -> Answer:
     f"(default: {TUNED.largest_drop:g})",
 )
 @click.option("--insist", is_flag=True, help="go on where Thaw refuses to spoil the weights")
-def run_finetune(store: Store, run: str, **options: Any) -> Answer:
+def run_finetune(store: Store, run: str, **options: Any) -> Output:
     """Do phase 2 in this process."""
     return _work(store, starts.add_fine_tune_job(store, run, FineTuneSettings(**_given(options))), "fine_tune")
 
 
 @command("resume")
 @click.argument("run")
-def run_resume(store: Store, run: str) -> Answer:
+def run_resume(store: Store, run: str) -> Output:
     """Go on with a run that was paused or cut short, in this process."""
     return _work(store, run, starts.add_resume_job(store, run))
 
 
 @command("stop")
 @click.argument("run")
-def run_stop(store: Store, run: str) -> Answer:
+def run_stop(store: Store, run: str) -> Output:
     """Ask the process that trains a run, or waits to, to stop after the present step."""
     lifecycle.reconcile(store)
     job = store.latest_job(store.run(run).id)
@@ -101,7 +101,7 @@ def run_stop(store: Store, run: str) -> Answer:
 
 @command("queue")
 @click.option("--front", metavar="JOB", help="let this job go first of those that wait")
-def run_queue(store: Store, front: str | None) -> Answer:
+def run_queue(store: Store, front: str | None) -> Output:
     """List what works on the device and what waits for it, in order; `front` goes first of those."""
     lifecycle.reconcile(store)
     if front:
@@ -125,7 +125,7 @@ def run_queue(store: Store, front: str | None) -> Answer:
 @click.option("--folds", type=int, help=f"of the cross-validation (default: {PROBE.folds})")
 @click.option("--epochs", type=int, help=f"of each short run (default: {PROBE.epochs})")
 @click.option("--images", type=int, help=f"that take part at most (default: {PROBE.images})")
-def run_probe(store: Store, run: str, **options: Any) -> Answer:
+def run_probe(store: Store, run: str, **options: Any) -> Output:
     """Try several depths on a trained head, in this process, and recommend one."""
     _try(store, starts.add_probe_job(store, run, ProbeSettings(**_given(options))))
     found = read_probe(store.workspace.run(run))
@@ -145,7 +145,7 @@ def run_probe(store: Store, run: str, **options: Any) -> Answer:
 @click.option("--phase", type=click.Choice([1, 2]), default=2, help="default: 2")
 @click.option("--layers", type=int, help="unfrozen in phase 2 (default: as `finetune`)")
 @click.option("--batch-size", type=int, help=f"in phase 2 (default: {TUNED.batch_size})")
-def run_find_rate(store: Store, run: str, phase: int, **options: Any) -> Answer:
+def run_find_rate(store: Store, run: str, phase: int, **options: Any) -> Output:
     """Search a learning rate for a phase of a run, in this process."""
     _try(store, starts.add_rate_job(store, run, phase, FineTuneSettings(**_given(options))))
     curve = read_curve(store.workspace.run(run), phase)
@@ -154,7 +154,7 @@ def run_find_rate(store: Store, run: str, phase: int, **options: Any) -> Answer:
 
 @command("compare")
 @click.argument("run_ids", metavar="RUN...", nargs=-1, required=True)
-def run_compare(store: Store, run_ids: Sequence[str]) -> Answer:
+def run_compare(store: Store, run_ids: Sequence[str]) -> Output:
     """Compare two or more runs: their settings, those that differ first, and which is better beyond chance."""
     runs = [store.run(run_id) for run_id in run_ids]
     if not 2 <= len(runs) <= comparison.MOST_RUNS:
@@ -183,7 +183,7 @@ def run_compare(store: Store, run_ids: Sequence[str]) -> Answer:
 
 @command("mistakes")
 @click.argument("run")
-def run_mistakes(store: Store, run: str) -> Answer:
+def run_mistakes(store: Store, run: str) -> Output:
     """List the misclassified validation images, largest confidence gap first."""
     mistakes = find_mistakes(read_predictions(store, store.run(run)))
     return [
@@ -200,7 +200,7 @@ def run_mistakes(store: Store, run: str) -> Answer:
 
 
 @command("runs")
-def run_runs(store: Store) -> Answer:
+def run_runs(store: Store) -> Output:
     """List the runs, newest first."""
     lifecycle.reconcile(store)
     warn_of_unknown(store)
@@ -255,7 +255,7 @@ def _move_to_front(store: Store, job_id: str) -> None:
     store.move_to_front(job.id)
 
 
-def _work(store: Store, run_id: str, phase: str) -> Answer:
+def _work(store: Store, run_id: str, phase: str) -> Output:
     """Do the job that waits for a run in this process."""
     quieten_tensorflow()
     work(store, starts.waiting_job(store, run_id), tell)

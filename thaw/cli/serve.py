@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from thaw.cli.commands import command
-from thaw.cli.output import Answer, quieten_tensorflow
+from thaw.cli.output import Output, quieten_tensorflow
 from thaw.serving.engine import Engine, load_export, load_run
 from thaw.serving.exported import open_export, write_repository
 from thaw.serving.hosts import LOOPBACK
@@ -51,7 +51,7 @@ _LAST_ANSWERS_S = 60
 )
 def run_serve(
     store: Store, source: str, host: str, port: int, origins: Sequence[str], name: str, repository: str | None
-) -> Answer:
+) -> Output:
     """Serve a run or an export until interrupted or told to end; or write the folder that TensorFlow Serving needs."""
     quieten_tensorflow()
     if not _NAME.fullmatch(name):

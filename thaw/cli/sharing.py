@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Answer, tell
+from thaw.cli.output import Output, tell
 from thaw.model_card.model_card import write_model_card
 from thaw.projects.save import is_project
 from thaw.storage.experiments import COLUMNS, flatten
@@ -20,7 +20,7 @@ from tlcore.errors import RunError, SettingsError
 
 @command("history")
 @click.option("--csv", "as_csv", is_flag=True, help="print a CSV table")
-def run_history(store: Store, as_csv: bool) -> Answer:
+def run_history(store: Store, as_csv: bool) -> Output:
     """List every run with its lineage, newest first; as a CSV table where that is asked for."""
     if not as_csv:
         return [asdict(experiment) for experiment in store.experiments()]
@@ -36,7 +36,7 @@ def run_history(store: Store, as_csv: bool) -> Answer:
 @command("tensorboard")
 @click.argument("run")
 @click.option("--to", metavar="FOLDER", required=True, help="for `tensorboard --logdir FOLDER`")
-def run_tensorboard(store: Store, run: str, to: str) -> Answer:
+def run_tensorboard(store: Store, run: str, to: str) -> Output:
     """Write the epochs of a run as TensorBoard event files."""
     paths = write_events(store, run, Path(to).expanduser())
     return {"run": run, "files": [str(path) for path in paths]}
@@ -46,7 +46,7 @@ def run_tensorboard(store: Store, run: str, to: str) -> Answer:
 @click.argument("run")
 @click.option("--to", metavar="FOLDER", required=True, help="the folder to write it to")
 @click.option("--no-pictures", is_flag=True, help="leave the photos of the worst mistakes out")
-def run_card(store: Store, run: str, to: str, no_pictures: bool) -> Answer:
+def run_card(store: Store, run: str, to: str, no_pictures: bool) -> Output:
     """Write the model card of a run."""
     folder = Path(to).expanduser()
     try:
@@ -62,7 +62,7 @@ def run_card(store: Store, run: str, to: str, no_pictures: bool) -> Answer:
 @click.argument("action", type=click.Choice(["save", "open"]))
 @click.argument("subject", metavar="RUN_OR_DATASET_OR_ZIP")
 @click.option("--to", metavar="FILE.zip", help="where to save it")
-def run_project(store: Store, action: str, subject: str, to: str | None) -> Answer:
+def run_project(store: Store, action: str, subject: str, to: str | None) -> Output:
     """Save a run or a data set as a project, or open one, in this process."""
     if (action == "save") != bool(to):
         raise SettingsError("Expected --to FILE.zip with `project save`, and not with `project open`. See --help.")

@@ -48,7 +48,7 @@ def load_classifier(store: Store, run: Run) -> Classifier:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FilePrediction:
     """What the classifier says of one picture: probabilities float32 (classes,), or why it could not be read."""
 
     path: Path
@@ -56,14 +56,14 @@ class Answer:
     rejected: str | None
 
 
-def predict_files(classifier: Classifier, paths: Sequence[Path]) -> list[Answer]:
+def predict_files(classifier: Classifier, paths: Sequence[Path]) -> list[FilePrediction]:
     """Decode pictures exactly as an import does and classify them, in the order given."""
     unique = list(dict.fromkeys(paths))
-    answers: dict[Path, Answer] = {}
+    answers: dict[Path, FilePrediction] = {}
     with scratch_folder("predict") as scratch, Decoder() as decoder:
         read = read_pictures(decoder, scratch, unique, classifier.image_size, classifier.grey_range)
         for place, pixels in read:
             rejected = str(pixels) if isinstance(pixels, ImageRejected) else None
             shares = None if isinstance(pixels, ImageRejected) else classifier.predict(pixels[None])[0]
-            answers[unique[place]] = Answer(unique[place], shares, rejected)
+            answers[unique[place]] = FilePrediction(unique[place], shares, rejected)
     return [answers[path] for path in paths]

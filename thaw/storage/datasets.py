@@ -12,7 +12,7 @@ from typing import Any
 
 from thaw.storage.database import KEPT
 from thaw.storage.edits import ALIAS, make_edit
-from thaw.storage.journal.journal import Entry
+from thaw.storage.journal.journal import JournalEntry
 from thaw.storage.journal.rows import Change, JournalRows, add_edit, last_row, listed, set_values
 from thaw.storage.records import Dataset, Image, Role
 from thaw.storage.workspace import Workspace
@@ -236,7 +236,7 @@ def _renamed(connection: sqlite3.Connection, dataset_id: str, images: Sequence[I
     return [dataclasses.replace(image, label=names.get(image.label, image.label)) for image in images]
 
 
-def _refile(connection: sqlite3.Connection, entry: Entry, dataset_id: str, classes: Mapping[str, str]) -> None:
+def _refile(connection: sqlite3.Connection, entry: JournalEntry, dataset_id: str, classes: Mapping[str, str]) -> None:
     """Move images to the classes where their files are by now, as an edit that can be undone."""
     query = "SELECT id FROM images WHERE dataset_id = ? AND role = 'pile'"
     pile = {row["id"] for row in connection.execute(query, (dataset_id,))}
@@ -249,7 +249,7 @@ def _refile(connection: sqlite3.Connection, entry: Entry, dataset_id: str, class
     make_edit(connection, entry, dataset_id, "refile", detail, changes)
 
 
-def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) -> Entry:
+def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) -> JournalEntry:
     """Add what an import brings; return what the journal is to say of it."""
     before = {table: last_row(connection, table) for table in ("images", "set_aside")}
     columns = ("dataset_id", *IMAGE_COLUMNS)
@@ -270,7 +270,7 @@ def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) 
         (arrival.ignored, arrival.known, json.dumps(list(notes)), arrival.grey_range, dataset_id),
     )
     connection.execute("UPDATE jobs SET status = 'finished', dataset_id = ? WHERE id = ?", (dataset_id, arrival.job_id))
-    new: Entry = {table: listed(connection, table, dataset_id, after) for table, after in before.items()}
+    new: JournalEntry = {table: listed(connection, table, dataset_id, after) for table, after in before.items()}
     return new | {"values": {kind: dict(keys) for kind, keys in arrival.regrouped.items()}}
 
 

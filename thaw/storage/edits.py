@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from thaw.storage.journal.journal import Entry
+from thaw.storage.journal.journal import JournalEntry
 from thaw.storage.journal.rows import (
     IMAGE_FIELDS,
     Change,
@@ -74,7 +74,7 @@ class EditRows(JournalRows):
 
 def make_edit(
     connection: sqlite3.Connection,
-    entry: Entry,
+    entry: JournalEntry,
     dataset_id: str,
     kind: EditKind,
     detail: dict[str, Any],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Verdict = Literal["passed", "warned", "refused"]
+Judgement = Literal["passed", "warned", "refused"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ModelFile:
 
     name: str
     file: str
-    verdict: Verdict
+    verdict: Judgement
     reason: str = ""
     sha256: str | None = None
     bytes: int | None = None

@@ -13,7 +13,7 @@ import numpy as np
 from tlcore.errors import RunError
 from tlcore.evaluation.significance import wilson
 from tlcore.exporting.formats import FLOAT_TOLERANCE, REFUSED_TIMES, UNKNOWN, Format
-from tlcore.exporting.model_files import Judged, ModelFile, Proof, Verdict, measure_entry
+from tlcore.exporting.model_files import Judged, Judgement, ModelFile, Proof, measure_entry
 from tlcore.exporting.subprocesses import Killed, Subprocesses
 
 SCORING, TIMING = "converting and proving", "measuring the speed"
@@ -63,7 +63,7 @@ def compare(reference: Reference, probabilities: np.ndarray) -> Judged:
     )
 
 
-def judge(row: Format, judged: Sequence[Judged]) -> tuple[Verdict, str]:
+def judge(row: Format, judged: Sequence[Judged]) -> tuple[Judgement, str]:
     """Return the verdict on a file and, unless it passed, the reason.
 
     A float32 file passes up to `FLOAT_TOLERANCE` of difference in probability. Beyond that it is warned of as long as

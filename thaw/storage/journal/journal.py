@@ -12,7 +12,7 @@ from typing import Any
 
 from tlcore.files import sync_folder
 
-Entry = dict[str, Any]
+JournalEntry = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Journal:
         except FileNotFoundError:
             return 0
 
-    def append(self, entry: Entry) -> int:
+    def append(self, entry: JournalEntry) -> int:
         """Add an entry and make it durable; return the bytes in all. A full disk leaves what was there before."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
@@ -55,7 +55,7 @@ class Journal:
         if self.size == end:
             os.truncate(self.path, start)
 
-    def read(self, start: int = 0) -> Iterator[Entry | None]:
+    def read(self, start: int = 0) -> Iterator[JournalEntry | None]:
         """Yield the entries from a position on; None stands for a line that cannot be read."""
         if not self.path.exists():
             return
@@ -66,7 +66,7 @@ class Journal:
                     yield _parse(line)
 
 
-def _parse(line: bytes) -> Entry | None:
+def _parse(line: bytes) -> JournalEntry | None:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

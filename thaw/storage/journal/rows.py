@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from thaw.storage.database import Database, columns_of, put_rows, require_kept
-from thaw.storage.journal.journal import Entry, Journal
+from thaw.storage.journal.journal import Journal, JournalEntry
 from thaw.storage.workspace import Workspace
 
 IMAGE_FIELDS = {"label": "TEXT", "imported_label": "TEXT", "role": "TEXT", "excluded": "INTEGER"}
@@ -33,7 +33,7 @@ class JournalRows(Database):
     """Writes data sets, each change with its entry in the journal."""
 
     @contextmanager
-    def _recording(self, dataset_id: str) -> Iterator[tuple[sqlite3.Connection, Entry]]:
+    def _recording(self, dataset_id: str) -> Iterator[tuple[sqlite3.Connection, JournalEntry]]:
         """Yield a transaction and the entry to fill with what it changes: both are kept, or neither.
 
         An entry may have, as lists of rows or as `describe` and `listed` return them: "images", "set_aside", "marks"
@@ -46,7 +46,7 @@ class JournalRows(Database):
                 connection.execute("BEGIN IMMEDIATE")
                 require_kept(connection, dataset_id)
                 catch_up(connection, self.workspace, dataset_id)
-                entry: Entry = {}
+                entry: JournalEntry = {}
                 yield connection, entry
                 if entry:
                     start, end = _note(connection, journal, dataset_id, entry)
@@ -76,15 +76,15 @@ def catch_up(connection: sqlite3.Connection, workspace: Workspace, dataset_id: s
     return len(entries)
 
 
-def whole(connection: sqlite3.Connection, dataset_id: str) -> Entry:
+def whole(connection: sqlite3.Connection, dataset_id: str) -> JournalEntry:
     """Return an entry that holds a data set whole and stands for all before it."""
-    entry: Entry = {table: listed(connection, table, dataset_id) for table in OWNED}
+    entry: JournalEntry = {table: listed(connection, table, dataset_id) for table in OWNED}
     columns = "number, kind, detail, created_at, undone_at"
     rows = connection.execute(f"SELECT {columns} FROM edits WHERE dataset_id = ? ORDER BY number", (dataset_id,))
     return entry | {"edits": [dict(row) | {"changes": _changes(connection, row["number"])} for row in rows.fetchall()]}
 
 
-def apply(connection: sqlite3.Connection, dataset_id: str, entry: Entry) -> None:
+def apply(connection: sqlite3.Connection, dataset_id: str, entry: JournalEntry) -> None:
     """Change the rows of a data set as an entry of its journal says. Raises KeyError, TypeError, ValueError or
     sqlite3.Error for one that makes no sense."""
     row = entry["row"] | {"id": dataset_id}
@@ -106,7 +106,9 @@ def apply(connection: sqlite3.Connection, dataset_id: str, entry: Entry) -> None
         set_values(connection, dataset_id, column, values)
 
 
-def add_edit(connection: sqlite3.Connection, dataset_id: str, edit: Entry, changes: Sequence[Sequence[Any]]) -> None:
+def add_edit(
+    connection: sqlite3.Connection, dataset_id: str, edit: JournalEntry, changes: Sequence[Sequence[Any]]
+) -> None:
     """Record an edit and its changes, each a field, a subject, and what was there before and after."""
     number = connection.execute(
         "INSERT INTO edits (dataset_id, kind, detail, created_at, undone_at) VALUES (?, ?, ?, ?, ?)",
@@ -159,7 +161,7 @@ def set_values(connection: sqlite3.Connection, dataset_id: str, column: str, val
     )
 
 
-def listed(connection: sqlite3.Connection, table: str, dataset_id: str, after: int = -1) -> Entry:
+def listed(connection: sqlite3.Connection, table: str, dataset_id: str, after: int = -1) -> JournalEntry:
     """Return the rows of a table that belong to a data set, those beyond row number `after`: columns and values."""
     columns = [name for name in columns_of(connection, table) if name != "dataset_id"]
     query = f"SELECT {', '.join(columns)} FROM {table} WHERE dataset_id = ? AND rowid > ? ORDER BY rowid"
@@ -171,7 +173,7 @@ def last_row(connection: sqlite3.Connection, table: str) -> int:
     return int(connection.execute(f"SELECT coalesce(MAX(rowid), -1) FROM {table}").fetchone()[0])
 
 
-def _note(connection: sqlite3.Connection, journal: Journal, dataset_id: str, entry: Entry) -> tuple[int, int]:
+def _note(connection: sqlite3.Connection, journal: Journal, dataset_id: str, entry: JournalEntry) -> tuple[int, int]:
     row = connection.execute("SELECT rowid AS number, * FROM datasets WHERE id = ?", (dataset_id,)).fetchone()
     entry["row"] = {key: value for key, value in dict(row).items() if key != "journal_bytes"}
     start, end = journal.size, journal.append(entry)
