@@ -4,13 +4,14 @@ import streamlit as st
 
 from pages.ui.components.lazy_cards import Listing
 from pages.ui.components.pictures import Card
+from pages.ui.data import findings
 from pages.ui.evaluation import accuracy, confusion_panel
-from pages.ui.mistakes import close_up, fixing, label_errors, pager
+from pages.ui.mistakes import close_up, fixing, pager
 from pages.ui.page import live, prediction_cache, selection, steps
 from pages.ui.words import amounts
-from pages.ui.words.names import csv, emphasised, visible
+from pages.ui.words.names import csv, emphasised, sentence, visible
 from pages.ui.words.options import distinct
-from thaw.storage.records import Job, Run
+from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation import predictions as evaluation
@@ -74,6 +75,27 @@ def ask_filters(run: Run, labels: list[str]) -> tuple[str | None, str | None]:
         key=_keys(run)["predicted"],
     )
     return true, predicted
+
+
+def draw_label_errors(store: Store, dataset: Dataset) -> None:
+    """Draw the pictures that are perhaps in the wrong class, the surest first, with what can be done about them."""
+    check = store.latest_check(dataset.id)
+    if check is None or check.facts.label_errors is None:
+        st.info(
+            "Not looked for yet: it takes a measurement in which every photo is judged by a model that has not seen "
+            "it. It is on the Data page, under Near-duplicates; the result is listed there under Health, and here.",
+            icon=":material/label_off:",
+        )
+        steps.onward("data", "Measure it on the Data page")
+        return
+    finding = findings.mislabelled(store, dataset)
+    if finding is None:
+        st.success("No picture is left whose class the latest measurement doubts.", icon=":material/check_circle:")
+    else:
+        st.markdown(f"**{sentence(finding.title)}**, among all photos of the data set, the surest first.")
+        findings.draw_finding(store, dataset, finding)
+    if check.version != dataset.version:
+        st.caption("The data set has changed since it was measured. Measure again to look at what is new.")
 
 
 def draw_downloads(store: Store, run: Run, cards: Listing) -> None:
@@ -161,7 +183,7 @@ def draw_run(store: Store, run: Run) -> None:
     draw_confusion(run, predictions)
     listed = ask_list(run)
     if listed == DOUBTED:
-        label_errors.draw(store, dataset)
+        draw_label_errors(store, dataset)
         return
     true, predicted = ask_filters(run, predictions.labels)
     cards = Listing(predictions, list_rows(predictions, listed, true, predicted))

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from thaw.model_card.blocks import Block, Bullets, Card, Chart, Paragraph, Photos, Section, Table
-from thaw.model_card.charts import draw_phases, draw_reliability
 from thaw.model_card.limits import ON, find_limits
-from thaw.model_card.photos import pick_mistakes
+from thaw.model_card.pictures import draw_phases, draw_reliability, pick_mistakes
 from thaw.runs.decision import read_decision
 from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.experiments import Experiment

@@ -1,4 +1,4 @@
-"""The rows of data sets, their images and the files that were set aside."""
+"""The rows of data sets, their images, the files that were set aside, and the checks that measured them."""
 
 import dataclasses
 import functools
@@ -12,9 +12,10 @@ from typing import Any
 
 from thaw.storage.database import KEPT
 from thaw.storage.edits import ALIAS, make_edit
+from thaw.storage.facts import parse_measures
 from thaw.storage.journal.journal import JournalEntry
 from thaw.storage.journal.rows import Change, JournalRows, add_edit, last_row, listed, set_values
-from thaw.storage.records import Dataset, Image, Role
+from thaw.storage.records import Check, Dataset, Image, Role
 from thaw.storage.workspace import Workspace
 from tlcore.errors import DatasetError
 from tlcore.garbage_collection import uncollected
@@ -163,6 +164,24 @@ class DatasetRows(JournalRows):
         if label is None:
             return self._page(standing, limit, offset)
         return self._of_class(standing, label, limit, offset)
+
+    def add_check(self, dataset_id: str, backbone: str, version: int, facts: dict[str, Any]) -> None:
+        """Record what a check of a version of a data set measured (JSON-able)."""
+        with self._recording(dataset_id) as (connection, entry):
+            before = last_row(connection, "checks")
+            connection.execute(
+                "INSERT INTO checks VALUES (?, ?, ?, ?, ?)",
+                (dataset_id, backbone, version, time.time(), json.dumps(facts)),
+            )
+            entry["checks"] = listed(connection, "checks", dataset_id, before)
+
+    def latest_check(self, dataset_id: str) -> Check | None:
+        """Return the newest check of a data set, or None before the first."""
+        rows = self._rows("SELECT * FROM checks WHERE dataset_id = ? ORDER BY rowid DESC LIMIT 1", dataset_id)
+        if not rows:
+            return None
+        row = rows[0]
+        return Check(row["backbone"], row["version"], row["created_at"], parse_measures(row["facts"]))
 
     def _page(self, standing: tuple[str, Role, int], limit: int, offset: int) -> list[Image]:
         """Return some images of all classes: only those of the classes that the page touches are read."""

@@ -3,7 +3,6 @@
 The database is the truth. Pages read it, add jobs and mark dead ones; how a job stands is written by its own process.
 """
 
-from thaw.storage.checks import CheckRows
 from thaw.storage.datasets import DatasetRows
 from thaw.storage.edits import EditRows
 from thaw.storage.experiments import ExperimentRows
@@ -18,7 +17,6 @@ from thaw.storage.trash import TrashRows
 class Store(
     DatasetRows,
     EditRows,
-    CheckRows,
     RunRows,
     JobRows,
     ExperimentRows,

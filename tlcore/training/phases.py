@@ -20,14 +20,13 @@ from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
 from tlcore.splits.svm import fit_svm
-from tlcore.training.drift import measure_drift
 from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.guards import smashed
 from tlcore.training.history import Epoch
 from tlcore.training.observer import Observer
 from tlcore.training.recovery import Incidents
 from tlcore.training.results import FineTuneResult, HeadResult
-from tlcore.training.sanity_checks import examine_head
+from tlcore.training.sanity_checks import examine_head, measure_drift
 from tlcore.training.snapshots import name_variables, read_start, trainable, write_start, write_variables
 
 # A step of the head takes less time than Python takes between two: 16 at once train the same weights in three quarters

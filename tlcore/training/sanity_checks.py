@@ -1,4 +1,5 @@
-"""What is looked at where a head has learnt nothing: frozen flags, the first batch as the backbone sees it, labels."""
+"""What is looked at where something may be wrong: frozen flags, the first batch as the backbone sees it, labels, and
+BatchNormalization statistics, which should be as they were before training."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from tlcore.images.decode import load_pixels
 from tlcore.models.backend import keras
 from tlcore.models.preprocessing import normalise
 from tlcore.photos import Photo
-from tlcore.training.findings import FirstBatch, HeadChecks
+from tlcore.training.findings import FirstBatch, HeadChecks, LayerDrift
 from tlcore.training.guards import EXPECTED_RANGES
 
 
@@ -34,6 +35,22 @@ def examine_head(materials: Materials, batch_size: int) -> HeadChecks:
     )
 
 
+def measure_drift(backbone: keras.Model, pretrained: keras.Model) -> list[LayerDrift]:
+    """Return how far each BatchNormalization layer lies from that of `pretrained`, the same backbone loaded anew."""
+    rows = []
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            original = pretrained.get_layer(layer.name)
+            rows.append(
+                LayerDrift(
+                    layer=layer.name,
+                    mean=_difference(layer.moving_mean, original.moving_mean),
+                    variance=_difference(layer.moving_variance, original.moving_variance),
+                )
+            )
+    return rows
+
+
 def _normalised(materials: Materials, photos: Sequence[Photo]) -> np.ndarray:
     """Return the photos as they enter the backbone, float32 (n, side, side, 3)."""
     side = materials.image_size
@@ -45,3 +62,10 @@ def _normalised(materials: Materials, photos: Sequence[Photo]) -> np.ndarray:
 def _count(photos: Sequence[Photo], labels: list[str]) -> dict[str, int]:
     counts = Counter(photo.label for photo in photos)
     return {label: counts[label] for label in labels}
+
+
+def _difference(present: keras.Variable, original: keras.Variable) -> float:
+    now, then = (np.asarray(keras.ops.convert_to_numpy(each), np.float64) for each in (present, original))
+    moved = float(np.linalg.norm(now - then))
+    # Statistics that are all zero leave nothing to be relative to.
+    return moved / (float(np.linalg.norm(then)) or 1.0)

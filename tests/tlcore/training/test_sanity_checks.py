@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tlcore.training.drift import measure_drift
 from tlcore.training.findings import LayerDrift
+from tlcore.training.sanity_checks import measure_drift
 
 
 def network():

@@ -1,14 +1,21 @@
-"""The charts of a model card: the learning curves of both phases, and confidence against accuracy."""
+"""The pictures of a model card: learning curves, confidence against accuracy, and the surest of the wrong answers."""
 
+import io
 from collections.abc import Sequence
 
-from thaw.model_card.blocks import Chart
+from PIL import Image, ImageOps
+
+from thaw.model_card.blocks import Chart, Photo
 from thaw.model_card.line_chart import Series, draw_lines
+from thaw.storage.store import Store
 from tlcore.evaluation.calibration import calibration_error, fit_temperature, list_bins, temper
-from tlcore.evaluation.predictions import Predictions
+from tlcore.evaluation.predictions import Predictions, find_mistakes
 from tlcore.training.history import Epoch
 
 HEADROOM = 1.15
+MOST_PHOTOS = 12
+SIDE_PX = 200
+QUALITY = 85
 
 
 def draw_phases(epochs: Sequence[Epoch]) -> list[Chart]:
@@ -53,6 +60,29 @@ def draw_reliability(predictions: Predictions) -> tuple[tuple[str, str], float, 
     axes = ("how sure (confidence)", "right")
     svg = draw_lines(series, about, axes, (0.0, 1.0), "{:.0%}".format, "{:.0%}".format, (0.0, 1.0))
     return (svg, about), error, left, temperature
+
+
+def pick_mistakes(store: Store, predictions: Predictions) -> tuple[list[Photo], int]:
+    """Return small copies of the `MOST_PHOTOS` worst mistakes, and how many mistakes there are."""
+    mistakes = find_mistakes(predictions)
+    images = {image.id: image for image in predictions.images}
+    photos = []
+    for number, mistake in enumerate(mistakes[:MOST_PHOTOS], 1):
+        image = images[mistake.image_id]
+        path = store.workspace.image(image.folder, image.id, image.suffix)
+        if not path.exists():
+            continue
+        with Image.open(path) as picture:
+            small = ImageOps.contain(picture.convert("RGB"), (SIDE_PX, SIDE_PX))
+        packed = io.BytesIO()
+        # A copy drawn anew carries nothing of what the file said of its camera or place.
+        small.save(packed, "JPEG", quality=QUALITY)
+        caption = (
+            f"is {mistake.true}, taken for {mistake.predicted} ({mistake.confidence:.0%} sure; "
+            f"{mistake.true_confidence:.0%} for {mistake.true})"
+        )
+        photos.append(Photo(f"mistake-{number:02}", packed.getvalue(), caption))
+    return photos, len(mistakes)
 
 
 def _curve(epochs: Sequence[Epoch], field: str) -> Series:
