@@ -28,12 +28,16 @@ SLOWEST = 10
 
 @dataclass(frozen=True)
 class Module:
-    """A module of a layer: its dotted name, its lines, and the dotted names of the house's modules that it imports."""
+    """A module of a layer: its dotted name, its lines, and the dotted names of the house's modules that it imports.
+
+    `runs` are those of them that it imports when it runs, and not for the names of types alone.
+    """
 
     name: str
     path: Path
     lines: int
     imports: frozenset[str]
+    runs: frozenset[str]
 
     @property
     def is_package(self) -> bool:
@@ -122,8 +126,15 @@ def _dotted(path: Path) -> str:
 
 def _read(name: str, path: Path, known: Set[str]) -> Module:
     text = path.read_text(encoding="utf-8")
-    named = {found for node in ast.walk(ast.parse(text)) for found in _imported(node, name, path, known)}
-    return Module(name, path, len(text.splitlines()), frozenset(named - {name}))
+    tree = ast.parse(text)
+    typed = {each for node in ast.walk(tree) if _is_for_types(node) for each in ast.walk(node)}
+    found = [(other, node in typed) for node in ast.walk(tree) for other in _imported(node, name, path, known)]
+    imports = frozenset(other for other, _ in found if other != name)
+    return Module(name, path, len(text.splitlines()), imports, imports & {other for other, types in found if not types})
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _imported(node: ast.AST, name: str, path: Path, known: Set[str]) -> Iterator[str]:
@@ -142,12 +153,12 @@ def _imported(node: ast.AST, name: str, path: Path, known: Set[str]) -> Iterator
 
 def _reach(name: str, modules: Mapping[str, Module]) -> set[str]:
     reached: set[str] = set()
-    waiting = list(modules[name].imports)
+    waiting = list(modules[name].runs)
     while waiting:
         other = waiting.pop()
         if other not in reached:
             reached.add(other)
-            waiting += modules[other].imports
+            waiting += modules[other].runs
     return reached
 
 

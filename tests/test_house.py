@@ -206,6 +206,10 @@ def test_a_planted_circle_a_small_module_and_a_full_folder_are_found(small_house
     (small_house / "tlcore/errors.py").write_text("def f():\n    import tlcore.models.layers\n" + "\n" * 400)
     circles = house.find_circles(house.read_modules(small_house))
     assert circles == [["tlcore.errors", "tlcore.models.layers"]]
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import tlcore.models.layers\n"
+    (small_house / "tlcore/errors.py").write_text(typed + "\n" * 399)
+    assert house.find_circles(house.read_modules(small_house)) == []
+    assert violations(small_house) == ["tlcore.errors imports tlcore.models.layers"]
     for number in range(house.MOST_FILES):
         (small_house / f"tlcore/models/more{number}.js").write_text("let a;\n")
     assert house.count_folders(small_house)[Path("tlcore/models")] == house.MOST_FILES + 1
