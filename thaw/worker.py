@@ -43,7 +43,7 @@ WORK: dict[JobKind, Work] = {
     "rate_search": TRIAL,
     "map": Work("thaw.training.feature_map:make_map"),
     "export": Work("thaw.exporting.exporter:make_export", needs_device=True),
-    "save": Work("thaw.projects.saver:save"),
+    "save": Work("thaw.projects.save:save_as_asked"),
 }
 
 

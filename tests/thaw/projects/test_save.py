@@ -11,8 +11,7 @@ from tests.support.command_line import ask
 from tests.support.corpus import leftovers, write_classes
 from thaw.datasets import edits
 from thaw.projects.reader import open_project
-from thaw.projects.save import choose_contents, is_project, measure_project, save_project
-from thaw.projects.saver import start_save
+from thaw.projects.save import choose_contents, is_project, measure_project, save_project, start_save
 from thaw.runs.results import read_predictions
 from thaw.storage.records import read_doubts
 from thaw.storage.store import Store
