@@ -36,6 +36,7 @@ LEARNING = Work("thaw.training.learn:learn", True, "thaw.training.learn:mirror",
 TRIAL = Work("thaw.training.prober:probe", needs_device=True)
 WORK: dict[JobKind, Work] = {
     "import": Work("thaw.datasets.importer:import_photos"),
+    "open": Work("thaw.projects.jobs:open_saved"),
     "check": Work("thaw.datasets.checker:check", needs_device=True),
     "head": LEARNING,
     "fine_tune": LEARNING,
@@ -43,7 +44,7 @@ WORK: dict[JobKind, Work] = {
     "rate_search": TRIAL,
     "map": Work("thaw.training.feature_map:make_map"),
     "export": Work("thaw.exporting.exporter:make_export", needs_device=True),
-    "save": Work("thaw.projects.save:save_as_asked"),
+    "save": Work("thaw.projects.jobs:save"),
 }
 
 

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.starts import waiting_job
-from thaw.storage.records import JobKind
+from thaw.storage.records import WITHOUT_DEVICE, JobKind
 from thaw.worker import WORK, work
 from tlcore.settings import HeadSettings
 
@@ -38,6 +38,7 @@ def started(store):
 
 def test_every_kind_of_job_has_what_does_it():
     assert set(WORK) == set(get_args(JobKind))
+    assert {kind for kind, asked in WORK.items() if not asked.needs_device} == set(WITHOUT_DEVICE)
     for asked in WORK.values():
         for name in filter(None, (asked.function, asked.afterwards)):
             assert list(inspect.signature(pkgutil.resolve_name(name)).parameters) == ["reporter", "job"]

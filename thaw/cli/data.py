@@ -14,6 +14,7 @@ from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
 from thaw.datasets.zip_file import save_dataset
 from thaw.jobs import starts
+from thaw.projects.jobs import add_import_job
 from thaw.sources.sources import kind_of
 from thaw.storage.journal.rebuild import rebuild
 from thaw.storage.journal.rebuild import tell as tell_rebuilt
@@ -61,7 +62,7 @@ def run_import(
         raise SettingsError("Expected --into DATASET beside --holdout. Received: none. Say whose holdout it is.")
     if into:
         request |= {"dataset": into, "role": "holdout" if holdout else "main"}
-    job_id = store.add_job("import", request)
+    job_id = add_import_job(store, request)
     work(store, job_id, tell)
     job = store.job(job_id)
     if job.status != "finished" or job.dataset_id is None:

@@ -78,7 +78,7 @@ def run_project(store: Store, action: str, subject: str, to: str | None) -> Outp
             f"Expected a project that Thaw has saved. Received: {str(archive)!r}. `import` takes folders and zips of "
             "photos."
         )
-    job_id = store.add_job("import", {"kind": "zip", "path": str(archive), "name": ""})
+    job_id = store.add_job("open", {"kind": "zip", "path": str(archive), "name": ""})
     work(store, job_id, tell)
     _require_finished(store, job_id)
     dataset_id = store.job(job_id).dataset_id

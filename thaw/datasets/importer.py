@@ -7,7 +7,6 @@ from typing import Any, get_args
 from thaw.datasets.ingest import ingest
 from thaw.jobs.reporter import Reporter
 from thaw.jobs.sweeper import DIGITS_PREFIX
-from thaw.projects.save import is_project
 from thaw.sources.allowed_folders import require_allowed
 from thaw.sources.samples import FLOWERS, write_digits
 from thaw.sources.sources import Source, SourceKind
@@ -27,8 +26,8 @@ def import_photos(reporter: Reporter, job: Job) -> None:
     The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "flowers", "path", "name"}, with
     "dataset" the id of a data set to add to, "role" one of `Role`, and "roots" the folders under which every path must
     lie; without "roots" any path may be read. "answers" are given beforehand to what may be asked, by key;
-    "ask" is true where a person can be asked for others. A zip that is a saved project, on its own or as all that was
-    uploaded, is opened as one.
+    "ask" is true where a person can be asked for others. A saved project is opened by a job of another kind
+    (`thaw.projects.jobs`).
     """
     store, request = reporter.store, job.request
     kind = request["kind"]
@@ -60,7 +59,12 @@ def _ingest(store: Store, reporter: Reporter, source: Source, request: dict[str,
     )
 
 
-def _locate(path: str) -> Path:
+def locate(request: dict[str, Any]) -> Path:
+    """Return the file or folder to read, with every link followed where it must lie under "roots".
+
+    Raises DatasetError for what cannot be read or lies elsewhere.
+    """
+    path = request["path"]
     try:
         located = Path(path).expanduser()
         # Asked only for what the system says of a path that is too long, forbidden or not a path at all.
@@ -69,7 +73,8 @@ def _locate(path: str) -> Path:
         raise DatasetError(
             f"Expected a path on this machine that can be read. Received: {path[:200]!r} ({problem}). Check the path."
         ) from problem
-    return located
+    # Asked again although the page did: since then a link may have been put there.
+    return require_allowed(located, list(map(Path, request["roots"]))) if "roots" in request else located
 
 
 def _import_digits(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
@@ -96,36 +101,20 @@ def _import_flowers(store: Store, reporter: Reporter, request: dict[str, Any]) -
 
 
 def _import_path(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
-    path = _locate(request["path"])
-    kind, name = request["kind"], Path(path.name.removesuffix(".gz")).stem
-    if kind == "staged":
-        return _import_upload(store, reporter, path, request, name)
-    roots = None
-    opened = path
-    if "roots" in request:
-        roots = [Path(root) for root in request["roots"]]
-        # Asked again although the page did: since then a link may have been put there.
-        opened = require_allowed(path, roots)
-    if kind == "zip" and is_project(opened):
-        return _open(store, reporter, opened)
-    return _ingest(store, reporter, Source(kind, opened, storable(str(path)), roots), request, name)
-
-
-def _open(store: Store, reporter: Reporter, archive: Path) -> str:
-    """Open a saved project as a data set of its own, whatever its photos were to be added to."""
-    # Not above: who imports photos is not to wait for what checks projects.
-    from thaw.projects.reader import open_project
-
-    return open_project(store, archive, reporter.progress, reporter.check_stop, reporter.job_id).dataset_id
-
-
-def _import_upload(store: Store, reporter: Reporter, path: Path, request: dict[str, Any], name: str) -> str:
+    kind, path, opened = request["kind"], request["path"], locate(request)
+    name = Path(Path(path).name.removesuffix(".gz")).stem
     try:
-        uploaded = list((path / "files").glob("*"))
-        if len(uploaded) == 1 and is_project(uploaded[0]):
-            return _open(store, reporter, uploaded[0])
-        return _ingest(store, reporter, Source("staged", path, "an upload in the browser"), request, name)
+        if kind == "staged":
+            return _ingest(store, reporter, Source(kind, opened, "an upload in the browser"), request, name)
+        roots = [Path(root) for root in request["roots"]] if "roots" in request else None
+        shown = storable(str(Path(path).expanduser()))
+        return _ingest(store, reporter, Source(kind, opened, shown, roots), request, name)
     finally:
-        # An upload is removed either way, but a path from outside the staging area is never touched.
-        if path.resolve().parent == store.workspace.root / "staging":
-            shutil.rmtree(path, ignore_errors=True)
+        discard_upload(store, request)
+
+
+def discard_upload(store: Store, request: dict[str, Any]) -> None:
+    """Remove an upload that a job has read; a path from outside the staging area is never touched."""
+    path = Path(request["path"])
+    if request["kind"] == "staged" and path.resolve().parent == store.workspace.root / "staging":
+        shutil.rmtree(path, ignore_errors=True)

@@ -32,6 +32,7 @@ MAP_DIED = f"The map {WHY_DIED} The run is as it was; make the map again."
 EXPORT_DIED = f"The export {WHY_DIED} No half-made export was kept, and an earlier one is as it was; start it again."
 DEATHS = {
     "import": IMPORT_DIED,
+    "open": IMPORT_DIED,
     "check": CHECK_DIED,
     "probe": PROBE_DIED,
     "rate_search": SEARCH_DIED,

@@ -8,7 +8,7 @@ from typing import Any
 
 from thaw.storage.database import Database, new_id
 from thaw.storage.questions import Question, require_answer
-from thaw.storage.records import Job
+from thaw.storage.records import WITHOUT_DEVICE, Job, JobKind
 from thaw.storage.run_record import save_record
 from tlcore.errors import RunError
 from tlcore.processes import start_of, ticking
@@ -81,12 +81,12 @@ class JobRows(Database):
         return [read_job(row) for row in self._rows(query)]
 
     def queue(self) -> list[Job]:
-        """Return the unfinished jobs that want the device (no import, map or save), in the order of their turns."""
+        """Return the unfinished jobs that want the device, in the order of their turns."""
         query = (
-            "SELECT * FROM jobs WHERE status IN ('starting', 'running') AND kind NOT IN ('import', 'map', 'save') "
-            "ORDER BY priority DESC, rowid"
+            "SELECT * FROM jobs WHERE status IN ('starting', 'running') "
+            f"AND kind NOT IN ({', '.join('?' * len(WITHOUT_DEVICE))}) ORDER BY priority DESC, rowid"
         )
-        return [read_job(row) for row in self._rows(query)]
+        return [read_job(row) for row in self._rows(query, *WITHOUT_DEVICE)]
 
     def move_to_front(self, job_id: str) -> None:
         """Give a job that waits the next turn; the one that has the device keeps it until its end."""
@@ -96,10 +96,11 @@ class JobRows(Database):
             job_id,
         )
 
-    def jobs(self, kind: str, limit: int = 20) -> list[Job]:
-        """Return the newest jobs of one kind."""
-        query = "SELECT * FROM jobs WHERE kind = ? ORDER BY rowid DESC LIMIT ?"
-        return [read_job(row) for row in self._rows(query, kind, limit)]
+    def jobs(self, *kinds: JobKind, limit: int = 20) -> list[Job]:
+        """Return the newest jobs of one kind or of several."""
+        among = ", ".join("?" * len(kinds))
+        query = f"SELECT * FROM jobs WHERE kind IN ({among}) ORDER BY rowid DESC LIMIT ?"
+        return [read_job(row) for row in self._rows(query, *kinds, limit)]
 
     def latest_job(self, run_id: str) -> Job | None:
         """Return the newest job of a run, which says how the run stands."""

@@ -9,7 +9,8 @@ from tlcore.errors import RunError
 from tlcore.photos import Photo
 from tlcore.settings import FineTuneSettings, HeadSettings
 
-JobKind = Literal["import", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
+JobKind = Literal["import", "open", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
+WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save")
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout", "pile"]
 EditKind = Literal["add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group"]

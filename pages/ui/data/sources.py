@@ -10,7 +10,7 @@ from pages.ui.page import failure, selection
 from pages.ui.page.paths import read_path
 from pages.ui.words.names import emphasised, literal, sentence
 from pages.ui.words.options import distinct
-from thaw.jobs import starts
+from thaw.projects.jobs import start_import
 from thaw.projects.save import is_project
 from thaw.sources.allowed_folders import allowed_roots
 from thaw.sources.samples import FLOWERS
@@ -150,7 +150,7 @@ def import_path(store: Store, text: str, target: Target) -> None:
 
 def begin(store: Store, request: dict[str, Any]) -> None:
     """Start an import and show it."""
-    follow_import(starts.start_import(store, request | {"ask": True}))
+    follow_import(start_import(store, request | {"ask": True}))
 
 
 def follow_import(job_id: str) -> None:

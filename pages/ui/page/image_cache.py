@@ -4,11 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from thaw.storage.records import Dataset, Image
+from thaw.storage.records import Dataset, Image, JobKind
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 
-COMPARING = ("check", "head")
+COMPARING: tuple[JobKind, ...] = ("check", "head")
 
 
 def images(store: Store, dataset: Dataset) -> list[Image]:

@@ -19,7 +19,13 @@ TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goe
 CHECK_STOPPED = "What had been computed is kept for the next time."
 SAVE_STOPPED = "No half of a project was kept."
 EXPORT_STOPPED = "Nothing of this export was kept; an earlier one is as it was."
-STOPPED = {"import": IMPORT_STOPPED, "check": CHECK_STOPPED, "save": SAVE_STOPPED, "export": EXPORT_STOPPED}
+STOPPED = {
+    "import": IMPORT_STOPPED,
+    "open": IMPORT_STOPPED,
+    "check": CHECK_STOPPED,
+    "save": SAVE_STOPPED,
+    "export": EXPORT_STOPPED,
+}
 UNITS = (" (bytes)", " (rounds)")
 EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 

@@ -86,7 +86,7 @@ def import_job(kept: Store) -> Job | None:
             return kept.job(known)
         except ThawError:
             choose("import", None)
-    return next((job for job in kept.jobs("import") if job.active), None)
+    return next((job for job in kept.jobs("import", "open") if job.active), None)
 
 
 def dataset(kept: Store) -> Dataset | None:

@@ -8,7 +8,8 @@ from pages.ui.page import live
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal
 from pages.ui.words.options import distinct
-from thaw.projects.save import choose_contents, measure_project, start_save
+from thaw.projects.jobs import start_save
+from thaw.projects.save import choose_contents, measure_project
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace

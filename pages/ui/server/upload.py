@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from pages.ui.server.items import MAX_FILES, UploadRefused, parse_items
-from thaw.jobs import starts
 from thaw.jobs.sweeper import UPLOAD_ID
+from thaw.projects.jobs import start_import
 from thaw.storage.database import new_id
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
@@ -80,7 +80,7 @@ def find_import(store: Store, upload_id: str, token: str) -> str | None:
 
     The job itself says it: the upload's folder goes with a quick import, and what a server remembers with the server.
     """
-    for job in store.jobs("import", limit=RECENT_IMPORTS):
+    for job in store.jobs("import", "open", limit=RECENT_IMPORTS):
         known = job.request.get("upload", "")
         if Path(job.request.get("path", "")).name == upload_id and hmac.compare_digest(known, _digest(token)):
             return job.id
@@ -97,7 +97,7 @@ def begin_import(store: Store, folder: Path, token: str, asked: dict[str, Any]) 
         if job_id is None:
             close(folder)
             request = {"kind": "staged", "path": str(folder), "ask": True, "upload": _digest(token)} | asked
-            job_id = starts.start_import(store, request)
+            job_id = start_import(store, request)
     return job_id
 
 

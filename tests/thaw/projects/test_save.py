@@ -10,8 +10,9 @@ import pytest
 from tests.support.command_line import ask
 from tests.support.corpus import leftovers, write_classes
 from thaw.datasets import edits
+from thaw.projects.jobs import add_import_job, start_save
 from thaw.projects.reader import open_project
-from thaw.projects.save import choose_contents, is_project, measure_project, save_project, start_save
+from thaw.projects.save import choose_contents, is_project, measure_project, save_project
 from thaw.runs.results import read_predictions
 from thaw.storage.records import read_doubts
 from thaw.storage.store import Store
@@ -199,10 +200,10 @@ def test_only_a_saved_project_is_taken_for_one(saved, tmp_path):
 
 
 def import_of(store, request):
-    job_id = store.add_job("import", request)
+    job_id = add_import_job(store, request)
     work(store, job_id)
     job = store.job(job_id)
-    assert job.status == "finished", job.error
+    assert (job.status, job.kind) == ("finished", "open"), job.error
     return job.dataset_id
 
 
