@@ -16,11 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from thaw.cli.commands import command
 from thaw.cli.output import Output, quieten_tensorflow
+from thaw.serving.app import build_app
 from thaw.serving.engine import Engine, load_export, load_run
 from thaw.serving.exported import open_export, write_repository
 from thaw.serving.hosts import LOOPBACK
 from thaw.serving.request_time import Limits, timed
-from thaw.serving.service import Service, build_app
+from thaw.serving.service import Service
 from thaw.storage.export_record import export_folder
 from thaw.storage.store import Store
 from tlcore.errors import RunError, SettingsError

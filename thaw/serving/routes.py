@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, FastAPI
@@ -21,10 +21,8 @@ from thaw.serving.limits import Refused
 from thaw.serving.metrics import CONTENT_TYPE
 from thaw.serving.requests import MOST_PICTURES, Sent, split_body
 from thaw.serving.schemas import TOP, UPLOAD, Health, make_schemas, refuse_with
+from thaw.serving.service import Service
 from tlcore.exporting.formats import UNKNOWN
-
-if TYPE_CHECKING:
-    from thaw.serving.service import Service
 
 MODELS = "/v1/models/"
 _PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
@@ -40,7 +38,7 @@ _PICTURE_TYPES = ("image/", "multipart/")
 _GONE = 499
 
 
-def service_of(request: Request) -> "Service":
+def service_of(request: Request) -> Service:
     """Return the service that a request came to."""
     return request.app.state.service
 
@@ -128,7 +126,7 @@ def describe_answer(engine: Engine, probabilities: np.ndarray) -> dict[str, Any]
     }
 
 
-def add_routes(app: FastAPI, service: "Service") -> None:
+def add_routes(app: FastAPI, service: Service) -> None:
     """Add every route, and describe what it takes and says for OpenAPI."""
     schemas = make_schemas(service.engine)
     refusals = refuse_with(400, 408, 413, 415, 422, 503)

@@ -10,8 +10,9 @@ from starlette.testclient import TestClient
 from tests.support.command_line import ask
 from tests.support.tiny_export import pack, record
 from thaw.cli.serve import _announce, _listening, _read_origins
+from thaw.serving.app import build_app
 from thaw.serving.engine import Engine
-from thaw.serving.service import Service, build_app
+from thaw.serving.service import Service
 from tlcore.errors import RunError, SettingsError
 from tlcore.exporting.formats import Signature
 from tlcore.settings import HeadSettings
