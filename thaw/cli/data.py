@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Output, tell, warn_of_unknown
+from thaw.cli.jobs import do
+from thaw.cli.output import Output, warn_of_unknown
 from thaw.datasets import edits, importer
 from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
@@ -22,8 +23,7 @@ from thaw.storage.questions import read_answers
 from thaw.storage.records import LABEL_ERRORS, Dataset, read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
-from thaw.worker import work
-from tlcore.errors import RunError, SettingsError
+from tlcore.errors import SettingsError
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import recommend_image_size
@@ -62,12 +62,8 @@ def run_import(
         raise SettingsError("Expected --into DATASET beside --holdout. Received: none. Say whose holdout it is.")
     if into:
         request |= {"dataset": into, "role": "holdout" if holdout else "main"}
-    job_id = add_import_job(store, request)
-    work(store, job_id, tell)
-    job = store.job(job_id)
-    if job.status != "finished" or job.dataset_id is None:
-        raise RunError(job.error or "The import was stopped.")
-    return describe_dataset(store, store.dataset(job.dataset_id))
+    job = do(store, add_import_job(store, request), "The import was stopped.")
+    return describe_dataset(store, store.dataset(str(job.dataset_id)))
 
 
 @command("datasets")
@@ -96,11 +92,9 @@ def run_rebuild(workspace: Workspace) -> Output:
 @click.option("--seed", type=int, default=DEFAULTS.seed, help=f"default: {DEFAULTS.seed}")
 def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Output:
     """Cross-validate in this process, with random folds and with folds that keep groups; list likely label errors."""
-    job_id = starts.add_check_job(store, dataset, backbone, seed)
-    work(store, job_id, tell)
-    job, done = store.job(job_id), store.latest_check(dataset)
-    if job.status != "finished" or done is None:
-        raise RunError(job.error or "The check was stopped.")
+    do(store, starts.add_check_job(store, dataset, backbone, seed), "The check was stopped.")
+    done = store.latest_check(dataset)
+    assert done is not None
     names = {image.id: image.name for image in store.every_image(dataset)}
     facts = asdict(done.facts) | {
         LABEL_ERRORS: [asdict(doubt) | {"image": names[doubt.image]} for doubt in read_doubts(done)]

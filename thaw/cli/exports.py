@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Output, quieten_tensorflow, tell
+from thaw.cli.jobs import do
+from thaw.cli.output import Output
 from thaw.exporting import exports
 from thaw.exporting.zip_stream import stream_zip
 from thaw.storage.export_record import Export, export_folder, handed_on
 from thaw.storage.store import Store
-from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.exporting.formats import FORMATS
 from tlcore.files import replacing
@@ -27,12 +27,10 @@ def run_export(store: Store, run: str, formats: Sequence[str], to: str | None) -
     target = Path(to).expanduser() if to else None
     if target and target.suffix != ".zip":
         raise SettingsError(f"Expected --to FILE.zip. Received: {str(target)!r}. Give a name that ends in .zip.")
-    quieten_tensorflow()
     job_id = exports.add_export_job(store, run, list(formats) or None)
-    work(store, job_id, tell)
-    job, made = store.job(job_id), exports.latest_export(store, run)
-    if job.status != "finished" or made is None:
-        raise RunError(job.error or "It was stopped before it had finished; nothing of this export was kept.")
+    do(store, job_id, "It was stopped before it had finished; nothing of this export was kept.")
+    made = exports.latest_export(store, run)
+    assert made is not None
     if target:
         write_zip(store, made, target)
     return {"folder": str(export_folder(store.workspace, made.run)), "zip": str(target) if target else None} | asdict(

@@ -1,4 +1,4 @@
-"""What the commands of the command line share: the type of their answers, and how progress is told."""
+"""What the commands of the command line share: the type of their answers, and what is said beside them."""
 
 import os
 import sys
@@ -8,11 +8,6 @@ from thaw.storage.store import Store
 
 # Text is printed as it is.
 Output = dict[str, Any] | list[dict[str, Any]] | str
-
-
-def tell(stage: str, done: int, total: int) -> None:
-    """Print progress on standard error, where a script that reads the JSON does not see it."""
-    print(f"{stage}: {done:,} of {total:,}" if total else f"{stage} ...", file=sys.stderr)  # noqa: T201
 
 
 def warn_of_unknown(store: Store) -> None:

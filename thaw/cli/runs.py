@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Output, quieten_tensorflow, tell, warn_of_unknown
+from thaw.cli.jobs import do
+from thaw.cli.output import Output, warn_of_unknown
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.queue import waits
 from thaw.runs import comparison
@@ -17,7 +18,6 @@ from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.evidence import judge_run
 from thaw.training.run_facts import kept_epoch
-from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.predictions import find_mistakes
 from tlcore.images.recipes import PRESETS
@@ -28,6 +28,7 @@ from tlcore.tuning.rate_curve import read_curve
 
 # An option that is not given keeps the default of its settings.
 HEAD, TUNED, PROBE = HeadSettings(), FineTuneSettings(), ProbeSettings()
+CUT_SHORT = "It was stopped before it had finished; what was measured is kept."
 
 
 @command("train")
@@ -127,7 +128,7 @@ def run_queue(store: Store, front: str | None) -> Output:
 @click.option("--images", type=int, help=f"that take part at most (default: {PROBE.images})")
 def run_probe(store: Store, run: str, **options: Any) -> Output:
     """Try several depths on a trained head, in this process, and recommend one."""
-    _try(store, starts.add_probe_job(store, run, ProbeSettings(**_given(options))))
+    do(store, starts.add_probe_job(store, run, ProbeSettings(**_given(options))), CUT_SHORT)
     found = read_probe(store.workspace.run(run))
     depths = found.depths if found else []
     best = recommend(depths)
@@ -147,7 +148,7 @@ def run_probe(store: Store, run: str, **options: Any) -> Output:
 @click.option("--batch-size", type=int, help=f"in phase 2 (default: {TUNED.batch_size})")
 def run_find_rate(store: Store, run: str, phase: int, **options: Any) -> Output:
     """Search a learning rate for a phase of a run, in this process."""
-    _try(store, starts.add_rate_job(store, run, phase, FineTuneSettings(**_given(options))))
+    do(store, starts.add_rate_job(store, run, phase, FineTuneSettings(**_given(options))), CUT_SHORT)
     curve = read_curve(store.workspace.run(run), phase)
     return {"run": run} | (asdict(curve) if curve else {})
 
@@ -257,23 +258,10 @@ def _move_to_front(store: Store, job_id: str) -> None:
 
 def _work(store: Store, run_id: str, phase: str) -> Output:
     """Do the job that waits for a run in this process."""
-    quieten_tensorflow()
-    work(store, starts.waiting_job(store, run_id), tell)
-    job = store.latest_job(run_id)
-    if job is None or job.status != "finished":
-        raise RunError((job and job.error) or f"The run {run_id!r} was stopped before it had finished.")
+    do(store, starts.waiting_job(store, run_id), f"The run {run_id!r} was stopped before it had finished.")
     return describe_training(store, store.run(run_id), phase)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that were given on the command line."""
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _try(store: Store, job_id: str) -> None:
-    """Do a trial in this process; raise RunError where it did not finish."""
-    quieten_tensorflow()
-    work(store, job_id, tell)
-    job = store.job(job_id)
-    if job.status != "finished":
-        raise RunError(job.error or "It was stopped before it had finished; what was measured is kept.")

@@ -8,14 +8,16 @@ from pathlib import Path
 import click
 
 from thaw.cli.commands import command
-from thaw.cli.output import Output, tell
+from thaw.cli.jobs import do
+from thaw.cli.output import Output
 from thaw.model_card.model_card import write_model_card
 from thaw.projects.save import is_project
 from thaw.storage.experiments import COLUMNS, flatten
 from thaw.storage.store import Store
 from thaw.tracking.tensorboard import write_events
-from thaw.worker import work
 from tlcore.errors import RunError, SettingsError
+
+STOPPED = "It was stopped before it had finished; nothing of it is left."
 
 
 @command("history")
@@ -68,9 +70,7 @@ def run_project(store: Store, action: str, subject: str, to: str | None) -> Outp
         raise SettingsError("Expected --to FILE.zip with `project save`, and not with `project open`. See --help.")
     if to:
         target = Path(to).expanduser().absolute()
-        job_id = store.add_job("save", {"subject": subject, "path": str(target)})
-        work(store, job_id, tell)
-        _require_finished(store, job_id)
+        do(store, store.add_job("save", {"subject": subject, "path": str(target)}), STOPPED)
         return {"project": str(target), "bytes": target.stat().st_size}
     archive = Path(subject).expanduser().absolute()
     if not is_project(archive):
@@ -79,13 +79,5 @@ def run_project(store: Store, action: str, subject: str, to: str | None) -> Outp
             "photos."
         )
     job_id = store.add_job("open", {"kind": "zip", "path": str(archive), "name": ""})
-    work(store, job_id, tell)
-    _require_finished(store, job_id)
-    dataset_id = store.job(job_id).dataset_id
+    dataset_id = do(store, job_id, STOPPED).dataset_id
     return {"dataset": dataset_id, "runs": [run.id for run in store.runs() if run.dataset_id == dataset_id]}
-
-
-def _require_finished(store: Store, job_id: str) -> None:
-    job = store.job(job_id)
-    if job.status != "finished":
-        raise RunError(job.error or "It was stopped before it had finished; nothing of it is left.")
