@@ -9,7 +9,7 @@ from pages.ui.figures.disk_figure import KINDS, where_bytes_go
 from pages.ui.page import deleting, selection, steps
 from pages.ui.page.deleting import NOUNS
 from pages.ui.words import amounts
-from pages.ui.words.names import literal, sentence, visible
+from pages.ui.words.names import capital, literal, sentence, visible
 from thaw.disk import trash
 from thaw.disk.holdings import Holding, list_holdings
 from thaw.disk.usage import Usage, is_measured, measure_usage, own_bytes, start_measuring
@@ -98,9 +98,7 @@ def draw_trash(store: Store, entries: Sequence[Trashed], size_bytes: int) -> Non
         return
     for entry in entries:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"{_capital(deleting.tell(entry))} :gray[· {amounts.moment(entry.deleted_at)}]", width="stretch"
-            )
+            st.markdown(f"{capital(deleting.tell(entry))} :gray[· {amounts.moment(entry.deleted_at)}]", width="stretch")
             st.button(
                 "Bring back",
                 icon=":material/undo:",
@@ -173,10 +171,6 @@ def _describe(holding: Holding, sizes: Mapping[str, int]) -> dict[str, str]:
 def _brief(size: int) -> str:
     """Return a size that fits onto a tile."""
     return amounts.size(size).replace("under", "<") if size else "nothing"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 steps.heading("disk")

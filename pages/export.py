@@ -14,7 +14,8 @@ from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.exporting.formats import FORMATS
-from tlcore.exporting.verification import MOST_JUDGED, TIMING
+from tlcore.exporting.verification import MOST_JUDGED
+from tlcore.progress import Stage
 
 
 def draw_model(store: Store, run: Run) -> None:
@@ -61,7 +62,7 @@ def start(store: Store, run: Run, chosen: list[str]) -> None:
 
 def draw_progress(store: Store, job: Job) -> None:
     """Draw how an export stands, with Stop."""
-    live.progress(job, "formats" if job.stage == TIMING else "images")
+    live.progress(job, "formats" if job.stage == Stage.MEASURING_SPEED else "images")
     live.stop(store, job, "Stop")
     st.caption("It goes on if you close this page.")
 

@@ -24,6 +24,7 @@ from thaw.datasets import edits
 from thaw.jobs import lifecycle, starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.progress import Stage
 
 CLASSES = {"rose": 30, "tulip": 30}
 FILES = sum(CLASSES.values())
@@ -134,7 +135,7 @@ def test_a_server_killed_in_an_upload_or_import(
             watcher.join()
             revive(server)
             if number % 2:
-                wait_until(lambda job_id=job_id: store.job(job_id).stage != "starting", LIMIT_S, "the import")
+                wait_until(lambda job_id=job_id: store.job(job_id).stage != Stage.STARTING, LIMIT_S, "the import")
                 kill(server)
                 server.start()
             wait_until(lambda job_id=job_id: not store.job(job_id).active, LIMIT_S, "the end of the import")

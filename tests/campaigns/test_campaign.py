@@ -35,6 +35,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import ImageRejected
 from tlcore.images.decode import load_pixels
+from tlcore.progress import Stage
 
 ROOT = Path(__file__).parents[2]
 ENTRANCES = ["folder", "zip", "staged", "command-line-folder", "command-line-zip"]
@@ -227,7 +228,7 @@ def test_a_decoder_that_hangs_or_dies_costs_an_import_one_file(blow, reason, sto
     struck = []
 
     def strike(stage, done, total):
-        if stage == "checking images" and done >= 10 and not struck:
+        if stage == Stage.CHECKING_IMAGES and done >= 10 and not struck:
             child = next(each for each in psutil.Process().children() if "thaw.decoding.decoder" in each.cmdline())
             child.send_signal(getattr(signal, blow))
             struck.append(child.pid)

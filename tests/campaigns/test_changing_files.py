@@ -22,6 +22,7 @@ from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError
 from tlcore.images.copies import content_of
 from tlcore.images.decode import normalise
+from tlcore.progress import Stage
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
 
@@ -247,7 +248,7 @@ def test_an_archive_that_changes_is_refused_or_read_as_it_was(kind, pack, store,
     swap(folder / "rose")
     other = pack(folder, tmp_path / f"other.{kind}")
     swap(folder / "rose")
-    stage = {"zip": "unpacking the zip", "tar": "unpacking the tar (bytes)"}[kind]
+    stage = {"zip": Stage.UNPACKING_ZIP, "tar": Stage.UNPACKING_TAR}[kind]
     for what, change in {**CHANGES, "is written over": in_place(other)}.items():
         for nth in (1, 3):
             archive = pack(folder, tmp_path / f"photos.{kind}")

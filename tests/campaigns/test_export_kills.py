@@ -10,7 +10,7 @@ import pytest
 from tests.support.corpus import digests, in_words
 from thaw.exporting import exports
 from thaw.storage.export_record import OLD_FOLDER, WORK_PREFIX, export_folder, find_changed
-from tlcore.exporting.verification import SCORING, TIMING
+from tlcore.progress import Stage
 
 LIMIT_S = 240
 FORMATS = ["keras", "onnx"]
@@ -52,10 +52,10 @@ def changing_places(store, job):
 # Who is killed when: each returns the process to kill once its moment has come.
 MOMENTS = {
     "a converter": child("tlcore.exporting.converters", 1.0),
-    "the exporter as it builds": stage("building the model"),
+    "the exporter as it builds": stage(Stage.BUILDING_MODEL),
     "the exporter as it converts": parent_of(child("tlcore.exporting.converters")),
-    "the exporter as it proves": stage(SCORING, 1),
-    "the exporter as it times": stage(TIMING),
+    "the exporter as it proves": stage(Stage.VERIFYING, 1),
+    "the exporter as it times": stage(Stage.MEASURING_SPEED),
     "a prover": child("tlcore.exporting.verify_file", 1.0),
     "the exporter as it changes places": changing_places,
 }

@@ -15,6 +15,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 from tlcore.errors import ThawError
+from tlcore.progress import Stage
 
 DISK_BYTES = 24 << 20
 PAGE_BYTES = 4096
@@ -75,7 +76,7 @@ def take_in(store, folder, ballast=None, pages=None):
     told when the ballast has gone."""
 
     def fill(stage, done, total):
-        if ballast and stage == "checking images" and done == 0:
+        if ballast and stage == Stage.CHECKING_IMAGES and done == 0:
             ballast.leave(pages)
 
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Photos"})

@@ -15,6 +15,7 @@ from thaw.jobs.sweeper import sweep
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.images.decode import load_pixels
+from tlcore.progress import Stage
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -24,10 +25,10 @@ KILLS = [6, pytest.param(100, marks=pytest.mark.slow)]
 
 # Named moments of an import, each seen in the job's row, or in the data sets.
 STAGES = {
-    "finding files": lambda store, job, before: job.stage != "starting",
-    "the first image": lambda store, job, before: job.stage == "checking images",
-    "half of the images": lambda store, job, before: job.stage == "checking images" and job.done >= FILES // 2,
-    "all images": lambda store, job, before: job.stage == "checking images" and job.done >= FILES,
+    "finding files": lambda store, job, before: job.stage != Stage.STARTING,
+    "the first image": lambda store, job, before: job.stage == Stage.CHECKING_IMAGES,
+    "half of the images": lambda store, job, before: job.stage == Stage.CHECKING_IMAGES and job.done >= FILES // 2,
+    "all images": lambda store, job, before: job.stage == Stage.CHECKING_IMAGES and job.done >= FILES,
     "the commit": lambda store, job, before: state(store) != before,
     "the end": lambda store, job, before: job.status == "finished",
 }

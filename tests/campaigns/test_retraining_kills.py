@@ -16,6 +16,7 @@ from thaw.retraining import fixes
 from thaw.retraining.fix_history import list_chain, read_history
 from thaw.retraining.numpy_keeper import SNAPSHOT
 from thaw.storage.workspace import SPLIT_FILE
+from tlcore.progress import Stage
 
 RESULTS = ("head.npz", "predictions-1.npz")
 LIMIT_S = 60
@@ -36,12 +37,12 @@ def stage(name, done=0):
 # Named moments of a retraining, each seen in the job's row or in the run's folder.
 POINTS = {
     "the start of its process": lambda store, run_id: store.latest_job(run_id).status == "running",
-    "reading the features": stage("reading the features"),
+    "reading the features": stage(Stage.READING_FEATURES),
     "the split": file(SPLIT_FILE),
     "what the split comes from": lambda store, run_id: store.run(run_id).facts.sides_of is not None,
-    "the first epoch": stage("training, phase 1"),
+    "the first epoch": stage(Stage.TRAINING_HEAD),
     "the first snapshot": file(SNAPSHOT),
-    "half of the epochs": stage("training, phase 1", 20),
+    "half of the epochs": stage(Stage.TRAINING_HEAD, 20),
     "the head": file("head.npz"),
     "the predictions": file("predictions-1.npz"),
     "the result": lambda store, run_id: store.run(run_id).result_phase is not None,

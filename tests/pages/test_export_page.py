@@ -20,6 +20,7 @@ from thaw.storage.export_record import Export, export_folder, write_export
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FORMATS, Signature, Tensor
 from tlcore.exporting.model_files import Judged, ModelFile, Proof, measure_entry
+from tlcore.progress import Stage
 
 
 def add_export(store, run_id: str) -> Export:
@@ -82,7 +83,7 @@ def test_a_kept_threshold_is_said_to_be_inside(store, run_id):
 
 def test_an_export_that_goes_on_is_followed_and_can_be_stopped(store, run_id):
     job_id = exports.add_export_job(store, run_id, ["onnx"])
-    store.update_job(job_id, stage="converting and proving", done=30, total=90, rate=10.0)
+    store.update_job(job_id, stage=Stage.VERIFYING, done=30, total=90, rate=10.0)
     page = visit("export")
     assert "30 of 90 images · 10.0 images/s · 6 s left" in page.get("progress")[0].proto.text.replace("\\", "")
     assert not page.checkbox

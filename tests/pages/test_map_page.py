@@ -27,6 +27,7 @@ from thaw.training.feature_map import Projection, keep_projection
 from thaw.worker import work
 from tlcore.evaluation.predictions import VALIDATION, find_mistakes
 from tlcore.features.cache import FeatureCache
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import Split
 
@@ -118,7 +119,7 @@ def test_a_run_without_a_map_offers_to_make_it_and_says_how_the_last_attempt_end
 
 def test_a_map_in_the_making_shows_its_progress_and_can_be_stopped(store, run_id):
     job_id = starts.add_trial(store, "map", run_id, {})
-    store.update_job(job_id, stage="arranging the map (percent)", done=30, total=120, rate=10.0)
+    store.update_job(job_id, stage=Stage.ARRANGING_MAP, done=30, total=120, rate=10.0)
     page = visit("map", run=run_id)
     assert "Arranging the map" in str(page.get("progress")[0].proto)
     press(page, "Stop")

@@ -14,6 +14,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 from tlcore.photos import SetAside
+from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 
@@ -400,7 +401,7 @@ def test_head_page_tells_the_result_in_words(store):
     assert "Start training" in [button.label for button in page.button]
 
 
-@pytest.mark.parametrize(("stage", "label"), [("training", "Pause"), ("waiting for another run to end", "Cancel")])
+@pytest.mark.parametrize(("stage", "label"), [(Stage.TRAINING_HEAD, "Pause"), (Stage.WAITING_FOR_DEVICE, "Cancel")])
 def test_head_page_offers_pause_while_training_and_cancel_while_waiting(stage, label, store):
     run_id = add_run(store, add_dataset(store))
     job_id = store.add_job("head", {}, DATASET, run_id)

@@ -15,6 +15,7 @@ from thaw.jobs import lifecycle, starts
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import LAYERS_FILE, open_workspace
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.tuning.probe_record import Depth, Plan, Probe, ProbeSettings, write_probe
 from tlcore.tuning.rate_curve import RateCurve, write_curve
@@ -107,7 +108,7 @@ def test_an_active_probe_shows_time_left_and_stops_on_request(store, run_id):
     write_probe(store.workspace.run(run_id), Probe(PLAN, [depth(0, 80), depth(4, 70)]))
     job_id = starts.add_probe_job(store, run_id, ProbeSettings())
     with FileLock(store.workspace.job_lock(job_id)):
-        changes = {"stage": "trying depths (percent)", "done": 40, "total": 100, "rate": 0.5}
+        changes = {"stage": Stage.TRYING_DEPTHS, "done": 40, "total": 100, "rate": 0.5}
         store.update_job(job_id, status="running", pid=os.getpid(), **changes)
         page = panel("depth_probe.draw(store, run)")
         (bar,) = page.get("progress")

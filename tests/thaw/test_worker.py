@@ -14,6 +14,7 @@ from thaw.jobs import lifecycle, starts
 from thaw.jobs.starts import waiting_job
 from thaw.storage.records import WITHOUT_DEVICE, JobKind
 from thaw.worker import WORK, work
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 
 LONG = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.25, patience=1000)
@@ -48,7 +49,7 @@ def test_a_stopped_run_keeps_its_best_model_and_lets_the_next_one_in(store, tiny
     first = started(tiny_dataset, ENDLESS)
     wait_for(lambda: store.epochs(first), 90, "the first epoch")
     second = started(tiny_dataset, HeadSettings(image_size=48, epochs=2, validation_split=0.25))
-    wait_for(lambda: store.latest_job(second).stage == "waiting for another run to end", 60, "the queue")
+    wait_for(lambda: store.latest_job(second).stage == Stage.WAITING_FOR_DEVICE, 60, "the queue")
     assert store.latest_job(first).active
     assert store.epochs(second) == []
 

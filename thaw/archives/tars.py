@@ -15,6 +15,7 @@ from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError
 from tlcore.images.decode import MAX_FILE_BYTES
 from tlcore.names import legible
+from tlcore.progress import Stage
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 # Twice the files that an import takes, since many programs write a note before each file.
@@ -22,7 +23,6 @@ MAX_HEADERS = 400_000
 MAX_NOTE_BYTES = 1_000_000
 # With it, the names of all files stay within 200 MB of memory, however they are spelled.
 MAX_NAMES_BYTES = 40_000_000
-_STAGE = "unpacking the tar (bytes)"
 _CHUNK_BYTES = 1 << 18
 _GZIP_MARK = b"\x1f\x8b"
 _OTHER_MARKS = (b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x1f\x9d")
@@ -67,7 +67,7 @@ def unpack(
             tar = _Reader(_decompressed(file), Budget(packed, "tar", earlier))
             for number, entry in enumerate(tar.entries(check_stop)):
                 yield replace(_unpack_entry(tar, entry, folder / str(number)), raw=entry.raw)
-                progress(_STAGE, file.tell(), packed)
+                progress(Stage.UNPACKING_TAR, file.tell(), packed)
     except (tarfile.HeaderError, gzip.BadGzipFile, zlib.error, EOFError, ValueError) as problem:
         raise DatasetError(
             f"Expected a whole, honest tar. Received: {archive.name!r}, which is cut off or damaged ({problem}). "

@@ -16,6 +16,7 @@ from thaw.archives.zip_names import has_backslashes, read_name
 from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError
 from tlcore.images.decode import MAX_FILE_BYTES
+from tlcore.progress import Stage
 
 # With these three, a zip's list of entries and what is made of it stay within 200 MB of memory.
 MAX_ENTRIES = 100_000
@@ -84,7 +85,7 @@ def unpack(
                 if not (backslashes and info.file_size == 0 and info.orig_filename.endswith("\\")):
                     file = _unpack_file(opened, info, folder / str(number), budget, largest)
                     yield replace(file, backslashes=True) if backslashes else file
-                progress("unpacking the zip", number + 1, total)
+                progress(Stage.UNPACKING_ZIP, number + 1, total)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, UnicodeDecodeError, ValueError) as problem:
         # Of a file whose two names differ, Python shows both in raw bytes.
         reason = "a file has two names" if str(problem).endswith("differ.") else str(problem)

@@ -3,10 +3,12 @@
 import sys
 
 from thaw.cli.output import quieten_tensorflow
+from thaw.jobs.stages import STAGES, phrase
 from thaw.storage.records import Job
 from thaw.storage.store import Store
 from thaw.worker import work
 from tlcore.errors import RunError
+from tlcore.progress import Stage
 
 
 def do(store: Store, job_id: str, stopped: str) -> Job:
@@ -24,4 +26,5 @@ def do(store: Store, job_id: str, stopped: str) -> Job:
 
 def tell(stage: str, done: int, total: int) -> None:
     """Print progress on standard error, where a script that reads the JSON does not see it."""
-    print(f"{stage}: {done:,} of {total:,}" if total else f"{stage} ...", file=sys.stderr)  # noqa: T201
+    words = phrase(Stage(stage)) if stage in STAGES else stage
+    print(f"{words}: {done:,} of {total:,}" if total else f"{words} ...", file=sys.stderr)  # noqa: T201

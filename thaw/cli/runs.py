@@ -11,6 +11,7 @@ from thaw.cli.jobs import do
 from thaw.cli.output import Output, warn_of_unknown
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.queue import waits
+from thaw.jobs.stages import phrase
 from thaw.runs import comparison
 from thaw.runs.results import accuracies, read_predictions
 from thaw.storage.facts import PhaseFacts
@@ -113,7 +114,7 @@ def run_queue(store: Store, front: str | None) -> Output:
             "kind": job.kind,
             "run": job.run_id or job.request.get("run"),
             "waiting": waits(job),
-            "stage": job.stage,
+            "stage": phrase(job.stage),
         }
         # A job that was moved ahead of the one at work has not overtaken it.
         for job in sorted(store.queue(), key=waits)

@@ -16,6 +16,7 @@ from thaw.jobs.reporter import Reporter
 from thaw.storage.facts import Doubt
 from thaw.storage.records import LABEL_ERRORS, Image, Job
 from tlcore.models.backbones import find_backbone
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.splits.cross_validation import Estimate, measure_inflation
 from tlcore.splits.groups import group_images
@@ -23,7 +24,6 @@ from tlcore.splits.label_errors import find_label_errors
 from tlcore.splits.splits import labels_of, recommend_image_size, split
 
 FOLDS = 5
-STAGE = "cross-validating (rounds)"
 MOST_LABEL_ERRORS = 500
 
 
@@ -47,14 +47,14 @@ def check(reporter: Reporter, job: Job) -> None:
     caches = store.workspace.features
     features, _ = pooled_features(loaded, images, caches, reporter.progress, reporter.check_stop)
     groups = group_images(images, rules)
-    reporter.progress(STAGE, 0, 2 * FOLDS)
+    reporter.progress(Stage.CROSS_VALIDATING, 0, 2 * FOLDS)
     inflation = measure_inflation(
         features,
         _numbers(images),
         np.array(groups),
         folds=FOLDS,
         seed=seed,
-        progress=lambda done, total: reporter.progress(STAGE, done, total),
+        progress=lambda done, total: reporter.progress(Stage.CROSS_VALIDATING, done, total),
         check_stop=reporter.check_stop,
     )
     sizes = Counter(groups)

@@ -15,6 +15,7 @@ from thaw.storage.store import Store
 from tlcore.errors import DatasetError
 from tlcore.models.downloads import download
 from tlcore.names import storable
+from tlcore.progress import Stage
 
 DIGITS, FLOWER_PHOTOS = "digits", "flowers"
 DIGITS_NAME = "Handwritten digits"
@@ -80,7 +81,7 @@ def locate(request: dict[str, Any]) -> Path:
 def _import_digits(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
     folder = store.workspace.staging(f"{DIGITS_PREFIX}{reporter.job_id}")
     try:
-        reporter.progress("writing the sample digits", 0, 0)
+        reporter.progress(Stage.WRITING_DIGITS, 0, 0)
         source = Source("folder", write_digits(folder), "the digits that come with scikit-learn")
         return _ingest(store, reporter, source, request, DIGITS_NAME)
     finally:
@@ -92,7 +93,7 @@ def _import_flowers(store: Store, reporter: Reporter, request: dict[str, Any]) -
 
     def tell(done: int, total: int) -> None:
         reporter.check_stop()
-        reporter.progress("downloading the flower photos (bytes)", done, total)
+        reporter.progress(Stage.DOWNLOADING_FLOWERS, done, total)
 
     path = store.workspace.root / "downloads" / "flower_photos.tgz"
     download(FLOWERS.download, path, tell, DatasetError)

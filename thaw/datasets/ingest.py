@@ -27,6 +27,7 @@ from thaw.storage.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.photos import SetAside, natural
+from tlcore.progress import Stage
 from tlcore.splits.splits import MAX_CLASSES, too_many
 from tlcore.threads import start_thread
 
@@ -56,7 +57,7 @@ def ingest(
     folder_id = new_id(DATASET_PREFIX)
     check = _at_most_every(STOP_EVERY_S, check_stop)
     with _alone(store, into, progress, check), hold_folders(store.workspace, folder_id) as (folder, unpacked):
-        progress("finding files", 0, 0)
+        progress(Stage.FINDING_FILES, 0, 0)
         found = collect(source, unpacked, progress, check, ask)
         admission = Admission(store, into, role)
         layout = _arrange(found, admission, ask)
@@ -74,7 +75,7 @@ def ingest(
         if not images and not admission.known:
             raise _nothing_usable(source, found, set_aside)
         assert len(images) + len(set_aside) + found.ignored + admission.known == found.count
-        progress("looking for near-duplicates", 0, 0)
+        progress(Stage.FINDING_NEAR_DUPLICATES, 0, 0)
         with flushing():
             images, regrouped = admission.regroup(images)
         notes = [*layout.notes, *admission.notes(), *found.notes, *_class_notes(images, layout.places, admission)]
@@ -104,7 +105,7 @@ def _alone(store: Store, dataset_id: str | None, progress: Progress, check_stop:
             lock.acquire(timeout=STOP_EVERY_S)
             break
         except Timeout:
-            progress("waiting for another import into this data set", 0, 0)
+            progress(Stage.WAITING_FOR_IMPORT, 0, 0)
             check_stop()
     try:
         yield
@@ -193,7 +194,7 @@ def _decode(
                 yield job
 
     total = len(found.entries)
-    progress("checking images", 0, total)
+    progress(Stage.CHECKING_IMAGES, 0, total)
     with Decoder(allowance=Allowance(IMPORT_EXTRA_S)) as decoder:
         for job, outcome in decode_by_one_range(decoder, jobs()):
             image_id, place, entry_name = waiting.pop(job)
@@ -206,9 +207,9 @@ def _decode(
             else:
                 ranges.add(outcome.grey_range or 0)
                 images.append(_image(image_id, place, entry_name, folder.name, outcome))
-            progress("checking images", len(images) + len(refused) + admission.known, total)
+            progress(Stage.CHECKING_IMAGES, len(images) + len(refused) + admission.known, total)
             check_stop()
-    progress("checking images", total, total)
+    progress(Stage.CHECKING_IMAGES, total, total)
     # Children finish in any order; the rows are to have the same one every time.
     ordered = sorted(images, key=lambda image: (natural(image.label), natural(image.name), image.content))
     return ordered, refused, max(ranges) or None

@@ -7,6 +7,7 @@ from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Image
 from tlcore.features.compute import pooled_features
 from tlcore.models.loading import LoadedBackbone
+from tlcore.progress import Stage
 from tlcore.splits import near_duplicates
 
 
@@ -34,7 +35,7 @@ def mark_similar(reporter: Reporter, dataset_id: str, loaded: LoadedBackbone, im
     caches = store.workspace.features
     features, computed = pooled_features(loaded, every, caches, reporter.progress, reporter.check_stop)
     seconds = time.perf_counter() - started
-    reporter.progress("looking for near-duplicates", 0, 0)
+    reporter.progress(Stage.FINDING_NEAR_DUPLICATES, 0, 0)
     marked = near_duplicates.mark_similar(every, features)
     store.set_similar(dataset_id, {image.id: image.similar for image in marked})
     return Compared(marked[: len(images)], computed, seconds)

@@ -37,6 +37,7 @@ from tlcore.exporting.model_files import ModelFile, list_files, sum_lines
 from tlcore.exporting.verification import MOST_JUDGED
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.deep_pictures import WIDEST
+from tlcore.progress import Stage
 
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
 
@@ -71,13 +72,13 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
 
         def read(done: int, total: int) -> None:
             reporter.check_stop()
-            reporter.progress("reading the photos", done, total)
+            reporter.progress(Stage.READING_PHOTOS, done, total)
 
         write_pixels(images, image_size, bench.pixels, read)
         write_pixels(choose_calibration(parts.training), image_size, bench.calibration, read)
 
         # 2. The model and its files, each verified.
-        reporter.progress("building the model", 0, 0)
+        reporter.progress(Stage.BUILDING_MODEL, 0, 0)
         classifier, reason = load_classifier(store, run), _why_not_stored(run, decision)
         signature, files = make_files(
             classifier, decision, formats, judged, bool(reason), bench, reporter.progress, reporter.check_stop

@@ -10,14 +10,14 @@ from filelock import FileLock, Timeout
 from thaw.jobs import lifecycle
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Job
+from tlcore.progress import Stage
 
 LOOK_AGAIN_S = 0.5
-WAITING = "waiting for another run to end"
 
 
 def waits(job: Job) -> bool:
     """Say whether an active job has yet to get the device."""
-    return job.active and job.stage in ("starting", WAITING)
+    return job.active and job.stage in (Stage.STARTING, Stage.WAITING_FOR_DEVICE)
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def start_tensorflow(reporter: Reporter) -> str:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from tlcore.models.devices import configure_device
 
-    reporter.progress("starting TensorFlow", 0, 0)
+    reporter.progress(Stage.STARTING_TENSORFLOW, 0, 0)
     return configure_device()
 
 
@@ -49,7 +49,7 @@ def take_turn(reporter: Reporter, lock: FileLock) -> None:
         reporter.check_stop()
         if _is_first(reporter) and _take(lock):
             return
-        reporter.progress(WAITING, 0, 0)
+        reporter.progress(Stage.WAITING_FOR_DEVICE, 0, 0)
         time.sleep(LOOK_AGAIN_S)
 
 

@@ -9,6 +9,7 @@ from thaw.projects import checks
 from thaw.projects.checks import refuse
 from thaw.projects.save import FORMAT, MANIFEST_FILE, MARK_FILE, SCHEMA
 from tlcore.errors import RunError
+from tlcore.progress import Stage
 
 LARGEST_FILE = 4_000_000_000
 _CHUNK_BYTES = 1 << 20
@@ -40,7 +41,7 @@ def unpack_project(archive: Path, folder: Path, progress: Progress, check_stop: 
     for number, (name, expected) in enumerate(hashes.items(), 1):
         if _hash(files[name]) != expected:
             raise refuse(f"a file that was changed ({name[:80]!r} has another SHA-256)")
-        progress("checking the project", number, len(hashes))
+        progress(Stage.CHECKING_PROJECT, number, len(hashes))
         check_stop()
     return files
 

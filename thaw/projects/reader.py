@@ -24,6 +24,7 @@ from thaw.storage.projects import OF_DATASET, PRIVATE_FACTS
 from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, OPENING, SPLIT_FILE
 from tlcore.errors import RunError
+from tlcore.progress import Stage
 
 _RUN_PATH = re.compile(rf"runs/({checks.ID.pattern})/([a-z0-9-]+\.(?:json|npz))")
 _IDS = re.compile(r"(?:data|img|run)-[0-9a-f]{4,32}")
@@ -51,7 +52,7 @@ def open_project(
         for each in runs:
             take_run(each, dumped, files, unpacked / "runs" / each["run"]["id"])
         _check_nothing_else(dumped, runs, files)
-        progress("putting the project in place", 0, 0)
+        progress(Stage.PLACING_PROJECT, 0, 0)
         ids = _choose_ids(store, dumped, runs)
         dumped, runs = _rename(dumped, runs, ids)
         for image in dumped["images"]:
@@ -114,7 +115,7 @@ def _check_dataset(
         copy, thumbnail = _names(image)
         for name, content in ((copy, image["content"]), (thumbnail, None)):
             checks.check_image(required(files, name), name, content)
-        progress("checking images", number, len(images))
+        progress(Stage.CHECKING_IMAGES, number, len(images))
         check_stop()
 
 

@@ -16,6 +16,7 @@ from tlcore import __version__
 from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError, RunError
 from tlcore.files import replacing
+from tlcore.progress import Stage
 
 FORMAT = "thaw-project"
 # Goes up with every change of what a project holds; a reader refuses what is newer than itself.
@@ -141,7 +142,7 @@ def _write(
     for number, (name, path) in enumerate(files, 1):
         packer.add(name, path.read_bytes())
         if number % REPORT_EVERY == 0 or number == len(files):
-            progress("saving the project", number, len(files))
+            progress(Stage.SAVING_PROJECT, number, len(files))
             check_stop()
     packer.add_json(MANIFEST_FILE, {"files": dict(packer.hashes)})
 

@@ -21,6 +21,7 @@ from tlcore.evaluation.predictions import VALIDATION
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.images.recipes import view_key
 from tlcore.models.devices import processor_name
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.splits import Split
@@ -133,7 +134,7 @@ def retrain_head(reporter: Reporter, plan: Retraining) -> None:
     learner = Learner(head, plan, batch_size, keeper.check_stop)
     trained, stopped = 0, False
     while not keeper.standing.over(settings.epochs, settings.patience):
-        reporter.progress("training, phase 1", keeper.standing.epoch, settings.epochs)
+        reporter.progress(Stage.TRAINING_HEAD, keeper.standing.epoch, settings.epochs)
         epoch_started = time.perf_counter()
         try:
             learnt = learner.train(keeper.standing.epoch + 1)

@@ -18,6 +18,7 @@ from thaw.tables.code_pages import choose_codec, is_utf8
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.names import check_name, is_junk, legible, respelled, storable
 from tlcore.photos import SetAside
+from tlcore.progress import Stage
 
 REPORT_EVERY = 1000
 
@@ -166,7 +167,7 @@ class Collector:
         if count > MAX_FILES:
             raise DatasetError(TOO_MANY_FILES)
         if count % REPORT_EVERY == 0:
-            self._progress("finding files", count, 0)
+            self._progress(Stage.FINDING_FILES, count, 0)
             self._check_stop()
 
 

@@ -17,6 +17,7 @@ from thaw.storage import faults, identity
 from thaw.storage.workspace import Workspace
 from tlcore.errors import DatasetError, RunError
 from tlcore.files import replacing
+from tlcore.progress import Stage
 
 KEPT = "id NOT IN (SELECT subject FROM trashed)"
 """The condition on rows of data sets and runs that are not in the trash."""
@@ -75,6 +76,7 @@ TIMEOUT_S = 60.0
 SCHEMA_VERSION = 1
 """What the database says of itself as `user_version`; 0 is one without tables."""
 
+_STAGES = ", ".join(f"'{stage}'" for stage in Stage)
 # `journal_bytes`: how much of a data set's journal the rows hold; `saves`: how often the record of a run was written;
 # `born` and `heard`: seconds by `tlcore.processes.ticking`. A row that is named in `trashed` stays where it is, and no
 # list shows it.
@@ -124,8 +126,9 @@ CREATE TABLE epochs (
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, dataset_id TEXT, run_id TEXT, request TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('starting', 'running', 'finished', 'stopped', 'failed')),
-    stage TEXT NOT NULL, done INTEGER NOT NULL, total INTEGER NOT NULL, rate REAL NOT NULL, created_at REAL NOT NULL,
-    updated_at REAL NOT NULL, pid INTEGER, pid_started INTEGER, stop_requested INTEGER NOT NULL, error TEXT,
+    stage TEXT NOT NULL CHECK (stage IN ({_STAGES})), done INTEGER NOT NULL, total INTEGER NOT NULL,
+    rate REAL NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL, pid INTEGER, pid_started INTEGER,
+    stop_requested INTEGER NOT NULL, error TEXT,
     priority INTEGER NOT NULL DEFAULT 0, question TEXT, answer TEXT, born REAL NOT NULL DEFAULT 0,
     heard REAL NOT NULL DEFAULT 0);
 CREATE INDEX jobs_by_run ON jobs (run_id, created_at);

@@ -12,6 +12,7 @@ from thaw.storage.records import WITHOUT_DEVICE, Job, JobKind
 from thaw.storage.run_record import save_record
 from tlcore.errors import RunError
 from tlcore.processes import start_of, ticking
+from tlcore.progress import Stage
 
 
 class JobRows(Database):
@@ -165,5 +166,6 @@ def read_job(row: sqlite3.Row) -> Job:
     values = dict(row)
     values["request"] = json.loads(values["request"])
     values["question"] = values["question"] and Question.from_json(json.loads(values["question"]))
+    values["stage"] = Stage(values["stage"])
     values["stop_requested"] = bool(values["stop_requested"])
     return Job(**values)

@@ -7,6 +7,7 @@ from thaw.storage.facts import CheckFacts, Doubt, RunFacts
 from thaw.storage.questions import Question
 from tlcore.errors import RunError
 from tlcore.photos import Photo
+from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 JobKind = Literal["import", "open", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
@@ -144,7 +145,7 @@ class Job:
     run_id: str | None
     request: dict[str, Any]
     status: JobStatus
-    stage: str
+    stage: Stage
     done: int
     total: int
     rate: float

@@ -20,6 +20,7 @@ from thaw.storage.experiments import Experiment
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.environment import SOURCE_ROOT
+from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 
@@ -46,7 +47,7 @@ def mirror_run(reporter: Reporter, run_id: str) -> None:
     server = tracking_server()
     if server is None:
         return
-    reporter.progress("telling the MLflow server", 0, 0)
+    reporter.progress(Stage.TELLING_MLFLOW, 0, 0)
     problem = _tell(reporter.store, run_id)
     words = f"The run was sent to the MLflow server {server}."
     if problem:

@@ -4,6 +4,7 @@ from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Job
 from thaw.tracking.mlflow import mirror_run
+from tlcore.progress import Stage
 
 
 def learn(reporter: Reporter, job: Job) -> None:
@@ -33,7 +34,7 @@ def learn_from_fixes(reporter: Reporter, run_id: str) -> bool:
     run = reporter.store.run(run_id)
     if run.facts.retrained_from is None:
         return False
-    reporter.progress("reading the features", 0, 0)
+    reporter.progress(Stage.READING_FEATURES, 0, 0)
     parts = inherit(reporter.store, run)
     plan = None if parts is None else prepare(reporter.store, reporter.store.run(run_id), parts)
     if plan is None:

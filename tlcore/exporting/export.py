@@ -22,6 +22,7 @@ from tlcore.exporting.verification import MOST_JUDGED, Bench, Progress, Referenc
 from tlcore.images.decode import load_pixels
 from tlcore.models.classifier import Classifier
 from tlcore.photos import P, Photo
+from tlcore.progress import Stage
 from tlcore.splits.groups import group_images
 from tlcore.splits.splits import choose_images
 
@@ -113,20 +114,20 @@ def make_files(
     `check_stop` raises to end the work.
     """
     # 1. The model, and the two formats that others are made from.
-    progress("building the model", 0, 0)
+    progress(Stage.BUILDING_MODEL, 0, 0)
     model = build_exported(classifier, decision)
     files = {row.name: bench.folder / row.file for row in formats}
     if "keras" in files:
         write_keras(model, files["keras"])
     check_stop()
-    progress("freezing the graph", 0, 0)
+    progress(Stage.FREEZING_GRAPH, 0, 0)
     write_saved_models(model, classifier.labels, files.get("saved-model"), bench.bare)
     signature = read_signature(files.get("saved-model", bench.bare))
 
     # 2. What every file must answer.
     logits = None
     if recompute:
-        progress("answering once more in float32", 0, 0)
+        progress(Stage.ANSWERING_AGAIN, 0, 0)
         logits = _predict_logits(classifier, bench.pixels)
     references = refer(judged, decision, logits)
 

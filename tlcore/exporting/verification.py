@@ -15,8 +15,8 @@ from tlcore.evaluation.significance import wilson
 from tlcore.exporting.formats import FLOAT_TOLERANCE, REFUSED_TIMES, UNKNOWN, Format
 from tlcore.exporting.model_files import Judged, Judgement, ModelFile, Proof, measure_entry
 from tlcore.exporting.subprocesses import Killed, Subprocesses
+from tlcore.progress import Stage
 
-SCORING, TIMING = "converting and proving", "measuring the speed"
 WORKERS = 2
 NEVER_CONVERTED = ("keras", "saved-model")
 LITERT = ("litert", "litert-float16", "litert-int8")
@@ -156,7 +156,7 @@ def verify(
 
     def watch() -> None:
         check_stop()
-        progress(SCORING, sum(scored.values()), images * len(formats))
+        progress(Stage.VERIFYING, sum(scored.values()), images * len(formats))
 
     with Subprocesses(bench.work, watch) as processes:
         bench.labels.write_text(json.dumps(list(labels)), encoding="utf-8")
@@ -165,7 +165,7 @@ def verify(
         files = []
         for number, (row, failure) in enumerate(zip(formats, failures, strict=True)):
             check_stop()
-            progress(TIMING, number, len(formats))
+            progress(Stage.MEASURING_SPEED, number, len(formats))
             files.append(_judge(processes, bench, row, failure, references, labels, threshold))
         return files
 

@@ -18,7 +18,7 @@ from tlcore.models.inference import Forward, freeze
 from tlcore.models.loading import LoadedBackbone
 from tlcore.models.memory import OUT_OF_MEMORY, halve
 from tlcore.photos import Photo
-from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 
 BATCH = 32
 DECODING_THREADS = 4
@@ -103,7 +103,7 @@ def compute_features(
     missing = [by_key[key] for key in cache.missing(list(by_key))]
     total, done, spent = len(by_key), len(by_key) - len(missing), 0.0
     cache.require_space(len(missing))
-    progress("computing features", done, total)
+    progress(Stage.COMPUTING_FEATURES, done, total)
     recipe, at_once = find_recipe(augmentation), BATCH
 
     def pixels(view: View) -> np.ndarray:
@@ -117,7 +117,7 @@ def compute_features(
         cache.append([view.key for view in batch], tensors)
         spent += time.perf_counter() - started
         done += len(batch)
-        progress("computing features", done, total)
+        progress(Stage.COMPUTING_FEATURES, done, total)
     # Less than a batch is a rough measure, and better than none.
     if len(missing) >= BATCH or (missing and not cache.noted()):
         cache.note({"seconds_per_image": spent / len(missing)})

@@ -7,7 +7,7 @@ import itertools
 
 import numpy as np
 
-from tlcore.progress import CheckStop, Progress
+from tlcore.progress import CheckStop, Progress, Stage
 
 COMPONENTS = 50
 PERPLEXITY = 30.0
@@ -19,9 +19,6 @@ START_WIDTH = 1e-4
 MOST_ARRANGED = 40_000
 FEWEST_ARRANGED = 8
 
-REDUCING = "reducing the features"
-SEARCHING = "finding what is alike"
-ARRANGING = "arranging the map (percent)"
 
 TSNE, PCA = "t-SNE", "PCA"
 
@@ -33,7 +30,7 @@ def embed(features: np.ndarray, progress: Progress, check_stop: CheckStop) -> tu
     fewer than FEWEST_ARRANGED, are placed by their first two principal components. `check_stop` may raise; it is asked
     every 50 steps.
     """
-    progress(REDUCING, 0, 0)
+    progress(Stage.REDUCING_FEATURES, 0, 0)
     reduced = reduce_dimensions(features)
     check_stop()
     if not FEWEST_ARRANGED <= len(features) <= MOST_ARRANGED or not reduced[:, 0].std():
@@ -65,12 +62,12 @@ def arrange(reduced: np.ndarray, progress: Progress, check_stop: CheckStop) -> n
     from openTSNE import TSNE as Arrangement  # noqa: N811
     from threadpoolctl import threadpool_limits
 
-    progress(SEARCHING, 0, 0)
+    progress(Stage.FINDING_ALIKE, 0, 0)
     steps = itertools.count(STEPS_TOLD, STEPS_TOLD)
 
     def tell(*_: object) -> None:
         check_stop()
-        progress(ARRANGING, round(100 * next(steps) / (GATHERING_STEPS + STEPS)), 100)
+        progress(Stage.ARRANGING_MAP, round(100 * next(steps) / (GATHERING_STEPS + STEPS)), 100)
 
     arrangement = Arrangement(
         perplexity=min(PERPLEXITY, (len(reduced) - 1) / 3),

@@ -9,7 +9,7 @@ from tlcore.models.architectures import build_backbone
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.weights import fetch, sha256_of
-from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 
 Recognise = Callable[[Backbone, Path], str]
 """Returns the sha256 of a backbone's weights file; raises WeightsError for one that is not to be trusted."""
@@ -46,9 +46,9 @@ def load_backbone(
 
     def tell(done: int, total: int) -> None:
         check_stop()
-        progress("downloading the backbone's weights (bytes)", done, total)
+        progress(Stage.DOWNLOADING_WEIGHTS, done, total)
 
-    progress("fetching the backbone's weights", 0, 0)
+    progress(Stage.FETCHING_WEIGHTS, 0, 0)
     path = fetch(row, tell)
     sha256 = recognise(row, path)
     if expected_sha256 not in (None, sha256):
@@ -56,5 +56,5 @@ def load_backbone(
             f"Expected the weights with which this run was trained. Received: another file, {path}. "
             "Restore that file, or train a new run."
         )
-    progress("building the backbone", 0, 0)
+    progress(Stage.BUILDING_BACKBONE, 0, 0)
     return LoadedBackbone(row, build_backbone(row, image_size, path), image_size, sha256)

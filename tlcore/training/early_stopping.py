@@ -9,6 +9,7 @@ from typing import Any
 from tlcore.arrays import Arrays
 from tlcore.errors import RunError
 from tlcore.models.backend import keras
+from tlcore.progress import Stage
 from tlcore.training.history import Epoch
 from tlcore.training.observer import Observer
 from tlcore.training.patience import Standing
@@ -121,4 +122,5 @@ class EpochKeeper(keras.callbacks.Callback):
     def _tell(self, epoch: int) -> None:
         """Report `epoch` as finished."""
         total = self.last_epoch - self._first_epoch + 1
-        self._observer.progress(f"training, phase {self._phase}", epoch - self._first_epoch + 1, total)
+        stage = Stage.TRAINING_HEAD if self._phase == 1 else Stage.FINE_TUNING
+        self._observer.progress(stage, epoch - self._first_epoch + 1, total)

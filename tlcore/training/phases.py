@@ -16,6 +16,7 @@ from tlcore.models.backend import keras
 from tlcore.models.devices import FULL, HALF, gains_from_half_precision, use_half_precision
 from tlcore.models.memory import OUT_OF_MEMORY
 from tlcore.models.weights import fetch
+from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
@@ -156,7 +157,7 @@ def fine_tune(
     # 4. The result: the best epoch's weights, and that BatchNormalization is as it was.
     keeper.restore_best()
     result = _result(materials, head, model, keeper, feed, cut)
-    observer.progress("comparing BatchNorm with the pretrained statistics", 0, 0)
+    observer.progress(Stage.COMPARING_STATISTICS, 0, 0)
     pretrained = build_backbone(materials.row, materials.image_size, fetch(materials.row))
     return FineTuneResult(
         **result,

@@ -15,14 +15,13 @@ from tlcore.features.inputs import Materials
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
 from tlcore.models.layers import describe_layers
-from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 from tlcore.splits.svm import fit_svm
 from tlcore.training.phases import build_head, compile_model, probabilities
 from tlcore.training.snapshots import read_start, write_start
 from tlcore.tuning.probe_record import Depth, Probe, ProbeSettings, depth_costs, read_probe, write_probe
 from tlcore.tuning.probe_trial import Trial, prepare_trial
 
-STAGE = "trying depths (percent)"
 WHOLE = 100
 STOP_CHECK_EVERY_S = 0.5
 
@@ -228,7 +227,7 @@ def _progress(trial: Trial, probe: Probe, forward_s: float | None, progress: Pro
     def tell(top: int, share: float) -> None:
         place = tops.index(top)
         earlier = sum(cost for each, cost in zip(tops[:place], costs[:place], strict=True))
-        progress(STAGE, round(WHOLE * (earlier + share * costs[place]) / total), WHOLE)
+        progress(Stage.TRYING_DEPTHS, round(WHOLE * (earlier + share * costs[place]) / total), WHOLE)
 
     tell(next(iter(probe.missing), tops[-1]), 0.0)
     return tell

@@ -9,14 +9,13 @@ from tlcore.arrays import Arrays
 from tlcore.features.inputs import Materials, prepare_feed
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
-from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 from tlcore.splits.class_weights import number_weights
 from tlcore.training.phases import build_head, compile_model
 from tlcore.training.recommendations import LARGEST_RATE_RATIO
 from tlcore.training.snapshots import name_variables, write_variables
 from tlcore.tuning.rate_curve import RateCurve, suggest
 
-STAGE = "trying learning rates (batches)"
 BATCHES = 100
 SMALLEST_RATE = 1e-7
 LARGEST_HEAD_RATE = 1.0
@@ -90,7 +89,7 @@ def try_rates(
     running = least = 0.0
     for step, rate in enumerate(rates):
         check_stop()
-        progress(STAGE, step, len(rates))
+        progress(Stage.TRYING_RATES, step, len(rates))
         if step and step % len(batches) == 0:
             batches.on_epoch_end()
         inputs, targets = batches[step % len(batches)]

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.words import amounts
-from pages.ui.words.names import csv, emphasised, literal, sentence
+from pages.ui.words.names import capital, csv, emphasised, literal, sentence
 from thaw.storage.records import Dataset, Edit, Job
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
@@ -122,7 +122,7 @@ def announce(store: Store, job: Job) -> None:
     if latest:
         known = latest[-1].detail.get("known", 0)
         there = f", {amounts.count(known, 'photo')} there already" if known else ""
-        st.toast(f"{_capital(', '.join(map(tell, latest)))}{there}.", icon=":material/check:")
+        st.toast(f"{capital(', '.join(map(tell, latest)))}{there}.", icon=":material/check:")
     else:
         st.toast(
             "Nothing new: all of these photos are there already. Excluded ones can be restored under Pictures, Edit.",
@@ -135,7 +135,3 @@ def _line(edit: Edit) -> str:
     if edit.undone_at is None:
         return f"- {words} {tell(edit)}"
     return f"- {words} ~~{tell(edit)}~~ :gray[· undone {amounts.moment(edit.undone_at)}]"
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

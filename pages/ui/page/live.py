@@ -7,10 +7,11 @@ import streamlit as st
 from pages.ui.components.figure.figure import figure
 from pages.ui.figures import basics
 from pages.ui.words import amounts
-from pages.ui.words.names import csv, sentence
-from thaw.jobs import lifecycle, queue
+from pages.ui.words.names import capital, csv, sentence
+from thaw.jobs import lifecycle, queue, stages
 from thaw.storage.records import Job
 from thaw.storage.store import Store
+from tlcore.progress import Stage
 from tlcore.training.history import Epoch
 
 POLL_S = 1.0
@@ -26,7 +27,6 @@ STOPPED = {
     "save": SAVE_STOPPED,
     "export": EXPORT_STOPPED,
 }
-UNITS = (" (bytes)", " (rounds)")
 EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
@@ -46,9 +46,7 @@ def follow(store: Store, job: Job, draw: Callable[[Job], None]) -> None:
 
 def progress(job: Job, noun: str) -> None:
     """Draw the stage of an active job with its counts; `noun` is what it counts ("images")."""
-    stage = job.stage[:1].upper() + job.stage[1:]
-    for unit in UNITS:
-        stage = stage.removesuffix(unit)
+    stage = capital(stages.name(job.stage))
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     st.progress(share, text=sentence(" · ".join([stage, *_counts(job, noun)])))
     if job.stop_requested:
@@ -135,10 +133,7 @@ def _counts(job: Job, noun: str) -> list[str]:
     return words
 
 
-def _unit(stage: str, noun: str) -> tuple[float, str]:
+def _unit(stage: Stage, noun: str) -> tuple[float, str]:
     """Return what a stage counts: epochs while training, rounds of a check, megabytes of a download, else `noun`."""
-    if stage.startswith("training"):
-        return 1, "epochs"
-    if "(rounds)" in stage:
-        return 1, "rounds"
-    return (1e6, "MB") if "(bytes)" in stage else (1, noun)
+    unit = stages.unit(stage)
+    return (1e6, "MB") if unit == "bytes" else (1, unit or noun)

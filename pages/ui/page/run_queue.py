@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence
-from thaw.jobs import lifecycle, queue
+from thaw.jobs import lifecycle, queue, stages
 from thaw.storage.records import Job
 from thaw.storage.store import Store
 from tlcore.errors import ThawError
@@ -45,7 +45,7 @@ def draw(store: Store, shown: str | None = None) -> None:
 
 def draw_working(store: Store, job: Job) -> None:
     """Draw the job that has the device."""
-    stage = sentence(job.stage.partition(" (")[0])
+    stage = sentence(stages.name(job.stage))
     counts = f", {job.done:,} of {job.total:,}" if job.total else ""
     st.markdown(f":material/play_circle: {describe(store, job)}  \n:gray[{stage}{counts}]")
 

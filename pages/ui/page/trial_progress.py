@@ -4,17 +4,16 @@ import streamlit as st
 
 from pages.ui.page import live
 from pages.ui.words import amounts
-from pages.ui.words.names import sentence
+from pages.ui.words.names import capital, sentence
+from thaw.jobs import stages
 from thaw.storage.records import Job
 from thaw.storage.store import Store
-
-UNITS = (" (percent)", " (batches)")
 
 
 def progress(store: Store, job: Job) -> None:
     """Draw the progress of an active probe or search with the time left, and Stop."""
-    if job.stage.endswith(UNITS):
-        words = [job.stage[:1].upper() + job.stage[1:].rpartition(" (")[0], f"{job.done / max(job.total, 1):.0%}"]
+    if stages.unit(job.stage) in ("percent", "batches"):
+        words = [capital(stages.name(job.stage)), f"{job.done / max(job.total, 1):.0%}"]
         if job.rate > 0:
             words.append(f"{amounts.duration(job.seconds_left)} left")
         st.progress(min(job.done / max(job.total, 1), 1.0), text=sentence(" · ".join(words)))

@@ -52,6 +52,11 @@ def sentence(text: str) -> str:
     )
 
 
+def capital(words: str) -> str:
+    """Return words as the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
+
+
 def in_html(name: str) -> str:
     """Return `name` for HTML text or a quoted attribute."""
     return html.escape(visible(name), quote=True)

@@ -11,13 +11,13 @@ from tests.support.command_line import ask
 from tests.support.corpus import write_classes
 from thaw.cli.runs import describe_training
 from thaw.jobs import starts
-from thaw.jobs.queue import WAITING
 from thaw.jobs.starts import waiting_job
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 from tlcore.errors import DatasetError, GuardError, RunError, SettingsError
+from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 
@@ -210,8 +210,8 @@ def test_the_queue_is_told_in_order_and_a_job_that_waits_can_go_first(listed):
         listed.note_pid(job_id, os.getpid())
     with FileLock(listed.workspace.job_lock(at_work)):
         listed.claim_job(at_work, os.getpid())
-        listed.update_job(at_work, stage="training, phase 1")
-        listed.update_job(second, stage=WAITING)
+        listed.update_job(at_work, stage=Stage.TRAINING_HEAD)
+        listed.update_job(second, stage=Stage.WAITING_FOR_DEVICE)
         queue = ask(listed, "queue")
         assert [each["job"] for each in queue] == [at_work, second, third, searching]
         assert [each["waiting"] for each in queue] == [False, True, True, True]

@@ -3,13 +3,14 @@
 import pytest
 
 from thaw.backbones.loading import load_backbone
-from thaw.datasets import checker, edits
+from thaw.datasets import edits
 from thaw.datasets.similarity import mark_similar
 from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
 from thaw.worker import work
 from tlcore.errors import RunError
 from tlcore.models.backbones import find_backbone
+from tlcore.progress import Stage
 
 ROW = "efficientnet-lite0"
 
@@ -36,7 +37,7 @@ def test_a_check_records_both_accuracies_with_their_intervals(store, tiny_datase
 
 def test_a_check_tells_its_progress_in_rounds(checked):
     _, told = checked
-    rounds = [(done, total) for stage, done, total in told if stage == checker.STAGE]
+    rounds = [(done, total) for stage, done, total in told if stage == Stage.CROSS_VALIDATING]
     assert rounds[-1][0] == rounds[-1][1] > 0
 
 
@@ -61,7 +62,7 @@ def test_a_set_that_cannot_be_divided_is_told_before_the_work(store, tiny_photos
             continue
         check_id = starts.add_check_job(store, dataset_id, ROW, seed=0)
         work(store, check_id)
-        assert (store.job(check_id).status, store.job(check_id).stage) == ("failed", "starting TensorFlow")
+        assert (store.job(check_id).status, store.job(check_id).stage) == ("failed", Stage.STARTING_TENSORFLOW)
         assert f"Expected at least 2 classes. Received: {says}" in store.job(check_id).error
 
 

@@ -19,6 +19,7 @@ from thaw.sources.samples import FLOWERS
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
+from tlcore.progress import Stage
 
 
 @pytest.fixture
@@ -262,7 +263,7 @@ def test_flowers_with_a_wrong_checksum_are_not_kept(store, flowers):
 
 def test_a_stopped_download_of_the_flowers_keeps_what_came(store, flowers):
     def stop(job_id, stage, done, total):
-        if "downloading" in stage:
+        if stage == Stage.DOWNLOADING_FLOWERS:
             store.ask_to_stop(job_id)
 
     assert import_flowers(store, stop).status == "stopped"

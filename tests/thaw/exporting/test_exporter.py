@@ -27,7 +27,8 @@ from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FORMATS, choose_formats, explain_answer
-from tlcore.exporting.verification import SCORING, Bench, Reference, verify
+from tlcore.exporting.verification import Bench, Reference, verify
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 
 TEMPERATURE, THRESHOLD = 1.3, 0.5
@@ -191,7 +192,7 @@ def test_a_stop_keeps_the_earlier_export(store, run_id, made):
         exports.add_export_job(store, run_id)
 
     def stop(stage: str, done: int, total: int) -> None:
-        if stage == SCORING:
+        if stage == Stage.VERIFYING:
             store.ask_to_stop(job_id)
 
     work(store, job_id, stop)

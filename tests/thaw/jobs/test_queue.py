@@ -16,6 +16,7 @@ from thaw.jobs.reporter import reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 
 MEMORY_LIMIT_BYTES = 150e6
@@ -65,7 +66,7 @@ def end(threads):
 
 def start_waiting(store, wait_for):
     run_id = starts.start_head(store, store.datasets()[0].id, HeadSettings(image_size=48))
-    wait_for(lambda: store.latest_job(run_id).stage == queue.WAITING, 60, "the queue")
+    wait_for(lambda: store.latest_job(run_id).stage == Stage.WAITING_FOR_DEVICE, 60, "the queue")
     return store.latest_job(run_id)
 
 
@@ -74,7 +75,7 @@ def test_jobs_take_their_turns_in_the_order_in_which_they_came(store, device, wa
     turns = []
     # Those that came last look first.
     threads = start_threads(store, reversed(job_ids), turns)
-    wait_for(lambda: all(store.job(job_id).stage == queue.WAITING for job_id in job_ids), what="the queue")
+    wait_for(lambda: all(store.job(job_id).stage == Stage.WAITING_FOR_DEVICE for job_id in job_ids), what="the queue")
     assert [job.id for job in store.queue()] == job_ids
     assert all(queue.waits(job) for job in store.queue())
     device.release()
@@ -88,7 +89,7 @@ def test_a_job_is_moved_to_the_front_and_another_is_cancelled_as_they_wait(store
     first, second, third, fourth = job_ids = [add(store) for _ in range(4)]
     turns = []
     threads = start_threads(store, job_ids, turns)
-    wait_for(lambda: all(store.job(job_id).stage == queue.WAITING for job_id in job_ids), what="the queue")
+    wait_for(lambda: all(store.job(job_id).stage == Stage.WAITING_FOR_DEVICE for job_id in job_ids), what="the queue")
     store.move_to_front(third)
     store.move_to_front(fourth)
     store.ask_to_stop(second)
@@ -129,7 +130,7 @@ def test_a_process_killed_as_it_waits_holds_nobody_up(store, device, wait_for):
     behind = add(store)
     turns = []
     threads = start_threads(store, [behind], turns)
-    wait_for(lambda: store.job(behind).stage == queue.WAITING, what="the queue")
+    wait_for(lambda: store.job(behind).stage == Stage.WAITING_FOR_DEVICE, what="the queue")
     os.kill(dead.pid, signal.SIGKILL)
     device.release()
     end(threads)

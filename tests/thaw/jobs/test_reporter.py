@@ -11,6 +11,7 @@ from thaw.jobs.reporter import explain, reporting
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, Stopped
+from tlcore.progress import Stage
 
 
 @pytest.fixture
@@ -65,11 +66,11 @@ def test_a_stop_is_seen_and_recorded(store, job_id):
 def test_progress_is_spaced_out_and_its_end_is_always_told(store, job_id):
     reporter = module.Reporter(store, job_id)
     for done in range(1000):
-        reporter.progress("checking images", done, 1000)
+        reporter.progress(Stage.CHECKING_IMAGES, done, 1000)
     assert store.job(job_id).done < 999
-    reporter.progress("checking images", 1000, 1000)
+    reporter.progress(Stage.CHECKING_IMAGES, 1000, 1000)
     job = store.job(job_id)
-    assert (job.stage, job.done, job.total) == ("checking images", 1000, 1000)
+    assert (job.stage, job.done, job.total) == (Stage.CHECKING_IMAGES, 1000, 1000)
     assert job.rate > 0
     assert job.seconds_left == 0
 

@@ -18,6 +18,7 @@ from thaw.runs.results import read_predictions
 from thaw.tracking import mlflow
 from thaw.worker import work
 from tlcore.errors import Stopped
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 
 HEAD = HeadSettings(image_size=48, epochs=12, batch_size=4, validation_split=0.25)
@@ -57,7 +58,7 @@ def test_a_retrained_head_begins_where_the_earlier_one_ended_and_leaves_what_any
     stages = []
     work(store, waiting_job(store, run_id), lambda stage, done, total: stages.append(stage))
     assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
-    assert not [stage for stage in stages if "TensorFlow" in stage]
+    assert not [stage for stage in stages if stage == Stage.STARTING_TENSORFLOW]
     run = store.run(run_id)
     assert run.result_phase == 1
     assert (run.facts.warm_start, run.facts.sides_of) == (taught, taught)

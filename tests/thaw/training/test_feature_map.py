@@ -17,6 +17,7 @@ from thaw.training import feature_map
 from thaw.training.feature_map import borrow_projection, read_projection, start_projection
 from thaw.worker import work
 from tlcore.errors import RunError
+from tlcore.progress import Stage
 from tlcore.splits.splits import Split
 
 
@@ -138,7 +139,7 @@ def test_a_killed_map_leaves_no_part_and_is_made_by_the_next(garden, run, wait_f
     first = start_projection(garden, run.id)
     with pytest.raises(RunError, match="no other job of this kind works"):
         start_projection(garden, run.id)
-    wait_for(lambda: garden.job(first).stage.startswith("arranging"), what="the arrangement")
+    wait_for(lambda: garden.job(first).stage == Stage.ARRANGING_MAP, what="the arrangement")
     os.kill(garden.job(first).pid, signal.SIGKILL)
 
     def told():

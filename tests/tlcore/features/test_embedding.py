@@ -8,7 +8,8 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from tlcore.features import embedding
-from tlcore.features.embedding import ARRANGING, embed, reduce_dimensions
+from tlcore.features.embedding import embed, reduce_dimensions
+from tlcore.progress import Stage
 
 DIGITS = 600
 
@@ -41,7 +42,7 @@ def test_real_digits_keep_their_neighbours(digits, arranged):
 
 
 def test_progress_is_told_step_by_step(arranged):
-    steps = [(done, total) for stage, done, total in arranged[2] if stage == ARRANGING]
+    steps = [(done, total) for stage, done, total in arranged[2] if stage == Stage.ARRANGING_MAP]
     assert steps == sorted(steps)
     assert len(steps) >= 10
     assert steps[-1] == (100, 100)

@@ -12,6 +12,7 @@ from thaw.runs.results import read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.worker import work
 from tlcore.errors import GuardError, RunError
+from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 HEAD = HeadSettings(image_size=48, epochs=4, validation_split=0.25, patience=20)
@@ -196,7 +197,7 @@ def test_phase_2_broken_off_after_an_epoch_resumes_to_the_same_end(store, tiny_d
     run_id = train(store, tiny_dataset)
 
     def break_off(stage, done, total):
-        if stage == "training, phase 2" and done == 1:
+        if stage == Stage.FINE_TUNING and done == 1:
             raise ConnectionAbortedError("the test breaks it off here")
 
     starts.add_fine_tune_job(store, run_id, TUNED)

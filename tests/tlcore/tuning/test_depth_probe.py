@@ -11,8 +11,9 @@ from thaw.training.materials import gather
 from thaw.worker import work
 from tlcore.errors import RunError
 from tlcore.models import classifier as models
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
-from tlcore.tuning.depth_probe import STAGE, fit_heads, try_depth
+from tlcore.tuning.depth_probe import fit_heads, try_depth
 from tlcore.tuning.probe_record import ProbeSettings, read_probe
 from tlcore.tuning.probe_trial import prepare_trial
 
@@ -63,7 +64,7 @@ def test_a_probe_changes_nothing_of_the_run(store, head_run, probed):
 
 def test_progress_grows_to_the_end(probed):
     _, told = probed
-    shares = [(done, total) for stage, done, total in told if stage == STAGE]
+    shares = [(done, total) for stage, done, total in told if stage == Stage.TRYING_DEPTHS]
     assert shares == sorted(shares)
     assert shares[0][0] == 0
     assert shares[-1] == (100, 100)

@@ -7,10 +7,11 @@ import pytest
 from tests.support.runs import train_head
 from thaw.jobs import starts
 from thaw.worker import work
+from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.phases import compile_model
 from tlcore.tuning.rate_curve import read_curve, suggest
-from tlcore.tuning.rate_finder import BATCHES, STAGE, try_rates
+from tlcore.tuning.rate_finder import BATCHES, try_rates
 
 HEAD = HeadSettings(image_size=48, epochs=2, validation_split=0.25, batch_size=8)
 
@@ -25,7 +26,7 @@ def search(store, run_id, phase, settings=None):
     told = []
     work(store, job_id, lambda *report: told.append(report))
     assert store.job(job_id).status == "finished", store.job(job_id).error
-    assert any(stage == STAGE and total == BATCHES for stage, _, total in told)
+    assert any(stage == Stage.TRYING_RATES and total == BATCHES for stage, _, total in told)
     return read_curve(store.workspace.run(run_id), phase)
 
 

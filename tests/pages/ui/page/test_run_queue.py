@@ -6,8 +6,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.pages.test_pages import DATASET, add_dataset, words
 from tests.pages.test_pages import store as store
-from thaw.jobs.queue import WAITING
 from thaw.storage.store import Store
+from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 
 
@@ -23,13 +23,13 @@ def add(store: Store):
     add_dataset(store)
     locks = []
 
-    def add_job(stage: str, kind: str = "head", backbone: str = "efficientnet-lite0") -> str:
+    def add_job(stage: Stage, kind: str = "head", backbone: str = "efficientnet-lite0") -> str:
         run_id = store.add_run(DATASET, backbone, HeadSettings(backbone=backbone).to_json())
         job_id = store.add_job(kind, {}, DATASET, run_id)
         locks.append(FileLock(store.workspace.job_lock(job_id)))
         locks[-1].acquire()
         store.claim_job(job_id, os.getpid())
-        store.update_job(job_id, stage=stage, done=3, total=40 if stage != WAITING else 0)
+        store.update_job(job_id, stage=stage, done=3, total=40 if stage != Stage.WAITING_FOR_DEVICE else 0)
         return job_id
 
     yield add_job
@@ -48,9 +48,9 @@ def test_an_empty_queue_is_not_drawn(store):
 
 
 def test_what_works_and_what_waits_is_told_in_the_order_of_the_turns(store, add):
-    add("training, phase 1")
-    add(WAITING, "fine_tune", "mobilenet-v2")
-    add(WAITING)
+    add(Stage.TRAINING_HEAD)
+    add(Stage.WAITING_FOR_DEVICE, "fine_tune", "mobilenet-v2")
+    add(Stage.WAITING_FOR_DEVICE)
     page = shown()
     working, second, third = (element.value for element in page.markdown)
     assert "EfficientNet-Lite0: the head (phase 1)" in working
@@ -64,15 +64,15 @@ def test_what_works_and_what_waits_is_told_in_the_order_of_the_turns(store, add)
 
 
 def test_a_waiting_job_is_moved_to_the_front(store, add):
-    add("training, phase 1")
-    second, third = add(WAITING), add(WAITING)
+    add(Stage.TRAINING_HEAD)
+    second, third = add(Stage.WAITING_FOR_DEVICE), add(Stage.WAITING_FOR_DEVICE)
     page = shown()
     next(button for button in page.button if button.label == "Move to the front").click().run()
-    assert [job.id for job in store.queue() if job.stage == WAITING] == [third, second]
+    assert [job.id for job in store.queue() if job.stage == Stage.WAITING_FOR_DEVICE] == [third, second]
 
 
 def test_a_waiting_job_is_cancelled_once(store, add):
-    job_id = add(WAITING)
+    job_id = add(Stage.WAITING_FOR_DEVICE)
     shown().button[0].click().run()
     assert store.job(job_id).stop_requested
     page = shown()
