@@ -13,7 +13,6 @@ from pages.ui.runs import run_downloads
 from pages.ui.runs.projects import latest_save
 from tests.pages.test_pages import BOLD, DATASET, TAG, add_dataset, add_run, visit, words
 from tests.pages.test_pages import store as store
-from thaw.model_card.model_card import read_intended_use
 from thaw.projects.save import save_project
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
@@ -134,7 +133,7 @@ def test_the_intended_use_is_written_on_the_page_and_kept_with_the_run(store, ru
     page.text_area[0].input("Sorting photos.")
     next(button for button in page.button if button.label == "Keep the intended use").click().run()
     assert not page.exception
-    assert read_intended_use(store.run(runs["head"])) == "Sorting photos."
+    assert store.run(runs["head"]).facts.intended_use == "Sorting photos."
 
 
 def test_what_is_taken_along_is_a_whole_zip():

@@ -41,8 +41,3 @@ def keep_intended_use(store: Store, run_id: str, text: str) -> None:
             f"Expected at most {MOST_LETTERS:,} letters on the intended use. Received: {len(text):,}. Shorten it."
         )
     store.add_facts(run_id, {INTENDED_USE: text.strip()})
-
-
-def read_intended_use(run: Run) -> str:
-    """Return what a person said of a model's intended use, or ""."""
-    return run.facts.intended_use

@@ -14,7 +14,7 @@ from thaw.retraining.numpy_keeper import PlainKeeper
 from thaw.runs.results import predictions_file, read_features
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
-from thaw.training.run_facts import add_phase_facts, describe_split, read_versions, record_outcome
+from thaw.training.run_facts import describe_split, read_versions, record_outcome
 from tlcore.arrays import load_arrays, numbered, save_arrays
 from tlcore.errors import RunError, Stopped
 from tlcore.evaluation.predictions import VALIDATION
@@ -221,8 +221,7 @@ def _record(reporter: Reporter, plan: Retraining, best_epoch: int, trained: int,
             )
         )
         checks = replace(checks, training=training, validation=validation)
-    add_phase_facts(
-        reporter,
+    reporter.store.add_phase_facts(
         plan.run.id,
         "head",
         {

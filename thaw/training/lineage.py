@@ -7,7 +7,7 @@ from thaw.datasets.run_split import write_split
 from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import LAYERS_FILE
 from thaw.training.materials import RunMaterials
-from thaw.training.run_facts import add_phase_facts, describe_split, read_versions
+from thaw.training.run_facts import describe_split, read_versions
 from tlcore.files import write_atomically
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.layers import describe_layers
@@ -56,4 +56,4 @@ def record_times(reporter: Reporter, materials: RunMaterials, phase: str, result
         "features_per_second": computed / features_s if computed else None,
         "images_per_second": trained / result.training_s if result.training_s else None,
     }
-    add_phase_facts(reporter, run_id, phase, facts)
+    reporter.store.add_phase_facts(run_id, phase, facts)

@@ -11,7 +11,7 @@ from thaw.runs.results import predictions_file
 from thaw.storage.facts import PhaseFacts
 from thaw.training.lineage import record_materials, record_times
 from thaw.training.materials import RunMaterials, gather
-from thaw.training.run_facts import add_phase_facts, kept_epoch, record_outcome
+from thaw.training.run_facts import kept_epoch, record_outcome
 from tlcore.arrays import load_arrays, save_arrays
 from tlcore.errors import RunError, Stopped
 from tlcore.features.inputs import Feed
@@ -70,7 +70,7 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     save_arrays(folder / "head.npz", result.weights)
     save_predictions(reporter, materials, result, phase=1)
     record_outcome(reporter, run_id, phase=1)
-    add_phase_facts(reporter, run_id, HEAD, {"checks": asdict(result.checks)})
+    reporter.store.add_phase_facts(run_id, HEAD, {"checks": asdict(result.checks)})
     record_times(reporter, materials, HEAD, result, started)
     store.set_result(run_id, 1)
     if result.stopped:
@@ -104,7 +104,7 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     record_times(reporter, materials, FINE_TUNE, result, started)
     store.add_facts(run_id, {"cut": asdict(result.cut)})
     drift = [asdict(each) for each in result.drift]
-    add_phase_facts(reporter, run_id, FINE_TUNE, {"precision": result.precision, "drift": drift})
+    reporter.store.add_phase_facts(run_id, FINE_TUNE, {"precision": result.precision, "drift": drift})
     if before:
         store.set_result(run_id, better_phase(before, result.kept))
     if result.stopped:
@@ -121,7 +121,7 @@ def read_incidents(reporter: Reporter, run_id: str, phase: str) -> Incidents:
             for name, found in (("retries", incidents.retries), ("out_of_memory", incidents.out_of_memory))
             if found
         }
-        add_phase_facts(reporter, run_id, phase, facts)
+        reporter.store.add_phase_facts(run_id, phase, facts)
 
     facts: PhaseFacts = getattr(reporter.store.run(run_id).facts, phase)
     return Incidents(facts.retries, facts.out_of_memory, keep)

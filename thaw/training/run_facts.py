@@ -53,7 +53,7 @@ def record_outcome(reporter: Reporter, run_id: str, phase: int) -> None:
     }
     if top:
         facts["unfrozen_from_layer"] = summarise_depth(layers, top).first_unfrozen
-    add_phase_facts(reporter, run.id, "head" if phase == 1 else "fine_tune", facts)
+    reporter.store.add_phase_facts(run.id, "head" if phase == 1 else "fine_tune", facts)
 
 
 def kept_epoch(run: Run, epochs: Sequence[Epoch], phase: int) -> Epoch | None:
@@ -63,8 +63,3 @@ def kept_epoch(run: Run, epochs: Sequence[Epoch], phase: int) -> Epoch | None:
     """
     number = run.facts.phase(phase).best_epoch
     return next((epoch for epoch in epochs if epoch.epoch == number and epoch.phase == phase), None)
-
-
-def add_phase_facts(reporter: Reporter, run_id: str, phase: str, facts: dict[str, Any]) -> None:
-    """Merge measured facts (JSON-able) into those of one phase of a run ("head" or "fine_tune")."""
-    reporter.store.add_phase_facts(run_id, phase, facts)

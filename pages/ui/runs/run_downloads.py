@@ -12,7 +12,6 @@ from thaw.model_card.model_card import (
     HTML_FILE,
     MOST_LETTERS,
     keep_intended_use,
-    read_intended_use,
     render_model_card,
 )
 from thaw.storage.records import Run
@@ -38,7 +37,7 @@ def draw(store: Store, run: Run) -> None:
 def draw_card(store: Store, run: Run) -> None:
     """Draw the downloads of the model card, and the field for the one part that only a person can write."""
     st.markdown("A model card says what the model is, how good it is and where its limits lie, for whoever gets it.")
-    written = read_intended_use(run)
+    written = run.facts.intended_use
     with st.form(f"intended use {run.id}", border=False):
         text = st.text_area(
             "Intended use (goes into the card)",

@@ -21,7 +21,6 @@ from thaw.model_card.model_card import (
     HTML_FILE,
     MARKDOWN_FILE,
     keep_intended_use,
-    read_intended_use,
     render_model_card,
     write_model_card,
 )
@@ -152,7 +151,7 @@ def test_the_intended_use_is_asked_for_until_it_is_written(store, run):
     assert TO_BE_WRITTEN in page_of(render_model_card(store, run)).words
     keep_intended_use(store, run.id, " Sorting **my** photos.\n\nNot for <b>people</b>. ")
     kept = store.run(run.id)
-    assert read_intended_use(kept).startswith("Sorting")
+    assert kept.facts.intended_use.startswith("Sorting")
     words = page_of(render_model_card(store, kept)).words
     assert TO_BE_WRITTEN not in words
     assert "Not for <b>people</b>." in words
