@@ -11,6 +11,7 @@ from tlcore.models import classifier as models
 from tlcore.models.backbones import block_names
 from tlcore.models.backend import keras
 from tlcore.models.classifier import Classifier
+from tlcore.models.keras_graph import name_tensor
 from tlcore.models.layers import describe_layers
 from tlcore.models.preprocessing import normalise
 
@@ -29,8 +30,8 @@ class GradCam:
         self._classes = len(classifier.labels)
         first = first_trained(classifier, layers)
         frozen = backbone.output if first is None else last_frozen(classifier, first)
-        self._frozen = None if frozen is None else models.tensor_name(frozen)
-        self._trained = None if first is None else models.tensor_name(backbone.output)
+        self._frozen = None if frozen is None else name_tensor(frozen)
+        self._trained = None if first is None else name_tensor(backbone.output)
         self._blocks = dict(zip(_names(backbone), block_names(classifier.row, _names(backbone)), strict=True))
         seen = [tensor for tensor in (frozen, None if first is None else backbone.output) if tensor is not None]
         self._gradients = _build(classifier, seen)

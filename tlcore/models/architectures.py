@@ -1,6 +1,5 @@
 """Builds the Keras network of a backbone row, with or without its pretrained weights."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,7 @@ from tlcore.errors import BackboneError, WeightsError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.efficientnet_lite import build_efficientnet_lite, load_pretrained
-
-# Names that Keras counts up over the life of a process, so that a second InceptionV3 starts at 'conv2d_94'.
-_COUNTED_NAME = re.compile(
-    r"(activation|add|average_pooling2d|batch_normalization|concatenate|conv2d|cropping2d|layer_normalization"
-    r"|max_pooling2d|multiply|normalization|re_lu|rescaling|zero_padding2d)(?:_(\d+))?$"
-)
+from tlcore.models.keras_graph import list_arguments, settle_names
 
 
 def build_backbone(backbone: Backbone, image_size: int, weights_path: Path | None) -> keras.Model:
@@ -44,7 +38,7 @@ def _build_application(application: str, name: str, image_size: int) -> keras.Mo
     build = getattr(keras.applications, application)
     shape = (image_size, image_size, 3)
     original = build(include_top=False, weights=None, input_shape=shape)
-    names = _settled_names([operation.name for operation in original.operations])
+    names = settle_names(operation.name for operation in original.operations)
 
     def rebuild(operation: keras.Operation) -> keras.Layer:
         if not isinstance(operation, keras.Layer):
@@ -68,7 +62,7 @@ def _as_layer(operation: keras.Operation, name: str) -> keras.Layer:
     any other operation.
     """
     kind = type(operation).__name__
-    _, other = operation._inbound_nodes[0].arguments.args
+    _, other = list_arguments(operation)
     if kind == "Add" and isinstance(other, keras.KerasTensor):
         return keras.layers.Add(name=name)
     if kind == "Add" and isinstance(other, float):
@@ -86,20 +80,6 @@ def _call(layer: keras.Layer, *arguments: Any, **options: Any) -> keras.KerasTen
     if isinstance(layer, keras.layers.Add) and len(arguments) > 1:
         return layer(list(arguments))
     return layer(arguments[0]) if isinstance(layer, keras.layers.Rescaling) else layer(*arguments, **options)
-
-
-def _settled_names(layer_names: list[str]) -> dict[str, str]:
-    """Map each name to the one it has in a process that built nothing before."""
-    counted: dict[str, list[tuple[int, str]]] = {}
-    for name in layer_names:
-        found = _COUNTED_NAME.match(name)
-        if found:
-            counted.setdefault(found[1], []).append((int(found[2] or 0), name))
-    settled = {name: name for name in layer_names}
-    for kind, members in counted.items():
-        for position, (_, name) in enumerate(sorted(members)):
-            settled[name] = f"{kind}_{position}" if position else kind
-    return settled
 
 
 def _load_keras_weights(model: keras.Model, backbone: Backbone, path: Path) -> None:

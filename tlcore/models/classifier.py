@@ -17,6 +17,7 @@ from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.inference import Forward, freeze
+from tlcore.models.keras_graph import find_maker, list_inputs, name_tensor
 from tlcore.models.layers import describe_layers
 from tlcore.models.preprocessing import normalise
 from tlcore.settings import HeadSettings
@@ -140,7 +141,7 @@ def find_cut(row: Backbone, backbone: keras.Model, image_size: int) -> Cut:
         size = sum(4 * _count(shape) for shape in shapes)
         cost = size * SECONDS_PER_BYTE + sum(flops[boundary:first]) * SECONDS_PER_FLOP
         if cost <= best_cost:
-            names = tuple(tensor_name(tensor) for tensor in tensors)
+            names = tuple(name_tensor(tensor) for tensor in tensors)
             best, best_cost = Cut(boundary, names, shapes, ("float32",) * len(shapes)), cost
     return best
 
@@ -153,8 +154,8 @@ def pooled_cut(backbone: keras.Model) -> Cut:
 def crossing_tensors(backbone: keras.Model, boundary: int) -> list[Any]:
     """Return the Keras tensors made by `layers[:boundary]` and used by `layers[boundary:]` or as the output."""
     below = {id(layer) for layer in backbone.layers[:boundary]}
-    used = [tensor for layer in backbone.layers[boundary:] for tensor in _inputs(layer)] + list(backbone.outputs)
-    crossing = {id(tensor): tensor for tensor in used if id(tensor._keras_history.operation) in below}
+    used = [tensor for layer in backbone.layers[boundary:] for tensor in list_inputs(layer)] + list(backbone.outputs)
+    crossing = {id(tensor): tensor for tensor in used if id(find_maker(tensor)) in below}
     return list(crossing.values())
 
 
@@ -189,17 +190,6 @@ def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Mode
 def row_channels(backbone: keras.Model) -> int:
     """Return how many numbers describe an image after pooling: the channels of the backbone's output."""
     return int(backbone.output.shape[-1])
-
-
-def tensor_name(tensor: Any) -> str:
-    """Name a Keras tensor by the layer that makes it, with an index where that layer makes several."""
-    history = tensor._keras_history
-    return history.operation.name if history.tensor_index == 0 else f"{history.operation.name}:{history.tensor_index}"
-
-
-def _inputs(layer: keras.Layer) -> Sequence[Any]:
-    # Building an upper model calls the shared layers again and so adds nodes; the first is the backbone's own.
-    return layer._inbound_nodes[0].input_tensors
 
 
 def _count(shape: Sequence[int]) -> int:

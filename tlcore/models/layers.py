@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore.errors import SettingsError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import block_names
+from tlcore.models.keras_graph import find_maker, list_inputs
 
 if TYPE_CHECKING:
     from tlcore.models.backend import keras
@@ -98,10 +99,9 @@ def _crossing_bytes(model: "keras.Model") -> list[int]:
     made = {id(layer): index for index, layer in enumerate(model.layers)}
     last_used: dict[int, tuple[int, int, int]] = {}
     for index, layer in enumerate(model.layers):
-        # Building an upper model calls the shared layers again and so adds nodes; the first is the backbone's own.
-        for tensor in layer._inbound_nodes[0].input_tensors:
+        for tensor in list_inputs(layer):
             size = math.prod(tensor.shape[1:]) * _FLOAT32_BYTES
-            last_used[id(tensor)] = (made[id(tensor._keras_history.operation)], index, size)
+            last_used[id(tensor)] = (made[id(find_maker(tensor))], index, size)
     # A tensor crosses every boundary above the layer that makes it, up to its last user.
     changes = [0] * (len(model.layers) + 1)
     for maker, user, size in last_used.values():

@@ -11,6 +11,7 @@ import numpy as np
 from tlcore.arrays import Arrays, load_arrays, save_arrays
 from tlcore.errors import RunError
 from tlcore.models.backend import keras
+from tlcore.models.keras_graph import list_changing
 from tlcore.training.patience import Standing
 
 Variables = dict[str, Any]
@@ -74,23 +75,18 @@ def load_snapshot(path: Path, model: keras.Model) -> tuple[Standing, Arrays] | N
 
 def read_start(model: keras.Model) -> list[np.ndarray]:
     """Copy what training changes of a model but its optimizer: trained and random-seed variables, in their order."""
-    return [_copy(variable) for variable in _changing(model)]
+    return [_copy(variable) for variable in list_changing(model)]
 
 
 def write_start(model: keras.Model, start: Sequence[np.ndarray]) -> None:
     """Put back what `read_start` copied from the same model."""
-    for variable, array in zip(_changing(model), start, strict=True):
+    for variable, array in zip(list_changing(model), start, strict=True):
         variable.assign(array)
 
 
 def _state(model: keras.Model) -> list[Any]:
     model.optimizer.build(model.trainable_variables)
-    return [*_changing(model), *model.optimizer.variables]
-
-
-def _changing(model: keras.Model) -> list[Any]:
-    seeds = [variable for variable in model.variables if "seed_generator" in variable.path]
-    return [*model.trainable_variables, *seeds]
+    return [*list_changing(model), *model.optimizer.variables]
 
 
 def _copy(variable: Any) -> np.ndarray:

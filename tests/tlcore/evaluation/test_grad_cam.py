@@ -13,6 +13,7 @@ from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import find_backbone
 from tlcore.models.classifier import Classifier
 from tlcore.models.inference import freeze
+from tlcore.models.keras_graph import name_tensor
 from tlcore.models.layers import describe_layers
 from tlcore.models.preprocessing import normalise
 from tlcore.models.weights import fetch
@@ -85,7 +86,7 @@ def test_below_trained_layers_the_channels_weigh_what_they_change_in_the_score(c
     np.testing.assert_allclose(trained.values, drawing.draw(pixels, 1)[1].values, atol=1e-4)
     backbone = classifier.backbone
     tensor = last_frozen(classifier, first_trained(classifier, MID_BLOCK))
-    assert frozen.layer == models.tensor_name(tensor)
+    assert frozen.layer == name_tensor(tensor)
     below, above = keras.Model(backbone.inputs, tensor), keras.Model(tensor, backbone.output)
     made = np.asarray(below(normalise(classifier.row, pixels[None].astype(np.float32))))[0]
     kernel, _ = classifier.head.get_layer("head_output").get_weights()
@@ -126,7 +127,7 @@ def test_the_last_frozen_block_is_one_that_lies_whole_below_what_was_trained(cla
     places = {layer["name"]: place for place, layer in enumerate(described)}
     for layers in (3, 5, 20, MID_BLOCK, 100):
         first = first_trained(classifier, layers)
-        place = places[models.tensor_name(last_frozen(classifier, first))]
+        place = places[name_tensor(last_frozen(classifier, first))]
         assert described[place]["block"] != described[first]["block"]
         assert described[place + 1]["block"] == described[first]["block"], "and it is the last such block"
     assert first_trained(classifier, 0) is None

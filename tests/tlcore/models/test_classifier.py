@@ -14,6 +14,7 @@ from tlcore.models import weights
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.inference import freeze
+from tlcore.models.keras_graph import name_tensor
 from tlcore.models.preprocessing import normalise
 from tlcore.settings import HeadSettings
 from tlcore.training.phases import compile_model
@@ -82,7 +83,7 @@ def expected(network):
 def cut_at(backbone, boundary):
     """Return the cut at a given boundary, whatever it costs."""
     tensors = models.crossing_tensors(backbone, boundary)
-    names = tuple(models.tensor_name(tensor) for tensor in tensors)
+    names = tuple(name_tensor(tensor) for tensor in tensors)
     shapes = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
     return models.Cut(boundary, names, shapes, ("float32",) * len(shapes))
 
@@ -180,7 +181,7 @@ def test_what_crosses_a_boundary_is_all_that_is_needed_above_it_and_made_below(n
         below, above = set(names[:boundary]), names[boundary:]
         needed = {parent for name in above for parent in made_by[name] if parent in below}
         needed |= {names[-1]} & below
-        crossing = [models.tensor_name(tensor) for tensor in models.crossing_tensors(backbone, boundary)]
+        crossing = [name_tensor(tensor) for tensor in models.crossing_tensors(backbone, boundary)]
         assert sorted(crossing) == sorted(needed)
 
 

@@ -1,0 +1,94 @@
+"""What Thaw needs of Keras's private graph: where a test fails, a release of Keras has changed what it says."""
+
+import keras
+import numpy as np
+import pytest
+
+from tlcore.models import keras_graph
+
+ADVICE = "Mend `tlcore.models.keras_graph`, or install the Keras of requirements.txt."
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A network with a branch, a sum, a number that is added, a layer that is called twice, and dropout."""
+    inputs = keras.Input((4,), name="in")
+    left = keras.layers.Dense(3, name="left")(inputs)
+    joined = keras.layers.Add(name="joined")([left, keras.layers.Dense(3, name="right")(inputs)])
+    moved = joined + 3.0
+    return keras.Model(inputs, keras.layers.Dense(2, name="out")(keras.layers.Dropout(0.5, name="drop")(moved)))
+
+
+def names(tensors):
+    return [keras_graph.name_tensor(tensor) for tensor in tensors]
+
+
+def test_a_layer_knows_the_tensors_that_it_was_called_on(model):
+    assert names(keras_graph.list_inputs(model.get_layer("joined"))) == ["left", "right"], (
+        "Keras no longer lists, in `layer._inbound_nodes[0].input_tensors`, the tensors a layer was called on when "
+        f"its model was built. Without them no network can be cut in two. {ADVICE}"
+    )
+    assert names(keras_graph.list_inputs(model.get_layer("left"))) == ["in"]
+    assert list(keras_graph.list_inputs(model.get_layer("in"))) == []
+
+
+def test_the_first_node_stays_the_models_own_when_its_layers_are_called_again(model):
+    other = keras.Input((4,), name="other")
+    keras.Model(other, model(other))
+    model.get_layer("left")(other)
+    assert names(keras_graph.list_inputs(model.get_layer("left"))) == ["in"], (
+        "Keras no longer puts a layer's calls into `_inbound_nodes` in their order: what a layer of the backbone was "
+        f"called on is mistaken for a later call, of an upper model. {ADVICE}"
+    )
+
+
+def test_a_tensor_knows_the_layer_that_made_it(model):
+    assert keras_graph.find_maker(model.get_layer("left").output) is model.get_layer("left"), (
+        "Keras no longer says in `tensor._keras_history.operation` which layer made a tensor. Without it nobody knows "
+        f"which tensors cross a cut. {ADVICE}"
+    )
+
+
+def test_an_operation_knows_the_number_that_was_added(model):
+    (added,) = [
+        operation
+        for operation in model.operations
+        if type(operation).__name__ == "Add" and "joined" not in operation.name
+    ]
+    tensor, number = keras_graph.list_arguments(added)
+    assert (names([tensor]), number) == (["joined"], 3.0), (
+        "Keras no longer keeps, in `operation._inbound_nodes[0].arguments.args`, what an operation like `x + 3.0` was "
+        f"called with. The MobileNetV3 networks cannot be rebuilt from layers without it. {ADVICE}"
+    )
+
+
+def test_the_seeds_of_dropout_are_among_what_training_changes(model):
+    trained = len(model.trainable_variables)
+    changing = keras_graph.list_changing(model)
+    assert len(changing) == trained + 1, (
+        "Keras no longer names the variable of a random seed `.../seed_generator/...`. A resumed phase draws other "
+        f"dropout than an undisturbed one. {ADVICE}"
+    )
+    seed = changing[-1]
+    before = np.array(keras.ops.convert_to_numpy(seed))
+    model(np.ones((2, 4), np.float32), training=True)
+    assert not np.array_equal(before, keras.ops.convert_to_numpy(seed)), f"The seed does not change with use. {ADVICE}"
+
+
+def test_names_that_keras_counts_up_are_those_of_a_fresh_process():
+    built = []
+    for _ in range(2):
+        inputs = keras.Input((8, 8, 3))
+        first = keras.layers.Conv2D(2, 1)(inputs)
+        outputs = keras.layers.Conv2D(2, 1)(first)
+        settled = keras_graph.settle_names(layer.name for layer in keras.Model(inputs, outputs).layers[1:])
+        built.append(list(settled.values()))
+    assert built == [["conv2d", "conv2d_1"]] * 2, (
+        "Keras no longer makes up names like `conv2d`, `conv2d_1`: a backbone's layers would have other names in every "
+        f"process, and blocks could not be told. {ADVICE}"
+    )
+    assert keras_graph.settle_names(["block1_conv", "add_7", "add_9"]) == {
+        "block1_conv": "block1_conv",
+        "add_7": "add",
+        "add_9": "add_1",
+    }

@@ -1,0 +1,61 @@
+"""The only place that touches Keras's private graph: what an operation was called on, which made a tensor, and the
+names that Keras makes up. A release of Keras may change any of it; test_keras_graph.py says in words what broke."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tlcore.models.backend import keras
+
+# Names that Keras counts up over the life of a process, so that a second InceptionV3 starts at 'conv2d_94'.
+_COUNTED_NAME = re.compile(
+    r"(activation|add|average_pooling2d|batch_normalization|concatenate|conv2d|cropping2d|layer_normalization"
+    r"|max_pooling2d|multiply|normalization|re_lu|rescaling|zero_padding2d)(?:_(\d+))?$"
+)
+
+
+def list_inputs(layer: "keras.Layer") -> Sequence[Any]:
+    """Return the Keras tensors that a layer was called on when its own model was built.
+
+    To build another model calls shared layers again and so adds nodes; the first is the layer's own.
+    """
+    tensors: Sequence[Any] = layer._inbound_nodes[0].input_tensors
+    return tensors
+
+
+def list_arguments(operation: "keras.Operation") -> tuple[Any, ...]:
+    """Return the arguments without a name that an operation was first called with, tensors and numbers alike."""
+    arguments: tuple[Any, ...] = operation._inbound_nodes[0].arguments.args
+    return arguments
+
+
+def find_maker(tensor: Any) -> "keras.Operation":
+    """Return the operation that made a Keras tensor."""
+    return tensor._keras_history.operation
+
+
+def name_tensor(tensor: Any) -> str:
+    """Name a Keras tensor by the layer that makes it, with an index where that layer makes several."""
+    history = tensor._keras_history
+    return history.operation.name if history.tensor_index == 0 else f"{history.operation.name}:{history.tensor_index}"
+
+
+def list_changing(model: "keras.Model") -> list[Any]:
+    """Return the variables that training changes but the optimizer's: those that train, and the seeds of dropout."""
+    seeds = [variable for variable in model.variables if "seed_generator" in variable.path]
+    return [*model.trainable_variables, *seeds]
+
+
+def settle_names(names: Iterable[str]) -> dict[str, str]:
+    """Map each name that Keras counts up within a process ("add", "add_1", ...) to the one of a fresh process."""
+    counted: dict[str, list[tuple[int, str]]] = {}
+    settled = {name: name for name in names}
+    for name in settled:
+        found = _COUNTED_NAME.match(name)
+        if found:
+            counted.setdefault(found[1], []).append((int(found[2] or 0), name))
+    for kind, members in counted.items():
+        for position, (_, name) in enumerate(sorted(members)):
+            settled[name] = f"{kind}_{position}" if position else kind
+    return settled
