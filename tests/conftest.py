@@ -30,8 +30,10 @@ COLOURS = {"berry": (170, 40, 60), "leaf": (50, 150, 60), "sky": (60, 110, 190)}
 PLAIN, PUZZLING = 4, 4
 # Begun first where two files are run at a time: a long file begun last would be waited for alone.
 LONGEST = (
-    *("resume_campaign", "exported_model", "model", "run_commands", "worker"),
-    *("depth_probe", "incidents", "label_errors", "training"),
+    *("tlcore/models/test_classifier.py", "tlcore/exporting/test_model.py", "thaw/exporting/test_exporter.py"),
+    *("tlcore/training/test_phases.py", "tlcore/training/test_recovery.py", "tlcore/tuning/test_depth_probe.py"),
+    *("campaigns/test_resume_campaign.py", "campaigns/test_retraining_kills.py", "campaigns/test_export_kills.py"),
+    *("tlcore/test_environment.py", "thaw/cli/test_runs.py", "tlcore/splits/test_label_errors.py"),
 )
 
 
@@ -43,7 +45,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items, config):
-    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
     if "quick" in config.option.markexpr:
         for item in items:
             if is_quick(item.path) and not item.get_closest_marker("slow"):
