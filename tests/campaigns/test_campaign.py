@@ -197,7 +197,7 @@ def test_500_good_and_50_bad_files_train_on_exactly_500(store, tmp_path):
 
 
 @pytest.mark.parametrize("count", [1000, pytest.param(20_000, marks=pytest.mark.slow)])
-def test_every_mutant_is_decoded_or_refused_in_words(count, tmp_path):
+def test_every_mutant_is_decoded_or_refused_in_words(count, tmp_path, campaign):
     (tmp_path / "copies").mkdir()
     asked = []
     for mutant in mutants(count):
@@ -212,6 +212,8 @@ def test_every_mutant_is_decoded_or_refused_in_words(count, tmp_path):
     assert time.monotonic() - started < count / 10
     assert len(outcomes) == count
     refused = {name: str(outcome) for name, outcome in outcomes.items() if not isinstance(outcome, Decoded)}
+    tally = campaign("damaged pictures")
+    tally.n, tally.facts["refused"] = count, len(refused)
     assert all(isinstance(outcomes[name], ImageRejected) for name in refused)
     assert {reason for reason in refused.values() if not corpus.in_words(reason)} == set()
     assert not any("memory" in reason for reason in refused.values())

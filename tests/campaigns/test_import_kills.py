@@ -161,22 +161,24 @@ def test_an_addition_killed_at_a_stage_leaves_the_old_data_set_or_the_new(stage,
 
 
 @pytest.mark.parametrize("kills", KILLS)
-def test_imports_and_additions_killed_at_random_leave_all_or_nothing(kills, store, photos, grown):
+def test_imports_and_additions_killed_at_random_leave_all_or_nothing(kills, store, photos, grown, campaign):
     started = time.monotonic()
     finished(store, start(store, photos(), grown))
     whole_s = time.monotonic() - started
     chance = random.Random(kills)
-    changes = 0
+    tally, changes = campaign("kills of imports and additions"), 0
     for number in range(kills):
         before = state(store)
         target = grown if number % 2 else None
         job_id = start(store, photos(), target)
         time.sleep(chance.uniform(0, 1.1 * whole_s))
         kill(store, job_id)
-        settle(store, job_id)
-        changed = require_whole(store, before, target)
-        tell_truly(store, job_id, changed)
-        changes += changed
+        with tally.trial(f"import {number}"):
+            settle(store, job_id)
+            changed = require_whole(store, before, target)
+            tell_truly(store, job_id, changed)
+            changes += changed
+    tally.facts["in_time"] = kills - changes
     assert changes < kills, "some kills came in time"
     before = state(store)
     finished(store, start(store, photos(), grown))

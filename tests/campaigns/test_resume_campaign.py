@@ -155,18 +155,23 @@ def live(store, dataset_id, undisturbed, act, times, chance, wait_for):
     return ward.stages
 
 
-def test_a_kill_in_each_phase_leaves_no_trace_in_the_weights(store, tiny_dataset, undisturbed, wait_for):
-    # Both moments that this seed chooses are early in the training.
-    stages = live(store, tiny_dataset, undisturbed, kill, 1, random.Random(50), wait_for)
+def test_a_kill_in_each_phase_leaves_no_trace_in_the_weights(store, tiny_dataset, undisturbed, wait_for, campaign):
+    tally, stages = campaign("runs killed in each phase"), Counter()
+    with tally.trial("run 1"):
+        # Both moments that this seed chooses are early in the training.
+        stages = live(store, tiny_dataset, undisturbed, kill, 1, random.Random(50), wait_for)
+    tally.facts["kills"] = stages.total()
     assert stages.total() == 2
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3 * 3600)
-def test_a_hundred_kills_leave_no_trace_in_the_weights(store, tiny_dataset, undisturbed, wait_for):
-    chance, stages = random.Random(100), Counter()
-    while stages.total() < 100:
-        stages += live(store, tiny_dataset, undisturbed, kill, 5, chance, wait_for)
+def test_a_hundred_kills_leave_no_trace_in_the_weights(store, tiny_dataset, undisturbed, wait_for, campaign):
+    tally, chance, stages = campaign("runs killed up to ten times"), random.Random(100), Counter()
+    while stages.total() < 100 and not tally.lost:
+        with tally.trial(f"run {tally.n + 1}"):
+            stages += live(store, tiny_dataset, undisturbed, kill, 5, chance, wait_for)
+        tally.facts["kills"] = stages.total()
     assert set(TRAINING) < stages.keys()
 
 

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from thaw.cli.output import tell
+from thaw.cli.jobs import tell
 from thaw.jobs.stages import STAGES, phrase
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
