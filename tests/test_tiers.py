@@ -1,11 +1,11 @@
-"""Which tests are run when: what the quick tier leaves out, and what is begun first."""
+"""Which tests are run when, and where they take what several of them build."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import LONGEST
-from tests.support.tiers import is_quick
+from tests.support.tiers import imports, is_quick
 
 TESTS = Path(__file__).parent
 
@@ -28,3 +28,9 @@ def test_quick_is_what_needs_no_keras_no_page_and_no_process(name, quick):
 
 def test_what_is_begun_first_is_there():
     assert [name for name in LONGEST if not (TESTS / name).exists()] == []
+
+
+def test_no_test_file_takes_anything_from_another():
+    taken = {(path.name, name) for path in TESTS.rglob("*.py") for name in imports(path) if ".test_" in name}
+    # The script of a page in a test begins anew and imports from its own file.
+    assert {(file, name) for file, name in taken if Path(file).stem not in name} == set()

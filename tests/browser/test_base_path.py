@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Playwright, Response, expect
 
 from tests.browser.harness import Server, Watch, drop, load_pictures, settle
 from tests.browser.journey import JOB_MS, open_page, see_page
-from tests.pages.test_pages import DATASET, add_dataset, add_run
+from tests.support.pages import DATASET, add_dataset, add_run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 

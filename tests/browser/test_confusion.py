@@ -10,7 +10,7 @@ from pages.ui.figures import confusion_figure
 from pages.ui.page.preload import find_modules
 from tests.browser.harness import Server, settle, wait_in_page
 from tests.browser.journey import hover_cell, see_page
-from tests.pages.test_pages import add_many_classes
+from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.settings import HeadSettings

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.browser.harness import Server
-from tests.pages.test_pages import DATASET, add_dataset
+from tests.support.pages import DATASET, add_dataset
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 from pages.ui.mistakes.map_points import MOST_DRAWN
 from tests.browser.harness import Server, settle, wait_in_page
 from tests.browser.journey import see_page
-from tests.pages.test_map_page import add_large_map, make_map
-from tests.pages.test_pages import add_many_classes
+from tests.support.maps import add_large_map, make_map
+from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 

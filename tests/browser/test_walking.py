@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.harness import Server, settle
 from tests.browser.journey import click_cell, open_page, see_page
-from tests.pages.test_pages import add_many_classes
+from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 

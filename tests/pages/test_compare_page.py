@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.test_pages import BOLD, DATASET, TAG, add_dataset, add_run, drawn_html, visit, words
-from tests.pages.test_pages import store as store
+from tests.support.pages import BOLD, DATASET, TAG, add_dataset, add_run, compare, drawn_html, visit, words
+from tests.support.pages import store as store
 from thaw.storage.store import Store
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -18,13 +18,6 @@ def add_settings(store: Store, head: HeadSettings) -> str:
             "UPDATE runs SET head = ?, backbone = ? WHERE id = ?", (head.to_json(), head.backbone, run_id)
         )
     return run_id
-
-
-def compare(*run_ids: str) -> AppTest:
-    page = visit("compare", compare=",".join(run_ids))
-    assert not page.exception
-    assert not page.error
-    return page
 
 
 def settings_table(page: AppTest) -> list[dict]:

@@ -7,9 +7,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.data import browse, edit_history, sources, split_choice
 from pages.ui.data.browse import Shelf
-from tests.pages.test_pages import BOLD, CLASS_SIZE, DATASET, TAG, add_dataset, drawn_html, visit, words
-from tests.pages.test_pages import store as store
 from tests.support.corpus import write_classes
+from tests.support.pages import BOLD, CLASS_SIZE, DATASET, TAG, add_dataset, drawn_html, press, visit, words
+from tests.support.pages import store as store
 from thaw.datasets import edits
 from thaw.sources.samples import FLOWERS
 from thaw.storage.datasets import Arrival
@@ -22,10 +22,6 @@ from tlcore.splits.groups import GroupRules
 
 LARGE = 32_000
 OPENS_WITHIN_S = 1.0
-
-
-def press(page: AppTest, label: str) -> AppTest:
-    return next(button for button in page.button if button.label == label).click().run()
 
 
 def open_editor(page: AppTest, shelf: Shelf | None = None) -> AppTest:

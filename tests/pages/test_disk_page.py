@@ -4,11 +4,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.page import deleting
-from tests.pages.test_pages import TAG, visit, words
-from tests.pages.test_pages import add_dataset as add_hostile
-from tests.pages.test_pages import add_run as add_shown_run
-from tests.pages.test_pages import store as store
 from tests.support.keepings import furnish, snapshot
+from tests.support.pages import TAG, unfold_panel, visit, words
+from tests.support.pages import add_dataset as add_hostile
+from tests.support.pages import add_run as add_shown_run
+from tests.support.pages import store as store
 from thaw.disk import usage
 from thaw.disk.holdings import find_holding
 from thaw.storage.store import Store
@@ -30,12 +30,6 @@ def tick(page: AppTest, *things: str) -> AppTest:
 
 def unfold(page: AppTest, things: list[str]) -> AppTest:
     return unfold_panel(page, f"delete {' '.join(things)}")
-
-
-def unfold_panel(page: AppTest, key: str) -> AppTest:
-    """Open a panel that is drawn only once it is open."""
-    page.session_state[key] = True
-    return page.run()
 
 
 def press(page: AppTest, label: str) -> AppTest:

@@ -1,25 +1,13 @@
 """The Evaluation page on a run of twenty images with two mistakes."""
 
-import json
-
 import numpy as np
-from streamlit.testing.v1 import AppTest
 
 from pages.ui.figures import evaluation_figures
-from tests.pages.test_evaluation_sets import judged_run
-from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
-from tests.pages.test_pages import store as store
+from tests.support.judged_runs import judged_run
+from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, figures, press, visit, words
+from tests.support.pages import store as store
 from thaw.runs.decision import read_decision
 from tlcore.evaluation.curves import Curve
-
-
-def press(page: AppTest, label: str) -> AppTest:
-    return next(button for button in page.button if button.label == label).click().run()
-
-
-def figures(page: AppTest) -> list[dict]:
-    sent = [json.loads(component.proto.json) for component in page.get("bidi_component") if component.proto.json]
-    return [json.loads(data["drawing"]) for data in sent if "drawing" in data]
 
 
 def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(store):

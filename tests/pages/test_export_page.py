@@ -11,9 +11,8 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.server.export_route import EXPORT_ROUTE
-from tests.pages.test_evaluation_page import figures, press
-from tests.pages.test_pages import add_dataset, add_run, visit, words
-from tests.pages.test_pages import store as store
+from tests.support.pages import add_dataset, add_run, figures, press, visit, words
+from tests.support.pages import store as store
 from thaw.exporting import exports
 from thaw.runs.decision import keep_decision
 from thaw.storage.export_record import Export, export_folder, write_export

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.data import duplicates, findings, grouping, leakage
-from tests.pages.test_pages import drawn_html, visit, words
+from tests.support.pages import drawn_html, visit, words
 from thaw.datasets import edits
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Check, Image

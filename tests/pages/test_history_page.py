@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.figures.history_figure import trainable_share
 from pages.ui.runs import run_downloads
 from pages.ui.runs.projects import latest_save
-from tests.pages.test_pages import BOLD, DATASET, TAG, add_dataset, add_run, visit, words
-from tests.pages.test_pages import store as store
+from tests.support.pages import BOLD, DATASET, TAG, add_dataset, add_run, visit, words
+from tests.support.pages import store as store
 from thaw.projects.save import save_project
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store

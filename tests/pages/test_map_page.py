@@ -1,96 +1,34 @@
 """The Map page on forty images with three mistakes: before, while and after its map is made, and what it shows."""
 
 import json
-import os
 from dataclasses import asdict
 
 import numpy as np
 import pytest
-from PIL import Image as Picture
 
 from pages.ui.components.figure.lasso import Marking
 from pages.ui.mistakes import fixing, map_figure, map_points
 from pages.ui.mistakes.map_points import MOST_DRAWN, UNJUDGED, MapPoints
-from tests.pages.test_data_page import press
-from tests.pages.test_evaluation_page import figures
-from tests.pages.test_evaluation_sets import DATASET, add, run_of
-from tests.pages.test_evaluation_sets import store as store
-from tests.pages.test_mistakes_page import grids
-from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
+from tests.support.judged_runs import DATASET, add, run_of
+from tests.support.judged_runs import store as store
+from tests.support.maps import add_large_map, make_map
+from tests.support.mistakes import grids
+from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, figures, press, visit, words
 from thaw.datasets import edits
-from thaw.datasets.run_split import write_split
 from thaw.jobs import starts
-from thaw.runs.results import predictions_file, read_predictions
-from thaw.storage.datasets import Arrival
-from thaw.storage.records import Image
-from thaw.training.feature_map import Projection, keep_projection
+from thaw.runs.results import read_predictions
 from thaw.worker import work
-from tlcore.evaluation.predictions import VALIDATION, find_mistakes
-from tlcore.features.cache import FeatureCache
+from tlcore.evaluation.predictions import find_mistakes
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
-from tlcore.splits.splits import Split
 
 GRID = "Photos chosen on the map, to fix"
-
-
-def cache_features(store, run_id):
-    """Keep made-up features of every image of a run, as its phase 1 would."""
-    every = store.every_image(store.run(run_id).dataset_id)
-    features = np.random.default_rng(2).normal(size=(len(every), 6)).astype(np.float32)
-    cache = FeatureCache(store.workspace.features, {"of": "the test"}, [(6,)], ["float32"])
-    cache.append([image.content for image in every], [features])
-    store.add_facts(run_id, {"feature_cache": {"folder": cache.folder.name, "channels": 6}})
-
-
-def make_map(store, run_id):
-    cache_features(store, run_id)
-    job_id = starts.add_trial(store, "map", run_id, {})
-    work(store, job_id)
-    assert store.job(job_id).status == "finished", store.job(job_id).error
 
 
 @pytest.fixture
 def run_id(store):
     add(store)
     return run_of(store, HeadSettings(validation_split=0.5), {"validation": 3})
-
-
-def add_large_map(store, number):
-    """Add a data set of two classes with a run that has judged ten images, two of them wrongly, and a map of all, on
-    which they lie in rows of a hundred from the lower left, rose and tulip by turns; return the run's id."""
-    dataset_id = "data-00000000ffff"
-    labels = ["rose", "tulip"]
-    images = [
-        Image(f"img-{n:012x}", labels[n % 2], f"{n}.png", f"{n:064x}", 32, 32, suffix=".png", folder=dataset_id)
-        for n in range(number)
-    ]
-    first = store.workspace.image(dataset_id, images[0].id, ".png")
-    for image in images:
-        paths = store.workspace.image(dataset_id, image.id, ".png"), store.workspace.thumbnail(dataset_id, image.id)
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if first.exists():
-                os.link(first, path)
-            else:
-                Picture.new("RGB", (32, 32), "teal").save(first)
-    store.add_dataset(dataset_id, "large", "folder", Arrival(images))
-    run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
-    store.set_result(run_id, 1)
-    folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_split(store, run_id, Split(labels=labels, training=images[10:], validation=images[:10]))
-    probabilities = np.eye(2, dtype=np.float32)[[n % 2 for n in range(10)]]
-    probabilities[:2] = probabilities[1::-1]
-    np.savez(
-        folder / predictions_file(1, VALIDATION),
-        image_ids=np.array([image.id for image in images[:10]]),
-        probabilities=probabilities,
-    )
-    places = np.stack([np.arange(number) % 100, np.arange(number) // 100], axis=1) / 50 - 0.99
-    made = Projection([image.id for image in images], places.astype(np.float32), "t-SNE")
-    keep_projection(store, store.run(run_id), made)
-    return run_id
 
 
 def points_drawn(page):

@@ -8,9 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.evaluation import confusion_panel
-from tests.pages.test_evaluation_sets import DATASET, add, field, judged_run, run_of
-from tests.pages.test_evaluation_sets import store as store
-from tests.pages.test_pages import TAG, add_dataset, add_many_classes, add_run, drawn_html, visit, words
+from tests.support.judged_runs import DATASET, add, field, judged_run, run_of
+from tests.support.judged_runs import store as store
+from tests.support.pages import TAG, add_dataset, add_many_classes, add_run, drawn_html, visit, words
 from thaw.runs.results import predictions_file
 from thaw.storage.facts import Doubt
 from thaw.storage.records import LABEL_ERRORS

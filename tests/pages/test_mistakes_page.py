@@ -8,17 +8,16 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.figures import answer_figure
 from pages.ui.mistakes import fixing
-from tests.pages.test_data_page import press
-from tests.pages.test_evaluation_sets import DATASET, add, field, run_of
-from tests.pages.test_evaluation_sets import store as store
-from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
+from tests.support.judged_runs import DATASET, add, field, run_of
+from tests.support.judged_runs import store as store
+from tests.support.mistakes import grids, look_closer, mistakes
+from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, press, visit, words
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
 from thaw.prediction.answers import list_likeliest
-from thaw.runs.results import predictions_file, read_predictions
+from thaw.runs.results import predictions_file
 from thaw.storage.facts import RunFacts
 from thaw.storage.store import Store
-from tlcore.evaluation.predictions import Mistake, find_mistakes
 from tlcore.features.cache import FeatureCache
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -33,26 +32,9 @@ def run_id(store: Store) -> str:
     return run_of(store, SETTINGS, {"validation": 3})
 
 
-def mistakes(store: Store, run_id: str) -> list[Mistake]:
-    return find_mistakes(read_predictions(store, store.run(run_id)))
-
-
-def look_closer(store: Store, run_id: str, place: int = 0) -> AppTest:
-    page = visit("mistakes", run=run_id)
-    field(page, "selectbox", "Look closer")[0].set_value(mistakes(store, run_id)[place].image_id).run()
-    assert not page.exception
-    return page
-
-
 def standing(store: Store, image_id: str) -> tuple[str, bool]:
     (found,) = [image for image in store.every_image(DATASET) if image.id == image_id]
     return found.label, found.excluded
-
-
-def grids(page: AppTest) -> dict[str, dict[str, object]]:
-    """Return what the grids of a page hold, by what they are called."""
-    drawn = [json.loads(each.proto.json) for each in page.get("bidi_component") if "tiles" in each.proto.json]
-    return {grid["label"]: grid for grid in drawn}
 
 
 def figures_by_alt(page: AppTest) -> dict[str, dict[str, object]]:

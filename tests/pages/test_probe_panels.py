@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.test_pages import words
+from tests.support.pages import words
 from thaw.jobs import lifecycle, starts
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store

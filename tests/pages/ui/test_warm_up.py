@@ -10,9 +10,9 @@ from pages.ui import warm_up
 from pages.ui.data import findings, split_choice
 from pages.ui.mistakes import map_points
 from pages.ui.page import image_cache, prediction_cache, preload
-from tests.pages.test_evaluation_sets import DATASET, add, run_of
-from tests.pages.test_evaluation_sets import store as store
-from tests.pages.test_map_page import make_map
+from tests.support.judged_runs import DATASET, add, run_of
+from tests.support.judged_runs import store as store
+from tests.support.maps import make_map
 from thaw.runs import results
 from thaw.runs.results import predictions_file
 from thaw.storage.store import Store

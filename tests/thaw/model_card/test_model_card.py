@@ -12,9 +12,9 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image as Picture
 
-from tests.pages.test_evaluation_sets import add, run_of
-from tests.pages.test_pages import BOLD, DATASET, TAG, add_dataset, add_run
-from tests.pages.test_pages import store as store
+from tests.support.judged_runs import add, run_of
+from tests.support.pages import BOLD, DATASET, TAG, add_dataset, add_run
+from tests.support.pages import store as store
 from thaw.model_card.blocks import REPLACEMENT, Card, Paragraph, Section, printable
 from thaw.model_card.card import TO_BE_WRITTEN, fill_card
 from thaw.model_card.model_card import (

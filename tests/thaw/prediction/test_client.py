@@ -1,7 +1,6 @@
 """The predictor asked as pages ask it: a real process, killed, idle, with junk, by two threads at once."""
 
 import io
-import json
 import os
 import signal
 import subprocess
@@ -14,18 +13,15 @@ import pytest
 from PIL import Image as Picture
 
 from tests.support.corpus import encoded, jpeg, photo, png_bomb
+from tests.support.trained_run import DATASET, LABELS, add_trained_run
 from thaw.prediction.client import Predictor, predictor
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import ImageRejected, PredictorError, RunError, SettingsError, WeightsError
-from tlcore.models.backbones import find_backbone
-from tlcore.models.weights import fetch, sha256_of
 from tlcore.settings import HeadSettings
 
-DATASET = "data-0123456789ab"
-LABELS = ["berry", "leaf", "sky"]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
@@ -53,21 +49,6 @@ def shared(store):
     asked = predictor(store.workspace)
     yield asked
     asked.close()
-
-
-def add_trained_run(store, seed):
-    """A run whose head has weights drawn by chance: TensorFlow stays out of this process."""
-    settings = HeadSettings(image_size=48)
-    run_id = store.add_run(DATASET, settings.backbone, settings.to_json())
-    folder = store.workspace.run(run_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "labels.json").write_text(json.dumps(LABELS))
-    kernel = np.random.default_rng(seed).normal(0, 0.02, (1280, len(LABELS))).astype(np.float32)
-    np.savez(folder / "head.npz", **{"head/0": kernel, "head/1": np.zeros(len(LABELS), np.float32)})
-    weights = sha256_of(fetch(find_backbone(settings.backbone)))
-    store.add_facts(run_id, {"image_size": 48, "weights_sha256": weights})
-    store.set_result(run_id, 1)
-    return run_id
 
 
 def test_junk_among_good_pictures_costs_its_own_answer_alone(shared, run_id, tmp_path):

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tests.support.corpus import overlapping_zip
-from tests.thaw.projects.test_save import elsewhere as elsewhere
-from tests.thaw.projects.test_save import pack
-from tests.thaw.projects.test_save import saved as saved
+from tests.support.projects import elsewhere as elsewhere
+from tests.support.projects import pack
+from tests.support.projects import saved as saved
 from thaw.jobs.sweeper import sweep
 from thaw.projects.reader import open_project
 from thaw.storage.store import Store

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.pages.test_evaluation_sets import DATASET, LABELS, add, run_of
-from tests.pages.test_evaluation_sets import store as store
+from tests.support.judged_runs import DATASET, LABELS, add, run_of
+from tests.support.judged_runs import store as store
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split, write_split
 from thaw.retraining.fix_history import can_undo, find_retraining, list_chain, read_history, undo_round

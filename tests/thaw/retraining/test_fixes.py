@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.pages.test_evaluation_sets import DATASET, add, images, run_of
-from tests.pages.test_evaluation_sets import store as store
+from tests.support.judged_runs import DATASET, add, images, run_of
+from tests.support.judged_runs import store as store
 from thaw.datasets import edits
 from thaw.retraining.fixes import list_fixes, retrain
 from thaw.storage.facts import RunFacts

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.pages.test_pages import add_dataset, add_run
-from tests.pages.test_pages import store as store
+from tests.support.pages import add_dataset, add_run
+from tests.support.pages import store as store
 from thaw.runs.decision import keep_decision, read_decision
 from tlcore.errors import SettingsError
 from tlcore.evaluation.threshold import Decision

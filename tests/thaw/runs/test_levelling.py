@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.thaw.runs.test_comparison import LABELS, entry, judged
+from tests.support.comparisons import LABELS, entry, judged
 from thaw.runs.comparison import level, warn
 from tlcore.evaluation.predictions import Predictions, relabel
 from tlcore.evaluation.significance import judge

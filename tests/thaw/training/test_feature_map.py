@@ -8,8 +8,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from tests.tlcore.features.test_neighbours import LABELS, add_run, image, plain
-from tests.tlcore.features.test_neighbours import garden as garden
+from tests.support.garden import LABELS, add_run, image, plain
+from tests.support.garden import garden as garden
 from thaw.datasets.run_split import write_split
 from thaw.jobs import lifecycle, starts
 from thaw.storage.workspace import MAP_FILE

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tests.thaw.runs.test_comparison import judged, split
+from tests.support.comparisons import judged, split
 from tlcore.evaluation.prediction_changes import list_changes
 from tlcore.evaluation.predictions import Predictions
 from tlcore.evaluation.significance import judge

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.families import each_backbone
 from tests.support.keras_table import TABLE, find_unknown
-from tests.tlcore.exporting.test_model import CHAOTIC, classifier, pixels
+from tests.support.networks import CHAOTIC, classifier, pixels
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FLOAT_TOLERANCE, OLDEST_KERAS
 from tlcore.exporting.keras_file import CONFIG, simplify, write_keras

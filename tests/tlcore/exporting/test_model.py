@@ -1,18 +1,16 @@
 """Every family of backbones in every format: the files answer as the model that training leaves behind."""
 
-import functools
 import json
 import re
 import zipfile
 
-import keras
 import numpy as np
 import pytest
 
-from tests.support.corpus import photo
+from tests.support.backbones import built
 from tests.support.families import each_backbone
 from tests.support.keras_table import find_unknown
-from tests.tlcore.models.test_classifier import built, size_of
+from tests.support.networks import CHAOTIC, classifier, pixels
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.converters import CONVERTERS, read_signature, write_saved_models
@@ -21,63 +19,15 @@ from tlcore.exporting.keras_file import write_keras
 from tlcore.exporting.model import build_exported, build_logits
 from tlcore.exporting.verification import Answers, Reference, compare, find_fault, judge
 from tlcore.exporting.verify_file import LOADERS
-from tlcore.models import classifier as models
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.classifier import Classifier
-from tlcore.settings import HeadSettings
 
-LABELS = ["ant", "bée", "cat"]
-IMAGES = 24
 LEAST_AGREEMENT = 0.5
 # Another test exports it with its pretrained weights.
 PRETRAINED = "efficientnet-lite0"
 # Each takes one to two minutes whole, most of it for repeating the same blocks: every run exports their beginnings.
 # With EfficientNet-Lite0 they have all kinds of layers, activations and pooling that any family has.
 VARIED = ("convnext-tiny", "efficientnetv2-b0", "mobilenet-v3-small", "nasnet-mobile", "vgg16", "xception")
-# With random weights its features run into the thousands, and differ as much between one batch and another in Keras.
-CHAOTIC = "efficientnetv2-s"
-
-
-def kind(layer: keras.Layer) -> tuple[str, ...]:
-    """Say what a layer is to a converter, whatever its size."""
-    config = layer.get_config()
-    padding = "" if isinstance(layer, keras.layers.ZeroPadding2D) else config.get("padding")
-    return tuple(map(str, (type(layer).__name__, config.get("activation"), config.get("strides"), padding)))
-
-
-def beginning(backbone: keras.Model) -> keras.Model:
-    """Return the shortest beginning of a backbone that has a layer of every kind that the whole has."""
-    kinds = [kind(layer) for layer in backbone.layers]
-    first = next(end for end in range(len(kinds)) if set(kinds[: end + 1]) == set(kinds))
-    shortened = (keras.Model(backbone.inputs, layer.output, name=backbone.name) for layer in backbone.layers[first:])
-    return next(each for each in shortened if {kind(layer) for layer in each.layers} == set(kinds))
-
-
-def classifier(name: str, whole: bool = True, **settings) -> Classifier:
-    """Assemble a classifier with weights of its architecture, not pretrained, and a head that tells photos apart."""
-    row, head_settings = BACKBONES[name], HeadSettings(**settings)
-    side = size_of(name)
-    keras.utils.set_random_seed(0)
-    labels = LABELS[:2] if head_settings.output == "sigmoid" else LABELS
-    backbone = built(name) if whole else beginning(built(name))
-    head = models.build_head(models.row_channels(backbone), len(labels), head_settings)
-    model = models.assemble(row, backbone, head, side)
-    features = keras.Model(model.input, model.get_layer("pooling").output).predict(pixels(side), verbose=0)
-    output = head.get_layer("head_output")
-    kernel, _ = output.get_weights()
-    if not head_settings.hidden_units:
-        # Along what the photos differ in most: a network that has learnt nothing finds them much the same otherwise.
-        centre = features.mean(axis=0)
-        _, scale, directions = np.linalg.svd(features - centre, full_matrices=False)
-        mixing = np.random.default_rng(0).normal(0, 3, (2, kernel.shape[1])) * np.sqrt(IMAGES) / scale[:2, None]
-        kernel = directions[:2].T @ mixing
-        output.set_weights([kernel, -(centre @ kernel)])
-    return Classifier(model, row, backbone, head, labels, side, head_settings.output)
-
-
-@functools.cache
-def pixels(side: int) -> np.ndarray:
-    return np.stack([np.asarray(photo(number, side, side)) for number in range(IMAGES)])
 
 
 def write_all(made: Classifier, decision: Decision, folder) -> None:

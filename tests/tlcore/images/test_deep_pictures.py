@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.support.corpus import encoded
+from tests.support.deep_pictures import deep_tiff, ramp
 from tlcore.images.decode import normalise
 from tlcore.images.deep_pictures import GREY_RANGES, RangeUnknown, choose_range
 
@@ -32,30 +33,6 @@ def deep_png(values: np.ndarray) -> bytes:
     rows = b"".join(b"\1" + row.tobytes() for row in ((raw - before) % 256).astype(np.uint8))
     head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def deep_tiff(values: np.ndarray, order: str, compression: int = 1, extra: int | None = None) -> bytes:
-    """Write uint16 (height, width, 3 or 4 channels) as a TIFF; `extra` says what the fourth channel is."""
-    height, width, channels = values.shape
-    data = values.astype(f"{order}u2").tobytes()
-    data = zlib.compress(data) if compression == 8 else data
-    tags = {256: width, 257: height, 259: compression, 262: 2, 277: channels, 278: height, 279: len(data)}
-    tags |= {} if extra is None else {338: extra}
-    bits = 8 + 2 + 12 * (len(tags) + 2) + 4
-    tags |= {258: bits, 273: bits + 2 * channels}
-    entries = b""
-    for tag, value in sorted(tags.items()):
-        count = channels if tag == 258 else 1
-        short = tag in (259, 262, 277, 338)
-        entries += struct.pack(f"{order}HHL", tag, 3 if short or tag == 258 else 4, count)
-        entries += struct.pack(f"{order}HH", value, 0) if short else struct.pack(f"{order}L", value)
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}LH", 8, len(tags))
-    return head + entries + b"\0\0\0\0" + struct.pack(f"{order}{channels}H", *[16] * channels) + data
-
-
-def ramp(largest: int, channels: int = 1) -> np.ndarray:
-    values = np.linspace(0, largest, 24 * 32 * channels).reshape(24, 32, channels)
-    return values.astype(np.uint16)
 
 
 def scaled(values: np.ndarray, grey_range: int) -> np.ndarray:

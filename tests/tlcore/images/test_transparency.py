@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.support.corpus import encoded, photo
-from tests.tlcore.images.test_deep_pictures import deep_tiff, ramp
+from tests.support.deep_pictures import deep_tiff, ramp
 from tlcore.images.decode import normalise
 
 

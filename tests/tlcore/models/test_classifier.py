@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.corpus import photo
+from tests.support.backbones import IMAGES, PRETRAINED, built, pictures, row_of, size_of
 from tests.support.families import each_backbone
 from tlcore.errors import SettingsError
 from tlcore.models import classifier as models
@@ -15,12 +15,10 @@ from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.inference import freeze
 from tlcore.models.keras_graph import name_tensor
-from tlcore.models.preprocessing import normalise
 from tlcore.settings import HeadSettings
 from tlcore.training.phases import compile_model
 from tlcore.training.snapshots import name_variables, read_variables, trainable
 
-PRETRAINED = "efficientnet-lite0, pretrained"
 # Its 769 layers make what grows with their square slow.
 LONGEST = ("nasnet-mobile",)
 # Each takes ten seconds at all depths; what is peculiar to them, one tensor or several at a cut, is tested below.
@@ -30,38 +28,6 @@ NETWORKS = [PRETRAINED, *each_backbone("efficientnet-lite0", later=(*LONGEST, *L
 # Not a plain chain of layers, where one tensor crosses everywhere.
 BRANCHING = [PRETRAINED, *each_backbone("efficientnet-lite0", "vgg16", later=("mobilenet-v2",))]
 SETTINGS = HeadSettings(dropout=0.0)
-IMAGES = 6
-
-
-def row_of(network):
-    return BACKBONES[network.partition(",")[0]]
-
-
-def size_of(network):
-    return max(48, row_of(network).min_size)
-
-
-@functools.cache
-def pictures(size):
-    return np.stack([np.asarray(photo(300 + number, size, size)) for number in range(IMAGES)])
-
-
-@functools.cache
-def built(network):
-    """Build a backbone once; where its weights are random, give it statistics under which its output varies."""
-    keras.utils.set_random_seed(3)
-    row, size = row_of(network), size_of(network)
-    if network == PRETRAINED:
-        return build_backbone(row, size, weights.fetch(row))
-    backbone = build_backbone(row, size, None)
-    norms = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    for norm in norms:
-        norm.momentum = 0.0
-    pixels = keras.Input((size, size, 3), dtype="uint8")
-    keras.Model(pixels, backbone(normalise(row, pixels)))(pictures(size), training=True)
-    for norm in norms:
-        norm.momentum = 0.99
-    return backbone
 
 
 @functools.cache

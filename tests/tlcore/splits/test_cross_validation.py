@@ -6,15 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from tests.support.clusters import clusters
 from tlcore.errors import DatasetError
 from tlcore.splits.cross_validation import cross_validate, interval, list_folds, measure_inflation
-
-
-def clusters(count, number, noise=1.0, channels=20, seed=0):
-    chance = np.random.default_rng(seed)
-    classes = np.arange(count) % number
-    centres = 3 * chance.normal(size=(number, channels))
-    return (centres[classes] + noise * chance.normal(size=(count, channels))).astype(np.float32), classes
 
 
 def repeated_noise(images=100, copies=3, channels=400, seed=0):

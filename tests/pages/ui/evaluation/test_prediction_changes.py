@@ -1,10 +1,9 @@
 """Fixed and broken on the Compare page: counted, shown, paged, and chosen among several runs."""
 
 from pages.ui.evaluation.prediction_changes import list_rows
-from tests.pages.test_compare_page import compare
-from tests.pages.test_evaluation_sets import add, field, run_of
-from tests.pages.test_evaluation_sets import store as store
-from tests.pages.test_pages import BOLD, TAG, add_dataset, add_run, drawn_html, visit, words
+from tests.support.judged_runs import add, field, run_of
+from tests.support.judged_runs import store as store
+from tests.support.pages import BOLD, TAG, add_dataset, add_run, compare, drawn_html, visit, words
 from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
 from tlcore.evaluation.prediction_changes import list_changes

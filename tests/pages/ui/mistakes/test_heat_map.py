@@ -10,10 +10,10 @@ from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.mistakes import heat_map
-from tests.pages.test_evaluation_sets import add, field, run_of
-from tests.pages.test_evaluation_sets import store as store
-from tests.pages.test_mistakes_page import look_closer
-from tests.pages.test_pages import TAG, drawn_html, words
+from tests.support.judged_runs import add, field, run_of
+from tests.support.judged_runs import store as store
+from tests.support.mistakes import look_closer
+from tests.support.pages import TAG, drawn_html, words
 from thaw.prediction.client import predictor
 from tlcore.evaluation.heat_maps import HeatMap
 from tlcore.models.backbones import find_backbone

@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.components.lazy_cards import Listing
 from pages.ui.components.stepper.stepper import GO, Asked, Key, read_asked
 from pages.ui.mistakes import pager
-from tests.pages.test_evaluation_sets import DATASET, add, field, run_of
-from tests.pages.test_evaluation_sets import store as store
-from tests.pages.test_pages import drawn_html, visit
+from tests.support.judged_runs import DATASET, add, field, run_of
+from tests.support.judged_runs import store as store
+from tests.support.pages import drawn_html, visit
 from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
 from tlcore.evaluation.predictions import find_mistakes, list_worst

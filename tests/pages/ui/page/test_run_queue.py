@@ -4,8 +4,8 @@ import pytest
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.test_pages import DATASET, add_dataset, words
-from tests.pages.test_pages import store as store
+from tests.support.pages import DATASET, add_dataset, words
+from tests.support.pages import store as store
 from thaw.storage.store import Store
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings

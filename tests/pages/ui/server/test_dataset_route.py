@@ -11,11 +11,10 @@ from starlette.testclient import TestClient
 from pages.ui.server.dataset_route import TABLE, ZIP, Wish, dataset_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
-from tests.pages.test_disk_page import unfold_panel
-from tests.pages.test_pages import BOLD, TAG, visit, words
-from tests.pages.test_pages import add_dataset as add_hostile
-from tests.pages.test_pages import store as store
 from tests.support.keepings import add_dataset, add_run
+from tests.support.pages import BOLD, TAG, unfold_panel, visit, words
+from tests.support.pages import add_dataset as add_hostile
+from tests.support.pages import store as store
 from thaw.datasets import edits
 from thaw.datasets.division import Division
 from thaw.disk import trash

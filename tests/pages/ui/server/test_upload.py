@@ -13,13 +13,12 @@ from starlette.testclient import TestClient
 from pages.ui.server import items, upload
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
+from tests.support.uploads import ORIGIN, frame
 from thaw.jobs.sweeper import sweep
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace, open_workspace
-
-ORIGIN = {"origin": "http://testserver"}
 
 
 @pytest.fixture
@@ -36,14 +35,6 @@ def client(workspace: Workspace) -> TestClient:
 @pytest.fixture
 def ticket(workspace: Workspace) -> upload.Ticket:
     return upload.open_upload(workspace)
-
-
-def frame(files: dict[str, bytes], extra: list[dict[str, object]] | None = None, first: int = 0) -> bytes:
-    """Frame files with numbers that count up from `first`, and after them `extra` items, which may bring their own."""
-    items = [{"path": path, "size": len(content)} for path, content in files.items()] + (extra or [])
-    items = [{"number": number} | item if isinstance(item, dict) else item for number, item in enumerate(items, first)]
-    manifest = json.dumps(items).encode()
-    return len(manifest).to_bytes(4, "big") + manifest + b"".join(files.values())
 
 
 def send(client: TestClient, ticket: upload.Ticket, body: bytes, **headers: str):

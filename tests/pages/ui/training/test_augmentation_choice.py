@@ -10,8 +10,8 @@ from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.training.augmentation_choice import PREVIEW_PX, WORDS, draw_sheet
-from tests.pages.test_pages import DATASET, add_dataset, visit, words
-from tests.pages.test_pages import store as store
+from tests.support.pages import DATASET, add_dataset, visit, words
+from tests.support.pages import store as store
 from tlcore.images.augmentation import draw_view
 from tlcore.images.decode import load_pixels
 from tlcore.images.recipes import PRESETS, find_recipe

@@ -6,8 +6,8 @@ import pytest
 
 from pages.ui.training.depth import list_presets
 from pages.ui.words import amounts
-from tests.pages.test_pages import add_dataset, add_run, visit, words
-from tests.pages.test_pages import store as store
+from tests.support.pages import add_dataset, add_run, visit, words
+from tests.support.pages import store as store
 
 
 def layers(blocks: int = 10, each: int = 5) -> list[dict]:

@@ -7,10 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.words.options import class_names, dataset_names, distinct
-from tests.pages.test_evaluation_sets import DATASET, add, run_of
-from tests.pages.test_evaluation_sets import store as store
-from tests.pages.test_map_page import make_map
-from tests.pages.test_pages import PAGES, visit
+from tests.support.judged_runs import DATASET, add, run_of
+from tests.support.judged_runs import store as store
+from tests.support.maps import make_map
+from tests.support.pages import PAGES, visit
 from thaw.datasets import edits
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Dataset, Image
