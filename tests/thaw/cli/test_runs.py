@@ -166,7 +166,7 @@ def test_a_run_that_waits_is_told_to_stop_and_then_never_starts(small):
     job_id = small.store.latest_job(run_id).id
     assert ask(small.store, "stop", run_id) == {"run": run_id, "job": job_id, "stop_requested": True}
     assert small.store.job(job_id).stop_requested
-    work(small.store, run_id)
+    work(small.store, job_id)
     assert small.store.job(job_id).status == "stopped"
     assert small.store.epochs(run_id) == []
 
