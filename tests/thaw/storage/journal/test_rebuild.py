@@ -72,7 +72,8 @@ def worked(tmp_path_factory):
     edits.exclude_images(store, first, [images[2].id])
     edits.ignore_finding(store, first, "blur", [images[3].id])
     store.set_similar(first, {images[3].id: images[3].id, images[0].id: images[3].id})
-    store.add_check(first, "resnet50", 5, {"naive": {"mean": 0.5}})
+    accuracy = {"mean": 0.5, "low": 0.4, "high": 0.6}
+    store.add_check(first, "resnet50", 5, {"naive": accuracy, "grouped": accuracy, "images": 6, "groups": 0})
     run_id = store.add_run(first, "resnet50", HeadSettings(backbone="resnet50").to_json())
     with reporting(store, store.add_job("head", {}, first, run_id)):
         store.add_epochs(run_id, [Epoch(number, 1, 0.5, 0.8, 0.6, 0.7, 1.5) for number in (1, 2, 3)])
