@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.components.lazy_cards import Listing
+from pages.ui.components.lazy_cards import CardListing
 from pages.ui.components.pictures import Card
 from pages.ui.data import findings
 from pages.ui.evaluation import accuracy, confusion_panel
@@ -15,8 +15,7 @@ from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation import predictions as evaluation
-from tlcore.evaluation.gallery import Card as GalleryCard
-from tlcore.evaluation.gallery import draw_gallery
+from tlcore.evaluation.gallery import GalleryCard, draw_gallery
 from tlcore.evaluation.predictions import VALIDATION, Predictions
 
 MOST_IN_GALLERY = 200
@@ -98,7 +97,7 @@ def draw_label_errors(store: Store, dataset: Dataset) -> None:
         st.caption("The data set has changed since it was measured. Measure again to look at what is new.")
 
 
-def draw_downloads(store: Store, run: Run, cards: Listing) -> None:
+def draw_downloads(store: Store, run: Run, cards: CardListing) -> None:
     """Draw the downloads of what is shown: a picture with the labels burned in, and a table."""
     with st.container(horizontal=True):
         st.download_button(
@@ -186,7 +185,7 @@ def draw_run(store: Store, run: Run) -> None:
         draw_label_errors(store, dataset)
         return
     true, predicted = ask_filters(run, predictions.labels)
-    cards = Listing(predictions, list_rows(predictions, listed, true, predicted))
+    cards = CardListing(predictions, list_rows(predictions, listed, true, predicted))
     right = listed == WORST and true is not None and true == predicted
     st.subheader("These it gets right" if right else listed, anchor=False)
     if not cards:

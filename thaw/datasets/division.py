@@ -14,7 +14,7 @@ FOLDERS = frozenset({TRAIN, VALIDATION, TEST, HOLDOUT, UNUSED, EXCLUDED})
 
 
 @dataclass(frozen=True)
-class Division:
+class SplitChoice:
     """Which split divides the photos: that of the run `run_id`, or one with the `share` (0..1) for validation and
     `later_share` of the newest, by `seed`; with neither there is none."""
 
@@ -28,9 +28,9 @@ class Division:
         return self.run_id is not None or self.share is not None
 
 
-def read_division(text: str | None, seed: int | None = None, later_share: float = 0.0) -> Division:
+def read_division(text: str | None, seed: int | None = None, later_share: float = 0.0) -> SplitChoice:
     """Return the division that a person named by a run's id or a share; raise SettingsError for anything else."""
-    chosen = Division() if seed is None else Division(seed=seed)
+    chosen = SplitChoice() if seed is None else SplitChoice(seed=seed)
     if text is None:
         return chosen
     if text.startswith("run-"):
@@ -46,7 +46,7 @@ def read_division(text: str | None, seed: int | None = None, later_share: float 
     return replace(chosen, share=share, later_share=later_share)
 
 
-def place_images(store: Store, dataset_id: str, division: Division) -> dict[str, str]:
+def place_images(store: Store, dataset_id: str, division: SplitChoice) -> dict[str, str]:
     """Return by id on which side each image of a data set lies; those that no split knows are left out.
 
     Raises RunError for a run of another data set or one that has not divided its photos yet, and DatasetError, with

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thaw.datasets.division import EXCLUDED, FOLDERS, HOLDOUT, UNUSED, Division, place_images
+from thaw.datasets.division import EXCLUDED, FOLDERS, HOLDOUT, UNUSED, SplitChoice, place_images
 from thaw.sources.safe_names import MOST_FILE_BYTES, DistinctNames, name_class_folders
 from thaw.sources.tables import guarded
 from thaw.storage.records import Dataset
@@ -32,7 +32,7 @@ _MODE = 0o644 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PictureRow:
     """One picture: `path` is its place in the zip, `copy` that of Thaw's copy on the disk, of `size` bytes; `name` is
     what the original was called, and `sha256` that of the original's bytes ("" where that was not recorded)."""
 
@@ -53,13 +53,13 @@ class DatasetZip:
     `folders` gives the folder of each class."""
 
     dataset: Dataset
-    rows: list[Row]
+    rows: list[PictureRow]
     folders: dict[str, str]
     beside: dict[str, bytes]
     bytes: int
 
 
-def plan_zip(store: Store, dataset_id: str, division: Division, with_excluded: bool = False) -> DatasetZip:
+def plan_zip(store: Store, dataset_id: str, division: SplitChoice, with_excluded: bool = False) -> DatasetZip:
     """Lay a data set out in class folders as it stands now, its labels and its split.
 
     Raises DatasetError where a copy is missing or there is nothing to take, and what `place_images` raises.
@@ -75,7 +75,7 @@ def plan_zip(store: Store, dataset_id: str, division: Division, with_excluded: b
 
 
 def save_dataset(
-    store: Store, dataset_id: str, target: Path, division: Division, with_excluded: bool = False
+    store: Store, dataset_id: str, target: Path, division: SplitChoice, with_excluded: bool = False
 ) -> dict[str, int]:
     """Write a data set to a new .zip, or its table to a new .csv, whole or not at all; return bytes and pictures.
 
@@ -100,7 +100,7 @@ def save_dataset(
     return {"bytes": planned.bytes, "pictures": len(planned.rows)}
 
 
-def list_labels(store: Store, dataset_id: str, division: Division, with_excluded: bool = False) -> bytes:
+def list_labels(store: Store, dataset_id: str, division: SplitChoice, with_excluded: bool = False) -> bytes:
     """Return the table alone, whose paths are the originals' names: laid beside the originals it gives their labels."""
     rows, _ = _lay_out(store, store.dataset(dataset_id), division, with_excluded)
     return _list(rows)
@@ -171,8 +171,8 @@ class _Outlet(io.RawIOBase):
 
 
 def _lay_out(
-    store: Store, dataset: Dataset, division: Division, with_excluded: bool
-) -> tuple[list[Row], dict[str, str]]:
+    store: Store, dataset: Dataset, division: SplitChoice, with_excluded: bool
+) -> tuple[list[PictureRow], dict[str, str]]:
     sides = place_images(store, dataset.id, division)
     # Photos without a class are no part of what was cleaned.
     images = [
@@ -199,7 +199,7 @@ def _lay_out(
         size = _size(copy)
         missing += size is None
         rows.append(
-            Row(
+            PictureRow(
                 f"{folder}/{file}",
                 copy,
                 size or 0,
@@ -218,7 +218,7 @@ def _lay_out(
     return rows, folders
 
 
-def _place(image: Any, sides: dict[str, str], division: Division) -> tuple[str, str]:
+def _place(image: Any, sides: dict[str, str], division: SplitChoice) -> tuple[str, str]:
     """Return the side of an image, and the folder at the top of the zip that it lies in ("" for none)."""
     held_out = image["role"] == HOLDOUT
     side = HOLDOUT if held_out else sides.get(image["id"], UNUSED if division.divides else "")
@@ -234,7 +234,7 @@ def _size(path: str) -> int | None:
         return None
 
 
-def _read(row: Row) -> bytes:
+def _read(row: PictureRow) -> bytes:
     try:
         content = Path(row.copy).read_bytes()
     except FileNotFoundError:
@@ -253,12 +253,12 @@ def _entry(name: str, moment: Any) -> zipfile.ZipInfo:
     return entry
 
 
-def _cells(row: Row, path: str) -> list[str]:
+def _cells(row: PictureRow, path: str) -> list[str]:
     text = (path, row.label, row.split, row.name)
     return [*map(guarded, text), str(int(row.excluded)), row.sha256]
 
 
-def _list(rows: list[Row]) -> bytes:
+def _list(rows: list[PictureRow]) -> bytes:
     return _table([_cells(row, row.name) for row in rows])
 
 
@@ -270,7 +270,7 @@ def _table(rows: list[list[str]]) -> bytes:
     return table.getvalue().encode("utf-8-sig")
 
 
-def _describe(dataset: Dataset, rows: list[Row], folders: dict[str, str], division: Division) -> str:
+def _describe(dataset: Dataset, rows: list[PictureRow], folders: dict[str, str], division: SplitChoice) -> str:
     renamed = [(folder, label) for label, folder in folders.items() if folder != label]
     lines = [
         f"{len(rows):,} pictures in {len(folders):,} classes, from the data set {dataset.name!r}, version "
@@ -293,7 +293,7 @@ def _describe(dataset: Dataset, rows: list[Row], folders: dict[str, str], divisi
     return "\n".join([*lines, "", "Thaw imports this zip as it is; the table then says the classes.", ""])
 
 
-def _explain_folders(division: Division, present: set[str]) -> list[str]:
+def _explain_folders(division: SplitChoice, present: set[str]) -> list[str]:
     whose = f"of the run {division.run_id}" if division.run_id else f"with seed {division.seed}"
     words = {
         "train": f"to learn from, by the split {whose}",

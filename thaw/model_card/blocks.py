@@ -22,7 +22,7 @@ class Bullets:
 
 
 @dataclass(frozen=True)
-class Table:
+class CardTable:
     """A table whose first column names its rows; `about` says what it holds, for those who cannot see it."""
 
     about: str
@@ -40,7 +40,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Photo:
+class CardPhoto:
     """A JPEG picture with its caption; `name` is its file's, without the ending."""
 
     name: str
@@ -49,13 +49,13 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Photos:
+class CardPhotos:
     """Several pictures side by side."""
 
-    photos: Sequence[Photo]
+    photos: Sequence[CardPhoto]
 
 
-Block = Paragraph | Bullets | Table | Chart | Photos
+Block = Paragraph | Bullets | CardTable | Chart | CardPhotos
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """A whole model card; `lead` sums it up in a sentence or two."""
 
     title: str

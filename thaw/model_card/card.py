@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from thaw.model_card.blocks import Block, Bullets, Card, Chart, Paragraph, Photos, Section, Table
+from thaw.model_card.blocks import Block, Bullets, CardPhotos, CardTable, Chart, ModelCard, Paragraph, Section
 from thaw.model_card.limits import ON, find_limits
 from thaw.model_card.pictures import draw_phases, draw_reliability, pick_mistakes
 from thaw.runs.decision import read_decision
@@ -33,7 +33,7 @@ NONE = "–"
 SIDES = {"training": "to learn from", VALIDATION: "validation", "later": "newest", "holdout": "holdout"}
 
 
-def fill_card(store: Store, run: Run, pictures: bool = True) -> Card:
+def fill_card(store: Store, run: Run, pictures: bool = True) -> ModelCard:
     """Return the card of a run's result; raise RunError while it has none. Without `pictures` it holds no photo."""
     folder = store.workspace.run(run.id)
     sides = [
@@ -45,7 +45,7 @@ def fill_card(store: Store, run: Run, pictures: bool = True) -> Card:
     row = next(each for each in store.experiments() if each.model_id == run.id)
     dataset, accuracy = store.dataset(run.dataset_id), measure_accuracy(judged[VALIDATION])
     labels = judged[VALIDATION].labels
-    return Card(
+    return ModelCard(
         f"Model card: {dataset.name}",
         f"Tells pictures of {len(labels)} classes apart. Right on {_between(accuracy)} of {accuracy.of:,} validation "
         "photos (95% interval).",
@@ -63,7 +63,7 @@ def fill_card(store: Store, run: Run, pictures: bool = True) -> Card:
     )
 
 
-def _details(run: Run, row: Experiment, labels: list[str]) -> Table:
+def _details(run: Run, row: Experiment, labels: list[str]) -> CardTable:
     head = run.head
     backbone = BACKBONES.get(run.backbone)
     versions = ", ".join(f"{name} {version}" for name, version in (row.package_versions or {}).items())
@@ -87,7 +87,7 @@ def _details(run: Run, row: Experiment, labels: list[str]) -> Table:
         "Date": datetime.fromtimestamp(run.created_at, UTC).strftime("%Y-%m-%d"),
         "Versions": f"Thaw {__version__}" + (f", {versions}" if versions else ""),
     }
-    return Table("What the model is", ("", ""), _pairs(facts))
+    return CardTable("What the model is", ("", ""), _pairs(facts))
 
 
 def _intended_use(run: Run) -> list[Block]:
@@ -112,12 +112,12 @@ def _data(store: Store, run: Run, row: Experiment, dataset: Dataset) -> list[Blo
         "Changes made by hand": f"{sum(edit.undone_at is None for edit in store.edits(dataset.id)):,}",
         "Augmentation": head.augmentation,
     }
-    blocks: list[Block] = [Table("Where the photos come from", ("", ""), _pairs(facts))]
+    blocks: list[Block] = [CardTable("Where the photos come from", ("", ""), _pairs(facts))]
     sides = [side for side in SIDES if counts.get(side)]
     if sides:
         labels = sorted({label for side in sides for label in counts[side]}, key=natural)
         rows = [[label, *(f"{counts[side].get(label, 0):,}" for side in sides)] for label in labels]
-        blocks.append(Table("Photos of each class", ("Class", *(SIDES[side] for side in sides)), rows))
+        blocks.append(CardTable("Photos of each class", ("Class", *(SIDES[side] for side in sides)), rows))
     return blocks
 
 
@@ -141,7 +141,7 @@ def _training(store: Store, run: Run, row: Experiment) -> list[Block]:
             best = f"{kept.val_accuracy:.1%} in epoch {kept.epoch}" if kept else NONE
             rows.append([name, f"{len(own)}", NONE if rate is None else f"{rate:g}", f"{batch}", best])
     columns = ("Phase", "Epochs", "Learning rate", "Batch size", "Validation accuracy kept")
-    blocks: list[Block] = [Table("The phases of the training", columns, rows)]
+    blocks: list[Block] = [CardTable("The phases of the training", columns, rows)]
     if len(epochs) > 1:
         blocks += draw_phases(epochs)
     return blocks
@@ -155,14 +155,14 @@ def _results(judged: Mapping[str, Predictions]) -> list[Block]:
         largest = Counter(predictions.true.tolist()).most_common(1)[0][1] / len(predictions.images)
         rows.append([ON[side], f"{accuracy.of:,}", _between(accuracy), f"{largest:.1%}"])
     columns = ("Judged on", "Photos", "Right (95% interval)", "By always naming the largest class")
-    blocks.append(Table("Accuracy on each set of photos", columns, rows))
+    blocks.append(CardTable("Accuracy on each set of photos", columns, rows))
     for side, predictions in judged.items():
         figures = [
             [each.label, f"{each.support:,}", _between(each.recall), _between(each.precision), f"{each.f1:.3f}"]
             for each in measure_classes(predictions)
         ]
         named = ("Class", "Photos", "Found (recall)", "Right when named (precision)", "F1")
-        blocks.append(Table(f"Class by class on {ON[side]}", named, figures))
+        blocks.append(CardTable(f"Class by class on {ON[side]}", named, figures))
     return blocks
 
 
@@ -188,7 +188,7 @@ def _mistakes(store: Store, validation: Predictions, pictures: bool) -> list[Blo
     words = f"{number:,} of {len(validation.images):,} validation photos are taken for another class."
     if not pictures:
         return [Paragraph(f"{words} They are left out of this card, which holds no photos.")]
-    return [Paragraph(f"{words} The surest of the wrong answers come first."), Photos(photos)]
+    return [Paragraph(f"{words} The surest of the wrong answers come first."), CardPhotos(photos)]
 
 
 def _about(pictures: bool) -> str:

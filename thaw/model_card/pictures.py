@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageOps
 
-from thaw.model_card.blocks import Chart, Photo
+from thaw.model_card.blocks import CardPhoto, Chart
 from thaw.model_card.line_chart import Series, draw_lines
 from thaw.storage.store import Store
 from tlcore.evaluation.calibration import calibration_error, fit_temperature, list_bins, temper
@@ -62,7 +62,7 @@ def draw_reliability(predictions: Predictions) -> tuple[tuple[str, str], float, 
     return (svg, about), error, left, temperature
 
 
-def pick_mistakes(store: Store, predictions: Predictions) -> tuple[list[Photo], int]:
+def pick_mistakes(store: Store, predictions: Predictions) -> tuple[list[CardPhoto], int]:
     """Return small copies of the `MOST_PHOTOS` worst mistakes, and how many mistakes there are."""
     mistakes = find_mistakes(predictions)
     images = {image.id: image for image in predictions.images}
@@ -81,7 +81,7 @@ def pick_mistakes(store: Store, predictions: Predictions) -> tuple[list[Photo], 
             f"is {mistake.true}, taken for {mistake.predicted} ({mistake.confidence:.0%} sure; "
             f"{mistake.true_confidence:.0%} for {mistake.true})"
         )
-        photos.append(Photo(f"mistake-{number:02}", packed.getvalue(), caption))
+        photos.append(CardPhoto(f"mistake-{number:02}", packed.getvalue(), caption))
     return photos, len(mistakes)
 
 

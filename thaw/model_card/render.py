@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thaw.model_card.blocks import Card, Chart, Photos, printable
+from thaw.model_card.blocks import CardPhotos, Chart, ModelCard, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -16,19 +16,19 @@ MARKS = re.compile(r"([\\`*_{}\[\]<>&|~$!#^]|:(?=[\w+-]+:))")
 BACKSLASHED = r"\\\1"
 
 
-def write_html(card: Card) -> str:
+def write_html(card: ModelCard) -> str:
     """Return the page."""
     return _templates(as_html=True).get_template("card.html.jinja").render(card=card)
 
 
-def write_markdown(card: Card, beside: str) -> tuple[str, dict[str, bytes]]:
+def write_markdown(card: ModelCard, beside: str) -> tuple[str, dict[str, bytes]]:
     """Return the text, and the files that it shows by their names; these begin with `beside`, and the card's page is to
     lie next to them."""
     files: dict[str, bytes] = {}
     for block in (block for section in card.sections for block in section.blocks):
         if isinstance(block, Chart):
             files[f"{beside}{block.name}.svg"] = block.svg.encode()
-        elif isinstance(block, Photos):
+        elif isinstance(block, CardPhotos):
             files |= {f"{beside}{photo.name}.jpg": photo.jpeg for photo in block.photos}
     return _templates(as_html=False).get_template("card.md.jinja").render(card=card, beside=beside), files
 

@@ -67,7 +67,7 @@ class Seen:
     notes: list[str]
 
 
-class Service:
+class PredictionService:
     """Answers questions about runs, one at a time; a run that went on since is loaded anew."""
 
     def __init__(self, store: Store, decoder: Decoder) -> None:
@@ -151,7 +151,7 @@ def serve(store: Store, questions: IO[bytes], answers: IO[bytes], idle_s: float)
     arrived: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(questions, arrived), daemon=True).start()
     with Decoder(min(DECODERS, os.cpu_count() or 1)) as decoder:
-        service = Service(store, decoder)
+        service = PredictionService(store, decoder)
         while True:
             try:
                 question = arrived.get(timeout=idle_s)

@@ -18,7 +18,7 @@ from thaw.projects.checks import refuse
 from thaw.projects.facts import check_facts, check_measures
 from thaw.projects.files import required, unpack_project
 from thaw.projects.run_checks import take_run
-from thaw.projects.save import DATASET_FILE, MANIFEST_FILE, MARK_FILE, RUN_FILE, Contents, image_name, thumbnail_name
+from thaw.projects.save import DATASET_FILE, MANIFEST_FILE, MARK_FILE, RUN_FILE, Project, image_name, thumbnail_name
 from thaw.storage.database import new_id
 from thaw.storage.projects import OF_DATASET, PRIVATE_FACTS
 from thaw.storage.store import Store
@@ -36,7 +36,7 @@ def open_project(
     progress: Progress = lambda stage, done, total: None,
     check_stop: Callable[[], None] = lambda: None,
     job_id: str = "",
-) -> Contents:
+) -> Project:
     """Put a saved project into the workspace; return what it became. `job_id` is the job that asked for it, if any.
 
     Ids stay as they were where all of them are free here, so that a model keeps its name from machine to machine; else
@@ -72,7 +72,7 @@ def open_project(
         except BaseException:
             discard_runs(store, place)
             raise
-    return Contents(dumped["dataset"]["id"], run_ids)
+    return Project(dumped["dataset"]["id"], run_ids)
 
 
 def _read(files: Mapping[str, Path]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -33,14 +33,14 @@ _NAME_STARTS = 30
 
 
 @dataclass(frozen=True)
-class Contents:
+class Project:
     """What a project holds: the data set, and which of its runs."""
 
     dataset_id: str
     run_ids: tuple[str, ...]
 
 
-def choose_contents(store: Store, subject: str) -> Contents:
+def choose_contents(store: Store, subject: str) -> Project:
     """Return what a project of `subject` holds: of a run, it and its data set; of a data set, all its finished runs.
 
     Raises RunError for a run that trains or has no model yet, DatasetError for an id that is neither's.
@@ -52,13 +52,13 @@ def choose_contents(store: Store, subject: str) -> Contents:
                 f"Expected a run at rest that has a model. Received: {subject!r}. Wait for the end of its training, or "
                 "save its data set alone."
             )
-        return Contents(run.dataset_id, (run.id,))
+        return Project(run.dataset_id, (run.id,))
     dataset = store.dataset(subject)
     runs = [run for run in store.runs() if run.dataset_id == dataset.id and run.result_phase]
-    return Contents(dataset.id, tuple(run.id for run in runs if not _busy(store, run.id)))
+    return Project(dataset.id, tuple(run.id for run in runs if not _busy(store, run.id)))
 
 
-def measure_project(store: Store, contents: Contents) -> int:
+def measure_project(store: Store, contents: Project) -> int:
     """Return about how many bytes the zip of a project has: that of its files, which do not pack."""
     return sum(path.stat().st_size for _, path in _files(store, contents) if path.exists())
 
@@ -69,7 +69,7 @@ def save_project(
     target: Path,
     progress: Progress = lambda stage, done, total: None,
     check_stop: Callable[[], None] = lambda: None,
-) -> Contents:
+) -> Project:
     """Write the project of a run or data set to the zip `target`, whole or not at all; return what it holds.
 
     Nothing of where the photos lay on this machine goes along. Raises DatasetError or RunError where there is nothing
@@ -129,7 +129,7 @@ class _Packer:
 
 def _write(
     store: Store,
-    contents: Contents,
+    contents: Project,
     files: list[tuple[str, Path]],
     packer: _Packer,
     progress: Progress,
@@ -147,7 +147,7 @@ def _write(
     packer.add_json(MANIFEST_FILE, {"files": dict(packer.hashes)})
 
 
-def _files(store: Store, contents: Contents) -> Iterator[tuple[str, Path]]:
+def _files(store: Store, contents: Project) -> Iterator[tuple[str, Path]]:
     """Yield the files of a project that lie in the workspace, by their names in the zip."""
     workspace = store.workspace
     for image in store.every_image(contents.dataset_id):

@@ -56,7 +56,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Level:
+class HeadAccuracy:
     """The accuracy of one head of a chain on the photos that judge all of its heads, with a 95% interval."""
 
     run: Run
@@ -68,7 +68,7 @@ class History:
     """The rounds of a chain of runs, the oldest first, and the accuracy of each of its heads on the same photos."""
 
     rounds: list[Round]
-    levels: list[Level]
+    levels: list[HeadAccuracy]
 
 
 @dataclass(frozen=True)
@@ -225,14 +225,14 @@ def _compare_classes(before: Predictions, after: Predictions) -> list[ClassChang
     return sorted(changes, key=lambda change: (-abs(change.points), natural(change.label)))
 
 
-def _level(records: Sequence[_Record], images: dict[str, Image]) -> list[Level]:
+def _level(records: Sequence[_Record], images: dict[str, Image]) -> list[HeadAccuracy]:
     """Judge every head on the photos that judge all of them, by the labels that the last run saw."""
     last = records[-1]
     ids = [id for id in last.judged if id in images and all(id in record.judged for record in records)]
     if not ids:
         return []
     judged = _label(ids, last, images)
-    return [Level(each.run, _estimate(_predictions(each, judged, last.labels))) for each in records]
+    return [HeadAccuracy(each.run, _estimate(_predictions(each, judged, last.labels))) for each in records]
 
 
 def _estimate(predictions: Predictions) -> Interval:

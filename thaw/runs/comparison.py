@@ -49,7 +49,7 @@ class ComparedRun:
 
 
 @dataclass(frozen=True)
-class Row:
+class SettingRow:
     """One setting of all runs, in their order; None stands for a setting that a run does not have, or not yet."""
 
     name: str
@@ -75,11 +75,11 @@ def settings_of(entry: ComparedRun) -> dict[str, Any]:
     return own | {f"fine_tune_{name}": value for name, value in tuned.items()}
 
 
-def compare_settings(entries: Sequence[ComparedRun]) -> list[Row]:
+def compare_settings(entries: Sequence[ComparedRun]) -> list[SettingRow]:
     """List every setting of the runs as a row, those that differ first."""
     settings = [settings_of(entry) for entry in entries]
     names = dict.fromkeys(name for each in settings for name in each)
-    rows = [Row(title(name), [each.get(name) for each in settings]) for name in names]
+    rows = [SettingRow(title(name), [each.get(name) for each in settings]) for name in names]
     return sorted(rows, key=lambda row: not row.differs)
 
 

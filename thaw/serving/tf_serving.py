@@ -24,14 +24,14 @@ Picture = np.ndarray | bytes
 
 
 @dataclass(frozen=True)
-class Question:
+class PredictRequest:
     """The pictures of a predict request, in order: uint8 pixels, or the bytes of a picture file; and its format."""
 
     pictures: Sequence[Picture]
     by_row: bool
 
 
-def read_question(body: bytes | bytearray, image_size: int, most: int) -> Question:
+def read_question(body: bytes | bytearray, image_size: int, most: int) -> PredictRequest:
     """Read a predict request, in row format ("instances") or column format ("inputs").
 
     Raises Refused (400) for what is no such request, for another shape than (n, image_size, image_size, 3), for values
@@ -51,7 +51,7 @@ def read_question(body: bytes | bytearray, image_size: int, most: int) -> Questi
         raise _bad("a list of at least one picture", reprlib.repr(pictures), "Put each picture into the list.")
     if len(pictures) > most:
         raise _bad(f"at most {most} pictures in a request", str(len(pictures)), "Send them in several requests.")
-    return Question([_read_picture(_unname(picture), image_size) for picture in pictures], by_row)
+    return PredictRequest([_read_picture(_unname(picture), image_size) for picture in pictures], by_row)
 
 
 def write_answer(engine: Engine, probabilities: np.ndarray, by_row: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureCache:
+class CachedFeatures:
     """The folder below the workspace's features that phase 1 cached its features in, and their number an image."""
 
     folder: str
@@ -77,7 +77,7 @@ class RunFacts:
     kept_parts: bool = False
     seconds_per_image: float | None = None
     features_at_once: int | None = None
-    feature_cache: FeatureCache | None = None
+    feature_cache: CachedFeatures | None = None
     head: PhaseFacts = field(default_factory=PhaseFacts)
     fine_tune: PhaseFacts = field(default_factory=PhaseFacts)
     retrained_from: str | None = None

@@ -19,7 +19,7 @@ TRUE_INK, WRONG_INK = (0, 105, 60), (180, 30, 30)
 
 
 @dataclass(frozen=True)
-class Card:
+class GalleryCard:
     """One picture of the gallery: the file to draw and its three lines of text."""
 
     picture: Path
@@ -28,7 +28,7 @@ class Card:
     confidences: str
 
 
-def draw_gallery(title: str, cards: Sequence[Card], columns: int = 4) -> bytes:
+def draw_gallery(title: str, cards: Sequence[GalleryCard], columns: int = 4) -> bytes:
     """Draw `cards` row by row under `title`; return a PNG."""
     rows = -(-len(cards) // columns)
     width = columns * (TILE + MARGIN) + MARGIN
@@ -44,7 +44,7 @@ def draw_gallery(title: str, cards: Sequence[Card], columns: int = 4) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_card(sheet: Image.Image, pen: ImageDraw.ImageDraw, card: Card, left: int, top: int) -> None:
+def _draw_card(sheet: Image.Image, pen: ImageDraw.ImageDraw, card: GalleryCard, left: int, top: int) -> None:
     with Image.open(card.picture) as picture:
         thumbnail = ImageOps.contain(picture.convert("RGB"), (TILE, TILE))
     sheet.paste(thumbnail, (left + (TILE - thumbnail.width) // 2, top + (TILE - thumbnail.height) // 2))

@@ -7,7 +7,7 @@ from pages.ui.components.pictures import Card
 from tlcore.evaluation.predictions import Predictions
 
 
-class Listing(Sequence[Card]):
+class CardListing(Sequence[Card]):
     """The images of `rows` of the predictions, in that order."""
 
     def __init__(self, predictions: Predictions, rows: Sequence[int]) -> None:

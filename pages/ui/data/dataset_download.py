@@ -9,7 +9,7 @@ from pages.ui.server.dataset_route import TABLE, ZIP, Wish, dataset_url
 from pages.ui.words import amounts
 from pages.ui.words.names import sentence
 from pages.ui.words.options import distinct
-from thaw.datasets.division import Division
+from thaw.datasets.division import SplitChoice
 from thaw.datasets.run_split import read_sides
 from thaw.datasets.zip_file import plan_zip
 from thaw.storage.records import Dataset, Run
@@ -83,12 +83,12 @@ def measure(root: Path, dataset_id: str, version: int, wish: Wish) -> tuple[int,
     return len(planned.rows), planned.bytes
 
 
-def _divide(chosen: str) -> Division:
+def _divide(chosen: str) -> SplitChoice:
     if chosen == WHOLE:
-        return Division()
+        return SplitChoice()
     if chosen == ANEW:
-        return Division(None, selection.validation_share(), selection.seed(), selection.later_share())
-    return Division(chosen)
+        return SplitChoice(None, selection.validation_share(), selection.seed(), selection.later_share())
+    return SplitChoice(chosen)
 
 
 def _describe(chosen: str, runs: dict[str, Run]) -> str:

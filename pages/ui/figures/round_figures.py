@@ -6,13 +6,13 @@ import plotly.graph_objects as go
 
 from pages.ui.figures.basics import SHARE_TICKS, TRAINING, VALIDATION, plain
 from pages.ui.words.names import in_figure
-from thaw.retraining.fix_history import ClassChange, Level
+from thaw.retraining.fix_history import ClassChange, HeadAccuracy
 
 HEIGHT_PX, ROW_PX, LEAST_PX = 260, 28, 150
 MOST_CLASSES = 20
 
 
-def levels(found: Sequence[Level]) -> go.Figure:
+def levels(found: Sequence[HeadAccuracy]) -> go.Figure:
     """Draw the accuracy of each head in turn, with 95% intervals; round 0 is the head before the first round."""
     figure = go.Figure()
     shares = [level.accuracy for level in found]

@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from pages.ui.components import pictures
-from pages.ui.components.lazy_cards import Listing
+from pages.ui.components.lazy_cards import CardListing
 from pages.ui.components.pictures import Card
 from pages.ui.components.stepper.stepper import GO, Asked, Key, stepper
 from pages.ui.data import curation, edit_history
@@ -22,7 +22,7 @@ CARDS_A_PAGE = 12
 UNDO = "undo"
 
 
-def draw(store: Store, run: Run, cards: Listing, fixes: Fixes, key: str) -> Card | None:
+def draw(store: Store, run: Run, cards: CardListing, fixes: Fixes, key: str) -> Card | None:
     """Draw one page of the cards and the ways to one of them; return the one that is to be looked at more closely."""
     pages = math.ceil(len(cards) / CARDS_A_PAGE)
     # In places that stay, so that the stepper below does not move and keeps the focus.

@@ -14,7 +14,7 @@ from pages.ui.server.addresses import address
 from pages.ui.server.frame_route import TOKEN
 from pages.ui.server.headers import NOT_KEPT
 from pages.ui.server.items import UploadRefused
-from thaw.datasets.division import Division, read_division
+from thaw.datasets.division import SplitChoice, read_division
 from thaw.datasets.zip_file import list_labels, plan_zip, stream_dataset
 from thaw.sources.safe_names import MOST_FOLDER_BYTES, safe_name
 from thaw.storage.store import Store
@@ -34,7 +34,7 @@ class Wish:
     """What a person takes of a data set: its pictures or its labels alone, how divided, with the excluded or not."""
 
     kind: str
-    division: Division
+    division: SplitChoice
     with_excluded: bool
 
 

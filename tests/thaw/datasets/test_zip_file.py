@@ -14,7 +14,7 @@ import pytest
 from tests.support.corpus import jpeg
 from tests.support.keepings import add_dataset, add_run
 from thaw.datasets import edits
-from thaw.datasets.division import Division, read_division
+from thaw.datasets.division import SplitChoice, read_division
 from thaw.datasets.zip_file import list_labels, plan_zip, save_dataset, stream_dataset
 from thaw.projects.save import is_project
 from thaw.storage.datasets import Arrival
@@ -25,7 +25,7 @@ from thaw.worker import work
 from tlcore.errors import DatasetError, RunError, SettingsError
 
 ROOT = Path(__file__).parents[3]
-PLAIN = Division()
+PLAIN = SplitChoice()
 CLASSES = {"cat": 6, "Cat": 2, "=cmd()": 3, "con": 3, "a.": 2}
 
 
@@ -59,7 +59,7 @@ def imported(tmp_path_factory) -> tuple[Store, str]:
     return store, dataset_id
 
 
-def pack(store: Store, dataset_id: str, division: Division = PLAIN, with_excluded: bool = False):
+def pack(store: Store, dataset_id: str, division: SplitChoice = PLAIN, with_excluded: bool = False):
     planned = plan_zip(store, dataset_id, division, with_excluded)
     return planned, b"".join(stream_dataset(planned))
 
@@ -130,14 +130,14 @@ def test_excluded_pictures_come_only_where_asked_for(imported):
 
 def test_a_share_divides_into_folders_as_a_run_would(imported):
     store, dataset_id = imported
-    division = Division(share=0.34, seed=7)
+    division = SplitChoice(share=0.34, seed=7)
     planned, _ = pack(store, dataset_id, division)
     tops = {row.path.split("/")[0] for row in planned.rows}
     assert tops == {"train", "validation", "holdout"}
     assert all(row.path.startswith(f"{row.split}/") for row in planned.rows)
     again, _ = pack(store, dataset_id, division)
     assert again.rows == planned.rows
-    other, _ = pack(store, dataset_id, Division(share=0.34, seed=8))
+    other, _ = pack(store, dataset_id, SplitChoice(share=0.34, seed=8))
     assert {row.path for row in other.rows} != {row.path for row in planned.rows}
 
 
@@ -161,7 +161,7 @@ def test_the_split_of_a_run_is_kept_and_what_it_never_saw_lies_apart(tmp_path):
         plan_zip(store, other, read_division(run_id))
 
 
-@pytest.mark.parametrize("division", [Division(), Division(share=0.34)])
+@pytest.mark.parametrize("division", [SplitChoice(), SplitChoice(share=0.34)])
 def test_the_zip_imported_again_gives_the_same_classes_labels_and_sides(division, imported, tmp_path):
     store, dataset_id = imported
     planned, content = pack(store, dataset_id, division)
@@ -191,7 +191,7 @@ def test_the_class_folders_alone_say_the_same_as_the_table(tmp_path):
     store = Store(open_workspace(tmp_path / "workspace"))
     dataset_id = import_path(store, write_photos(tmp_path / "photos", {"cat": 3, "dog": 4}))
     edits.move_images(store, dataset_id, [store.images(dataset_id, "cat")[0].id], "dog")
-    _, content = pack(store, dataset_id, Division(share=0.3))
+    _, content = pack(store, dataset_id, SplitChoice(share=0.3))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         archive.extractall(tmp_path / "unpacked")
     (tmp_path / "unpacked" / "labels.csv").unlink()
@@ -208,7 +208,7 @@ def test_the_list_alone_gives_the_originals_their_labels(tmp_path):
     edits.move_images(store, dataset_id, [store.images(dataset_id, "cat")[0].id], "dog")
     edits.rename_class(store, dataset_id, "cat", "-kitten")
     target = photos / "labels.csv"
-    assert save_dataset(store, dataset_id, target, Division())["pictures"] == 6
+    assert save_dataset(store, dataset_id, target, SplitChoice())["pictures"] == 6
     again = Store(open_workspace(tmp_path / "elsewhere"))
     back = import_path(again, photos)
     assert again.dataset(back).classes == {"-kitten": 2, "dog": 4}
@@ -216,12 +216,12 @@ def test_the_list_alone_gives_the_originals_their_labels(tmp_path):
 
 
 def test_no_cell_of_the_table_is_a_formula(imported):
-    for row in rows_of(list_labels(*imported, Division())):
+    for row in rows_of(list_labels(*imported, SplitChoice())):
         assert not any(value.startswith(("=", "+", "-", "@")) for value in row.values())
 
 
 def test_the_readme_says_what_the_pictures_are_and_which_folders_stand_for_other_names(imported):
-    planned, _ = pack(*imported, Division(share=0.34))
+    planned, _ = pack(*imported, SplitChoice(share=0.34))
     said = planned.beside["README.txt"].decode()
     for each in ("at most 640 pixels", "_con is 'con'", "cat-2 is 'cat'", "validation/: held out", "sha256"):
         assert each in said
@@ -233,18 +233,18 @@ def test_a_copy_that_is_missing_is_told_before_the_first_byte(tmp_path):
     image = store.images(dataset_id)[0]
     store.workspace.image(image.folder, image.id, image.suffix).unlink()
     with pytest.raises(DatasetError, match="1 of 6 are missing"):
-        plan_zip(store, dataset_id, Division())
+        plan_zip(store, dataset_id, SplitChoice())
 
 
 def test_a_copy_that_goes_meanwhile_ends_the_zip(tmp_path):
     store = Store(open_workspace(tmp_path))
     dataset_id = add_dataset(store)
-    planned = plan_zip(store, dataset_id, Division())
+    planned = plan_zip(store, dataset_id, SplitChoice())
     shutil.rmtree(store.workspace.dataset(dataset_id))
     with pytest.raises(DatasetError, match="deleted meanwhile"):
         list(stream_dataset(planned))
     with pytest.raises(DatasetError):
-        save_dataset(store, dataset_id, tmp_path / "out.zip", Division())
+        save_dataset(store, dataset_id, tmp_path / "out.zip", SplitChoice())
     assert not list(tmp_path.glob("*out*"))
 
 
@@ -256,7 +256,7 @@ def test_only_a_new_file_of_a_known_kind_is_written(tmp_path):
     (tmp_path / "file").write_bytes(b"mine")
     for target in (there, tmp_path / "photos.tar", tmp_path / "file" / "out.zip"):
         with pytest.raises(RunError, match="Received"):
-            save_dataset(store, dataset_id, target, Division())
+            save_dataset(store, dataset_id, target, SplitChoice())
     assert there.read_bytes() == b"mine"
 
 
@@ -293,10 +293,10 @@ def test_memory_stays_far_below_what_is_sent(tmp_path):
         images.append(image)
     store.add_dataset("data-0123456789ab", "large", "", Arrival(images))
     program = (
-        "import resource, sys; from thaw.datasets.zip_file import *; from thaw.datasets.division import Division;"
+        "import resource, sys; from thaw.datasets.zip_file import *; from thaw.datasets.division import SplitChoice;"
         "from thaw.storage.workspace import open_workspace;"
         "store = Store(open_workspace(sys.argv[1])); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "planned = plan_zip(store, 'data-0123456789ab', Division()); sent = sum(map(len, stream_dataset(planned)));"
+        "planned = plan_zip(store, 'data-0123456789ab', SplitChoice()); sent = sum(map(len, stream_dataset(planned)));"
         "print(sent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
     ended = subprocess.run(

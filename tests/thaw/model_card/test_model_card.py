@@ -15,7 +15,7 @@ from PIL import Image as Picture
 from tests.support.judged_runs import add, run_of
 from tests.support.pages import BOLD, DATASET, TAG, add_dataset, add_run
 from tests.support.pages import store as store
-from thaw.model_card.blocks import REPLACEMENT, Card, Paragraph, Section, printable
+from thaw.model_card.blocks import REPLACEMENT, ModelCard, Paragraph, Section, printable
 from thaw.model_card.card import TO_BE_WRITTEN, fill_card
 from thaw.model_card.model_card import (
     HTML_FILE,
@@ -210,7 +210,7 @@ def test_the_files_are_written_where_they_are_wanted(store, run, tmp_path):
 
 
 def test_an_open_question_stands_out_in_both():
-    card = Card("A", "B", [Section("C", [Paragraph("Who?", open_question=True)])])
+    card = ModelCard("A", "B", [Section("C", [Paragraph("Who?", open_question=True)])])
     assert '<p class="open">Who?</p>' in write_html(card)
     assert "**[ Who? ]**" in write_markdown(card, "")[0]
 

@@ -12,7 +12,7 @@ from thaw.storage import faults, identity, run_record
 from thaw.storage.database import begin_database, begin_lock
 from thaw.storage.journal.journal import Journal
 from thaw.storage.journal.rebuild_rows import RestoredDataset
-from thaw.storage.journal.survey import Found, count
+from thaw.storage.journal.survey import Gaps, count
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.errors import DatasetError, RunError, WorkspaceError
@@ -110,7 +110,7 @@ def _run_number(workspace: Workspace, run_id: str) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _leftovers(found: Found, workspace: Workspace) -> list[str]:
+def _leftovers(found: Gaps, workspace: Workspace) -> list[str]:
     return [
         f"'{workspace.dataset(each)}' holds photos that nothing tells the classes of. They are left there; add them "
         "again from where they came."

@@ -14,7 +14,7 @@ _ID = re.compile(r"(?:data|run)-[0-9a-z]+")
 
 
 @dataclass(frozen=True)
-class Found:
+class Gaps:
     """Ids of data sets and runs that have no row (`datasets`, `runs`), and of those whose row lacks changes (`behind`).
 
     `nameless` are folders below `datasets/` that hold photos which neither a row nor a journal names.
@@ -48,7 +48,7 @@ def count(number: int, name: str, names: str = "") -> str:
 class SurveyRows(Database):
     """Compares the folders with the rows."""
 
-    def survey(self) -> Found:
+    def survey(self) -> Gaps:
         """Return what the folders know and the rows do not. Reads no journal: takes some milliseconds."""
         with self._transaction() as connection:
             found = survey(connection, self.workspace)
@@ -59,7 +59,7 @@ class SurveyRows(Database):
         return found
 
 
-def survey(connection: sqlite3.Connection, workspace: Workspace) -> Found:
+def survey(connection: sqlite3.Connection, workspace: Workspace) -> Gaps:
     """Return what the folders know and the rows of this transaction do not."""
     journals = dict(connection.execute("SELECT id, journal_bytes FROM datasets").fetchall())
     saves = dict(connection.execute("SELECT id, saves FROM runs").fetchall())
@@ -68,7 +68,7 @@ def survey(connection: sqlite3.Connection, workspace: Workspace) -> Found:
     behind = [each for each in datasets if each in journals and journals[each] < Journal(workspace.journal(each)).size]
     behind += [each for each in runs if each in saves and _saves(workspace.record(each)) > saves[each]]
     others = set(_folders(workspace.root / "datasets")) - {*journals, *named, *datasets}
-    return Found(
+    return Gaps(
         tuple(each for each in datasets if each not in journals),
         tuple(each for each in runs if each not in saves),
         tuple(behind),

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.components.lazy_cards import Listing
+from pages.ui.components.lazy_cards import CardListing
 from pages.ui.components.stepper.stepper import GO, Asked, Key, read_asked
 from pages.ui.mistakes import pager
 from tests.support.judged_runs import DATASET, add, field, run_of
@@ -69,7 +69,7 @@ def test_a_step_over_the_end_of_a_page_turns_it_and_back_again(store, run_id):
 
 def test_the_keys_relabel_exclude_and_undo_and_the_page_tells_it(store, run_id):
     predictions = read_predictions(store, store.run(run_id))
-    cards = Listing(predictions, list_worst(predictions))
+    cards = CardListing(predictions, list_worst(predictions))
     ids = [card.image.id for card in cards]
 
     def press(action: str, place: int) -> None:
@@ -114,7 +114,7 @@ def test_only_what_the_page_offers_for_what_it_shows_is_done(message, asked):
 
 def test_cards_are_made_as_they_are_asked_for_and_equal_the_list_of_mistakes(store, run_id):
     predictions = read_predictions(store, store.run(run_id))
-    cards, mistakes = Listing(predictions, list_worst(predictions)), find_mistakes(predictions)
+    cards, mistakes = CardListing(predictions, list_worst(predictions)), find_mistakes(predictions)
     assert len(cards) == WRONG
     assert [card.image.id for card in cards[3:5]] == [each.image_id for each in mistakes[3:5]]
     last = cards[-1]

@@ -16,10 +16,10 @@ from tests.support.pages import BOLD, TAG, unfold_panel, visit, words
 from tests.support.pages import add_dataset as add_hostile
 from tests.support.pages import store as store
 from thaw.datasets import edits
-from thaw.datasets.division import Division
+from thaw.datasets.division import SplitChoice
 from thaw.disk import trash
 
-PLAIN = Wish(ZIP, Division(), with_excluded=False)
+PLAIN = Wish(ZIP, SplitChoice(), with_excluded=False)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_labels_come_alone_where_they_are_asked_for(store, client):
     dataset_id = add_dataset(store)
     edits.exclude_images(store, dataset_id, [store.images(dataset_id)[0].id])
     for with_excluded, count in ((False, 5), (True, 6)):
-        answer = client.get(dataset_url(dataset_id, Wish(TABLE, Division(), with_excluded)))
+        answer = client.get(dataset_url(dataset_id, Wish(TABLE, SplitChoice(), with_excluded)))
         rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
         assert len(rows) == count
         assert rows[-1]["path"] == "dog/5.jpg"
@@ -60,7 +60,7 @@ def test_the_labels_come_alone_where_they_are_asked_for(store, client):
 def test_the_split_asked_for_is_the_split_that_comes(store, client):
     dataset_id = add_dataset(store)
     run_id = add_run(store, dataset_id)
-    for division in (Division(run_id), Division(share=0.34, seed=3)):
+    for division in (SplitChoice(run_id), SplitChoice(share=0.34, seed=3)):
         found = names(client.get(dataset_url(dataset_id, Wish(ZIP, division, False))).content)
         assert {name.split("/")[0] for name in found} == {"README.txt", "labels.csv", "train", "validation"}
 
