@@ -190,7 +190,7 @@ def test_a_project_is_opened_on_the_data_page_and_nothing_else_is_taken_for_one(
 
     assert "Expected a project that Thaw has saved" in open_path("b.zip").error[0].value.replace("\\", "")
     assert not open_path("a.zip").exception
-    (job,) = store.jobs("import")
+    (job,) = store.jobs("open")
     wait_for(lambda: not store.job(job.id).active, 60, "the end of the opening")
     assert store.job(job.id).status == "finished", store.job(job.id).error
     assert store.dataset(DATASET).name == "**photos**"

@@ -46,7 +46,6 @@ REPLACED = {
     ("tlcore.files", "temporary_beside", "path"): TOP,
     ("tlcore.files", "replacing", "path"): TOP,
     ("thaw.storage.identity", "write_atomically", "workspace.identity"): TOP,
-    ("tlcore.exporting.keras_file", "replacing", "path"): RUN,
     ("thaw.training.lineage", "write_atomically", "folder / LAYERS_FILE"): RUN,
     ("thaw.model_card.model_card", "write_atomically", "folder / name"): OUTSIDE,
     ("thaw.serving.exported", "temporary_beside", "target"): OUTSIDE,
@@ -54,8 +53,6 @@ REPLACED = {
     ("thaw.retraining.numpy_keeper", "save_arrays", "self._path"): RUN,
     ("tlcore.tuning.probe_record", "write_atomically", "folder / PROBE_FILE"): RUN,
     ("thaw.projects.save", "replacing", "target"): PROJECTS,
-    # In the staging folder of an export, which goes whole.
-    ("tlcore.exporting.verification", "write_atomically", "bench.labels"): OUTSIDE,
     ("thaw.training.feature_map", "replacing", "store.workspace.run(run.id) / MAP_FILE"): RUN,
     ("tlcore.tuning.rate_curve", "write_atomically", "folder / curve_file(curve.phase)"): RUN,
     ("thaw.retraining.retrain", "save_arrays", "folder / 'head.npz'"): RUN,
@@ -94,8 +91,12 @@ HARMLESS = {
     ("tlcore.files", "with_name", "f'.{path.name}.{mark()}.part{path.suffix}'"),
     ("tlcore.files", "TemporaryDirectory", ""),
     ("thaw.storage.export_record", "with_name", "OLD_FOLDER"),
-    # Also the name of a part, which tells the process that made it.
-    ("tlcore.exporting.keras_file", "with_name", "f'.whole{temporary.name}'"),
+    # In the folders of an export that is being made, which go whole.
+    ("tlcore.exporting.keras_file", "TemporaryDirectory", ""),
+    ("tlcore.exporting.converters", "TemporaryDirectory", ""),
+    # Of the library, which writes where its caller says and knows no workspace.
+    ("tlcore.exporting.export", "TemporaryDirectory", ""),
+    ("tlcore.photo_folder", "with_name", "copy.name + suffix"),
     ("thaw.exporting.guide", "with_name", "READER_FILE"),
 }
 WRITERS = {"replacing", "write_atomically", "save_arrays", "temporary_beside"}
