@@ -135,7 +135,7 @@ def test_what_an_encoding_lacks_is_written_as_an_escape():
     escape_unknown(None)
 
 
-@pytest.mark.parametrize("task", list_tasks())
+@pytest.mark.parametrize("task", [*list_tasks()])
 def test_every_task_starts_and_explains_itself(surroundings, task):
     done = run(surroundings | OPTIMISED, "-m", task, "--help")
     assert done.returncode == 0, done.stderr.decode()
