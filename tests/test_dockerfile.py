@@ -59,7 +59,7 @@ def test_what_is_installed_is_locked_and_enough_to_serve():
     assert "tensorflow-cpu" in installed
     assert not installed & {"tensorflow", "streamlit", "plotly", "pandas", "scikit-learn"}
     program = (
-        "import sys, thaw.__main__, thaw.cli.serve, thaw.decoding.decoder;"
+        "import sys, thaw.__main__, thaw.cli.serve, thaw.serving.app, thaw.decoding.decoder;"
         "print(*{name.partition('.')[0] for name, module in sys.modules.items()"
         " if 'site-packages' in (getattr(module, '__file__', None) or '')})"
     )

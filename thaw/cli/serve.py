@@ -11,12 +11,11 @@ from pathlib import Path
 
 import click
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from thaw.cli.commands import command
 from thaw.cli.output import Output, quieten_tensorflow
-from thaw.serving.app import build_app
 from thaw.serving.engine import Engine, load_export, load_run
 from thaw.serving.exported import open_export, write_repository
 from thaw.serving.hosts import LOOPBACK
@@ -64,6 +63,9 @@ def run_serve(
         with open_export(_find_export(store, source)) as export:
             return write_repository(export, name, Path(repository))
     allowed = _read_origins(origins)
+    # FastAPI takes a fifth of a second to import, which `serve --help` and refusals need not wait for.
+    from thaw.serving.app import build_app
+
     with _listening(host, port) as listener:
         service = Service(name, load_engine(store, source))
         hosts = LOOPBACK if host in LOOPBACK else None
@@ -137,7 +139,7 @@ def _announce(service: Service, host: str, listener: socket.socket) -> str:
     return "\n".join(lines)
 
 
-def _serve(app: FastAPI, listener: socket.socket, words: str) -> None:
+def _serve(app: ASGIApp, listener: socket.socket, words: str) -> None:
     config = uvicorn.Config(
         app,
         http=timed(H11Protocol, Limits()),

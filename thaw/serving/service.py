@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 
 import numpy as np
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 
 from thaw.serving.batcher import LARGEST_BATCH, Batcher
@@ -33,7 +33,7 @@ class Service:
         self.metrics.watch("thaw_held_bytes", "Bytes of bodies in memory", lambda: self.gate.held_bytes)
 
     @asynccontextmanager
-    async def running(self, _: FastAPI) -> AsyncIterator[None]:
+    async def running(self, _: Starlette) -> AsyncIterator[None]:
         """Start threads and children; at the end answer what stands in line, then end them."""
         await asyncio.to_thread(self.engine.warm, range(1, LARGEST_BATCH + 1))
         with ExitStack() as parts:
