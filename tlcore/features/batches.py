@@ -1,13 +1,46 @@
-"""Feeds training from cached tensors: shuffled, one view an image and epoch, the same for the same seed."""
+"""Feeds training batch by batch, the same for the same seed: from cached tensors, one view an image and epoch, or from
+views that are drawn anew every epoch and run through the frozen part."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
+from tlcore.features.compute import DECODING_THREADS, View
+from tlcore.images.augmentation import draw_view
+from tlcore.images.decode import load_pixels
+from tlcore.images.recipes import Recipe
 from tlcore.models.backend import keras
+from tlcore.models.inference import Forward
 
 
-class CachedBatches(keras.utils.PyDataset):
+class Batches(keras.utils.PyDataset):
+    """Batches of (tensors, labels) for one `fit`, which may become smaller between epochs."""
+
+    def __init__(self, labels: np.ndarray, batch_size: int, seed: int) -> None:
+        super().__init__(workers=0)
+        self._labels, self._batch_size, self._seed = labels, batch_size, seed
+
+    @property
+    def images(self) -> int:
+        """Return how many images an epoch holds."""
+        return len(self._labels)
+
+    @property
+    def batch_size(self) -> int:
+        """Return how many images a batch holds; the last one of an epoch may hold fewer."""
+        return self._batch_size
+
+    def resize(self, batch_size: int) -> None:
+        """Feed batches of `batch_size` images from the next epoch on; their order and views stay the same."""
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self._labels) // self._batch_size)
+
+
+class CachedBatches(Batches):
     """Batches of (tensors, labels) for one `fit`.
 
     `tensors` are memory-mapped arrays (rows, *shape); `rows` int64 (images, views) says where each image's views lie;
@@ -25,24 +58,9 @@ class CachedBatches(keras.utils.PyDataset):
         epoch: int,
         shuffle: bool,
     ) -> None:
-        super().__init__(workers=0)
-        self._tensors, self._rows, self._labels = tensors, rows, labels
-        self._batch_size, self._seed, self._epoch, self._shuffle = batch_size, seed, epoch, shuffle
+        super().__init__(labels, batch_size, seed)
+        self._tensors, self._rows, self._epoch, self._shuffle = tensors, rows, epoch, shuffle
         self._order, self._chosen = self._draw()
-
-    @property
-    def images(self) -> int:
-        """Return how many images an epoch holds."""
-        return len(self._labels)
-
-    @property
-    def batch_size(self) -> int:
-        """Return how many images a batch holds; the last one of an epoch may hold fewer."""
-        return self._batch_size
-
-    def resize(self, batch_size: int) -> None:
-        """Feed batches of `batch_size` images from the next epoch on; their order and views stay the same."""
-        self._batch_size = batch_size
 
     def start_at(self, epoch: int) -> None:
         """Draw the order and views of epoch number `epoch`, from which a resumed phase goes on."""
@@ -52,9 +70,6 @@ class CachedBatches(keras.utils.PyDataset):
     def plain(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the tensors (images, *shape) of each image's plain view and the labels, in the images' own order."""
         return [np.asarray(tensor[self._rows[:, 0]]) for tensor in self._tensors], self._labels
-
-    def __len__(self) -> int:
-        return -(-len(self._labels) // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         picked = self._order[index * self._batch_size : (index + 1) * self._batch_size]
@@ -72,3 +87,55 @@ class CachedBatches(keras.utils.PyDataset):
             return np.arange(images), self._rows[:, 0]
         chance = np.random.default_rng((self._seed, self._epoch))
         return chance.permutation(images), self._rows[np.arange(images), chance.integers(0, views, images)]
+
+
+class FreshBatches(Batches):
+    """Batches of (tensors, labels) for one `fit`, with nothing cached: exact, and as slow as computing features is.
+
+    `views` is the plain view of each image, `labels` float32 or int (images,); `forward` maps uint8
+    (n, image_size, image_size, 3) to the tensors at the cut. Epoch e draws its order from (seed, e) alone and its
+    views from (seed, e, image content) alone, so that a resumed run sees what an undisturbed one would have seen.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        labels: np.ndarray,
+        forward: Forward,
+        image_size: int,
+        recipe: Recipe,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+    ) -> None:
+        super().__init__(labels, batch_size, seed)
+        self._views, self._forward, self._image_size, self._recipe = views, forward, image_size, recipe
+        self._pool = ThreadPoolExecutor(DECODING_THREADS)
+        self.start_at(epoch)
+
+    def start_at(self, epoch: int) -> None:
+        """Draw the order of epoch number `epoch`, from which a resumed phase goes on."""
+        self._epoch = epoch
+        self._order = np.random.default_rng((self._seed, epoch)).permutation(self.images)
+
+    def plain(self) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return the tensors (images, *shape) of each image's plain view and the labels, in the images' own order."""
+        starts = range(0, self.images, self._batch_size)
+        pieces = [self._compute(range(start, min(start + self._batch_size, self.images)), 0) for start in starts]
+        return [np.concatenate(tensors) for tensors in zip(*pieces, strict=True)], self._labels
+
+    def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        picked = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return tuple(self._compute(picked, self._epoch)), self._labels[picked]
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch's order and views."""
+        self.start_at(self._epoch + 1)
+
+    def _compute(self, picked: Sequence[int] | np.ndarray, epoch: int) -> list[np.ndarray]:
+        def pixels(number: int) -> np.ndarray:
+            view = self._views[number]
+            plain = load_pixels(Path(view.photo.file), self._image_size)
+            return draw_view(plain, view.photo.content, epoch, self._recipe, self._seed)
+
+        return self._forward(np.stack(list(self._pool.map(pixels, picked))))

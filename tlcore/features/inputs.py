@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore.features.batches import CachedBatches
+from tlcore.features.batches import CachedBatches, FreshBatches
 from tlcore.features.compute import BATCH, View, compute_features, forward_to, list_views, open_cache
-from tlcore.features.fresh_batches import FreshBatches
 from tlcore.models import classifier as models
 from tlcore.models.inference import Forward
 from tlcore.models.loading import LoadedBackbone

@@ -12,7 +12,7 @@ from tlcore.arrays import Arrays, load_arrays, save_arrays
 from tlcore.errors import RunError
 from tlcore.models.backend import keras
 from tlcore.models.keras_graph import list_changing
-from tlcore.training.patience import Standing
+from tlcore.training.history import Standing
 
 Variables = dict[str, Any]
 

@@ -1,9 +1,10 @@
 """The depth probe: short phase-2 runs at several depths, cross-validated on the training images of a run."""
 
-import dataclasses
 import functools
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,84 @@ import numpy as np
 
 from tlcore.features.batches import CachedBatches
 from tlcore.features.compute import compute_features, forward_to, list_views, open_cache
-from tlcore.features.inputs import Materials
+from tlcore.features.inputs import Materials, encode_labels
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
 from tlcore.models.layers import describe_layers
+from tlcore.photos import Photo
 from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
+from tlcore.splits.class_weights import class_weights
+from tlcore.splits.cross_validation import Fold, list_folds
+from tlcore.splits.groups import group_images
+from tlcore.splits.splits import choose_images
 from tlcore.splits.svm import fit_svm
 from tlcore.training.phases import build_head, compile_model, probabilities
+from tlcore.training.recommendations import recommend_learning_rate
 from tlcore.training.snapshots import read_start, write_start
-from tlcore.tuning.probe_record import Depth, Probe, ProbeSettings, depth_costs, read_probe, write_probe
-from tlcore.tuning.probe_trial import Trial, prepare_trial
+from tlcore.tuning.probe_record import (
+    Depth,
+    Plan,
+    Probe,
+    ProbeSettings,
+    depth_costs,
+    list_depths,
+    read_probe,
+    write_probe,
+)
 
 WHOLE = 100
 STOP_CHECK_EVERY_S = 0.5
+# Of a head whose epochs are not on record.
+HEAD_EPOCHS = 20
 
 State = tuple[list[np.ndarray], list[np.ndarray]]
 """Trained and random-seed variables of a model, and those of its optimizer."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What every short run shares: the images and their classes, groups and folds; `targets` are what `fit` takes."""
+
+    materials: Materials
+    plan: Plan
+    images: Sequence[Photo]
+    numbers: np.ndarray
+    targets: np.ndarray
+    groups: np.ndarray
+    folds: list[Fold]
+
+    def weights(self, rows: np.ndarray) -> dict[int, float] | None:
+        """Return the class weights that the run's settings ask for, over the images at `rows`."""
+        labels = self.materials.split.labels
+        found = class_weights([self.images[row].label for row in rows], self.materials.settings.class_weights)
+        return None if found is None else {labels.index(label): weight for label, weight in found.items()}
+
+
+def prepare_trial(materials: Materials, settings: ProbeSettings, head_epochs: int | None = None) -> Trial:
+    """Choose the images of a probe, their folds and its plan; `head_epochs` is phase 1's best epoch, where known."""
+    head = materials.settings
+    every_group = group_images(materials.split.training, materials.rules)
+    chosen = choose_images(materials.split.training, every_group, settings.images, head.seed)
+    images = [materials.split.training[place] for place in chosen]
+    groups = np.array([every_group[place] for place in chosen])
+    labels = materials.split.labels
+    numbers = np.array([labels.index(image.label) for image in images], dtype=np.int64)
+    folds = list_folds(numbers, groups, settings.folds, head.seed)
+    rate = settings.learning_rate or recommend_learning_rate(
+        head.learning_rate, materials.image_size, materials.row.input_size
+    )
+    plan = Plan(
+        tops=list_depths(describe_layers(materials.row, materials.backbone), settings.depths),
+        images=len(images),
+        folds=len(folds),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=rate,
+        head_epochs=head_epochs or HEAD_EPOCHS,
+        seed=head.seed,
+        division=hashlib.sha256(b"".join(testing.tobytes() for _, testing in folds)).hexdigest()[:12],
+    )
+    return Trial(materials, plan, images, numbers, encode_labels(images, labels, head), groups, folds)
 
 
 class Watch(keras.callbacks.Callback):
@@ -79,7 +142,7 @@ def probe_depths(
         started = time.perf_counter()
         held_out = try_depth(trial, head, heads, top, functools.partial(tell, top), check_stop)
         depth = _measure(trial, top, held_out, time.perf_counter() - started)
-        probe = dataclasses.replace(probe, depths=sorted([*probe.depths, depth], key=lambda each: each.top))
+        probe = replace(probe, depths=sorted([*probe.depths, depth], key=lambda each: each.top))
         write_probe(folder, probe)
     return probe
 

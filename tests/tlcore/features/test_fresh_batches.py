@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.support.corpus import photo
+from tlcore.features.batches import FreshBatches
 from tlcore.features.compute import list_views
-from tlcore.features.fresh_batches import FreshBatches
 from tlcore.images.augmentation import draw_view
 from tlcore.images.decode import load_pixels
 from tlcore.images.recipes import PRESETS

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tlcore.errors import RunError, Stopped
+from tlcore.progress import Stage
 from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.observer import Observer
 from tlcore.training.snapshots import name_variables, trainable
@@ -73,7 +74,7 @@ def test_each_epoch_is_recorded_with_its_number_phase_and_progress(tmp_path, rec
     rows = list(record.epochs.values())
     assert [(row.epoch, row.phase, row.val_loss) for row in rows] == [(4, 2, 1 / 4), (5, 2, 1 / 5), (6, 2, 1 / 6)]
     assert {(row.accuracy, row.val_accuracy) for row in rows} == {(0.5, 0.25)}
-    assert record.told[-1] == ("training, phase 2", 3, 3)
+    assert record.told[-1] == (Stage.FINE_TUNING, 3, 3)
 
 
 def test_patience_ends_a_phase_and_the_best_weights_come_back(tmp_path, record):

@@ -6,7 +6,7 @@ import pytest
 
 from tlcore.arrays import load_arrays, save_arrays
 from tlcore.errors import RunError
-from tlcore.training.patience import Standing
+from tlcore.training.history import Standing
 from tlcore.training.snapshots import (
     load_snapshot,
     name_variables,

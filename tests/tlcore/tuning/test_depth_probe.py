@@ -13,9 +13,8 @@ from tlcore.errors import RunError
 from tlcore.models import classifier as models
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
-from tlcore.tuning.depth_probe import fit_heads, try_depth
+from tlcore.tuning.depth_probe import fit_heads, prepare_trial, try_depth
 from tlcore.tuning.probe_record import ProbeSettings, read_probe
-from tlcore.tuning.probe_trial import prepare_trial
 
 HEAD = HeadSettings(image_size=48, epochs=3, validation_split=0.25, dropout=0.3)
 SETTINGS = ProbeSettings(depths=2, folds=2, epochs=1, batch_size=8, learning_rate=1e-3)
