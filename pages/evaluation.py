@@ -16,8 +16,14 @@ from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.calibration import calibration_error, list_bins
-from tlcore.evaluation.curves import measure_coverage, precision_recall, roc
-from tlcore.evaluation.metrics import FEW_TO_JUDGE, ClassFigures, measure_classes
+from tlcore.evaluation.metrics import (
+    FEW_TO_JUDGE,
+    ClassFigures,
+    measure_classes,
+    measure_coverage,
+    precision_recall,
+    roc,
+)
 from tlcore.evaluation.predictions import Predictions
 from tlcore.evaluation.significance import Interval
 from tlcore.evaluation.threshold import Decision

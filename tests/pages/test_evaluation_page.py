@@ -7,7 +7,7 @@ from tests.support.judged_runs import judged_run
 from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, figures, press, visit, words
 from tests.support.pages import store as store
 from thaw.runs.decision import read_decision
-from tlcore.evaluation.curves import Curve
+from tlcore.evaluation.metrics import Curve
 
 
 def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(store):

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.threads import start_thread
+from tlcore.processes import start_thread
 
 # With so little more than it has, a process is refused the thread's stack; with room for that alone, the thread begins
 # and dies at once.
 SHORT = """
 import resource, threading
-import tlcore.threads
-tlcore.threads.BEGINS_WITHIN_S = 2.0
+import tlcore.processes
+tlcore.processes.BEGINS_WITHIN_S = 2.0
 held = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize")) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (held + {more}, held + {more}))
 threads = []
 try:
     while True:
-        threads.append(tlcore.threads.start_thread(threading.Event().wait))
+        threads.append(tlcore.processes.start_thread(threading.Event().wait))
 except MemoryError as problem:
     print(problem, flush=True)
 import os

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from thaw.archives.zips import LINK, Budget, Progress, Unpacked, refuse, too_large
 from thaw.tables.code_pages import is_utf8
-from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError
+from tlcore.files import require_space
 from tlcore.images.decode import MAX_FILE_BYTES
 from tlcore.names import legible
 from tlcore.progress import Stage

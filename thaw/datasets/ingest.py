@@ -24,12 +24,12 @@ from thaw.storage.questions import Ask, take_default
 from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
-from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError, ImageRejected
+from tlcore.files import require_space
 from tlcore.photos import SetAside, natural
+from tlcore.processes import start_thread
 from tlcore.progress import Stage
 from tlcore.splits.splits import MAX_CLASSES, too_many
-from tlcore.threads import start_thread
 
 NO_CLASS = "it is not inside a class folder: put it in a folder named after its class"
 STOP_EVERY_S = 0.5

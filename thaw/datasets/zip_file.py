@@ -16,9 +16,8 @@ from thaw.sources.tables import guarded
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
 from tlcore import __version__
-from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError, RunError
-from tlcore.files import replacing, write_atomically
+from tlcore.files import replacing, require_space, write_atomically
 from tlcore.images.decode import LONGER_SIDE_PX
 
 TABLE_FILE, README_FILE = "labels.csv", "README.txt"

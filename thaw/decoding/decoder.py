@@ -22,7 +22,7 @@ from tlcore.images.copies import save_normalised, save_thumbnail
 from tlcore.images.decode import normalise
 from tlcore.images.deep_pictures import WIDEST, RangeUnknown, choose_range
 from tlcore.images.quality import measure
-from tlcore.threads import start_thread
+from tlcore.processes import start_thread
 
 LIMIT_S = 20.0
 MEMORY_BYTES = 2_000_000_000

@@ -14,8 +14,8 @@ from thaw.storage.faults import NO_ROOM
 from thaw.storage.questions import Question, require_answer, take_default
 from thaw.storage.store import Store
 from tlcore.errors import Stopped, ThawError, WorkspaceError
+from tlcore.processes import start_thread
 from tlcore.progress import Progress
-from tlcore.threads import start_thread
 
 HEARTBEAT_S = 2.0
 WRITE_EVERY_S = 0.2

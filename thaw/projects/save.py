@@ -13,9 +13,8 @@ from thaw.archives.zips import MAX_ENTRIES, Progress
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
 from tlcore import __version__
-from tlcore.disk_space import require_space
 from tlcore.errors import DatasetError, RunError
-from tlcore.files import replacing
+from tlcore.files import replacing, require_space
 from tlcore.progress import Stage
 
 FORMAT = "thaw-project"

@@ -38,8 +38,7 @@ from tlcore.images.deep_pictures import WIDEST, find_layout, has_deep_colours, r
 from tlcore.images.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
 from tlcore.images.jpeg import Encoding, find_encoding, strip
 from tlcore.images.jpeg_end import has_end, supply_end
-from tlcore.images.picture_formats import check_chunks, choose_formats
-from tlcore.images.signatures import HEAD_BYTES, describe, is_heic
+from tlcore.images.picture_formats import HEAD_BYTES, check_chunks, choose_formats, describe, is_heic
 from tlcore.images.transparency import describe_ground, find_ground, lay_on
 
 if TYPE_CHECKING:

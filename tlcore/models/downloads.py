@@ -15,9 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from tlcore.disk_space import SPARE_BYTES
 from tlcore.errors import ThawError
-from tlcore.files import sync_folder
+from tlcore.files import SPARE_BYTES, sync_folder
 
 Progress = Callable[[int, int], None]
 

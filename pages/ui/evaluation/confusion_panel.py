@@ -11,7 +11,7 @@ from pages.ui.figures import confusion_figure
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, visible
 from thaw.storage.records import Run
-from tlcore.evaluation.confusion import most_confused, order_by_similarity
+from tlcore.evaluation.metrics import most_confused, order_by_similarity
 from tlcore.evaluation.predictions import Predictions, confusion
 
 MOST_PAIRS = 50

@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 from pages.ui.figures.basics import BATCH_NORM, FROZEN, SHARE_TICKS, TRAINING, UNFROZEN, VALIDATION, plain
 from pages.ui.words.names import in_figure
 from tlcore.evaluation.calibration import Bin
-from tlcore.evaluation.curves import Coverage, Curve
-from tlcore.evaluation.metrics import ClassFigures
+from tlcore.evaluation.metrics import ClassFigures, Coverage, Curve
 from tlcore.evaluation.significance import Interval
 
 ROW_PX, LEAST_PX, SQUARE_PX = 30, 160, 340

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from tlcore.evaluation.confusion import most_confused, order_by_similarity
+from tlcore.evaluation.metrics import most_confused, order_by_similarity
 
 
 def mixed(groups: list[list[int]], rate: float = 0.2) -> np.ndarray:

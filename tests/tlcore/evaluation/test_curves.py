@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from tlcore.evaluation.curves import measure_coverage, precision_recall, roc
+from tlcore.evaluation.metrics import measure_coverage, precision_recall, roc
 
 CHANCE = np.random.default_rng(0)
 BELONGS = CHANCE.random(400) < 0.3
