@@ -11,6 +11,7 @@ from pages.ui.data import duplicates, findings, grouping, leakage
 from tests.support.pages import drawn_html, visit, words
 from thaw.datasets import edits
 from thaw.storage.datasets import Arrival
+from thaw.storage.facts import Accuracy, CheckFacts
 from thaw.storage.records import Check, Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -309,11 +310,8 @@ def test_the_measurement_is_told_in_words_with_both_intervals(store):
 
 
 def told(naive: float, grouped: float, groups: int = 3, half: float = 0.05) -> str:
-    estimates = {
-        name: {"mean": mean, "low": mean - half, "high": mean + half}
-        for name, mean in (("naive", naive), ("grouped", grouped))
-    }
-    return leakage.verdict(Check("mobilenet-v2", 1, 0.0, estimates | {"groups": groups}))
+    estimates = (Accuracy(mean, mean - half, mean + half) for mean in (naive, grouped))
+    return leakage.verdict(Check("mobilenet-v2", 1, 0.0, CheckFacts(*estimates, images=40, groups=groups)))
 
 
 @pytest.mark.parametrize("grouped", [0.9, 0.897, 0.92])
