@@ -1,0 +1,109 @@
+"""Both phases on photos in a folder, as a notebook has them: no workspace, no run, and the same end after a kill."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlcore.errors import SettingsError, Stopped
+from tlcore.features.inputs import Materials
+from tlcore.models.backbones import find_backbone
+from tlcore.models.loading import load_backbone
+from tlcore.photos import Photo
+from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.splits.groups import GroupRules
+from tlcore.splits.splits import split
+from tlcore.training.observer import Observer
+from tlcore.training.phases import HEAD_SNAPSHOT, fine_tune, forget_snapshots, train_head
+
+HEAD = HeadSettings(image_size=48, epochs=3, validation_split=0.25, patience=20)
+TUNED = FineTuneSettings(layers=3, epochs=1, learning_rate=1e-5)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+class Watcher(Observer):
+    """Keeps the epochs that it hears of; ends the training after `last`, by being killed or by asking it to stop."""
+
+    def __init__(self, last=None, error=Killed):
+        self.epochs, self._last, self._error = [], last, error
+
+    def go_on_after(self, epoch):
+        self.epochs = [each for each in self.epochs if each.epoch <= epoch]
+
+    def finish_epoch(self, epoch):
+        self.epochs.append(epoch)
+        if epoch.epoch == self._last and self._error is Killed:
+            raise Killed
+
+    def check_stop(self):
+        if self._error is Stopped and self._last in [each.epoch for each in self.epochs]:
+            raise Stopped
+
+
+@pytest.fixture(scope="module")
+def photos(tiny_photos):
+    found = []
+    for file in sorted(tiny_photos.rglob("*.*")):
+        with Image.open(file) as picture:
+            width, height = picture.size
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        name, label = f"{file.parent.name}/{file.name}", file.parent.name
+        found.append(Photo(name, label, name, content, width, height, file=str(file)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def prepare(photos, tmp_path_factory):
+    """Return a function that loads the backbone anew; the features are cached for all."""
+    caches = tmp_path_factory.mktemp("caches")
+
+    def materials():
+        loaded = load_backbone(find_backbone("efficientnet-lite0"), 48)
+        return Materials(**vars(loaded), settings=HEAD, split=split(photos, 0.25, 0), rules=GroupRules(), caches=caches)
+
+    return materials
+
+
+@pytest.fixture(scope="module")
+def head(prepare, tmp_path_factory):
+    return train_head(prepare(), tmp_path_factory.mktemp("head"))
+
+
+def test_a_killed_head_goes_on_to_the_same_end(prepare, head, tmp_path):
+    watcher = Watcher(last=2)
+    with pytest.raises(Killed):
+        train_head(prepare(), tmp_path, watcher)
+    resumed = train_head(prepare(), tmp_path, history=watcher.epochs)
+    assert resumed.epochs_trained == 2, "the epoch that was told and not saved is trained again"
+    assert [epoch.epoch for epoch in resumed.epochs] == [1, 2, 3]
+    assert [epoch.val_loss for epoch in resumed.epochs] == [epoch.val_loss for epoch in head.epochs]
+    assert resumed.kept.val_loss == head.kept.val_loss
+    assert all(np.array_equal(resumed.weights[name], head.weights[name]) for name in head.weights)
+    np.testing.assert_array_equal(resumed.probabilities["validation"], head.probabilities["validation"])
+    assert (tmp_path / HEAD_SNAPSHOT).exists()
+    forget_snapshots(tmp_path, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_head_that_is_stopped_keeps_the_best_so_far(prepare, tmp_path, monkeypatch):
+    monkeypatch.setattr("tlcore.training.early_stopping.STOP_CHECK_EVERY_S", -1.0)
+    result = train_head(prepare(), tmp_path, Watcher(last=1, error=Stopped))
+    assert (result.stopped, [epoch.epoch for epoch in result.epochs]) == (True, [1])
+    assert result.probabilities["validation"].shape == (6, 3)
+
+
+def test_phase_2_starts_where_phase_1_ended(prepare, head, tmp_path):
+    tuned = fine_tune(prepare(), TUNED, head.weights, head.epochs, head.kept, tmp_path)
+    assert [(epoch.epoch, epoch.phase) for epoch in tuned.epochs] == [(4, 2)]
+    assert tuned.kept.val_loss == pytest.approx(head.kept.val_loss, rel=0.1)
+    assert {(row.mean, row.variance) for row in tuned.drift} == {(0.0, 0.0)}
+    assert tuned.precision == "float32"
+
+
+def test_phase_2_says_what_it_needs(prepare, head, tmp_path):
+    with pytest.raises(SettingsError, match=r"Received: layers=None, learning_rate=None\. Take what"):
+        fine_tune(prepare(), FineTuneSettings(), head.weights, head.epochs, head.kept, tmp_path)
