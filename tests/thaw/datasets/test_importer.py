@@ -39,8 +39,11 @@ def ended(store, job_id):
     return store.job(job_id)
 
 
-def run_import(store, kind, path, name=""):
-    return ended(store, starts.start_import(store, {"kind": kind, "path": str(path), "name": name}))
+def run_import(store, kind, path, name="", **request):
+    """Import in this process; return the job."""
+    job_id = store.add_job("import", {"kind": kind, "path": str(path), "name": name, **request})
+    work(store, job_id)
+    return store.job(job_id)
 
 
 def slow_folder(folder):
@@ -50,7 +53,8 @@ def slow_folder(folder):
 
 
 def test_a_folder_is_imported_in_a_process_of_its_own(store, tmp_path):
-    job = run_import(store, "folder", write_classes(tmp_path / "photos", {"rose": 3, "tulip": 2}))
+    photos = write_classes(tmp_path / "photos", {"rose": 3, "tulip": 2})
+    job = ended(store, starts.start_import(store, {"kind": "folder", "path": str(photos), "name": ""}))
     assert (job.status, job.error) == ("finished", None)
     dataset = store.dataset(job.dataset_id)
     assert dataset.classes == {"rose": 3, "tulip": 2}
@@ -71,8 +75,7 @@ def test_an_upload_is_removed_when_it_has_ended_either_way(content, store):
     write_upload(staging, [Case("photos/rose/a.jpg", content, ACCEPTED)])
     job = run_import(store, "staged", staging)
     assert job.status == ("finished" if content == jpeg(1) else "failed")
-    # The job ends with the rows, a moment before the upload is gone.
-    wait_for(lambda: not staging.exists())
+    assert not staging.exists()
 
 
 def test_a_path_outside_the_staging_area_is_never_removed(store, tmp_path):
@@ -81,13 +84,15 @@ def test_a_path_outside_the_staging_area_is_never_removed(store, tmp_path):
     assert (outside / "files" / "0").is_file()
 
 
-def test_the_digits_are_imported(store):
+def test_the_digits_are_imported_and_what_a_killed_import_of_them_left_is_removed(store):
+    orphan = store.workspace.staging("digits-job-000000000000")
+    orphan.mkdir()
     job = run_import(store, "digits", "")
     dataset = store.dataset(job.dataset_id)
     assert dataset.accepted == 1797
     assert dataset.name == "Handwritten digits"
     assert "scikit-learn" in dataset.source
-    wait_for(lambda: not list((store.workspace.root / "staging").iterdir()))
+    assert not list((store.workspace.root / "staging").iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names as bytes")
@@ -145,17 +150,6 @@ def test_what_is_no_path_at_all_is_refused_in_words(store, path):
     assert "Check the path" in job.error
 
 
-def test_what_a_killed_import_of_the_sample_left_is_removed_by_the_next(store):
-    orphan = store.workspace.staging("digits-job-000000000000")
-    orphan.mkdir()
-    assert ended(store, starts.start_import(store, {"kind": "digits", "path": "", "name": ""})).status == "finished"
-    assert not orphan.exists()
-
-
-def request_import(store, **request):
-    return ended(store, starts.start_import(store, {"name": "", **request}))
-
-
 def tgz_of(photos):
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
@@ -185,10 +179,10 @@ def test_a_csv_is_imported_with_its_labels(store, tmp_path):
 def test_photos_are_added_to_a_data_set(store, tmp_path):
     first = run_import(store, "folder", write_classes(tmp_path / "a", {"rose": 2, "tulip": 2})).dataset_id
     more = write_classes(tmp_path / "b", {"rose": 1}, seed=5000)
-    job = request_import(store, kind="folder", path=str(more), dataset=first)
+    job = run_import(store, "folder", more, dataset=first)
     assert (job.error, job.dataset_id) == (None, first)
     assert store.dataset(first).classes == {"rose": 3, "tulip": 2}
-    wrong = request_import(store, kind="folder", path=str(more), dataset=first, role="spare")
+    wrong = run_import(store, "folder", more, dataset=first, role="spare")
     assert "Received: role='spare'" in wrong.error
 
 
@@ -196,12 +190,12 @@ def test_photos_are_added_to_a_data_set(store, tmp_path):
 def test_roots_hold_in_the_process_that_reads(store, tmp_path):
     mine, theirs = (write_classes(tmp_path / name, {"rose": 1, "tulip": 1}) for name in ("mine", "theirs"))
     (mine / "out").symlink_to(theirs)
-    assert request_import(store, kind="folder", path=str(mine), roots=[str(mine)]).status == "finished"
+    assert run_import(store, "folder", mine, roots=[str(mine)]).status == "finished"
     for path in (theirs, mine / "out", mine / ".." / "theirs"):
-        job = request_import(store, kind="folder", path=str(path), roots=[str(mine)])
+        job = run_import(store, "folder", path, roots=[str(mine)])
         assert "--root DIR" in job.error
     (mine / "labels.csv").write_text(f"path,label\nrose/0.jpg,a\n{theirs}/rose/0.jpg,b\n")
-    job = request_import(store, kind="csv", path=str(mine / "labels.csv"), roots=[str(mine)])
+    job = run_import(store, "csv", mine / "labels.csv", roots=[str(mine)])
     assert store.dataset(job.dataset_id).classes == {"a": 1}
     assert "outside the folders" in store.set_aside(job.dataset_id)[0].reason
 
@@ -237,8 +231,8 @@ def test_the_flowers_are_downloaded_once_and_imported(store, flowers):
     assert (dataset.name, dataset.classes) == ("Flower photos", {"roses": 2, "tulips": 2})
     assert "CC BY 2.0" in dataset.source
     size = len(flowers.content)
-    assert {("downloading the flower photos (bytes)", done, size) for done in (0, size)} <= set(told)
-    assert ("checking images", 5, 5) in told
+    assert {(Stage.DOWNLOADING_FLOWERS, done, size) for done in (0, size)} <= set(told)
+    assert (Stage.CHECKING_IMAGES, 5, 5) in told
     assert import_flowers(store).status == "finished"
     assert len(flowers.requests) == 1
     assert kept(store) == {"flower_photos.tgz"}
