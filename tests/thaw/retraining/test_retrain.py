@@ -15,6 +15,7 @@ from thaw.retraining.inherited_split import inherit, keep_sides
 from thaw.retraining.numpy_head import PlainHead
 from thaw.retraining.retrain import choose_batch, fit_weights, prepare
 from thaw.runs.results import read_predictions
+from thaw.storage.facts import RunFacts
 from thaw.tracking import mlflow
 from thaw.worker import work
 from tlcore.errors import Stopped
@@ -179,7 +180,7 @@ def test_sides_are_kept_over_exclusion_and_return_and_not_where_images_are_new(
 
 
 def test_a_group_on_two_sides_or_an_image_in_two_classes_is_not_kept_to_judge(store, taught, tiny_dataset):
-    run = dataclasses.replace(store.run(taught), facts={"retrained_from": taught})
+    run = dataclasses.replace(store.run(taught), facts=RunFacts(retrained_from=taught))
     images = store.images(tiny_dataset)
     parts = read_split(store, store.run(taught))
     learnt, judge = parts.training[0], parts.validation[0]
@@ -224,6 +225,6 @@ def test_what_cannot_be_learnt_from_the_cache_is_trained_as_any_run_is(store, ta
     parts = read_split(store, store.run(taught))
     run = store.run(taught)
     settings = dataclasses.replace(HEAD, **changes)
-    asked = dataclasses.replace(run, id="run-asked", head=settings.to_json(), facts={"sides_of": taught})
+    asked = dataclasses.replace(run, id="run-asked", head=settings, facts=RunFacts(sides_of=taught))
     assert prepare(store, asked, parts) is None
-    assert prepare(store, dataclasses.replace(asked, head=HEAD.to_json()), parts) is not None
+    assert prepare(store, dataclasses.replace(asked, head=HEAD), parts) is not None
