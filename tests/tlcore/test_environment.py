@@ -41,7 +41,6 @@ SOURCES = [
     *(ROOT / "pages").rglob("*.py"),
     ROOT / "app.py",
 ]
-OPTIMISED = {"PYTHONOPTIMIZE": "2"}
 
 
 def list_tasks():
@@ -62,9 +61,14 @@ def surroundings(tmp_path_factory):
     (home / ".keras").mkdir()
     (home / ".keras" / "keras.json").write_text(json.dumps(KERAS_JSON), encoding="utf-8")
     kept = {name: value for name, value in os.environ.items() if name not in (*SETTINGS, *REMOVED)}
-    # What is compiled for -OO is kept, or each process would compile TensorFlow anew.
-    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(home / "compiled")}
-    return kept | HOSTILE | compiled | {"HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return kept | HOSTILE | {"HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@pytest.fixture(scope="module")
+def optimised(surroundings, tmp_path_factory):
+    """The same under -OO. What is compiled for that is kept, or each process would compile TensorFlow anew."""
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
+    return surroundings | compiled | {"PYTHONOPTIMIZE": "2"}
 
 
 def run(surroundings, *words: object) -> subprocess.CompletedProcess[bytes]:
@@ -136,8 +140,8 @@ def test_what_an_encoding_lacks_is_written_as_an_escape():
 
 
 @pytest.mark.parametrize("task", [*list_tasks()])
-def test_every_task_starts_and_explains_itself(surroundings, task):
-    done = run(surroundings | OPTIMISED, "-m", task, "--help")
+def test_every_task_starts_and_explains_itself(optimised, task):
+    done = run(optimised, "-m", task, "--help")
     assert done.returncode == 0, done.stderr.decode()
     assert b"usage: " in done.stdout.lower()
     assert len(done.stdout.splitlines()) > 4
@@ -156,13 +160,13 @@ def photos(tmp_path_factory) -> Path:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_project_goes_through(surroundings, photos, tmp_path, whole):
+def test_a_project_goes_through(surroundings, optimised, photos, tmp_path, whole):
     """Importer, worker, predictor, a converter, its prover; the whole has fine-tuning, all formats, the service, -OO.
 
     Without -OO nothing has to be compiled, which takes longer than all the rest.
     """
     thaw = ("-m", "thaw")
-    surroundings = surroundings | (OPTIMISED if whole else {})
+    surroundings = optimised if whole else surroundings
     place = ("--workspace", tmp_path / "ws")
 
     def command(*words: object) -> dict:
