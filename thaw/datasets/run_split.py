@@ -83,7 +83,8 @@ def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None)
     recorded = read_sides(store, run.id)
     if recorded is None:
         return None
-    return Split(labels=read_labels(store, run), **{side: recall(store, recorded[side], known) for side in SIDES})
+    training, validation, later, holdout = (recall(store, recorded[side], known) for side in SIDES)
+    return Split(training, validation, read_labels(store, run), later, holdout)
 
 
 def read_side(store: Store, run: Run, side: str) -> list[Image] | None:

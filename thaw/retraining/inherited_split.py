@@ -1,6 +1,5 @@
 """The sides of a retrained run: its images stay where the run before it had them, so that the same ones judge both."""
 
-import dataclasses
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -81,7 +80,8 @@ def keep_sides(store: Store, run: Run, images: Sequence[Image]) -> Split | None:
     if any(labels_of(divided[side]) != labels for side in ("training", "validation")):
         return None
     holdout = [image for image in store.images(run.dataset_id, role="holdout") if image.label in labels]
-    return dataclasses.replace(Split(labels=labels, **divided), holdout=unlike(holdout, images))
+    training, validation, later = (divided[side] for side in MAIN_SIDES)
+    return Split(training, validation, labels, later, unlike(holdout, images))
 
 
 def _earlier_sides(store: Store, run: Run) -> Iterator[dict[str, list[tuple[str, str]]]]:

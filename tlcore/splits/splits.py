@@ -10,6 +10,7 @@ from typing import Generic
 
 from tlcore.errors import DatasetError
 from tlcore.garbage_collection import uncollected
+from tlcore.images.deep_pictures import WIDEST
 from tlcore.photos import P, Part, Photo, natural
 from tlcore.splits.groups import GroupRules, group_images
 
@@ -26,7 +27,7 @@ class Split(Generic[P]):
     """Which images a model learns from and which judge it; `labels` are the class names, sorted: its outputs' order.
 
     `validation` steers the training (early stopping); `later` (the newest by EXIF date) and `holdout` (dropped
-    separately) take no part in it.
+    separately) take no part in it. Greys of more than 8 bits were brought to 0..255 from 0..`grey_range`.
     """
 
     training: list[P]
@@ -34,6 +35,7 @@ class Split(Generic[P]):
     labels: list[str]
     later: list[P] = field(default_factory=list)
     holdout: list[P] = field(default_factory=list)
+    grey_range: int = WIDEST
 
     @property
     def extra(self) -> dict[str, list[P]]:

@@ -1,0 +1,65 @@
+"""The API as it is documented: the first program of docs/python.md, every example of a docstring, and its types."""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import tlcore
+from tests.support.corpus import photo
+from tlcore.environment import SOURCE_ROOT
+
+PROGRAM = re.search(r"```python\n(.*?)```", (SOURCE_ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
+EXAMPLES = ("read_photos", "read_pixels", "split", "train_head", "Trained", "fine_tune", "export")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory):
+    """Work where there is a folder of two classes that brightness tells apart, every eighth photo in the wrong one."""
+    folder = tmp_path_factory.mktemp("notebook")
+    for seed, (label, other) in enumerate((("daisy", "rose"), ("rose", "daisy"))):
+        for number in range(40):
+            shift = 90 * ((label if number % 8 else other) == "rose")
+            picture = photo(1000 * seed + number, 90, 70).point(lambda value, shift=shift: value // 2 + shift)
+            path = folder / "flowers" / label / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
+    before = os.getcwd()  # noqa: PTH109
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+@pytest.mark.timeout(900)
+def test_the_program_of_the_documentation_runs(folder, capsys):
+    namespace: dict[str, object] = {}
+    exec(PROGRAM[1], namespace)
+    assert (folder / "flowers.onnx").stat().st_size > 1_000_000
+    assert namespace["photos"].set_aside == ()
+    accuracy = float(capsys.readouterr().out.split()[0])
+    assert accuracy == namespace["tuned"].accuracy >= namespace["head"].accuracy
+
+
+@pytest.mark.timeout(900)
+def test_every_example_of_a_docstring_is_true():
+    names = {name: getattr(tlcore, name) for name in tlcore.__all__}
+    assert set(EXAMPLES) == set(names)
+    finder, runner, values = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner(), dict(names)
+    for name in EXAMPLES:
+        (example,) = finder.find(names[name], name, globs={})
+        assert example.examples, name
+        example.globs = values
+        runner.run(example, clear_globs=False)
+    assert runner.summarize().failed == 0
+
+
+def test_the_package_alone_loads_neither_numpy_nor_keras():
+    program = "import sys, tlcore; print(sorted({'numpy', 'keras', 'tensorflow', 'PIL'} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", program], cwd=SOURCE_ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
+    assert set(tlcore.__all__) <= set(dir(tlcore))
+    with pytest.raises(AttributeError, match="no attribute 'train_everything'"):
+        _ = tlcore.train_everything

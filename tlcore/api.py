@@ -1,0 +1,309 @@
+"""The ten-line API: read photos, split them, train a head, fine-tune, look at the mistakes, export.
+
+Nothing here needs a workspace. What a step computes and might need again lies in a folder that is gone when Python
+ends, or in the one that is named.
+"""
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tlcore.arrays import Arrays
+from tlcore.errors import GuardError
+from tlcore.evaluation.metrics import measure_accuracy
+from tlcore.evaluation.predictions import VALIDATION, Mistake, Predictions, find_mistakes
+from tlcore.evaluation.significance import Interval
+from tlcore.evaluation.threshold import Decision
+from tlcore.exporting.export import export_file
+from tlcore.exporting.formats import find_format
+from tlcore.exporting.model_files import ModelFile
+from tlcore.features.inputs import Materials
+from tlcore.images.copies import save_normalised
+from tlcore.images.decode import load_pixels, normalise
+from tlcore.models.backbones import find_backbone
+from tlcore.models.backend import keras
+from tlcore.models.classifier import Classifier, assemble
+from tlcore.models.layers import describe_layers
+from tlcore.models.loading import load_backbone
+from tlcore.photo_folder import read_folder
+from tlcore.photos import P, Photos
+from tlcore.progress import Progress, ignore_progress
+from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.splits import splits
+from tlcore.splits.groups import GroupRules
+from tlcore.splits.splits import Split, recommend_image_size
+from tlcore.training import phases
+from tlcore.training.history import Epoch
+from tlcore.training.observer import Observer
+from tlcore.training.recommendations import (
+    better_phase,
+    recommend_depth,
+    recommend_learning_rate,
+    refuse_fine_tune,
+)
+from tlcore.training.results import PhaseResult
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and what it says of the photos that judge it.
+
+    `predictions` are by name of the set: "validation", and "later" and "holdout" where the split has them. `epochs`
+    are those of the head and, after fine-tuning, of both phases; `kept` is the one whose `weights` the model has.
+    `folder` has the features that were computed.
+
+    Example:
+        >>> head.model.input_shape, head.model.output_shape, head.labels
+        ((None, 96, 96, 3), (None, 2), ['daisy', 'rose'])
+        >>> head.interval.low <= head.accuracy <= head.interval.high
+        True
+        >>> wrong = head.mistakes()[0]
+        >>> wrong.true != wrong.predicted, wrong.confidence > wrong.true_confidence
+        (True, True)
+    """
+
+    classifier: Classifier
+    split: Split[Any]
+    predictions: dict[str, Predictions[Any]]
+    epochs: list[Epoch]
+    kept: Epoch
+    settings: HeadSettings
+    rules: GroupRules
+    weights: Arrays
+    folder: Path
+
+    @property
+    def model(self) -> keras.Model:
+        """Return the whole model: uint8 (n, image_size, image_size, 3), RGB, to float32 probabilities (n, classes);
+        (n, 1) with a sigmoid."""
+        return self.classifier.model
+
+    @property
+    def labels(self) -> list[str]:
+        """Return the class names in the order of the model's outputs."""
+        return self.classifier.labels
+
+    @property
+    def image_size(self) -> int:
+        """Return the side in pixels of the square that the model sees."""
+        return self.classifier.image_size
+
+    @property
+    def accuracy(self) -> float:
+        """Return the share of validation photos that the model gets right, in 0..1."""
+        return self.predictions[VALIDATION].accuracy
+
+    @cached_property
+    def interval(self) -> Interval:
+        """Return the accuracy between its 95% bounds, by a bootstrap over groups of near-duplicates."""
+        return measure_accuracy(self.predictions[VALIDATION])
+
+    def mistakes(self, side: str = VALIDATION) -> list[Mistake]:
+        """List the misclassified photos of a set, the surest mistakes first."""
+        return find_mistakes(self.predictions[side])
+
+    def predict(self, pictures: str | Path | Sequence[str | Path]) -> np.ndarray:
+        """Return float32 (n, classes) for files of pictures, read as the photos were that the model learnt from.
+
+        Raises ImageRejected for a file that is no picture.
+        """
+        files = [pictures] if isinstance(pictures, str | Path) else pictures
+        pixels = read_pixels(files, self.image_size, self.classifier.grey_range)
+        return self.classifier.predict(pixels)
+
+
+def read_photos(
+    folder: str | Path, copies: str | Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> Photos:
+    """Read a folder that has one sub-folder for each class; files that are no photos are listed in `set_aside`.
+
+    Each photo is decoded once, turned upright, and kept as a copy of at most 640 pixels in `copies`. `progress` is
+    called with how many files are done, and of how many. Raises DatasetError where there is no photo.
+
+    Example:
+        >>> photos = read_photos("flowers")
+        >>> len(photos), photos.classes, photos.set_aside
+        (80, {'daisy': 40, 'rose': 40}, ())
+        >>> photos[0].label, photos[0].name
+        ('daisy', 'daisy/0.png')
+    """
+    target = Path(copies) if copies else _new_folder()
+    return read_folder(Path(folder), target, progress or (lambda done, total: None))
+
+
+def read_pixels(pictures: Sequence[str | Path], image_size: int, grey_range: int = 65535) -> np.ndarray:
+    """Read pictures as a model sees them: uint8 (n, image_size, image_size, 3), RGB.
+
+    Greys of more than 8 bits are brought to 0..255 from 0..`grey_range`. Raises ImageRejected for a file that is none.
+
+    Example:
+        >>> read_pixels(["flowers/rose/0.png"], 96).shape
+        (1, 96, 96, 3)
+    """
+    with tempfile.TemporaryDirectory() as folder:
+
+        def read(picture: str | Path) -> np.ndarray:
+            # Through the copy that would be kept of a photo: a model is to see the same pixels as when it learnt.
+            copy = Path(folder) / "copy"
+            suffix, _ = save_normalised(normalise(Path(picture), grey_range), copy)
+            return load_pixels(copy.with_suffix(suffix), image_size)
+
+        return np.stack([read(each) for each in pictures])
+
+
+def split(
+    photos: Sequence[P], validation: float = 0.2, seed: int = 0, later: float = 0.0, rules: GroupRules | None = None
+) -> Split[P]:
+    """Hold out about `validation` (0.05..0.5) of each class; copies and near-duplicates stay on one side.
+
+    `later` (0..0.5) of each class's dated photos, the newest, are kept for evaluation alone; `rules` group photos of
+    one subject or burst. The same photos and seed give the same split, and photos that are added later move nearly
+    none of the others. Raises DatasetError where the photos cannot be divided.
+
+    Example:
+        >>> parts = split(photos, validation=0.25)
+        >>> len(parts.training), len(parts.validation), parts.labels
+        (60, 20, ['daisy', 'rose'])
+    """
+    parts = splits.split(photos, validation, seed, rules, later)
+    return replace(parts, grey_range=photos.grey_range) if isinstance(photos, Photos) else parts
+
+
+def train_head(
+    split: Split[P],
+    backbone: str = "efficientnet-lite0",
+    *,
+    rules: GroupRules | None = None,
+    folder: str | Path | None = None,
+    progress: Progress = ignore_progress,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **settings: Any,
+) -> Trained:
+    """Phase 1: train a head on the features that a frozen backbone with ImageNet weights makes of the photos.
+
+    `settings` are fields of `tlcore.settings.HeadSettings`: `epochs`, `learning_rate`, `augmentation` and so on. Where
+    no `image_size` is given it is what suits the photos. Features are kept in `folder`. `rules` are those of the split.
+    Raises SettingsError, BackboneError or WeightsError, with the remedy.
+
+    Example:
+        >>> head = train_head(parts, "efficientnet-lite0", epochs=20)
+        >>> head.predictions["validation"].probabilities.shape
+        (20, 2)
+    """
+    row, chosen = find_backbone(backbone), HeadSettings(backbone=backbone, **settings)
+    size = chosen.image_size or recommend_image_size([*split.training, *split.validation], row.input_size)
+    place = Path(folder) if folder else _new_folder()
+    materials = _gather(split, chosen, size, rules, place, progress)
+    result = phases.train_head(materials, _new_folder(), _Listener(progress), callbacks)
+    return _trained(materials, result, result.epochs, place)
+
+
+def fine_tune(
+    head: Trained,
+    layers: int | None = None,
+    learning_rate: float | None = None,
+    *,
+    progress: Progress = ignore_progress,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **settings: Any,
+) -> Trained:
+    """Phase 2: train the top `layers` Keras layers of the backbone and the head together, at a far smaller rate.
+
+    BatchNormalization stays frozen. None stands for what suits the photos. `settings` are further fields of
+    `tlcore.settings.FineTuneSettings`. Where the result is not better on validation, it is `head` itself. Raises
+    GuardError where the settings would wash out what the backbone knows, unless `insist=True`.
+
+    Example:
+        >>> tuned = fine_tune(head, layers=4, learning_rate=1e-5, epochs=1)
+        >>> tuned.accuracy >= head.accuracy
+        True
+        >>> tuned.predict("flowers/rose/0.png").shape
+        (1, 2)
+    """
+    row, size = head.classifier.row, head.image_size
+    materials = _gather(head.split, head.settings, size, head.rules, head.folder, progress)
+    if layers is None:
+        layers = recommend_depth(describe_layers(row, materials.backbone), size, row.input_size)
+    if learning_rate is None:
+        learning_rate = recommend_learning_rate(head.settings.learning_rate, size, row.input_size)
+    chosen = FineTuneSettings(layers=layers, learning_rate=learning_rate, **settings)
+    reason = None if chosen.insist else refuse_fine_tune(head.epochs, head.settings, chosen)
+    if reason:
+        raise GuardError(reason)
+    listener = _Listener(progress)
+    result = phases.fine_tune(
+        materials, chosen, head.weights, head.epochs, head.kept, _new_folder(), listener, callbacks
+    )
+    better = better_phase(head.kept, result.kept) == 2
+    return _trained(materials, result, [*head.epochs, *result.epochs], head.folder) if better else head
+
+
+def export(
+    trained: Trained, path: str | Path, format: str | None = None, decision: Decision | None = None
+) -> ModelFile:
+    """Write a trained model to one file, once a process that knows nothing of it gives the same answers with it.
+
+    The ending says the format: `.onnx`, `.tflite`, `.keras`, or none for a folder with a SavedModel; `format` names
+    another one of `tlcore.exporting.formats.FORMATS`, like "litert-int8". `decision` is the temperature and threshold
+    that the model is to have inside. Raises RunError where the file answers otherwise; then an earlier one stays.
+
+    Example:
+        >>> export(head, "flowers.keras").verdict
+        'passed'
+    """
+    row = find_format(Path(path), format)
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    judged, training = trained.predictions, trained.split.training
+    return export_file(trained.classifier, decision or Decision(1), row, judged, training, on_gpu, Path(path))
+
+
+class _Listener(Observer):
+    """Passes on how far a phase is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        self._progress(stage, done, total)
+
+
+def _gather(
+    split: Split[P], settings: HeadSettings, size: int, rules: GroupRules | None, folder: Path, progress: Progress
+) -> Materials:
+    caches = folder / "features"
+    caches.mkdir(parents=True, exist_ok=True)
+    loaded = load_backbone(find_backbone(settings.backbone), size, progress)
+    return Materials(**vars(loaded), settings=settings, split=split, rules=rules or GroupRules(), caches=caches)
+
+
+def _trained(materials: Materials, result: PhaseResult, epochs: list[Epoch], folder: Path) -> Trained:
+    parts, row, size, settings = materials.split, materials.row, materials.image_size, materials.settings
+    model = assemble(row, result.backbone, result.head, size)
+    parts_of = {VALIDATION: parts.validation, **parts.extra}
+    judged = {side: Predictions(parts_of[side], parts.labels, shares) for side, shares in result.probabilities.items()}
+    classifier = Classifier(
+        model, row, result.backbone, result.head, parts.labels, size, settings.output, parts.grey_range
+    )
+    return Trained(
+        classifier, parts, judged, epochs, result.kept, settings, materials.rules, dict(result.weights), folder
+    )
+
+
+@cache
+def _scratch() -> Path:
+    folder = tempfile.mkdtemp(prefix="tlcore-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _new_folder() -> Path:
+    """Make a folder that is gone when Python ends."""
+    return Path(tempfile.mkdtemp(dir=_scratch()))
