@@ -18,11 +18,11 @@ from tlcore.exporting.formats import Format, Signature
 from tlcore.exporting.keras_file import write_keras
 from tlcore.exporting.model import build_exported, build_logits
 from tlcore.exporting.model_files import ModelFile
-from tlcore.exporting.verification import MOST_JUDGED, Bench, Progress, Reference, verify
+from tlcore.exporting.verification import MOST_JUDGED, Bench, Reference, verify
 from tlcore.images.decode import load_pixels
 from tlcore.models.classifier import Classifier
 from tlcore.photos import P, Photo
-from tlcore.progress import Stage
+from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 from tlcore.splits.groups import group_images
 from tlcore.splits.splits import choose_images
 
@@ -43,7 +43,12 @@ def choose_calibration(training: Sequence[P]) -> list[P]:
     return [training[place] for place in choose_images(training, group_images(training), CALIBRATION_IMAGES, SEED)]
 
 
-def write_pixels(photos: Sequence[Photo], image_size: int, path: Path, progress: Callable[[int, int], None]) -> None:
+def write_pixels(
+    photos: Sequence[Photo],
+    image_size: int,
+    path: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
     """Write the pixels of photos, uint8 (n, image_size, image_size, 3), as .npy to `path`.
 
     They never lie in memory at once. `progress` is called with how many are done, and of how many.
@@ -82,10 +87,10 @@ def export_file(
         bench.folder.mkdir()
         bench.work.mkdir()
         images = [image for predictions in judged.values() for image in predictions.images]
-        write_pixels(images, classifier.image_size, bench.pixels, _ignore)
+        write_pixels(images, classifier.image_size, bench.pixels)
         if row.calibrated:
-            write_pixels(choose_calibration(training), classifier.image_size, bench.calibration, _ignore)
-        _, (made,) = make_files(classifier, decision, [row], judged, recompute, bench, _ignore, _ignore)
+            write_pixels(choose_calibration(training), classifier.image_size, bench.calibration)
+        _, (made,) = make_files(classifier, decision, [row], judged, recompute, bench, ignore_progress, never_stop)
         if not made.offered:
             raise RunError(
                 f"Expected a file in {row.title} that answers as the model does. Received: one that was refused, since "
@@ -105,7 +110,7 @@ def make_files(
     recompute: bool,
     bench: Bench,
     progress: Progress,
-    check_stop: Callable[[], None],
+    check_stop: CheckStop,
 ) -> tuple[Signature, list[ModelFile]]:
     """Write a classifier in `formats` into `bench.folder`; return the signature and the record of each file.
 
@@ -161,7 +166,3 @@ def _predict_logits(classifier: Classifier, pixels: Path) -> np.ndarray:
 def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _ignore(*_: object) -> None:
-    pass

@@ -15,7 +15,7 @@ from tlcore.evaluation.significance import wilson
 from tlcore.exporting.formats import FLOAT_TOLERANCE, REFUSED_TIMES, UNKNOWN, Format
 from tlcore.exporting.model_files import Judged, Judgement, ModelFile, Proof, measure_entry
 from tlcore.exporting.subprocesses import Killed, Subprocesses
-from tlcore.progress import Stage
+from tlcore.progress import CheckStop, Progress, Stage
 
 WORKERS = 2
 NEVER_CONVERTED = ("keras", "saved-model")
@@ -24,9 +24,6 @@ MOST_JUDGED = 2000
 """Images of one set: with as many a disagreement of 0.5% is told from 0.9%, and the proof stays a matter of minutes."""
 # Nearer than this to the threshold, or to the second class, rounding decides.
 CLOSE = 1e-6
-
-Progress = Callable[[str, int, int], None]
-"""Is told a stage, how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ def verify(
     labels: Sequence[str],
     threshold: float,
     progress: Progress,
-    check_stop: Callable[[], None],
+    check_stop: CheckStop,
 ) -> list[ModelFile]:
     """Make and verify the files of an export; those that are refused are removed.
 
