@@ -1,5 +1,6 @@
 """The API as it is documented: the first program of docs/python.md, every example of a docstring, and its types."""
 
+import ast
 import doctest
 import os
 import re
@@ -11,8 +12,10 @@ import pytest
 import tlcore
 from tests.support.corpus import photo
 from tlcore.environment import SOURCE_ROOT
+from tlcore.settings import HeadSettings
 
-PROGRAM = re.search(r"```python\n(.*?)```", (SOURCE_ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
+TEXT = (SOURCE_ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+PROGRAM, SETTINGS, EVALUATION = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 EXAMPLES = ("read_photos", "read_pixels", "split", "train_head", "Trained", "fine_tune", "export")
 
 
@@ -36,11 +39,16 @@ def folder(tmp_path_factory):
 @pytest.mark.timeout(900)
 def test_the_program_of_the_documentation_runs(folder, capsys):
     namespace: dict[str, object] = {}
-    exec(PROGRAM[1], namespace)
+    exec(PROGRAM, namespace)
     assert (folder / "flowers.onnx").stat().st_size > 1_000_000
     assert namespace["photos"].set_aside == ()
     accuracy = float(capsys.readouterr().out.split()[0])
     assert accuracy == namespace["tuned"].accuracy >= namespace["head"].accuracy
+    exec(EVALUATION, namespace)
+    assert "daisy" in capsys.readouterr().out
+    # Of another backbone, whose weights would be downloaded: what it is asked for is at least what there is.
+    asked = ast.parse(SETTINGS).body[0].value
+    assert HeadSettings(**{word.arg: ast.literal_eval(word.value) for word in asked.keywords}).patience == 8
 
 
 @pytest.mark.timeout(900)
