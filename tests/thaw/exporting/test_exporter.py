@@ -14,7 +14,7 @@ import pytest
 from tests.support.command_line import ask
 from tests.support.corpus import photo
 from tests.support.odd_pictures import write_odd_pictures
-from thaw.exporting import exporter, exports
+from thaw.exporting import exports
 from thaw.exporting.guide import show_program, show_signature
 from thaw.jobs import starts
 from thaw.jobs.starts import waiting_job
@@ -23,6 +23,7 @@ from thaw.runs.decision import keep_decision
 from thaw.runs.results import read_predictions
 from thaw.storage.export_record import export_folder, find_changed
 from thaw.worker import work
+from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
@@ -153,7 +154,7 @@ def test_a_file_is_proven_by_its_own_runtime_alone(store, run_id, made, tmp_path
     np.save(tmp_path / "pixels.npy", np.zeros((3, 64, 64, 3), np.uint8))
     words = [name, str(folder / FORMATS[name].file), "--pixels", str(tmp_path / "pixels.npy")]
     command = [sys.executable, "-m", "tlcore.exporting.verify_file", *words, "--answers", str(tmp_path / "answers.npz")]
-    subprocess.run(command, check=True, cwd=Path(exporter.__file__).parents[3], capture_output=True)
+    subprocess.run(command, check=True, cwd=SOURCE_ROOT, capture_output=True)
     with np.load(tmp_path / "answers.npz", allow_pickle=False) as archive:
         assert not {"tensorflow", "keras"} & set(archive["modules"].tolist())
         assert archive["probabilities"].shape == (3, len(made.labels))
@@ -167,8 +168,8 @@ def test_the_readme_says_what_answer_means_how_photos_are_read_and_which_keras_i
     assert "Keras 3.6 or later" in words
     assert f"from 0..{made.grey_range}" in words
     assert "Alpha that is the same everywhere means nothing and is dropped." in words
-    assert "It is never -1" in explain_answer(0.0)
-    assert "below 99.95%" in explain_answer(0.9995)
+    assert "It is never -1" in explain_answer(0.0, "labels.json")
+    assert "below 99.95%" in explain_answer(0.9995, "labels.json")
 
 
 def test_another_threshold_or_model_makes_an_export_stale(store, run_id, made):
