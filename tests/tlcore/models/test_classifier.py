@@ -26,7 +26,7 @@ LONG = ("densenet121", "inception-v3", "xception")
 # The pretrained one stands for its architecture and, in every run, for MobileNetV2, whose blocks are alike.
 NETWORKS = [PRETRAINED, *each_backbone("efficientnet-lite0", later=(*LONGEST, *LONG, "mobilenet-v2"))]
 # Not a plain chain of layers, where one tensor crosses everywhere.
-BRANCHING = [PRETRAINED, *each_backbone("efficientnet-lite0", "vgg16", later=("mobilenet-v2",))]
+BRANCHING = [PRETRAINED, *each_backbone("efficientnet-lite0", "vgg16", later=(*LONGEST, "mobilenet-v2"))]
 SETTINGS = HeadSettings(dropout=0.0)
 
 
@@ -78,10 +78,11 @@ def predict_in_two(network, cut):
 
 
 def boundaries(backbone):
-    """Return two boundaries at which one tensor crosses, and the two at which most do."""
-    counts = [len(models.crossing_tensors(backbone, index)) for index in range(2, len(backbone.layers))]
-    narrow = [index + 2 for index, count in enumerate(counts) if count == 1]
-    wide = sorted(range(2, len(backbone.layers)), key=lambda index: (-counts[index - 2], -index))
+    """Return two boundaries at which one tensor crosses, and the two of all that are looked at where most do."""
+    layers = len(backbone.layers)
+    counts = {index: len(models.crossing_tensors(backbone, index)) for index in range(2, layers, 1 + layers // 150)}
+    narrow = [index for index, count in counts.items() if count == 1]
+    wide = sorted(counts, key=lambda index: (-counts[index], -index))
     return [narrow[len(narrow) // 3], narrow[-1], *wide[:2]]
 
 
@@ -106,9 +107,7 @@ def test_a_cut_inside_a_block_is_as_exact_as_one_between_blocks(network):
         np.testing.assert_allclose(predicted, expected(network), atol=1e-5, rtol=0, err_msg=f"boundary {boundary}")
 
 
-@pytest.mark.parametrize(
-    "network", [PRETRAINED, *each_backbone("efficientnet-lite0", "vgg16", later=(*LONGEST, "mobilenet-v2"))]
-)
+@pytest.mark.parametrize("network", BRANCHING)
 def test_freezing_the_graph_into_constants_changes_only_the_last_digits(network):
     backbone = built(network)
     inside = next(index for index in range(20, 99) if len(models.crossing_tensors(backbone, index)) > 1)
@@ -206,7 +205,14 @@ def test_the_backbone_stays_in_inference_mode_while_it_trains(network):
         np.testing.assert_array_equal(np.asarray(variable), value)
 
 
-@pytest.mark.parametrize(("name", "top"), [("efficientnet-lite0", 38), ("resnet50", 20), ("efficientnetv2-b0", 30)])
+@pytest.mark.parametrize(
+    ("name", "top"),
+    [
+        ("efficientnet-lite0", 38),
+        ("efficientnetv2-b0", 30),
+        pytest.param("resnet50", 20, marks=pytest.mark.slow),
+    ],
+)
 def test_training_moves_what_is_unfrozen_and_not_one_bit_of_the_rest(name, top):
     keras.utils.set_random_seed(6)
     row, size = BACKBONES[name], max(48, BACKBONES[name].min_size)
