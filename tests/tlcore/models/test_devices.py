@@ -37,7 +37,8 @@ worker.work(Store(open_workspace(sys.argv[1])), sys.argv[2])
 @pytest.mark.slow
 def test_both_phases_train_mirrored_on_two_devices(store, tiny_dataset):
     def train(run_id):
-        subprocess.run([sys.executable, "-c", MIRRORED, str(store.workspace.root), run_id], check=True, cwd=ROOT)
+        job_id = store.latest_job(run_id).id
+        subprocess.run([sys.executable, "-c", MIRRORED, str(store.workspace.root), job_id], check=True, cwd=ROOT)
         assert store.latest_job(run_id).status == "finished", store.latest_job(run_id).error
 
     run_id = starts.add_head_job(store, tiny_dataset, HeadSettings(image_size=32, epochs=3, batch_size=8))
