@@ -5,9 +5,9 @@ ends, or in the one that is named.
 """
 
 import atexit
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from tlcore.exporting.export import export_file
 from tlcore.exporting.formats import find_format
 from tlcore.exporting.model_files import ModelFile
 from tlcore.features.inputs import Materials
+from tlcore.files import scratch_folder
 from tlcore.images.copies import save_normalised
 from tlcore.images.decode import load_pixels, normalise
 from tlcore.models.backbones import find_backbone
@@ -148,11 +149,11 @@ def read_pixels(pictures: Sequence[str | Path], image_size: int, grey_range: int
         >>> read_pixels(["flowers/rose/0.png"], 96).shape
         (1, 96, 96, 3)
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder("read") as folder:
 
         def read(picture: str | Path) -> np.ndarray:
             # Through the copy that would be kept of a photo: a model is to see the same pixels as when it learnt.
-            copy = Path(folder) / "copy"
+            copy = folder / "copy"
             suffix, _ = save_normalised(normalise(Path(picture), grey_range), copy)
             return load_pixels(copy.with_suffix(suffix), image_size)
 
@@ -299,9 +300,9 @@ def _trained(materials: Materials, result: PhaseResult, epochs: list[Epoch], fol
 
 @cache
 def _scratch() -> Path:
-    folder = tempfile.mkdtemp(prefix="tlcore-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    held = ExitStack()
+    atexit.register(held.close)
+    return held.enter_context(scratch_folder("notebook"))
 
 
 def _new_folder() -> Path:
