@@ -143,7 +143,7 @@ def test_a_file_that_changes_after_it_was_listed_costs_itself(kind, store, tmp_p
         for name, change in changed.items():
             change(folder / name)
 
-    dataset_id = ingest(store, Source(kind, path, "here"), "Photos", at("checking images", act))
+    dataset_id = ingest(store, Source(kind, path, "here"), "Photos", at(Stage.CHECKING_IMAGES, act))
     require_true(store, dataset_id, shown, FILES)
     accepted = {image.name for image in store.images(dataset_id)}
     reasons = {row.name: row.reason for row in store.set_aside(dataset_id)}
@@ -160,7 +160,7 @@ def test_a_folder_that_changes_after_it_was_listed_makes_no_wrong_label(change, 
     tally = campaign(f"a folder that {change} before it is read")
     folder = write_classes(tmp_path / "photos", CLASSES)
     shown = contents(folder)
-    progress = at("checking images", lambda: FOLDER_CHANGES[change](folder / "rose"))
+    progress = at(Stage.CHECKING_IMAGES, lambda: FOLDER_CHANGES[change](folder / "rose"))
     with tally.trial(change):
         dataset_id, refusal = take_in(store, Source("folder", folder, "here"), progress)
         if refusal:
@@ -180,7 +180,7 @@ def test_files_that_change_all_the_time_make_no_wrong_label(imports, store, tmp_
             shown = contents(folder)
             with changing(folder, random.Random(number)) as (listed, struck):
                 dataset_id = ingest(
-                    store, Source("folder", folder, "here"), "Photos", at("checking images", listed.set)
+                    store, Source("folder", folder, "here"), "Photos", at(Stage.CHECKING_IMAGES, listed.set)
                 )
             changes += len(struck)
             require_true(store, dataset_id, shown, 120)
