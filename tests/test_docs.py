@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from docs.draw_house import PICTURE, draw
-from tests.test_house import CHECKS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,9 +42,3 @@ def test_a_name_of_nothing_is_found(name):
 
 def test_the_picture_of_the_house_shows_its_floors():
     assert PICTURE.read_text(encoding="utf-8") == draw(), "Draw it anew: python docs/draw_house.py"
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_the_hooks_check_what_the_tests_check(check):
-    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
-    assert f"entry: python -m {' '.join(CHECKS[check])}\n" in hooks

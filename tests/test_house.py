@@ -26,6 +26,12 @@ def test_static_check_passes(check):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_hooks_check_what_the_tests_check(check):
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert f"entry: python -m {' '.join(CHECKS[check])}\n" in hooks
+
+
 def imported_roots(path: Path) -> set[str]:
     roots = set()
     for node in ast.walk(ast.parse(path.read_text())):

@@ -67,8 +67,8 @@ def test_without_its_client_the_run_ends_well_and_says_so(store, monkeypatch, ca
     monkeypatch.setenv(VARIABLE, "http://me:s3cret@127.0.0.1:1")
     fact, status = mirrored(store)
     assert status == "finished"
-    assert fact["sent"] is False
-    assert NO_CLIENT in fact["words"]
+    assert fact.sent is False
+    assert NO_CLIENT in fact.words
     assert "is complete without" in capsys.readouterr().out
     assert "s3cret" not in str(fact)
 
@@ -130,7 +130,7 @@ def test_a_server_that_is_away_costs_a_note_and_no_run(store, monkeypatch, tmp_p
     monkeypatch.setenv(VARIABLE, f"http://me:s3cret@127.0.0.1:{free_port()}")
     started = time.monotonic()
     fact, status = mirrored(store)
-    assert (status, fact["sent"]) == ("finished", False)
-    assert "MLflow says" in fact["words"]
+    assert (status, fact.sent) == ("finished", False)
+    assert "MLflow says" in fact.words
     assert "s3cret" not in str(fact)
     assert time.monotonic() - started < 60
