@@ -1,9 +1,9 @@
 """A benchmark at an older commit and as it is now, in turns on one machine: every figure of both side by side.
 
-    python benchmarks/side_by_side.py COMMIT BENCHMARK [ARGUMENT ...] [--rounds 3]
+    python benchmarks/side_by_side.py COMMIT BENCHMARK [ARGUMENT ...] [--turns 3]
 
 The older commit is checked out in a folder of its own for as long as it takes. Lines that say the same but for their
-figures are taken for one another; of each figure the median of the rounds is printed, and the ratio of new to old.
+figures are taken for one another; of each figure the median of the turns is printed, and the ratio of new to old.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def run(folder: Path, line: list[str]) -> str:
 
 
 def read_figures(printed: str, figures: Figures) -> None:
-    """Add the figures of every line to those of the rounds before; a line is known by what it says besides."""
+    """Add the figures of every line to those of the turns before; a line is known by what it says besides."""
     for line in printed.splitlines():
         values = [float(number.replace(",", "")) for number in NUMBER.findall(line)]
         if values:
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("commit")
     parser.add_argument("benchmark", help="the name of a file in benchmarks/, without .py")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=3)
     given, arguments = parser.parse_known_args()
     line = [sys.executable, f"benchmarks/{given.benchmark}.py", *arguments]
     old: Figures = defaultdict(list)
@@ -61,7 +61,7 @@ def main() -> None:
         earlier = Path(scratch) / "earlier"
         subprocess.run(["git", "worktree", "add", "--detach", earlier, given.commit], cwd=ROOT, check=True)
         try:
-            for _ in range(given.rounds):
+            for _ in range(given.turns):
                 read_figures(run(earlier, line), old)
                 read_figures(run(ROOT, line), new)
         finally:
