@@ -94,8 +94,8 @@ def find_small(modules: Mapping[str, Module]) -> list[str]:
 
 
 def count_folders(root: Path) -> dict[Path, int]:
-    """Return how many source files lie in each folder of the layers; a package's empty `__init__.py` is none."""
-    files = (path for layer in LAYERS for path in (root / layer).rglob("*") if path.suffix in SOURCES)
+    """Return how many source files lie in each folder; a package's empty `__init__.py` is none."""
+    files = (path for folder in (*LAYERS, *BESIDE) for path in (root / folder).rglob("*") if path.suffix in SOURCES)
     return Counter(path.parent.relative_to(root) for path in files if path.stat().st_size)
 
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from docs.camera import PATIENCE_MS, expander, photograph, photograph_part
 from tests.browser.harness import Server, drop, load_pictures, settle
 from tests.browser.journey import await_end, look_closer_at_first, open_page, see_page, start_head
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from thaw.sources.samples import write_digits
 
 WRONG_SHARE = 0.05

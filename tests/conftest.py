@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.campaigns.tally import Tally
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tests.support.tiers import is_quick
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tiny_export import write_tiny_export
+from tests.support.models.tiny_export import write_tiny_export
 
 ROOT = Path(__file__).parents[1]
 

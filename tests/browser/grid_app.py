@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.support.corpus import jpeg
+from tests.support.pictures.corpus import jpeg
 
 THUMBNAIL, LARGE = (160, 120), (960, 720)
 

@@ -6,8 +6,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.harness import drop, wait_until
 from tests.browser.journey import see_page
-from tests.support.corpus import jpeg, zip_of
-from tests.support.raw_zip import raw_zip
+from tests.support.pictures.corpus import jpeg, zip_of
+from tests.support.pictures.raw_zip import raw_zip
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 

@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.harness import Server, load_pictures, settle, wait_until
 from tests.browser.journey import JOB_MS, look_closer_at_first, see_page
 from tests.conftest import COLOURS
-from tests.support.corpus import photo
 from tests.support.pages import add_many_classes
+from tests.support.pictures.corpus import photo
 from thaw.datasets import edits
 from thaw.datasets.run_split import choose_split
 from thaw.jobs import starts

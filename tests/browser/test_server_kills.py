@@ -18,8 +18,8 @@ from pages.ui.server import upload
 from tests.browser.harness import Server, wait_until
 from tests.browser.journey import see_page, set_numbers, start_head
 from tests.campaigns.tally import Tally
-from tests.support.corpus import leftovers, write_classes
-from tests.support.uploads import frame
+from tests.support.pictures.corpus import leftovers, write_classes
+from tests.support.pictures.uploads import frame
 from thaw.datasets import edits
 from thaw.jobs import lifecycle, starts
 from thaw.storage.store import Store

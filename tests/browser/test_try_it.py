@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.browser.harness import Server, drop, open_browser, settle, wait_until
 from tests.browser.journey import JOB_MS, open_page, save, see_page
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tests.support.trained_run import LABELS, add_trained_run
 from thaw.runs.decision import keep_decision
 from thaw.storage.datasets import Arrival

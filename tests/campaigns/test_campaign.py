@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support import corpus
-from tests.support.corpus import (
+from tests.support.pictures import corpus
+from tests.support.pictures.corpus import (
     ACCEPTED,
     IGNORED,
     SET_ASIDE,
@@ -25,7 +25,7 @@ from tests.support.corpus import (
     write_upload,
     write_zip,
 )
-from tests.support.mutants import DAMAGES, mutants
+from tests.support.pictures.mutants import DAMAGES, mutants
 from thaw.datasets.health import examine
 from thaw.datasets.ingest import ingest
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder

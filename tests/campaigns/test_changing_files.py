@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 
-from tests.support.corpus import in_words, jpeg, leftovers, write_classes
+from tests.support.pictures.corpus import in_words, jpeg, leftovers, write_classes
 from thaw.datasets.ingest import ingest
 from thaw.sources import tables
 from thaw.sources.sources import Source

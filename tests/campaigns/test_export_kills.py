@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from tests.support.corpus import digests, in_words
+from tests.support.pictures.corpus import digests, in_words
 from thaw.exporting import exports
 from thaw.storage.export_record import OLD_FOLDER, WORK_PREFIX, export_folder, find_changed
 from tlcore.progress import Stage

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support.corpus import digests, in_words, leftovers, write_classes
+from tests.support.pictures.corpus import digests, in_words, leftovers, write_classes
 from thaw.datasets import edits
 from thaw.jobs import lifecycle
 from thaw.storage.store import Store

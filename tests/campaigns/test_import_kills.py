@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tests.support.corpus import leftovers, write_classes
+from tests.support.pictures.corpus import leftovers, write_classes
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.sweeper import sweep
 from thaw.storage.store import Store

@@ -8,8 +8,8 @@ import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.support.corpus import jpeg, leftovers
 from tests.support.pages import ROOT
+from tests.support.pictures.corpus import jpeg, leftovers
 from thaw.datasets.health import examine
 from thaw.jobs import starts
 from thaw.storage.store import Store

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.corpus import in_words, leftovers, write_classes
+from tests.support.pictures.corpus import in_words, leftovers, write_classes
 from thaw.jobs import lifecycle, starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace

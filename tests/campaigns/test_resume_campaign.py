@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from tests.support.runs import arrays, measured
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.starts import waiting_job

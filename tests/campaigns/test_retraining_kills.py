@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.support.corpus import digests, in_words
+from tests.support.pictures.corpus import digests, in_words
 from tests.support.runs import arrays, measured
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split

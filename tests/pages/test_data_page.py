@@ -7,9 +7,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.data import browse, edit_history, sources, split_choice
 from pages.ui.data.browse import Shelf
-from tests.support.corpus import write_classes
 from tests.support.pages import BOLD, CLASS_SIZE, DATASET, TAG, add_dataset, drawn_html, press, visit, words
 from tests.support.pages import store as store
+from tests.support.pictures.corpus import write_classes
 from thaw.datasets import edits
 from thaw.sources.samples import FLOWERS
 from thaw.storage.datasets import Arrival

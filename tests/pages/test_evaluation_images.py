@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from thaw.datasets.ingest import ingest
 from thaw.jobs import starts
 from thaw.jobs.starts import waiting_job

@@ -20,8 +20,8 @@ from pages.ui.server.frame_route import MAX_FRAME_BYTES, TOKEN, frames_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
 from pages.ui.words.names import csv
-from tests.support.corpus import jpeg
 from tests.support.pages import BOLD, drawn_html, words
+from tests.support.pictures.corpus import jpeg
 from tests.support.trained_run import LABELS, add_trained_run
 from thaw.prediction.answers import LIKELIEST, UNKNOWN, judge
 from thaw.prediction.client import Answer, predictor

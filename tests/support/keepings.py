@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.support.corpus import jpeg
+from tests.support.pictures.corpus import jpeg
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.command_line import ask
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.datasets import edits
 from thaw.projects.save import save_project
 from thaw.storage.store import Store

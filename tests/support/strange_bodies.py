@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.support.corpus import encoded, photo
-from tests.support.mutants import mutants
+from tests.support.pictures.corpus import encoded, photo
+from tests.support.pictures.mutants import mutants
 
 ROWS = "/v1/models/tiny:predict"
 _PIECES = [b"{", b"}", b"[", b"]", b'"', b",", b":", b"null", b"1e999", b"-1", b"\\u0000", b"\xff", b"\r\n--x", b"--"]

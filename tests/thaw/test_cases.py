@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 from pages.ui.server import upload
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
-from tests.support.cases import EACH, SITUATIONS, Situation, photos, zipped
-from tests.support.corpus import in_words, leftovers
-from tests.support.uploads import ORIGIN, frame
+from tests.support.pictures.cases import EACH, SITUATIONS, Situation, photos, zipped
+from tests.support.pictures.corpus import in_words, leftovers
+from tests.support.pictures.uploads import ORIGIN, frame
 from thaw.__main__ import main
 from thaw.jobs.reporter import Reporter
 from thaw.storage.store import Store

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import tlcore
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tlcore.environment import SOURCE_ROOT
 from tlcore.settings import HeadSettings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tests.support.service_process import ServiceProcess
 from thaw.exporting.guide import show_program
 from thaw.storage.export_record import read_export

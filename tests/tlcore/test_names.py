@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from tests.support.corpus import UNSAFE_NAMES, in_words
+from tests.support.pictures.corpus import UNSAFE_NAMES, in_words
 from tlcore.errors import ImageRejected
 from tlcore.names import MAX_NAME_CHARACTERS, check_name, is_junk, legible, respelled, storable, twins
 from tlcore.photos import natural

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tlcore.errors import DatasetError
 from tlcore.images.decode import load_pixels
 from tlcore.photo_folder import NO_CLASS, read_folder

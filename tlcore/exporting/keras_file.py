@@ -18,7 +18,7 @@ YOUNGER = {
     "renorm_clipping": None,
     "renorm_momentum": 0.99,
 }
-"""Arguments that releases after 3.6 brought, and their defaults; tests/support/keras_3_6.json has those that 3.6
+"""Arguments that releases after 3.6 brought, and their defaults; tests/support/models/keras_3_6.json has those that 3.6
 knows."""
 
 

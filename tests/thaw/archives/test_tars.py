@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tests.support.corpus import UNSAFE_NAMES, jpeg
+from tests.support.pictures.corpus import UNSAFE_NAMES, jpeg
 from thaw.archives import tars
 from thaw.archives.tars import MAX_NOTE_BYTES, unpack
 from tlcore.errors import DatasetError, ImageRejected

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from tests.support.raw_zip import raw_zip
+from tests.support.pictures.raw_zip import raw_zip
 from thaw.archives.zip_names import has_backslashes, read_name
 
 

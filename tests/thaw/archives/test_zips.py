@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tests.support.corpus import (
+from tests.support.pictures.corpus import (
     UNSAFE_NAMES,
     digests,
     in_words,

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.command_line import ask
-from tests.support.corpus import ACCEPTED, Case, jpeg, write_classes, write_zip
+from tests.support.pictures.corpus import ACCEPTED, Case, jpeg, write_classes, write_zip
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, RunError, ThawError

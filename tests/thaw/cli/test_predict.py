@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.support.corpus import jpeg
+from tests.support.pictures.corpus import jpeg
 from thaw.cli.predict import grade, list_pictures, run_predict
 from tlcore.errors import DatasetError
 

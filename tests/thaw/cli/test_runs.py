@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from tests.support.command_line import ask
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.cli.runs import describe_training
 from thaw.jobs import starts
 from thaw.jobs.starts import waiting_job

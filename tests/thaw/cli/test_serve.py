@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.support.command_line import ask
-from tests.support.tiny_export import pack, record
+from tests.support.models.tiny_export import pack, record
 from thaw.cli.serve import _announce, _listening, _read_origins
 from thaw.serving.app import build_app
 from thaw.serving.engine import Engine

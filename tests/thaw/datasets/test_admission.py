@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.datasets import edits
 from thaw.datasets.ingest import ingest
 from thaw.datasets.run_split import choose_split

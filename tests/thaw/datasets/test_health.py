@@ -9,7 +9,7 @@ from PIL import Image as Picture
 from PIL import ImageFilter
 from sklearn.datasets import load_sample_images
 
-from tests.support.corpus import encoded, photo
+from tests.support.pictures.corpus import encoded, photo
 from thaw.datasets.health import Finding, examine
 from thaw.sources.samples import write_digits
 from thaw.storage.records import Image

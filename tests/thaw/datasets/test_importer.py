@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.support.command_line import ask
-from tests.support.corpus import ACCEPTED, Case, jpeg, write_classes, write_folder, write_upload, zip_of
+from tests.support.pictures.corpus import ACCEPTED, Case, jpeg, write_classes, write_folder, write_upload, zip_of
 from tests.support.server import Server
 from thaw.datasets import importer
 from thaw.jobs import lifecycle, starts

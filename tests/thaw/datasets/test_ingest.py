@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from tests.support.corpus import (
+from tests.support.pictures.corpus import (
     ACCEPTED,
     SET_ASIDE,
     Case,

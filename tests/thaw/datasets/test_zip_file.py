@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.corpus import jpeg
 from tests.support.keepings import add_dataset, add_run
+from tests.support.pictures.corpus import jpeg
 from thaw.datasets import edits
 from thaw.datasets.division import SplitChoice, read_division
 from thaw.datasets.zip_file import list_labels, plan_zip, save_dataset, stream_dataset

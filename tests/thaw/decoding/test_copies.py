@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from tests.support.corpus import encoded, jpeg, photo
+from tests.support.pictures.corpus import encoded, jpeg, photo
 from tlcore.images.copies import content_of, save_normalised, save_thumbnail
 from tlcore.images.decode import normalise
 

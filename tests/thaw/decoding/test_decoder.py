@@ -13,7 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.support.corpus import encoded, jpeg, photo
+from tests.support.pictures.corpus import encoded, jpeg, photo
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, decode_by_one_range
 from tlcore.errors import ImageRejected
 from tlcore.images.decode import load_pixels, normalise

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from tests.support.corpus import ACCEPTED, Case, encoded, jpeg, photo, write_folder
-from tests.support.slow_pictures import slow_jpeg
+from tests.support.pictures.corpus import ACCEPTED, Case, encoded, jpeg, photo, write_folder
+from tests.support.pictures.slow_pictures import slow_jpeg
 from thaw.datasets import ingest as datasets
 from thaw.datasets.ingest import ingest
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tests.support.command_line import ask
-from tests.support.corpus import photo
-from tests.support.odd_pictures import write_odd_pictures
+from tests.support.pictures.corpus import photo
+from tests.support.pictures.odd_pictures import write_odd_pictures
 from thaw.exporting import exports
 from thaw.exporting.guide import show_program, show_signature
 from thaw.jobs import starts

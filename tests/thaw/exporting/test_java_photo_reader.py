@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.odd_pictures import write_odd_pictures
+from tests.support.pictures.odd_pictures import write_odd_pictures
 from thaw.exporting.read_photo import read_photo
 
 SIDE = 64

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.odd_pictures import SMALL, write_odd_pictures
+from tests.support.pictures.odd_pictures import SMALL, write_odd_pictures
 from thaw.exporting.guide import PHOTO_RULE
 from thaw.exporting.read_photo import LONGER_SIDE, fit, read_photo
 from thaw.serving.requests import Sent, open_reader

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.reporter import reporting
 from thaw.storage.datasets import Arrival

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.jobs import lifecycle, queue, starts
 from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import reporting

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.datasets.ingest import ingest
 from thaw.jobs.sweeper import sweep
 from thaw.sources.sources import Source

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from thaw.jobs import starts
 from thaw.jobs.starts import waiting_job
 from thaw.prediction.classifier import load_classifier, predict_files

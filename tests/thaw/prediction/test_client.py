@@ -12,7 +12,7 @@ import psutil
 import pytest
 from PIL import Image as Picture
 
-from tests.support.corpus import encoded, jpeg, photo, png_bomb
+from tests.support.pictures.corpus import encoded, jpeg, photo, png_bomb
 from tests.support.trained_run import DATASET, LABELS, add_trained_run
 from thaw.prediction.client import Predictor, predictor
 from thaw.storage.datasets import Arrival

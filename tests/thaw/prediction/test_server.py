@@ -4,7 +4,7 @@ import io
 import subprocess
 import sys
 
-from tests.support.corpus import jpeg
+from tests.support.pictures.corpus import jpeg
 from thaw.prediction.frames import Frame, read_frame, write_frame
 from thaw.storage.workspace import open_workspace
 

@@ -12,7 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.support.corpus import overlapping_zip
+from tests.support.pictures.corpus import overlapping_zip
 from tests.support.projects import elsewhere as elsewhere
 from tests.support.projects import pack
 from tests.support.projects import saved as saved

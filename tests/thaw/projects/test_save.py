@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from tests.support.command_line import ask
-from tests.support.corpus import leftovers, write_classes
+from tests.support.pictures.corpus import leftovers, write_classes
 from tests.support.projects import elsewhere as elsewhere
 from tests.support.projects import pack
 from tests.support.projects import saved as saved

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.tiny_export import LABELS, SIDE, pack, record, write_tiny_export
+from tests.support.models.tiny_export import LABELS, SIDE, pack, record, write_tiny_export
 from thaw.serving.engine import load_export
 from thaw.serving.exported import open_export
 from thaw.serving.tf_serving import describe_signature
@@ -52,7 +52,7 @@ def test_the_signature_that_is_told_is_the_exports_own(export):
 
 
 def test_classes_that_are_not_the_models_own_are_refused(export, tmp_path, monkeypatch):
-    monkeypatch.setattr("tests.support.tiny_export.LABELS", ["one", "two", "three"])
+    monkeypatch.setattr("tests.support.models.tiny_export.LABELS", ["one", "two", "three"])
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "saved_model").symlink_to(export / "saved_model")
     record(tmp_path / "export", read_export(export).signature, 0.0)

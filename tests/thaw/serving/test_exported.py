@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tiny_export import LABELS, pack, record
+from tests.support.models.tiny_export import LABELS, pack, record
 from thaw.serving.exported import open_export, write_repository
 from tlcore.errors import RunError
 from tlcore.exporting.formats import Signature

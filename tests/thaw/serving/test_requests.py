@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.corpus import encoded, jpeg, photo
+from tests.support.pictures.corpus import encoded, jpeg, photo
 from thaw.serving.limits import Refused
 from thaw.serving.requests import Sent, open_reader
 

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.support.odd_pictures import write_odd_pictures
+from tests.support.pictures.odd_pictures import write_odd_pictures
 from tests.support.runs import train_head
 from tests.support.service_process import ROOT, ServiceProcess
 from thaw.prediction.classifier import load_classifier, predict_files

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.support.corpus import ACCEPTED, Case, jpeg, write_folder
+from tests.support.pictures.corpus import ACCEPTED, Case, jpeg, write_folder
 from thaw.sources.class_names import may_name_classes, read_class_names
 from thaw.sources.sources import Source, collect
 

@@ -6,8 +6,17 @@ import zipfile
 
 import pytest
 
-from tests.support.corpus import ACCEPTED, Case, digests, jpeg, overlapping_zip, write_folder, write_upload, zip_of
-from tests.support.raw_zip import raw_zip
+from tests.support.pictures.corpus import (
+    ACCEPTED,
+    Case,
+    digests,
+    jpeg,
+    overlapping_zip,
+    write_folder,
+    write_upload,
+    zip_of,
+)
+from tests.support.pictures.raw_zip import raw_zip
 from thaw.archives import archives, zips
 from thaw.sources import contents
 from thaw.sources.sources import Source, collect

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.corpus import ACCEPTED, IGNORED, UNSAFE_NAMES, Case, jpeg, write_folder, write_upload, write_zip
+from tests.support.pictures.corpus import (
+    ACCEPTED,
+    IGNORED,
+    UNSAFE_NAMES,
+    Case,
+    jpeg,
+    write_folder,
+    write_upload,
+    write_zip,
+)
 from thaw.archives.entries import Entry, Found
 from thaw.sources.labels import apply_tables
 from thaw.sources.layout import place_listed

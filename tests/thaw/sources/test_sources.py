@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 
-from tests.support.corpus import (
+from tests.support.pictures.corpus import (
     ACCEPTED,
     IGNORED,
     UNSAFE_NAMES,

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.support.command_line import ask
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.jobs.reporter import reporting
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store

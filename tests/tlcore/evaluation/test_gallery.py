@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tlcore.evaluation.gallery import BACKGROUND, MARGIN, TEXT_HEIGHT, TILE, GalleryCard, draw_gallery
 
 HOSTILE = ["two\nlines", "\u202egpj.exe", "\U0001f339 rose", "a\tb\0c\x1b[31m", "ä中文", "", "n" * 5000, "\ud800"]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tlcore.errors import SettingsError
 from tlcore.evaluation.grad_cam import GradCam, first_trained, last_frozen
 from tlcore.evaluation.heat_maps import normalise_map

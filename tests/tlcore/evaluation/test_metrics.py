@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from tests.support.predictions import judged
+from tests.support.models.predictions import judged
 from tlcore.evaluation.metrics import FEW_TO_JUDGE, measure_accuracy, measure_classes
 from tlcore.evaluation.significance import Interval, wilson
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.predictions import image
+from tests.support.models.predictions import image
 from tlcore.evaluation import predictions
 from tlcore.evaluation.predictions import Predictions, find_mistakes
 

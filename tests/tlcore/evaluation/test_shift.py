@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.predictions import judged
+from tests.support.models.predictions import judged
 from tlcore.evaluation.shift import compare_shares, measure_class_shifts, measure_shift
 
 

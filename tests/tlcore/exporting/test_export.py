@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.corpus import photo
-from tests.support.networks import LABELS, classifier
+from tests.support.models.networks import LABELS, classifier
 from tests.support.pages import CLASS_SIZE, add_dataset, add_run
 from tests.support.pages import store as store
+from tests.support.pictures.corpus import photo
 from thaw.datasets.run_split import read_split
 from thaw.exporting.exporter import read_judged
 from thaw.runs.results import read_predictions

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.families import each_backbone
-from tests.support.keras_table import TABLE, find_unknown
-from tests.support.networks import CHAOTIC, classifier, pixels
+from tests.support.models.keras_table import TABLE, find_unknown
+from tests.support.models.networks import CHAOTIC, classifier, pixels
+from tests.support.pictures.families import each_backbone
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FLOAT_TOLERANCE, OLDEST_KERAS
 from tlcore.exporting.keras_file import CONFIG, simplify, write_keras

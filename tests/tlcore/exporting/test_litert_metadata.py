@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from flatbuffers import number_types
 
-from tests.support.tiny_export import LABELS, SIDE, write_tiny_export
+from tests.support.models.tiny_export import LABELS, SIDE, write_tiny_export
 from tlcore.exporting.converters import CONVERTERS
 from tlcore.exporting.litert_metadata import BUFFER, IDENTIFIER, describe
 from tlcore.exporting.verification import LITERT

@@ -7,10 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.support.backbones import built
-from tests.support.families import each_backbone
-from tests.support.keras_table import find_unknown
-from tests.support.networks import CHAOTIC, classifier, pixels
+from tests.support.models.backbones import built
+from tests.support.models.keras_table import find_unknown
+from tests.support.models.networks import CHAOTIC, classifier, pixels
+from tests.support.pictures.families import each_backbone
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.converters import CONVERTERS, read_signature, write_saved_models

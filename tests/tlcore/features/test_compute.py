@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tlcore.errors import RunError, Stopped
 from tlcore.features.cache import FeatureCache
 from tlcore.features.compute import BATCH, compute_features, list_views

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tlcore.features.batches import FreshBatches
 from tlcore.features.compute import list_views
 from tlcore.images.augmentation import draw_view

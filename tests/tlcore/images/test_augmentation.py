@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tlcore.images.augmentation import draw_view
 from tlcore.images.recipes import LARGEST, PRESETS, Recipe
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support import raws
-from tests.support.corpus import encoded, jpeg, photo
-from tests.support.raws import cr2, cr3, dng, like_tiff, nef, pef, preview, raf
+from tests.support.pictures import raws
+from tests.support.pictures.corpus import encoded, jpeg, photo
+from tests.support.pictures.raws import cr2, cr3, dng, like_tiff, nef, pef, preview, raf
 from tlcore.errors import ImageRejected
 from tlcore.images.camera_raw import extract_preview, is_camera_raw
 from tlcore.images.decode import normalise

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support import corpus
-from tests.support.corpus import ACCEPTED, SET_ASIDE, Case, encoded, exif_rotated, jpeg, photo
+from tests.support.pictures import corpus
+from tests.support.pictures.corpus import ACCEPTED, SET_ASIDE, Case, encoded, exif_rotated, jpeg, photo
 from tlcore.errors import ImageRejected
 from tlcore.images.decode import digest, load_pixels, normalise
 

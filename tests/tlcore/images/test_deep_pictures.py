@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.corpus import encoded
-from tests.support.deep_pictures import deep_tiff, ramp
+from tests.support.pictures.corpus import encoded
+from tests.support.pictures.deep_pictures import deep_tiff, ramp
 from tlcore.images.decode import normalise
 from tlcore.images.deep_pictures import GREY_RANGES, RangeUnknown, choose_range
 

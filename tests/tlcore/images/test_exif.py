@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from PIL import Image
 
-from tests.support.corpus import encoded, photo
+from tests.support.pictures.corpus import encoded, photo
 from tlcore.images.decode import normalise
 from tlcore.images.exif import find_date, find_turn
 

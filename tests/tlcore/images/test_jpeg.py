@@ -4,7 +4,7 @@ import random
 import pytest
 from PIL import Image
 
-from tests.support.corpus import encoded, photo
+from tests.support.pictures.corpus import encoded, photo
 from tlcore.errors import ImageRejected
 from tlcore.images.decode import normalise
 from tlcore.images.jpeg import find_encoding, strip

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.corpus import encoded, photo
+from tests.support.pictures.corpus import encoded, photo
 from tlcore.errors import ImageRejected
 from tlcore.images.decode import normalise
 from tlcore.images.jpeg_end import END_MARK, has_end, supply_end

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from tests.support import heic
-from tests.support.corpus import encoded, jpeg, photo
+from tests.support.pictures import heic
+from tests.support.pictures.corpus import encoded, jpeg, photo
 from tlcore.errors import ImageRejected
 from tlcore.images import decode, picture_formats
 from tlcore.images.decode import normalise

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 from sklearn.datasets import load_sample_image
 
-from tests.support.corpus import encoded, photo
+from tests.support.pictures.corpus import encoded, photo
 from tlcore.images.quality import fingerprint_of, measure, sharpness_of
 
 SCENES = {name: Image.fromarray(load_sample_image(f"{name}.jpg")) for name in ("china", "flower")}

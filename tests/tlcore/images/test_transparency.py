@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.support.corpus import encoded, photo
-from tests.support.deep_pictures import deep_tiff, ramp
+from tests.support.pictures.corpus import encoded, photo
+from tests.support.pictures.deep_pictures import deep_tiff, ramp
 from tlcore.images.decode import normalise
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.families import each_backbone
+from tests.support.pictures.families import each_backbone
 from tlcore.errors import BackboneError, WeightsError
 from tlcore.models import weights
 from tlcore.models.architectures import build_backbone

@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 import keras
 import pytest
 
-from tests.support.families import each_backbone
+from tests.support.pictures.families import each_backbone
 from tlcore.errors import BackboneError
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES, block_names, find_backbone

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.backbones import IMAGES, PRETRAINED, built, pictures, row_of, size_of
-from tests.support.families import each_backbone
+from tests.support.models.backbones import IMAGES, PRETRAINED, built, pictures, row_of, size_of
+from tests.support.pictures.families import each_backbone
 from tlcore.errors import SettingsError
 from tlcore.models import classifier as models
 from tlcore.models import weights

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.support.clusters import clusters
+from tests.support.models.clusters import clusters
 from tlcore.errors import DatasetError
 from tlcore.splits.cross_validation import cross_validate, interval, list_folds, measure_inflation
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tests.support.clusters import clusters
 from tests.support.command_line import ask
+from tests.support.models.clusters import clusters
 from thaw.datasets import edits
 from thaw.datasets.health import Finding, examine
 from thaw.sources.samples import write_digits

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 import app
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.datasets import edits
 from thaw.datasets.ingest import ingest
 from thaw.sources.sources import Source

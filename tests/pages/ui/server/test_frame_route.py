@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from pages.ui.server.frame_route import MAX_FRAME_BYTES, TOKEN, frames_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
-from tests.support.corpus import jpeg
+from tests.support.pictures.corpus import jpeg
 
 ORIGIN = {"origin": "http://testserver"}
 SENT = ORIGIN | {"x-thaw-token": TOKEN}

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from pages.ui.server import items, upload
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
-from tests.support.uploads import ORIGIN, frame
+from tests.support.pictures.uploads import ORIGIN, frame
 from thaw.jobs.sweeper import sweep
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image

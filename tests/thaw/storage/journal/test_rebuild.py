@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.corpus import write_classes
+from tests.support.pictures.corpus import write_classes
 from thaw.__main__ import main
 from thaw.datasets import edits
 from thaw.datasets.ingest import ingest

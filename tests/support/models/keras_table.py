@@ -1,7 +1,7 @@
 """Which arguments each layer of a Keras release takes, written by that release itself:
 
     python -m venv old && old/bin/pip install keras==3.6.0 tensorflow-cpu==2.18.0
-    old/bin/python tests/support/keras_table.py > tests/support/keras_3_6.json
+    old/bin/python tests/support/models/keras_table.py > tests/support/models/keras_3_6.json
 
 and how a configuration is held against that.
 """

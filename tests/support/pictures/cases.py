@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tests.support import heic
-from tests.support.corpus import encoded, jpeg, photo
-from tests.support.raws import nef, preview
+from tests.support.pictures import heic
+from tests.support.pictures.corpus import encoded, jpeg, photo
+from tests.support.pictures.raws import nef, preview
 from thaw.datasets.edits import grouping
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store

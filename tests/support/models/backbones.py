@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 from tlcore.models import weights
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from tests.support import heic
+from tests.support.pictures import heic
 from thaw.storage.store import Store
 
 ACCEPTED, SET_ASIDE, IGNORED = "accepted", "set aside", "ignored"
@@ -136,7 +136,7 @@ def _foreign() -> list[Case]:
 def _unusual() -> list[Case]:
     """Return what cameras, microscopes and drawing programs write and plain readers get wrong."""
     # Its helpers are made of this module's.
-    from tests.support import raws
+    from tests.support.pictures import raws
 
     logo = Image.new("RGBA", (96, 96), (255, 255, 255, 0))
     logo.paste((255, 255, 255, 255), (20, 20, 60, 60))

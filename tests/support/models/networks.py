@@ -5,8 +5,8 @@ import functools
 import keras
 import numpy as np
 
-from tests.support.backbones import built, size_of
-from tests.support.corpus import photo
+from tests.support.models.backbones import built, size_of
+from tests.support.pictures.corpus import photo
 from tlcore.models import classifier as models
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.classifier import Classifier

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tests.support.corpus import photo
+from tests.support.pictures.corpus import photo
 
 SMALL, LARGE = (160, 120), (1000, 760)
 """A copy of the small ones is lossless; the large ones are shrunk, and their copies are JPEGs."""

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from tests.support.corpus import encoded, photo
+from tests.support.pictures.corpus import encoded, photo
 
 _SIZES = {2: 1, 3: 2, 4: 4, 7: 1}
 Tag = tuple[int, int, list[int] | bytes]

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from tests.support.corpus import encoded, exif_rotated, photo
+from tests.support.pictures.corpus import encoded, exif_rotated, photo
 
 HEADER_BYTES = 64
 MAX_FLIPS = 64
