@@ -24,6 +24,7 @@ from pages.ui.server.routes import ROUTES, refuse, refuse_workspace
 from thaw.backbones import device_report
 from thaw.disk import trash
 from thaw.jobs import lifecycle
+from thaw.jobs.standby import standby
 from thaw.jobs.sweeper import sweep
 from thaw.serving.request_time import RequestTime
 from thaw.sources import allowed_folders
@@ -84,6 +85,7 @@ class Caretaker:
                 self._store = prepare()
             elif self._store.unfinished_jobs():
                 lifecycle.reconcile(self._store)
+            standby.end_idle()
         except WorkspaceError as problem:
             if str(problem) != self._told:
                 sys.stderr.write(f"{problem}\n")

@@ -1,17 +1,28 @@
 """The process of every job: `python -m thaw.worker JOB` does what a job asks for and tells the store how it ends."""
 
 import argparse
+import gc
+import importlib
+import json
 import os
 import pkgutil
+import signal
+import sys
+import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
+
+import threadpoolctl
 
 from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import Reporter, reporting
+from thaw.jobs.standby import FORKS
 from thaw.storage.records import Job, JobKind
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import Stopped
+from tlcore.processes import start_of
 from tlcore.progress import Progress
 
 
@@ -34,6 +45,10 @@ class Work:
 # Of what NumPy multiplies in training nothing is large enough for more than one thread; TensorFlow has its own.
 LEARNING = Work("thaw.training.learn:learn", True, "thaw.training.learn:mirror", blas_threads="1")
 TRIAL = Work("thaw.training.prober:probe", needs_device=True)
+# Of a thread that loads what may be wanted soon, beside pages and imports that somebody waits for now.
+LOADING_NICE = 10
+# What a process that waits for a job has loaded, beside what the jobs themselves begin with.
+PRELOADED = ("tensorflow", "keras", "thaw.training.run", "tlcore.tuning.depth_probe", "tlcore.exporting.export")
 WORK: dict[JobKind, Work] = {
     "import": Work("thaw.datasets.importer:import_photos"),
     "open": Work("thaw.projects.jobs:open_saved"),
@@ -71,16 +86,64 @@ def _finish(asked: Work, reporter: Reporter, job: Job) -> None:
 
 
 def main() -> None:
-    """Read the job's id from the command line and do it."""
+    """Read the job's id from the command line, or wait to be given one, and do it."""
     parser = argparse.ArgumentParser(prog="python -m thaw.worker", description="Do one job.")
-    parser.add_argument("job")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("job", nargs="?")
+    asked.add_argument("--standby", action="store_true", help="load TensorFlow and wait for jobs on standard input")
     parser.add_argument("--workspace")
     arguments = parser.parse_args()
+    if arguments.standby:
+        _stand_by()
+        return
     store = Store(open_workspace(arguments.workspace))
     threads = WORK[store.job(arguments.job).kind].blas_threads
     if threads:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", threads)
     work(store, arguments.job)
+
+
+def _stand_by() -> None:
+    """Load what jobs need; then have each job that is asked for done by a fork, or where there is none, by this."""
+    loading = threading.Thread(target=_load)
+    loading.start()
+    loading.join()
+    # What is there stays: no fork is to look through it, which would have each page of it copied.
+    gc.collect()
+    gc.freeze()
+    if FORKS:
+        # Whoever asked for a job learns from the store how it ends; the system is to keep no record for this process.
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin.buffer:
+        if not FORKS or os.fork() == 0:
+            _do_for(json.loads(line))
+            return
+
+
+def _load() -> None:
+    """Import what jobs will, giving way to others: on Linux a thread has a priority of its own."""
+    if FORKS:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICE)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for name in (*PRELOADED, *(each.function.partition(":")[0] for each in WORK.values())):
+        importlib.import_module(name)
+
+
+def _do_for(request: dict[str, Any]) -> None:
+    """Do a job that was asked for, in this process, as if it had been started for that alone."""
+    if FORKS:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for number, target in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
+        os.dup2(target, number)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    store = Store(open_workspace(request["workspace"]))
+    store.update_job(request["job"], pid=os.getpid(), pid_started=start_of(os.getpid()))
+    if not WORK[store.job(request["job"]).kind].blas_threads:
+        threadpoolctl.threadpool_limits(os.cpu_count(), user_api="blas")
+    work(store, request["job"])
 
 
 if __name__ == "__main__":

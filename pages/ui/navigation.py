@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui.page import failure, selection, steps
 from pages.ui.page.preload import load_ahead
 from thaw.jobs import lifecycle
+from thaw.jobs.standby import standby
 from tlcore import garbage_collection
 from tlcore.errors import ThawError
 
@@ -16,7 +17,10 @@ page = st.navigation(steps.pages(), position="top")
 selection.recall()
 failure.turn_page(page.url_path)
 try:
-    lifecycle.reconcile(selection.store())
+    store = selection.store()
+    lifecycle.reconcile(store)
+    if store.datasets():
+        standby.keep(store.workspace)
     page.run()
     load_ahead()
     # Streamlit searches for garbage after every run of this script.

@@ -9,12 +9,15 @@ from contextlib import suppress
 
 from filelock import FileLock, Timeout
 
+from thaw.jobs.standby import standby
 from thaw.storage.export_record import clear_export
 from thaw.storage.records import Job
 from thaw.storage.store import Store
 from tlcore.environment import SOURCE_ROOT
 from tlcore.processes import is_alive, ticking
 
+# Kinds of jobs that never load TensorFlow.
+LIGHT = ("import", "open", "save", "map")
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
 
@@ -50,10 +53,13 @@ def request_stop(store: Store, run_id: str) -> None:
 
 
 def launch(store: Store, job_id: str, environment: Mapping[str, str] | None = None) -> None:
-    """Start `python -m thaw.worker JOB` in its own session, so that it outlives the server that started it.
+    """Start a job in a process with a session of its own, so that it outlives the server that started it.
 
-    `environment` is what its process has besides this one's.
+    Where a process waits with TensorFlow loaded, a job that may want it begins there; else `python -m thaw.worker JOB`
+    is started, with `environment` besides this process's own.
     """
+    if store.job(job_id).kind not in LIGHT and standby.hand(store, job_id):
+        return
     root = store.workspace.root
     with store.workspace.job_log(job_id).open("wb") as log:
         process = subprocess.Popen(
