@@ -287,11 +287,11 @@ def _gather(
 
 def _trained(materials: Materials, result: PhaseResult, epochs: list[Epoch], folder: Path) -> Trained:
     parts, row, size, settings = materials.split, materials.row, materials.image_size, materials.settings
-    model = assemble(row, result.backbone, result.head, size)
+    model = assemble(row, materials.backbone, result.head, size)
     parts_of = {VALIDATION: parts.validation, **parts.extra}
     judged = {side: Predictions(parts_of[side], parts.labels, shares) for side, shares in result.probabilities.items()}
     classifier = Classifier(
-        model, row, result.backbone, result.head, parts.labels, size, settings.output, parts.grey_range
+        model, row, materials.backbone, result.head, parts.labels, size, settings.output, parts.grey_range
     )
     return Trained(
         classifier, parts, judged, epochs, result.kept, settings, materials.rules, dict(result.weights), folder

@@ -73,7 +73,7 @@ def pooled_features(
     check_stop: CheckStop = never_stop,
 ) -> tuple[np.ndarray, int]:
     """Return the pooled features of photos, float32 (n, channels), and how many of them were not cached yet."""
-    cut = models.pooled_cut(loaded.backbone)
+    cut = models.pooled_cut(loaded.row)
     cache = open_cache(caches, loaded, cut)
     views = list_views(photos, 1, "none", 0)
     keys = [view.key for view in views]

@@ -131,7 +131,7 @@ def find_cut(row: Backbone, backbone: keras.Model, image_size: int) -> Cut:
     layers = backbone.layers
     first = next((i for i, layer in enumerate(layers) if layer.trainable_variables), None)
     if first is None:
-        return pooled_cut(backbone)
+        return pooled_cut(row)
     flops = [description["flops"] for description in describe_layers(row, backbone)]
     best = Cut(0, (PIXELS,), ((image_size, image_size, 3),), ("uint8",))
     best_cost = image_size * image_size * 3 * SECONDS_PER_BYTE + sum(flops[:first]) * SECONDS_PER_FLOP
@@ -146,9 +146,9 @@ def find_cut(row: Backbone, backbone: keras.Model, image_size: int) -> Cut:
     return best
 
 
-def pooled_cut(backbone: keras.Model) -> Cut:
+def pooled_cut(row: Backbone) -> Cut:
     """Return the cut above the whole backbone: one pooled vector an image."""
-    return Cut(len(backbone.layers), (POOLED,), ((row_channels(backbone),),), ("float32",))
+    return Cut(row.layers, (POOLED,), ((row.features,),), ("float32",))
 
 
 def crossing_tensors(backbone: keras.Model, boundary: int) -> list[Any]:
@@ -172,12 +172,9 @@ def lower_model(row: Backbone, backbone: keras.Model, cut: Cut, image_size: int)
 
 def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Model) -> keras.Model:
     """Build the trained part: the tensors that cross the cut -> probabilities. It shares layers with `backbone`."""
-    inputs = [
-        keras.Input(shape, dtype=dtype, name=f"cut_{index}")
-        for index, (shape, dtype) in enumerate(zip(cut.shapes, cut.dtypes, strict=True))
-    ]
     if cut.names == (POOLED,):
-        return keras.Model(inputs, head(inputs[0]), name="upper")
+        return head_model(cut, head)
+    inputs = _cut_inputs(cut)
     if cut.names == (PIXELS,):
         features = backbone(normalise(row, inputs[0]), training=False)
     else:
@@ -185,6 +182,19 @@ def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Mode
         features = upper(inputs if len(inputs) > 1 else inputs[0], training=False)
     pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
     return keras.Model(inputs, head(pooled), name="upper")
+
+
+def head_model(cut: Cut, head: keras.Model) -> keras.Model:
+    """Build the trained part where that is the head alone: pooled features, which cross `cut` -> probabilities."""
+    inputs = _cut_inputs(cut)
+    return keras.Model(inputs, head(inputs[0]), name="upper")
+
+
+def _cut_inputs(cut: Cut) -> list[Any]:
+    return [
+        keras.Input(shape, dtype=dtype, name=f"cut_{index}")
+        for index, (shape, dtype) in enumerate(zip(cut.shapes, cut.dtypes, strict=True))
+    ]
 
 
 def row_channels(backbone: keras.Model) -> int:

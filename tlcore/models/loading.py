@@ -1,7 +1,8 @@
-"""Loads a backbone of the table: fetches its weights, checks that they are the ones a run began with, builds it."""
+"""Loads a backbone of the table: fetches its weights, checks that they are the ones a run began with, has it built."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tlcore.errors import WeightsError
@@ -17,12 +18,20 @@ Recognise = Callable[[Backbone, Path], str]
 
 @dataclass(frozen=True)
 class LoadedBackbone:
-    """A backbone with its pretrained weights; it sees images as squares of `image_size` pixels."""
+    """A backbone with its pretrained weights; it sees images as squares of `image_size` pixels.
+
+    `build` makes its network, the same one every time: seconds that nobody waits for where all features are cached.
+    """
 
     row: Backbone
-    backbone: keras.Model
+    build: Callable[[], keras.Model]
     image_size: int
     weights_sha256: str
+
+    @property
+    def backbone(self) -> keras.Model:
+        """The network, built when it is first asked for."""
+        return self.build()
 
 
 def hash_weights(row: Backbone, path: Path) -> str:
@@ -38,7 +47,7 @@ def load_backbone(
     expected_sha256: str | None = None,
     recognise: Recognise = hash_weights,
 ) -> LoadedBackbone:
-    """Fetch a backbone's weights and build it; raises Stopped where `check_stop` does.
+    """Fetch a backbone's weights, and build it when it is first used; raises Stopped where `check_stop` does.
 
     Raises WeightsError for other weights than `expected_sha256`, those of an earlier phase: its head would not fit
     these features.
@@ -56,5 +65,10 @@ def load_backbone(
             f"Expected the weights with which this run was trained. Received: another file, {path}. "
             "Restore that file, or train a new run."
         )
-    progress(Stage.BUILDING_BACKBONE, 0, 0)
-    return LoadedBackbone(row, build_backbone(row, image_size, path), image_size, sha256)
+
+    @cache
+    def build() -> keras.Model:
+        progress(Stage.BUILDING_BACKBONE, 0, 0)
+        return build_backbone(row, image_size, path)
+
+    return LoadedBackbone(row, build, image_size, sha256)

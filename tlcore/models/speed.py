@@ -22,7 +22,7 @@ def measure(row: Backbone) -> float:
     from tlcore.models.inference import freeze
 
     backbone = build_backbone(row, row.input_size, None)
-    forward = freeze(lower_model(row, backbone, pooled_cut(backbone), row.input_size))
+    forward = freeze(lower_model(row, backbone, pooled_cut(row), row.input_size))
     size = (BATCH, row.input_size, row.input_size, 3)
     images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     forward(images)

@@ -59,17 +59,16 @@ def train_head(
 
     # 1. The head, and the features it learns from.
     keras.utils.set_random_seed(settings.seed)
-    materials.backbone.trainable = False
-    cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
+    cut = models.pooled_cut(materials.row)
     head = build_head(materials)
     batch_size = incidents.batch_size(settings.batch_size)
     feed = prepare_feed(materials, cut, batch_size, 1, observer.progress, observer.check_stop)
     observer.measure_features(feed, cut)
 
     # 2. Training.
-    model = models.upper_model(materials.row, materials.backbone, cut, head)
+    model = models.head_model(cut, head)
     compile_model(model, settings.output, settings.learning_rate, 1 if settings.draws_anew else HEAD_STEPS)
-    trained = trainable(name_variables(materials.backbone, head))
+    trained = trainable(name_variables(None, head))
     epochs = 1 if settings.method == "svm" else settings.epochs
     keeper = EpochKeeper(observer, 1, 1, epochs, settings.patience, folder / HEAD_SNAPSHOT, trained, history)
     if settings.method == "svm":
@@ -79,11 +78,12 @@ def train_head(
 
     # 3. The result: the best head, and what it says of the photos that judge it.
     keeper.restore_best()
+    beside_head = len(model.trainable_variables) - len(head.trainable_variables)
     return HeadResult(
         **_result(materials, head, model, keeper, feed, cut),
         training_s=seconds,
         stopped=stopped,
-        checks=examine_head(materials, settings.batch_size),
+        checks=examine_head(materials, settings.batch_size, beside_head),
     )
 
 
@@ -176,8 +176,7 @@ def forget_snapshots(folder: Path, phase: int) -> None:
 
 def build_head(materials: Materials) -> keras.Model:
     """Build the head that the settings ask for, with fresh weights."""
-    channels, classes = models.row_channels(materials.backbone), len(materials.split.labels)
-    return models.build_head(channels, classes, materials.settings)
+    return models.build_head(materials.row.features, len(materials.split.labels), materials.settings)
 
 
 def compile_model(model: keras.Model, output: str, learning_rate: float, steps_at_once: int = 1) -> None:
@@ -294,7 +293,6 @@ def _result(
 ) -> dict[str, Any]:
     judged: dict[str, CachedBatches] = {"validation": feed.validation, **feed.extra}
     return {
-        "backbone": materials.backbone,
         "head": head,
         "weights": keeper.best,
         "epochs": keeper.epochs,

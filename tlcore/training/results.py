@@ -16,13 +16,13 @@ from tlcore.training.history import Epoch
 class PhaseResult:
     """What a phase leaves.
 
-    `backbone` and `head` are Keras models with the weights of `kept`, the epoch of least validation loss; `weights` are
-    those that trained, by name. `epochs` are the phase's own. `probabilities` float32 (n, classes) has "validation" and
-    each further evaluation set of the split, rows in the split's order. `feed` tells how the features were computed,
+    `head` is a Keras model with the weights of `kept`, the epoch of least validation loss, as the backbone of the
+    materials that it learnt from is; `weights` are those that trained, by name. `epochs` are the phase's own.
+    `probabilities` float32 (n, classes) has "validation" and each further evaluation set of the split, rows in the
+    split's order. `feed` tells how the features were computed,
     `epochs_trained` and `training_s` count this call alone; `stopped` says that the person ended it.
     """
 
-    backbone: keras.Model
     head: keras.Model
     weights: Arrays
     epochs: list[Epoch]

@@ -16,13 +16,13 @@ from tlcore.training.findings import FirstBatch, HeadChecks, LayerDrift
 from tlcore.training.guards import EXPECTED_RANGES
 
 
-def examine_head(materials: Materials, batch_size: int) -> HeadChecks:
+def examine_head(materials: Materials, batch_size: int, backbone_training: int) -> HeadChecks:
     """Look at what phase 1 trained on: the first `batch_size` training images as they enter the backbone, the labels,
-    and how many of the backbone's variables train (0 expected)."""
+    and how many variables besides the head's were trained (0 expected)."""
     parts = materials.split
     pixels = _normalised(materials, parts.training[:batch_size])
     return HeadChecks(
-        backbone_training=len(materials.backbone.trainable_variables),
+        backbone_training=backbone_training,
         batch=FirstBatch(
             images=len(pixels),
             low=float(pixels.min()),

@@ -17,12 +17,14 @@ from tlcore.training.history import Standing
 Variables = dict[str, Any]
 
 
-def name_variables(backbone: keras.Model, head: keras.Model) -> Variables:
-    """Name every weight of a classifier by position ("backbone/37/0", "head/1"): unlike Keras's own names, which count
-    up within a process, these are the same in every process."""
+def name_variables(backbone: keras.Model | None, head: keras.Model) -> Variables:
+    """Name every weight of a classifier, or without a backbone of its head, by position ("backbone/37/0", "head/1").
+
+    Unlike Keras's own names, which count up within a process, these are the same in every process.
+    """
     named = {
         f"backbone/{layer}/{index}": variable
-        for layer, member in enumerate(backbone.layers)
+        for layer, member in enumerate(backbone.layers if backbone else ())
         for index, variable in enumerate(member.weights)
     }
     return named | {f"head/{index}": variable for index, variable in enumerate(head.weights)}

@@ -155,7 +155,7 @@ def fit_heads(trial: Trial, head: keras.Model, check_stop: CheckStop = never_sto
     many steps as the run's took to its best epoch; on pooled features that costs next to nothing.
     """
     materials = trial.materials
-    cut = models.pooled_cut(materials.backbone)
+    cut = models.pooled_cut(materials.row)
     tensors, rows = _cached(trial, cut, check_stop)
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     compile_model(model, materials.settings.output, materials.settings.learning_rate)

@@ -47,6 +47,7 @@ REPLACED = {
     ("tlcore.files", "replacing", "path"): TOP,
     ("thaw.storage.identity", "write_atomically", "workspace.identity"): TOP,
     ("thaw.training.lineage", "write_atomically", "folder / LAYERS_FILE"): RUN,
+    ("thaw.training.lineage", "write_atomically", "path"): "features",
     ("thaw.model_card.model_card", "write_atomically", "folder / name"): OUTSIDE,
     ("thaw.serving.exported", "temporary_beside", "target"): OUTSIDE,
     ("thaw.serving.exported", "write_atomically", "folder / CONFIG_FILE"): OUTSIDE,
