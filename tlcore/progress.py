@@ -30,7 +30,6 @@ class Stage(StrEnum):
     COMPUTING_FEATURES = auto()
     TRAINING_HEAD = auto()
     FINE_TUNING = auto()
-    COMPARING_STATISTICS = auto()
     TELLING_MLFLOW = auto()
     TRYING_DEPTHS = auto()
     TRYING_RATES = auto()

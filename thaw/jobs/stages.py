@@ -31,7 +31,6 @@ STAGES: Mapping[Stage, tuple[str, Unit]] = {
     Stage.COMPUTING_FEATURES: ("computing features", ""),
     Stage.TRAINING_HEAD: ("training, phase 1", "epochs"),
     Stage.FINE_TUNING: ("training, phase 2", "epochs"),
-    Stage.COMPARING_STATISTICS: ("comparing BatchNorm with the pretrained statistics", ""),
     Stage.TELLING_MLFLOW: ("telling the MLflow server", ""),
     Stage.TRYING_DEPTHS: ("trying depths", "percent"),
     Stage.TRYING_RATES: ("trying learning rates", "batches"),

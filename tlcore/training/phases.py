@@ -11,12 +11,9 @@ from tlcore.errors import SettingsError, Stopped
 from tlcore.features.batches import CachedBatches
 from tlcore.features.inputs import Feed, Materials, prepare_feed
 from tlcore.models import classifier as models
-from tlcore.models.architectures import build_backbone
 from tlcore.models.backend import keras
 from tlcore.models.devices import FULL, HALF, gains_from_half_precision, use_half_precision
 from tlcore.models.memory import OUT_OF_MEMORY
-from tlcore.models.weights import fetch
-from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
@@ -27,7 +24,7 @@ from tlcore.training.history import Epoch
 from tlcore.training.observer import Observer
 from tlcore.training.recovery import Incidents
 from tlcore.training.results import FineTuneResult, HeadResult
-from tlcore.training.sanity_checks import examine_head, measure_drift
+from tlcore.training.sanity_checks import examine_head, measure_drift, read_statistics
 from tlcore.training.snapshots import name_variables, read_start, trainable, write_start, write_variables
 
 # A step of the head takes less time than Python takes between two: 16 at once train the same weights in three quarters
@@ -121,6 +118,7 @@ def fine_tune(
     write_variables(named, head_weights)
 
     # 2. Unfreeze the top, and compute once what the frozen part makes of each photo.
+    pretrained = read_statistics(materials.backbone)
     models.freeze_below_top(materials.backbone, layers)
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
     first_epoch = max(epoch.epoch for epoch in history if epoch.phase == 1) + 1
@@ -157,8 +155,6 @@ def fine_tune(
     # 4. The result: the best epoch's weights, and that BatchNormalization is as it was.
     keeper.restore_best()
     result = _result(materials, head, model, keeper, feed, cut)
-    observer.progress(Stage.COMPARING_STATISTICS, 0, 0)
-    pretrained = build_backbone(materials.row, materials.image_size, fetch(materials.row))
     return FineTuneResult(
         **result,
         training_s=seconds,

@@ -2,7 +2,7 @@
 BatchNormalization statistics, which should be as they were before training."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,20 +35,24 @@ def examine_head(materials: Materials, batch_size: int, backbone_training: int) 
     )
 
 
-def measure_drift(backbone: keras.Model, pretrained: keras.Model) -> list[LayerDrift]:
-    """Return how far each BatchNormalization layer lies from that of `pretrained`, the same backbone loaded anew."""
-    rows = []
-    for layer in backbone.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            original = pretrained.get_layer(layer.name)
-            rows.append(
-                LayerDrift(
-                    layer=layer.name,
-                    mean=_difference(layer.moving_mean, original.moving_mean),
-                    variance=_difference(layer.moving_variance, original.moving_variance),
-                )
-            )
-    return rows
+def read_statistics(backbone: keras.Model) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return a copy of each BatchNormalization layer's moving mean and variance, float64 (channels,), by its name."""
+    return {
+        layer.name: (_copy(layer.moving_mean), _copy(layer.moving_variance))
+        for layer in backbone.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+
+
+def measure_drift(backbone: keras.Model, pretrained: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> list[LayerDrift]:
+    """Return how far the statistics of each BatchNormalization layer lie from the `pretrained` ones, which
+    `read_statistics` read before training: the length of the difference as a share of their own."""
+    return [
+        LayerDrift(
+            layer=name, mean=_difference(mean, pretrained[name][0]), variance=_difference(variance, pretrained[name][1])
+        )
+        for name, (mean, variance) in read_statistics(backbone).items()
+    ]
 
 
 def _normalised(materials: Materials, photos: Sequence[Photo]) -> np.ndarray:
@@ -64,8 +68,11 @@ def _count(photos: Sequence[Photo], labels: list[str]) -> dict[str, int]:
     return {label: counts[label] for label in labels}
 
 
-def _difference(present: keras.Variable, original: keras.Variable) -> float:
-    now, then = (np.asarray(keras.ops.convert_to_numpy(each), np.float64) for each in (present, original))
+def _copy(variable: keras.Variable) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable), np.float64)
+
+
+def _difference(now: np.ndarray, then: np.ndarray) -> float:
     moved = float(np.linalg.norm(now - then))
     # Statistics that are all zero leave nothing to be relative to.
     return moved / (float(np.linalg.norm(then)) or 1.0)
