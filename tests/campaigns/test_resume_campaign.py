@@ -23,7 +23,7 @@ from tlcore.settings import FineTuneSettings, HeadSettings
 
 TRAINING = Stage.TRAINING_HEAD, Stage.FINE_TUNING
 HEAD = HeadSettings(image_size=48, epochs=30, batch_size=2, validation_split=0.25, patience=1000)
-TUNE = FineTuneSettings(layers=20, epochs=20, batch_size=2, learning_rate=1e-5, patience=1000, insist=True)
+TUNE = FineTuneSettings(layers=9, epochs=20, batch_size=2, learning_rate=1e-5, patience=1000, insist=True)
 EPOCHS = {"head": HEAD.epochs, "fine_tune": TUNE.epochs}
 PHASES = {"head": 1, "fine_tune": 2}
 RESULTS = ("head.npz", "predictions-1.npz", "tuned.npz", "predictions-2.npz")
@@ -76,8 +76,14 @@ class Ward:
             kept = standing(self.store, self.run_id, phase)
             assert kept >= finished[-1] - 1
 
-    def resume(self):
-        starts.resume(self.store, self.run_id)
+    def resume(self, here):
+        """Go on, in a process of its own or to the end in this one."""
+        if here:
+            job = self.job
+            self.store.add_job(job.kind, {"resume": True}, job.dataset_id, self.run_id)
+            work(self.store, waiting_job(self.store, self.run_id))
+        else:
+            starts.resume(self.store, self.run_id)
 
 
 def kill(store, job):
@@ -122,8 +128,11 @@ def undisturbed(store, tiny_dataset):
     return run_id, spans
 
 
-def live(store, dataset_id, undisturbed, act, times, chance, wait_for):
-    """Train both phases, disturbed `times` times in each; check that nothing of it shows. Return the disturbances."""
+def live(store, dataset_id, undisturbed, act, times, chance, wait_for, here=False):
+    """Train both phases, disturbed `times` times in each; check that nothing of it shows. Return the disturbances.
+
+    What is resumed goes on in a process of its own, or in this one, if `here`.
+    """
     model, spans = undisturbed
     ward = Ward(store, starts.start_head(store, dataset_id, HEAD), chance)
     try:
@@ -134,7 +143,7 @@ def live(store, dataset_id, undisturbed, act, times, chance, wait_for):
                 if not ward.disturb(act, kind, spans[kind], wait_for):
                     break
                 kept = standing(store, ward.run_id, PHASES[kind])
-                ward.resume()
+                ward.resume(here)
             else:
                 wait_for(lambda: ended(store, ward.run_id), LIMIT_S, "the end of the resumed run")
                 # The last process did what was missing and no more.
@@ -159,7 +168,7 @@ def test_a_kill_in_each_phase_leaves_no_trace_in_the_weights(store, tiny_dataset
     tally, stages = campaign("runs killed in each phase"), Counter()
     with tally.trial("run 1"):
         # Both moments that this seed chooses are early in the training.
-        stages = live(store, tiny_dataset, undisturbed, kill, 1, random.Random(50), wait_for)
+        stages = live(store, tiny_dataset, undisturbed, kill, 1, random.Random(50), wait_for, here=True)
     tally.facts["kills"] = stages.total()
     assert stages.total() == 2
 
