@@ -1,14 +1,16 @@
-"""Writes a model in each format; as a process, `python -m tlcore.exporting.converters FORMAT SOURCE TARGET`, one of
-them.
+"""Writes a model in each format; as a process, `python -m tlcore.exporting.converters SOURCE FORMAT=TARGET ...`.
 
-A converter that crashes takes its own process with it and no more.
+One process converts one format after another, since TensorFlow takes longer to load than most take to be converted. A
+format that fails costs itself alone; one that crashes takes the process with it, and another does what is left.
 """
 
 import argparse
 import json
 import os
 import shutil
+import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tlcore.exporting.formats import Signature, Tensor
+from tlcore.exporting.formats import CONVERTED, LITERT, Signature, Tensor
 from tlcore.exporting.litert_metadata import describe
+from tlcore.exporting.subprocesses import shorten_reason
 from tlcore.models.backend import keras
 from tlcore.models.inference import freeze_graph
 
@@ -180,22 +183,42 @@ def _tensors(found: Any) -> list[Tensor]:
 
 
 def main() -> None:
-    """Convert a SavedModel to one format."""
+    """Convert a SavedModel to the formats that are named, in that order, and print a line for each."""
     parser = argparse.ArgumentParser(prog="tlcore.exporting.converters", description="Convert a SavedModel.")
-    parser.add_argument("format", choices=CONVERTERS)
     parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument("targets", nargs="+", metavar="FORMAT=TARGET", help=f"FORMAT is one of {', '.join(CONVERTERS)}")
     parser.add_argument("--calibration", type=Path, help="uint8 (n, side, side, 3) as .npy")
     parser.add_argument("--labels", type=Path, help="JSON list of the class names, to be put into LiteRT")
     parser.add_argument("--threshold", type=float, default=0.0, help="probability below which it does not know")
     arguments = parser.parse_args()
-    calibration = None
+    calibration = labels = None
     if arguments.calibration:
         calibration = np.load(arguments.calibration, mmap_mode="r", allow_pickle=False)
-    CONVERTERS[arguments.format](arguments.source, arguments.target, calibration)
     if arguments.labels:
         labels = json.loads(arguments.labels.read_bytes())
-        arguments.target.write_bytes(describe(arguments.target.read_bytes(), labels, arguments.threshold))
+    for name, _, target in (words.partition("=") for words in arguments.targets):
+        failure = convert(name, arguments.source, Path(target), calibration, labels, arguments.threshold)
+        sys.stdout.write(f"{CONVERTED} {name} {failure or ''}\n")
+        sys.stdout.flush()
+
+
+def convert(
+    name: str,
+    source: Path,
+    target: Path,
+    calibration: np.ndarray | None,
+    labels: Sequence[str] | None,
+    threshold: float,
+) -> str | None:
+    """Write one format, LiteRT with what its tensors are where there are `labels`; return why it failed, or None."""
+    try:
+        CONVERTERS[name](source, target, calibration)
+        if labels is not None and name in LITERT:
+            target.write_bytes(describe(target.read_bytes(), labels, threshold))
+    except Exception as problem:  # noqa: BLE001 - whatever a converter may raise costs its own format alone
+        traceback.print_exc()
+        return shorten_reason("".join(traceback.format_exception_only(problem)))
+    return None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,10 @@ OLDEST_KERAS = "3.6"
 # The modules of requirements/export.txt, which an installation may have left out.
 PACKAGES = ("ai_edge_litert", "flatbuffers", "onnx", "onnxruntime", "tf2onnx")
 
+LITERT = ("litert", "litert-float16", "litert-int8")
+CONVERTED = "converted"
+"""First word of the line that a converter prints of a format: its name follows, and why it failed, if it did."""
+
 UNKNOWN = -1
 """The number in `answer` where the model is not sure enough to name a class."""
 

@@ -13,9 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError
@@ -33,6 +34,55 @@ class Killed(RunError):
     """A process was killed from outside, which says nothing of what it worked on."""
 
 
+class Process:
+    """A process that was started by `Subprocesses`: what it prints is heard, and lines may be said to it."""
+
+    def __init__(self, module: str, running: subprocess.Popen[str], errors: Path, is_over: Callable[[], bool]) -> None:
+        self._module = module
+        self._running = running
+        self._errors = errors
+        self._is_over = is_over
+
+    def listen(self, hear: Callable[[str], None], until: str | None = None) -> str | None:
+        """Give `hear` every line that it prints, to its end or to the line `until`, after which it lives on.
+
+        Returns why it failed, or None. Raises Killed where it was killed from outside.
+        """
+        assert self._running.stdout is not None
+        for line in self._running.stdout:
+            if line.strip() == until:
+                return None
+            hear(line.strip())
+        # Before its pipes are closed: at the end of stdin it would end with another status.
+        status = self._running.wait()
+        self.close()
+        if status == KILLED and not self._is_over():
+            raise Killed(
+                f"Expected the process {self._module!r} to end by itself. Received: one that was killed, as happens "
+                "where the computer runs out of memory. Close other programs and try again."
+            )
+        return _explain(status, self._errors.read_text(encoding="utf-8", errors="replace"))
+
+    def say(self, line: str) -> None:
+        """Write a line to its standard input; one that is dead by now does not hear it."""
+        assert self._running.stdin is not None
+        with suppress(BrokenPipeError):
+            self._running.stdin.write(f"{line}\n")
+            self._running.stdin.flush()
+
+    def kill(self) -> None:
+        """Kill it, if it lives."""
+        self._running.kill()
+
+    def close(self) -> None:
+        """Wait for its end and close its pipes."""
+        self._running.wait()
+        for pipe in (self._running.stdin, self._running.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+
 class Subprocesses:
     """The processes of one piece of work, in a `with`: on leaving, none is left.
 
@@ -43,7 +93,7 @@ class Subprocesses:
         self._folder = folder
         self._watch = watch
         self._lock = threading.Lock()
-        self._alive: set[subprocess.Popen[str]] = set()
+        self._started: list[Process] = []
         self._over = False
 
     def __enter__(self) -> "Subprocesses":
@@ -53,6 +103,8 @@ class Subprocesses:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+        for each in self._started:
+            each.close()
 
     def side_by_side(self, tasks: Sequence[Callable[[], Result]], workers: int) -> list[Result]:
         """Do the tasks, `workers` at a time, and return their results in order."""
@@ -77,32 +129,15 @@ class Subprocesses:
 
         `hear` gets every line that it prints. May be called from a task of `side_by_side`.
         """
+        return self.start(module, arguments).listen(hear)
+
+    def start(self, module: str, arguments: Sequence[str]) -> Process:
+        """Start `python -m module ARGUMENTS`; unless it has ended by itself, it is killed at the end of the work."""
         errors = self._folder / f"{module}-{threading.get_ident()}-{time.monotonic_ns()}.log"
-        with errors.open("w", encoding="utf-8") as log, self._start(module, arguments, log) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                hear(line.strip())
-            process.wait()
-        with self._lock:
-            self._alive.discard(process)
-            if process.returncode == KILLED and not self._over:
-                raise Killed(
-                    f"Expected the process {module!r} to end by itself. Received: one that was killed, as happens "
-                    "where the computer runs out of memory. Close other programs and try again."
-                )
-        return _explain(process.returncode, errors.read_text(encoding="utf-8", errors="replace"))
-
-    def _end(self) -> None:
-        with self._lock:
-            self._over = True
-            for process in self._alive:
-                process.kill()
-
-    def _start(self, module: str, arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[str]:
-        with self._lock:
-            process = subprocess.Popen(
+        with self._lock, errors.open("w", encoding="utf-8") as log:
+            running = subprocess.Popen(
                 [sys.executable, "-m", __name__, module, *arguments],
-                # Never written to: it ends where this process does, whichever way it died.
+                # It ends where this process does, whichever way it died.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -110,10 +145,17 @@ class Subprocesses:
                 errors="replace",
                 cwd=SOURCE_ROOT,
             )
-            self._alive.add(process)
+            process = Process(module, running, errors, lambda: self._over)
+            self._started.append(process)
             if self._over:
                 process.kill()
         return process
+
+    def _end(self) -> None:
+        with self._lock:
+            self._over = True
+            for process in self._started:
+                process.kill()
 
 
 def _explain(status: int, errors: str) -> str | None:
@@ -121,20 +163,31 @@ def _explain(status: int, errors: str) -> str | None:
         return None
     if status < 0:
         return f"its process crashed ({signal.Signals(-status).name})"
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return lines[-1][:LONGEST_REASON] if lines else f"its process ended with status {status}"
+    return shorten_reason(errors) or f"its process ended with status {status}"
+
+
+def shorten_reason(words: str) -> str:
+    """Return the last line that says something, where Python says why it failed; "" where there is none."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return lines[-1][:LONGEST_REASON] if lines else ""
 
 
 def main() -> None:
-    """Run the module that is named first, as `python -m` does, and end with the process at the other end of stdin."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Run the module that is named first, as `python -m` does, and end with the process at the other end of stdin.
+
+    What comes from there is the module's standard input.
+    """
+    parent, (inlet, outlet) = os.dup(0), os.pipe()
+    os.dup2(inlet, 0)
+    threading.Thread(target=_end_with_parent, args=(parent, outlet), daemon=True).start()
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int, outlet: int) -> None:
     # Not by `sys.stdin`, whose lock a thread that waits would hold when Python ends.
-    os.read(0, 1)
+    while words := os.read(parent, 1024):
+        os.write(outlet, words)
     os._exit(1)
 
 

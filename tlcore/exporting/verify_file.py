@@ -1,4 +1,5 @@
-"""The process that verifies one file, `python -m tlcore.exporting.verify_file FORMAT PATH`: its answers or its times.
+"""The process that verifies one file, `python -m tlcore.exporting.verify_file FORMAT PATH`: its answers, its times, or
+both.
 
 It loads the file alone, as any user would, with its format's own runtime and nothing else: neither Thaw's model nor,
 for LiteRT and ONNX, TensorFlow.
@@ -20,6 +21,8 @@ from tlcore.exporting.formats import FORMATS
 
 BATCH = 32
 TIMED_S, LEAST_TIMES, MOST_TIMES = 1.5, 3, 30
+ANSWERED = "answered"
+"""What it prints when its answers are written and it waits for a line to measure its times."""
 
 Predict = Callable[[np.ndarray], dict[str, np.ndarray]]
 """From uint8 (n, side, side, 3) to the outputs by name."""
@@ -117,22 +120,34 @@ def measure(predict: Predict, pixels: np.ndarray) -> dict[str, float]:
 
 
 def main() -> None:
-    """Load the file; then write its answers to `--answers`, or print its times as JSON where that is not given."""
+    """Load the file; then write its answers to `--answers`, or print its times as JSON where that is not given.
+
+    With `--stay` it does both: once its answers are written it waits for a line before it measures, so that whoever
+    started it can see to it that nothing else works meanwhile.
+    """
     parser = argparse.ArgumentParser(prog="tlcore.exporting.verify_file", description="Verify one exported file.")
     parser.add_argument("format", choices=FORMATS)
     parser.add_argument("path", type=Path)
     parser.add_argument("--pixels", required=True, type=Path, help="uint8 (n, side, side, 3) as .npy")
     parser.add_argument("--answers", type=Path, help="an .npz of the outputs by name")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--stay", action="store_true", help="after the answers, print times once a line comes")
     arguments = parser.parse_args()
     runtime = FORMATS[arguments.format].runtime
     pixels = np.load(arguments.pixels, mmap_mode="r", allow_pickle=False)
     limit_threads(arguments.threads)
     predict = LOADERS[runtime](arguments.path, arguments.threads)
-    if arguments.answers is None:
+    if arguments.answers:
+        write_answers(arguments.answers, score(predict, pixels, lambda done: print_line(str(done))))
+    if arguments.stay:
+        print_line(ANSWERED)
+        sys.stdin.readline()
+    if arguments.stay or not arguments.answers:
         print_line(json.dumps(measure(predict, pixels) | {"runtime": describe_runtime(runtime)}))
-        return
-    outputs = score(predict, pixels, lambda done: print_line(str(done)))
+
+
+def write_answers(path: Path, outputs: dict[str, np.ndarray]) -> None:
+    """Write outputs by name as .npz, `class_names` as the different rows (n, classes) that there are."""
     if "class_names" in outputs:
         # The same for every image, if all is well: one row.
         outputs["class_names"] = np.array(
@@ -140,7 +155,7 @@ def main() -> None:
         )
     # What was loaded is on record: a file that needs more than its own runtime would not be alone.
     outputs["modules"] = np.array(sorted({name.partition(".")[0] for name in sys.modules}))
-    np.savez(arguments.answers, allow_pickle=False, **outputs)
+    np.savez(path, allow_pickle=False, **outputs)
 
 
 def print_line(words: str) -> None:

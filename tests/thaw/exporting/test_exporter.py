@@ -27,8 +27,7 @@ from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
-from tlcore.exporting.formats import FORMATS, choose_formats, explain_answer
-from tlcore.exporting.verification import Bench, Reference, verify
+from tlcore.exporting.formats import FORMATS, explain_answer
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 
@@ -200,19 +199,6 @@ def test_a_stop_keeps_the_earlier_export(store, run_id, made):
     assert store.job(job_id).status == "stopped"
     test_the_folder_is_whole_and_nothing_else_is_left(store, run_id, made)
     assert exports.latest_export(store, run_id) == made
-
-
-def test_a_file_that_its_runtime_cannot_open_is_refused_alone(store, run_id, made, tmp_path):
-    (tmp_path / "model.keras").write_bytes(b"no zip")
-    bench = Bench(tmp_path, tmp_path)
-    np.save(bench.pixels, np.zeros((2, 64, 64, 3), np.uint8))
-    reference = Reference("validation", np.eye(3)[:2], np.array([0, 1]))
-    formats, ignore = choose_formats(["keras"]), lambda *_: None
-    (found,) = verify(bench, formats, [reference], made.labels, 0.0, ignore, ignore)
-    assert found.verdict == "refused"
-    assert "its runtime could not run it: " in found.reason
-    assert (found.sha256, found.bytes, found.proof) == (None, None, None)
-    assert not (tmp_path / "model.keras").exists()
 
 
 def test_what_cannot_be_exported_is_refused_in_words(store, tiny_dataset, run_id):

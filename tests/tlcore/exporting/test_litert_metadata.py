@@ -17,8 +17,8 @@ from flatbuffers import number_types
 
 from tests.support.models.tiny_export import LABELS, SIDE, write_tiny_export
 from tlcore.exporting.converters import CONVERTERS
+from tlcore.exporting.formats import LITERT
 from tlcore.exporting.litert_metadata import BUFFER, IDENTIFIER, describe
-from tlcore.exporting.verification import LITERT
 
 THRESHOLD = 0.5
 READERS = ("tflite-support==0.4.4", "libusb-package==1.0.30.0", "numpy<2")

@@ -37,6 +37,37 @@ def test_a_failure_is_told_by_its_last_line_and_a_crash_by_its_signal(tmp_path):
         assert "status 3" in (processes.run(MODULE, once("import os; os._exit(3)"), print) or "")
 
 
+def test_a_process_stays_until_a_line_is_said_to_it_and_no_longer_than_the_work(tmp_path):
+    heard: list[str] = []
+    echo = "import os; print(os.getpid(), 'ready', sep='\\n', flush=True); print(input(), flush=True)"
+    with Subprocesses(tmp_path, lambda: None) as processes:
+        answering, silent = (processes.start(MODULE, once(echo)) for _ in range(2))
+        assert answering.listen(heard.append, "ready") is None
+        assert silent.listen(heard.append, "ready") is None
+        answering.say("a word")
+        assert answering.listen(heard.append) is None
+        assert heard[2] == "a word"
+        failed = processes.start(MODULE, once("raise SystemExit('before it was ready')"))
+        assert failed.listen(heard.append, "ready") == "SystemExit: before it was ready"
+        assert psutil.pid_exists(int(heard[1]))
+    assert not psutil.pid_exists(int(heard[1]))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_one_that_is_killed_as_it_stays_is_no_verdict(tmp_path):
+    heard: list[str] = []
+    wait_for_a_line = "import os; print(os.getpid(), 'ready', sep='\\n', flush=True); input()"
+    with Subprocesses(tmp_path, lambda: None) as processes:
+        staying = processes.start(MODULE, once(wait_for_a_line))
+        assert staying.listen(heard.append, "ready") is None
+        os.kill(int(heard[0]), signal.SIGKILL)
+        with pytest.raises(Killed, match="was killed"):
+            staying.listen(heard.append)
+        another = processes.start(MODULE, once("import sys; sys.stdout.close()"))
+        another.kill()
+        another.say("a line that nobody hears")
+
+
 def test_tasks_go_side_by_side_and_a_stop_ends_them(tmp_path):
     looks = 0
 
