@@ -5,7 +5,7 @@ The cut lets both phases train on tensors computed once (Kornblith et al. 2019 t
 here the same idea goes up to the first layer that trains).
 """
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -132,18 +132,20 @@ def find_cut(row: Backbone, backbone: keras.Model, image_size: int) -> Cut:
     first = next((i for i, layer in enumerate(layers) if layer.trainable_variables), None)
     if first is None:
         return pooled_cut(row)
-    flops = [description["flops"] for description in describe_layers(row, backbone)]
-    best = Cut(0, (PIXELS,), ((image_size, image_size, 3),), ("uint8",))
-    best_cost = image_size * image_size * 3 * SECONDS_PER_BYTE + sum(flops[:first]) * SECONDS_PER_FLOP
+    described = describe_layers(row, backbone)
+    # What is computed again between a boundary and the first layer that trains.
+    repeated = [0, *itertools.accumulate(layer["flops"] for layer in reversed(described[:first]))][::-1]
+    best = 0
+    best_cost = image_size * image_size * 3 * SECONDS_PER_BYTE + repeated[0] * SECONDS_PER_FLOP
     for boundary in range(2, first + 1):
-        tensors = crossing_tensors(backbone, boundary)
-        shapes = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
-        size = sum(4 * _count(shape) for shape in shapes)
-        cost = size * SECONDS_PER_BYTE + sum(flops[boundary:first]) * SECONDS_PER_FLOP
+        cost = described[boundary]["cut_bytes"] * SECONDS_PER_BYTE + repeated[boundary] * SECONDS_PER_FLOP
         if cost <= best_cost:
-            names = tuple(name_tensor(tensor) for tensor in tensors)
-            best, best_cost = Cut(boundary, names, shapes, ("float32",) * len(shapes)), cost
-    return best
+            best, best_cost = boundary, cost
+    if best == 0:
+        return Cut(0, (PIXELS,), ((image_size, image_size, 3),), ("uint8",))
+    tensors = crossing_tensors(backbone, best)
+    shapes = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
+    return Cut(best, tuple(name_tensor(tensor) for tensor in tensors), shapes, ("float32",) * len(shapes))
 
 
 def pooled_cut(row: Backbone) -> Cut:
@@ -153,8 +155,10 @@ def pooled_cut(row: Backbone) -> Cut:
 
 def crossing_tensors(backbone: keras.Model, boundary: int) -> list[Any]:
     """Return the Keras tensors made by `layers[:boundary]` and used by `layers[boundary:]` or as the output."""
-    below = {id(layer) for layer in backbone.layers[:boundary]}
-    used = [tensor for layer in backbone.layers[boundary:] for tensor in list_inputs(layer)] + list(backbone.outputs)
+    # Keras lists the layers anew each time that it is asked for them.
+    layers = backbone.layers
+    below = {id(layer) for layer in layers[:boundary]}
+    used = [tensor for layer in layers[boundary:] for tensor in list_inputs(layer)] + list(backbone.outputs)
     crossing = {id(tensor): tensor for tensor in used if id(find_maker(tensor)) in below}
     return list(crossing.values())
 
@@ -200,10 +204,3 @@ def _cut_inputs(cut: Cut) -> list[Any]:
 def row_channels(backbone: keras.Model) -> int:
     """Return how many numbers describe an image after pooling: the channels of the backbone's output."""
     return int(backbone.output.shape[-1])
-
-
-def _count(shape: Sequence[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
