@@ -11,6 +11,15 @@ from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
 
 LITE = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+# What is rebuilt in a way of its own has a network in every run: a plain chain (VGG16), sums as layers and dropout
+# (EfficientNetV2), sums and products written in the code (MobileNetV3, ConvNeXt with layers of its own besides), two
+# and four branches in one concatenation and names that Keras counts (DenseNet, Inception). The rest is built of those.
+ALIKE = ("mobilenet-v2", "resnet50", "xception", "nasnet-mobile")
+# Names that Keras counts up within a process, as they are in a fresh one.
+COUNTED = {
+    "inception-v3": {"conv2d", "conv2d_93", "max_pooling2d_3"},
+    "mobilenet-v3-small": {"add", "multiply", "re_lu", "rescaling"},
+}
 
 
 def randomised(model: keras.Model) -> list[np.ndarray]:
@@ -19,7 +28,7 @@ def randomised(model: keras.Model) -> list[np.ndarray]:
     return [generator.uniform(0.1, 1.0, array.shape) / max(1, array[..., 0].size) for array in model.get_weights()]
 
 
-@pytest.mark.parametrize("name", each_backbone(*LITE))
+@pytest.mark.parametrize("name", each_backbone(*LITE, later=ALIKE))
 def test_equals_the_keras_application_with_weights_loaded_from_a_file(name, tmp_path):
     row = BACKBONES[name]
     size = row.min_size
@@ -32,24 +41,16 @@ def test_equals_the_keras_application_with_weights_loaded_from_a_file(name, tmp_
     ours = build_backbone(row, size, tmp_path / "notop.h5")
     for layer, operation in zip(ours.layers, original.operations, strict=True):
         assert type(layer) is type(operation) or not isinstance(operation, keras.Layer)
+    names = {layer.name for layer in ours.layers}
+    assert len(names) == len(ours.layers)
+    assert COUNTED.get(name, set()) < names, "the network was built before, in this process"
     images = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype("float32")
     expected = original(images, training=False).numpy()
     assert expected.std() > 0
     np.testing.assert_allclose(ours(images, training=False).numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", each_backbone())
-def test_builds_at_its_smallest_size_and_refuses_less(name):
-    row = BACKBONES[name]
-    model = build_backbone(row, row.min_size, None)
-    side = 3 if name == "xception" else 1
-    assert model.output.shape[1:] == (side, side, row.features)
-    assert model.name == row.name
-    with pytest.raises(BackboneError, match=rf"at least {row.min_size} pixels.*{row.min_size - 1}.*{row.input_size}"):
-        build_backbone(row, row.min_size - 1, None)
-
-
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "inception-v3", "efficientnetv2-b0", "mobilenet-v3-small"])
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "mobilenet-v3-small"])
 def test_every_build_has_the_same_unique_names(name):
     row = BACKBONES[name]
     keras.layers.Conv2D(1, 1)
@@ -57,10 +58,7 @@ def test_every_build_has_the_same_unique_names(name):
     assert first == second
     assert len(set(first)) == len(first)
     assert first[0] == "backbone_input"
-    if name == "inception-v3":
-        assert {"conv2d", "conv2d_93", "max_pooling2d_3"} < set(first)
-    if name == "mobilenet-v3-small":
-        assert {"add", "multiply", "re_lu", "rescaling"} < set(first)
+    assert COUNTED.get(name, set()) < set(first)
 
 
 def test_an_operation_without_a_layer_of_its_own_is_refused_not_lost(monkeypatch):
@@ -83,11 +81,11 @@ def test_loads_the_bundled_weights():
 
 
 def test_refuses_a_file_of_another_network(tmp_path):
-    mobile = BACKBONES["mobilenet-v2"]
+    plain = BACKBONES["vgg16"]
     path = tmp_path / "other.h5"
     build_backbone(BACKBONES["efficientnet-lite0"], 32, None).save(path)
-    with pytest.raises(WeightsError, match="weights of MobileNetV2"):
-        build_backbone(mobile, 32, path)
+    with pytest.raises(WeightsError, match="weights of VGG16"):
+        build_backbone(plain, 32, path)
     path.write_bytes(b"not hdf5")
-    with pytest.raises(WeightsError, match="weights of MobileNetV2"):
-        build_backbone(mobile, 32, path)
+    with pytest.raises(WeightsError, match="weights of VGG16"):
+        build_backbone(plain, 32, path)

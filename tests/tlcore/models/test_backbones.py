@@ -93,12 +93,16 @@ KNOWN_BLOCKS = {
 
 
 @pytest.mark.parametrize("name", each_backbone())
-def test_facts_and_blocks_are_those_of_the_real_model(name):
+def test_facts_and_blocks_are_those_of_the_real_model_at_its_smallest_size(name):
     row = BACKBONES[name]
-    model = build_backbone(row, row.input_size, None)
+    model = build_backbone(row, row.min_size, None)
+    side = 3 if name == "xception" else 1
+    assert model.output.shape[1:] == (side, side, row.features)
+    assert model.name == row.name
+    with pytest.raises(BackboneError, match=rf"at least {row.min_size} pixels.*{row.min_size - 1}.*{row.input_size}"):
+        build_backbone(row, row.min_size - 1, None)
     assert model.count_params() == row.parameters
     assert len(model.layers) == row.layers
-    assert model.output.shape[-1] == row.features
     assert all(isinstance(operation, keras.Layer) for operation in model.operations)
     names = [layer.name for layer in model.layers]
     blocks = block_names(row, names)
