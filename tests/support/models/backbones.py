@@ -35,7 +35,11 @@ def built(network):
     row, size = row_of(network), size_of(network)
     if network == PRETRAINED:
         return build_backbone(row, size, weights.fetch(row))
-    backbone = build_backbone(row, size, None)
+    return vary(row, build_backbone(row, size, None), size)
+
+
+def vary(row, backbone, size):
+    """Give a network whose weights are random statistics under which its output varies; return it."""
     norms = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for norm in norms:
         norm.momentum = 0.0

@@ -5,9 +5,11 @@ import functools
 import keras
 import numpy as np
 
-from tests.support.models.backbones import built, size_of
+from tests.support.models.backbones import built, size_of, vary
+from tests.support.models.patchwork import SIDE, build_patchwork
 from tests.support.pictures.corpus import photo
 from tlcore.models import classifier as models
+from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.classifier import Classifier
 from tlcore.settings import HeadSettings
@@ -35,11 +37,21 @@ def beginning(backbone: keras.Model) -> keras.Model:
 
 def classifier(name: str, whole: bool = True, **settings) -> Classifier:
     """Assemble a classifier with weights of its architecture, not pretrained, and a head that tells photos apart."""
-    row, head_settings = BACKBONES[name], HeadSettings(**settings)
-    side = size_of(name)
     keras.utils.set_random_seed(0)
-    labels = LABELS[:2] if head_settings.output == "sigmoid" else LABELS
     backbone = built(name) if whole else beginning(built(name))
+    return assemble(BACKBONES[name], backbone, size_of(name), HeadSettings(**settings))
+
+
+def patchwork(**settings) -> Classifier:
+    """Assemble a classifier on a layer of every kind there is, of pixels that are turned to BGR and centred first."""
+    keras.utils.set_random_seed(0)
+    row = BACKBONES["vgg16"]
+    return assemble(row, vary(row, build_patchwork(), SIDE), SIDE, HeadSettings(**settings))
+
+
+def assemble(row: Backbone, backbone: keras.Model, side: int, head_settings: HeadSettings) -> Classifier:
+    """Assemble a classifier of images of `side` pixels, with a head that tells photos apart."""
+    labels = LABELS[:2] if head_settings.output == "sigmoid" else LABELS
     head = models.build_head(models.row_channels(backbone), len(labels), head_settings)
     model = models.assemble(row, backbone, head, side)
     features = keras.Model(model.input, model.get_layer("pooling").output).predict(pixels(side), verbose=0)

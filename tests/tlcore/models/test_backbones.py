@@ -8,6 +8,8 @@ from urllib.parse import urlparse
 import keras
 import pytest
 
+from tests.support.models.networks import kind
+from tests.support.models.patchwork import build_patchwork
 from tests.support.pictures.families import each_backbone
 from tlcore.errors import BackboneError
 from tlcore.models.architectures import build_backbone
@@ -92,8 +94,14 @@ KNOWN_BLOCKS = {
 }
 
 
+@pytest.fixture(scope="module")
+def known_kinds():
+    """The kinds of layers that the tests of exports have files made of."""
+    return {kind(layer) for layer in build_patchwork().layers}
+
+
 @pytest.mark.parametrize("name", each_backbone())
-def test_facts_and_blocks_are_those_of_the_real_model_at_its_smallest_size(name):
+def test_facts_and_blocks_are_those_of_the_real_model_at_its_smallest_size(name, known_kinds):
     row = BACKBONES[name]
     model = build_backbone(row, row.min_size, None)
     side = 3 if name == "xception" else 1
@@ -104,6 +112,7 @@ def test_facts_and_blocks_are_those_of_the_real_model_at_its_smallest_size(name)
     assert model.count_params() == row.parameters
     assert len(model.layers) == row.layers
     assert all(isinstance(operation, keras.Layer) for operation in model.operations)
+    assert {kind(layer) for layer in model.layers} <= known_kinds, "tests/support/models/patchwork.py lacks a kind"
     names = [layer.name for layer in model.layers]
     blocks = block_names(row, names)
     assert len(blocks) == len(names)
