@@ -16,7 +16,7 @@ TESTS = Path(__file__).parent
         ("tlcore/splits/test_splits.py", True),
         ("thaw/archives/test_tars.py", True),
         # Keras by way of another module, within a function.
-        ("tlcore/training/test_phases.py", False),
+        ("thaw/training/test_phases.py", False),
         ("pages/test_data_page.py", False),
         ("browser/test_walking.py", False),
         ("thaw/cli/test_main.py", False),

@@ -109,9 +109,9 @@ def test_short_runs_leave_the_backbone_as_it_was_and_each_fold_has_a_head_of_its
     assert len(heads) == 2
     assert not np.array_equal(heads[0][0], heads[1][0])
     assert all(np.array_equal(one, other) for one, other in zip(fresh, head.get_weights(), strict=True))
-    first = try_depth(trial, head, heads, 20, lambda _: None)
+    first = try_depth(trial, head, heads, 9, lambda _: None)
     assert all(np.array_equal(one, other) for one, other in zip(before, materials.backbone.get_weights(), strict=True))
-    assert np.array_equal(first, try_depth(trial, head, heads, 20, lambda _: None))
+    assert np.array_equal(first, try_depth(trial, head, heads, 9, lambda _: None))
     store.fail_job(reporter.job_id, "ended by the test")
 
 

@@ -32,6 +32,13 @@ def best_epoch(epochs, phase):
     return min((epoch for epoch in epochs if epoch.phase == phase), key=lambda epoch: epoch.val_loss)
 
 
+def require_same(store, run_id, other):
+    """Check that two runs of the same seed have the same epochs and weights, to the last bit."""
+    assert measured(store, run_id) == measured(store, other)
+    for name in ("head.npz", "tuned.npz"):
+        assert arrays(store.workspace.run(run_id) / name) == arrays(store.workspace.run(other) / name)
+
+
 HEAD_FILES = {"run.json", "labels.json", "split.json", "layers.json", "head.npz", "predictions-1.npz"}
 
 
@@ -42,8 +49,36 @@ def head_run(store, tiny_dataset):
 
 
 @pytest.fixture(scope="module")
-def tuned_run(store, tiny_dataset):
-    return tune(store, train(store, tiny_dataset))
+def tuned_run(store, head_run):
+    return tune(store, starts.branch(store, store.run(head_run)))
+
+
+@pytest.fixture(scope="module")
+def broken_off_run(store, tiny_dataset):
+    """A run of its own of the same seed, whose phase 2 broke off after its first epoch."""
+    run_id = train(store, tiny_dataset)
+
+    def break_off(stage, done, total):
+        if stage == Stage.FINE_TUNING and done == 1:
+            raise ConnectionAbortedError("the test breaks it off here")
+
+    starts.add_fine_tune_job(store, run_id, TUNED)
+    with pytest.raises(ConnectionAbortedError):
+        work(store, waiting_job(store, run_id), break_off)
+    return run_id
+
+
+@pytest.fixture(scope="module")
+def short_run(store, tiny_dataset):
+    """A head of another seed after one epoch."""
+    return train(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "seed": 1, "epochs": 1}))
+
+
+@pytest.fixture(scope="module")
+def settled_run(store, tiny_dataset):
+    """A head that gained nothing any more, at a rate far too high."""
+    settings = HeadSettings(**{**vars(HEAD), "learning_rate": 1.0, "epochs": 60, "patience": 3})
+    return train(store, tiny_dataset, settings)
 
 
 def test_phase_1_leaves_its_epochs_files_and_facts(store, tiny_dataset, head_run):
@@ -94,20 +129,19 @@ def test_phase_2_goes_on_from_the_head_of_phase_1(store, tuned_run):
     assert epochs[4].val_loss == pytest.approx(best_epoch(epochs, 1).val_loss, rel=0.1)
 
 
-def test_the_same_seed_gives_the_same_epochs_and_weights_to_the_last_bit(store, tiny_dataset, tuned_run):
-    again = tune(store, train(store, tiny_dataset))
-    assert measured(store, again) == measured(store, tuned_run)
-    for name in ("head.npz", "tuned.npz"):
-        assert arrays(store.workspace.run(again) / name) == arrays(store.workspace.run(tuned_run) / name)
+def test_the_same_seed_gives_the_same_epochs_and_weights_to_the_last_bit(store, head_run, tuned_run, broken_off_run):
+    assert measured(store, broken_off_run)[:4] == measured(store, head_run)
+    ours, theirs = (arrays(store.workspace.run(each) / "head.npz") for each in (broken_off_run, head_run))
+    assert ours == theirs
+    assert measured(store, broken_off_run)[4] == measured(store, tuned_run)[4]
 
 
-def test_another_seed_gives_other_epochs(store, tiny_dataset, head_run):
-    other = train(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "seed": 1}))
-    assert measured(store, other) != measured(store, head_run)
+def test_another_seed_gives_other_epochs(store, head_run, short_run):
+    assert measured(store, short_run)[0] != measured(store, head_run)[0]
 
 
-def test_phase_1_stays_the_result_when_phase_2_ends_worse(store, tiny_dataset):
-    run_id = train(store, tiny_dataset)
+def test_phase_1_stays_the_result_when_phase_2_ends_worse(store, head_run):
+    run_id = starts.branch(store, store.run(head_run))
     kept = arrays(store.workspace.run(run_id) / "head.npz")
     tune(store, run_id, FineTuneSettings(layers=9, epochs=2, learning_rate=0.5, insist=True))
     epochs = store.epochs(run_id)
@@ -120,29 +154,28 @@ def test_phase_1_stays_the_result_when_phase_2_ends_worse(store, tiny_dataset):
     )
 
 
-def test_early_stopping_ends_a_phase_and_keeps_the_best_epoch(store, tiny_dataset):
-    settings = HeadSettings(**{**vars(HEAD), "learning_rate": 1.0, "epochs": 60, "patience": 2})
-    run_id = train(store, tiny_dataset, settings)
-    epochs = store.epochs(run_id)
+def test_early_stopping_ends_a_phase_and_keeps_the_best_epoch(store, settled_run):
+    epochs = store.epochs(settled_run)
     best = best_epoch(epochs, 1)
-    assert len(epochs) == best.epoch + 2 < 60
-    assert read_predictions(store, store.run(run_id)).accuracy == pytest.approx(best.val_accuracy)
+    assert len(epochs) == best.epoch + 3 < 60
+    assert read_predictions(store, store.run(settled_run)).accuracy == pytest.approx(best.val_accuracy)
 
 
-def test_a_head_that_has_not_settled_is_not_fine_tuned(store, head_run, tiny_dataset):
-    short = train(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "epochs": 1}))
-    for run_id, reason in ((short, "trained for 1 epochs"), (head_run, "still learning: its validation loss fell by")):
+def test_a_head_that_has_not_settled_is_not_fine_tuned(store, head_run, short_run):
+    for run_id, reason in (
+        (short_run, "trained for 1 epochs"),
+        (head_run, "still learning: its validation loss fell by"),
+    ):
         with pytest.raises(GuardError, match=reason):
             starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=9))
         assert store.run(run_id).fine_tune is None
         assert not store.latest_job(run_id).active
 
 
-def test_a_learning_rate_above_a_tenth_of_the_heads_is_refused_with_the_reason(store, tiny_dataset):
-    settled = train(store, tiny_dataset, HeadSettings(**{**vars(HEAD), "learning_rate": 1e-6}))
-    with pytest.raises(GuardError, match=r"at most 1e-07, a tenth of the head's 1e-06. Received: 1e-05"):
-        starts.add_fine_tune_job(store, settled, FineTuneSettings(layers=9, learning_rate=1e-5))
-    assert store.run(settled).fine_tune is None
+def test_a_learning_rate_above_a_tenth_of_the_heads_is_refused_with_the_reason(store, settled_run):
+    with pytest.raises(GuardError, match=r"at most 0\.1, a tenth of the head's 1\b.* Received: 0\.2"):
+        starts.add_fine_tune_job(store, settled_run, FineTuneSettings(layers=9, learning_rate=0.2))
+    assert store.run(settled_run).fine_tune is None
 
 
 def test_a_second_fine_tuning_branches_and_leaves_the_first_as_it_was(store, tuned_run):
@@ -150,7 +183,7 @@ def test_a_second_fine_tuning_branches_and_leaves_the_first_as_it_was(store, tun
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     run, epochs = store.run(tuned_run), store.epochs(tuned_run)
 
-    branched = tune(store, tuned_run, FineTuneSettings(layers=3, epochs=1, learning_rate=1e-5, insist=True))
+    branched = tune(store, tuned_run, FineTuneSettings(layers=8, epochs=1, learning_rate=1e-5, insist=True))
 
     assert branched != tuned_run
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -158,7 +191,7 @@ def test_a_second_fine_tuning_branches_and_leaves_the_first_as_it_was(store, tun
     assert measured(store, branched)[:4] == measured(store, tuned_run)[:4]
     assert [epoch.phase for epoch in store.epochs(branched)] == [1, 1, 1, 1, 2]
     assert store.run(branched).facts.branched_from == tuned_run
-    assert store.run(branched).fine_tune.layers == 3
+    assert store.run(branched).fine_tune.layers == 8
 
 
 def test_a_sigmoid_head_trains_on_two_classes_and_says_both_probabilities(store, tiny_dataset):
@@ -193,23 +226,12 @@ def test_a_run_whose_job_is_done_has_no_work(store, head_run):
         work(store, waiting_job(store, head_run))
 
 
-def test_phase_2_broken_off_after_an_epoch_resumes_to_the_same_end(store, tiny_dataset, tuned_run):
-    run_id = train(store, tiny_dataset)
+def test_phase_2_broken_off_after_an_epoch_resumes_to_the_same_end(store, tiny_dataset, broken_off_run, tuned_run):
+    assert store.latest_job(broken_off_run).status == "failed"
+    assert [epoch.phase for epoch in store.epochs(broken_off_run)].count(2) == 1
+    assert store.run(broken_off_run).result_phase == 1, "until phase 2 has ended, phase 1's model is the result"
 
-    def break_off(stage, done, total):
-        if stage == Stage.FINE_TUNING and done == 1:
-            raise ConnectionAbortedError("the test breaks it off here")
-
-    starts.add_fine_tune_job(store, run_id, TUNED)
-    with pytest.raises(ConnectionAbortedError):
-        work(store, waiting_job(store, run_id), break_off)
-    assert store.latest_job(run_id).status == "failed"
-    assert [epoch.phase for epoch in store.epochs(run_id)].count(2) == 1
-    assert store.run(run_id).result_phase == 1, "until phase 2 has ended, phase 1's model is the result"
-
-    store.add_job("fine_tune", {"resume": True}, tiny_dataset, run_id)
-    work(store, waiting_job(store, run_id))
-    assert store.latest_job(run_id).status == "finished"
-    assert measured(store, run_id) == measured(store, tuned_run)
-    tuned = [arrays(store.workspace.run(each) / "tuned.npz") for each in (run_id, tuned_run)]
-    assert tuned[0] == tuned[1]
+    store.add_job("fine_tune", {"resume": True}, tiny_dataset, broken_off_run)
+    work(store, waiting_job(store, broken_off_run))
+    assert store.latest_job(broken_off_run).status == "finished"
+    require_same(store, broken_off_run, tuned_run)
