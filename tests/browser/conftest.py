@@ -72,6 +72,25 @@ def browser(program: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.fixture(scope="module")
+def profile(program: Browser) -> Iterator[BrowserContext]:
+    context = program.new_context(viewport=DESKTOP, accept_downloads=True)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def kept_profile(profile: BrowserContext) -> Iterator[BrowserContext]:
+    """A new tab in one profile for all tests of a file, so that Chromium reads Streamlit's script once for them.
+
+    A tab is a session of its own on the server.
+    """
+    profile.new_page()
+    yield profile
+    for tab in profile.pages:
+        tab.close()
+
+
 @pytest.fixture
 def watch(browser: BrowserContext) -> Watch:
     return Watch(browser)

@@ -14,6 +14,11 @@ FOCUSED_BUTTON = "document.activeElement?.closest('button')?.querySelector('p')?
 WIDTH = "document.documentElement.scrollWidth"
 
 
+@pytest.fixture
+def browser(kept_profile):
+    return kept_profile
+
+
 @pytest.fixture(scope="module")
 def server(chromium, tmp_path_factory):
     """A server of its own: the furnished workspace is none that other tests may meet."""

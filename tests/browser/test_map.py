@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from pages.ui.mistakes.map_points import MOST_DRAWN
 from tests.browser.harness import Server, settle, wait_in_page
@@ -35,6 +35,11 @@ ON_SCREEN = """(places) => {
     const { left, top } = plot.getBoundingClientRect();
     return places.map(([x, y]) => [left + xaxis._offset + xaxis.l2p(x), top + yaxis._offset + yaxis.l2p(y)]);
 }"""
+
+
+@pytest.fixture
+def browser(kept_profile: BrowserContext) -> BrowserContext:
+    return kept_profile
 
 
 @pytest.fixture(scope="module")

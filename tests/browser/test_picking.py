@@ -8,10 +8,10 @@ from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
 from tests.browser.grid_page import HOSTILE
-from tests.browser.harness import CHROMIUM, IDLE, PHONE, QUIET, ROOT, SERVER_STARTS_IN_S, Server, wait_until
+from tests.browser.harness import IDLE, PHONE, ROOT, SERVER_STARTS_IN_S, Server, wait_until
 
 LITERAL = HOSTILE.replace("\u202e", "\\u202e")
 MOST_MS_A_KEY = 50
@@ -47,6 +47,11 @@ def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> It
     started.start()
     yield started
     started.stop()
+
+
+@pytest.fixture
+def browser(kept_profile: BrowserContext) -> BrowserContext:
+    return kept_profile
 
 
 @pytest.fixture
@@ -312,9 +317,8 @@ def test_the_bar_sticks_and_the_colours_stand_out(page: Page, scheme: str) -> No
         assert page.locator(".pick").evaluate(CONTRAST_OF, [ink, paper]) >= 4.5, ink
 
 
-def test_on_a_phone_three_columns_a_tap_selects_and_a_button_opens(chromium: Playwright, server: Server) -> None:
-    browser = chromium.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-    page = browser.new_page(viewport=PHONE, has_touch=True, is_mobile=True)
+def test_on_a_phone_three_columns_a_tap_selects_and_a_button_opens(program: Browser, server: Server) -> None:
+    page = program.new_page(viewport=PHONE, has_touch=True, is_mobile=True)
     page.goto(server.url)
     page.wait_for_selector(IDLE)
     tops = [tile(page, number).bounding_box()["y"] for number in range(4)]
@@ -334,7 +338,7 @@ def test_on_a_phone_three_columns_a_tap_selects_and_a_button_opens(chromium: Pla
         assert button.bounding_box()["height"] >= 44
     page.get_by_role("button", name="Exclude").tap()
     expect_log(page, ["exclude", ["image-1", "image-2", "image-5"], None])
-    browser.close()
+    page.context.close()
 
 
 def test_two_hundred_pictures_do_not_lag(page: Page, server: Server) -> None:

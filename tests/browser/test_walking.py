@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.harness import Server, settle
 from tests.browser.journey import click_cell, open_page, see_page
@@ -11,6 +11,11 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
 WRONG = 14
+
+
+@pytest.fixture
+def browser(kept_profile: BrowserContext) -> BrowserContext:
+    return kept_profile
 
 
 @pytest.fixture(scope="module")
