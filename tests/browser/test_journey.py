@@ -168,13 +168,16 @@ def look_at_mistakes(page: Page, store: Store, folder: Path) -> None:
 
 
 def photograph_all(page: Page) -> None:
-    for scheme in ("light", "dark"):
+    """Every page on both devices, read anew from its address; and as the menu brings it, in the dark on a desktop."""
+    for scheme, sizes in (("light", (("desktop", DESKTOP), ("phone", PHONE))), ("dark", (("desktop", DESKTOP),))):
         page.emulate_media(color_scheme=scheme)
+        page.reload()
         for name in TITLES:
             open_page(page, name)
-            page.reload()
-            see_page(page, name)
-            for kind, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
+            if scheme == "light":
+                page.reload()
+                see_page(page, name)
+            for kind, viewport in sizes:
                 path = ROOT / "screenshots" / f"{name}-{kind}-{scheme}.png"
                 photograph(page, path, viewport)
                 too_wide = "document.querySelector('[data-testid=\"stMain\"]').scrollWidth - innerWidth"
