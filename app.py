@@ -23,6 +23,7 @@ from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse, refuse_workspace
 from thaw.backbones import device_report
 from thaw.disk import trash
+from thaw.errors import WorkspaceError
 from thaw.jobs import lifecycle
 from thaw.jobs.standby import standby
 from thaw.jobs.sweeper import sweep
@@ -31,7 +32,7 @@ from thaw.sources import allowed_folders
 from thaw.storage.store import Store
 from thaw.storage.workspace import ENVIRONMENT_VARIABLE, open_workspace
 from tlcore import garbage_collection
-from tlcore.errors import DatasetError, WorkspaceError
+from tlcore.errors import DatasetError
 
 LOOK_AGAIN_S = 10.0
 

@@ -20,9 +20,9 @@ from pages.ui.words.options import distinct
 from thaw.jobs import starts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from thaw.training.embedding import MOST_ARRANGED, TSNE
 from thaw.training.feature_map import borrow_projection, start_projection
 from tlcore.errors import RunError
-from tlcore.features.embedding import MOST_ARRANGED, TSNE
 
 Group = tuple[str, str]
 """What the gallery shows: ("marked", ""), ("mistakes", "") or ("class", LABEL)."""

@@ -11,11 +11,11 @@ from pages.ui.page import live, prediction_cache, selection, steps
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, sentence, visible
 from pages.ui.words.options import distinct
+from thaw.runs.gallery import GalleryCard, draw_gallery
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation import predictions as evaluation
-from tlcore.evaluation.gallery import GalleryCard, draw_gallery
 from tlcore.evaluation.predictions import VALIDATION, Predictions
 
 MOST_IN_GALLERY = 200

@@ -43,14 +43,13 @@ from tlcore.splits.groups import GroupRules
 from tlcore.splits.splits import Split, recommend_image_size
 from tlcore.training import phases
 from tlcore.training.history import Epoch
-from tlcore.training.observer import Observer
 from tlcore.training.recommendations import (
     better_phase,
     recommend_depth,
     recommend_learning_rate,
     refuse_fine_tune,
 )
-from tlcore.training.results import PhaseResult
+from tlcore.training.results import Observer, PhaseResult
 
 
 @dataclass(frozen=True)

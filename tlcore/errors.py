@@ -37,21 +37,5 @@ class RunError(ThawError):
     """A run is unknown, busy, failed or not far enough for what was asked."""
 
 
-class WorkspaceError(ThawError):
-    """The workspace or its database cannot be used as it is: full, locked, read-only, damaged, gone.
-
-    `lost` says that the rows are gone and the folders are not, so that `thaw.storage.journal.rebuild` can bring them
-    back.
-    """
-
-    def __init__(self, message: str, lost: bool = False) -> None:
-        super().__init__(message)
-        self.lost = lost
-
-
-class PredictorError(ThawError):
-    """The process that answers for new pictures could not start, died or did not answer in time."""
-
-
 class Stopped(Exception):
     """The person asked to stop; what was finished is kept. No ThawError: nothing is wrong."""

@@ -11,8 +11,7 @@ from tlcore.images.copies import save_normalised
 from tlcore.images.decode import normalise
 from tlcore.images.deep_pictures import WIDEST, RangeUnknown, choose_range
 from tlcore.images.quality import measure
-from tlcore.names import is_junk
-from tlcore.photos import Photo, Photos, SetAside, natural
+from tlcore.photos import Photo, Photos, SetAside, is_junk, natural
 from tlcore.splits.groups import group_keys
 from tlcore.splits.near_duplicates import find_near_duplicates, group
 

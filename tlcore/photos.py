@@ -1,4 +1,4 @@
-"""A photo as the method sees it, the order in which names are listed, and a file that was set aside."""
+"""A photo as the method sees it, the order in which names are listed, and files that are set aside or ignored."""
 
 import re
 from collections import Counter
@@ -9,6 +9,19 @@ from typing import Literal, TypeVar, overload
 Part = Literal["", "training", "validation"]
 
 _DIGITS = re.compile(r"([0-9]+)")
+# Names that no person gives to a class, as parts of a pattern. "thumbs", "recycled" or "unknown" may be classes.
+_SYSTEM_FOLDERS = (
+    # What macOS, Windows and Linux keep beside people's files.
+    *("__macosx", "network trash folder", "temporary items", r"\$recycle\.bin", "system volume information"),
+    *(r"lost\+found", r"\$extend", r"found\.\d{3}"),
+    # Thumbnails, bins and snapshots of network storage (Synology, QNAP), of web servers and of Python.
+    *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb", "_thumbs", "_vti_cnf"),
+    "__pycache__",
+)
+_SYSTEM_FILES = (r"(?:eh)?thumbs(?:_vista)?\.db", r"desktop\.ini", r"icon\r", r"zbthumbnail\.info")
+# Written so that a browser reads it too: any part that begins with a dot, a system's folder, or a system's file.
+JUNK = rf"(?:^|[/\\])(?:\.(?!\.?(?:[/\\]|$))|(?:{'|'.join(_SYSTEM_FOLDERS)})[/\\]|(?:{'|'.join(_SYSTEM_FILES)})$)"
+_JUNK = re.compile(JUNK, re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -84,3 +97,8 @@ def natural(name: str) -> tuple[list[str | tuple[int, str]], str]:
         number = str(digits).lstrip("0")
         pieces[2 * place + 1] = (len(number), number)
     return pieces, name
+
+
+def is_junk(name: str) -> bool:
+    """Say whether a file is hidden or a system's (`.ipynb_checkpoints/a.jpg`, `Thumbs.db`): ignored, but counted."""
+    return _JUNK.search(name) is not None

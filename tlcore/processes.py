@@ -1,13 +1,9 @@
 """Which process is which, and how much time has passed: told by what does not change when someone sets the clock."""
 
-import _thread
 import os
 import re
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -51,32 +47,3 @@ def is_alive(pid: int, started: int | None = None) -> bool:
 def mark() -> str:
     """Return what names this process in a temporary name, as `MARK` reads it."""
     return f"{os.getpid()}-{start_of(os.getpid()) or 0}"
-
-
-# Long enough for a machine that is busy with other things.
-BEGINS_WITHIN_S = 20.0
-
-
-def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Event:
-    """Start `work` in a thread that does not keep the process alive; return what is set once it has ended.
-
-    Raises MemoryError where there is no memory for a thread. `threading.Thread.start` waits until its thread says that
-    it has begun, and one that dies of lack of memory before that never does: 11 of 40 imports without memory hung.
-    """
-    begun, ended = threading.Event(), threading.Event()
-
-    def run() -> None:
-        begun.set()
-        try:
-            work(*arguments)
-        finally:
-            ended.set()
-
-    try:
-        _thread.start_new_thread(run, ())
-    except RuntimeError as problem:
-        # Python's own word for what the system refused, which after all was memory.
-        raise MemoryError("no memory for another thread") from problem
-    if not begun.wait(BEGINS_WITHIN_S):
-        raise MemoryError("no memory for another thread to begin")
-    return ended

@@ -40,7 +40,7 @@ def disk(tmp_path_factory):
 @pytest.fixture
 def store(disk, monkeypatch):
     # The disk fills up after it was looked at, as it does where another program writes to it.
-    monkeypatch.setattr("tlcore.files.SPARE_BYTES", 0)
+    monkeypatch.setattr("thaw.storage.disk_space.SPARE_BYTES", 0)
     # It stays full until the job has ended, however long that waits.
     monkeypatch.setattr("thaw.jobs.reporter.PAUSES_S", (), raising=False)
     return Store(open_workspace(disk / "workspace"))

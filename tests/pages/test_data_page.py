@@ -16,8 +16,7 @@ from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.worker import work
-from tlcore.names import JUNK
-from tlcore.photos import SetAside
+from tlcore.photos import JUNK, SetAside
 from tlcore.splits.groups import GroupRules
 
 LARGE = 32_000

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from thaw.archives.tars import SUFFIXES as TAR_SUFFIXES
+from thaw.names import Parts
 from thaw.tables.columns import split_of
 from thaw.tables.file_index import common_folders
-from tlcore.names import Parts
 
 ArchiveKind = Literal["zip", "tar", ""]
 # A project of Teachable Machine is a zip.

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from thaw.names import Parts
 from thaw.storage.records import Role
-from tlcore.names import Parts
 from tlcore.photos import Part, SetAside
 
 Mark = tuple[int, int]

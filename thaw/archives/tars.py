@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from thaw.archives.zips import LINK, Budget, Progress, Unpacked, refuse, too_large
+from thaw.names import legible
+from thaw.storage.disk_space import require_space
 from thaw.tables.code_pages import is_utf8
 from tlcore.errors import DatasetError
-from tlcore.files import require_space
 from tlcore.images.decode import MAX_FILE_BYTES
-from tlcore.names import legible
 from tlcore.progress import Stage
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from thaw.archives.entries import Mark
 from thaw.archives.zip_names import has_backslashes, read_name
+from thaw.storage.disk_space import require_space
 from tlcore.errors import DatasetError
-from tlcore.files import require_space
 from tlcore.images.decode import MAX_FILE_BYTES
 from tlcore.progress import Stage
 

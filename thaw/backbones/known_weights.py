@@ -11,13 +11,14 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from thaw.backbones.weights import adopt
 from thaw.storage.workspace import Workspace, open_workspace
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import ThawError, WeightsError
 from tlcore.files import write_atomically
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import find_backbone
-from tlcore.models.weights import adopt, sha256_of
+from tlcore.models.weights import sha256_of
 from tlcore.processes import ticking
 
 ADOPT_WITHIN_S = 180

@@ -1,6 +1,7 @@
 """Loads a backbone for a job, with the weights that this workspace knows."""
 
 from thaw.backbones.known_weights import recognise
+from thaw.backbones.weights import fetch
 from thaw.jobs.reporter import Reporter
 from tlcore.models import loading
 from tlcore.models.backbone_table import Backbone
@@ -22,4 +23,5 @@ def load_backbone(
         reporter.check_stop,
         expected_sha256,
         lambda row, path: recognise(workspace, row, path),
+        fetch,
     )

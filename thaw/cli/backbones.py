@@ -7,11 +7,12 @@ import click
 
 from thaw.backbones.known_weights import note_weights
 from thaw.backbones.speeds import measure_all, read_speeds
+from thaw.backbones.weights import adopt
 from thaw.cli.commands import command
 from thaw.cli.output import Output, quieten_tensorflow
 from thaw.storage.store import Store
 from tlcore.models.backbones import BACKBONES, find_backbone
-from tlcore.models.weights import adopt, is_local, sha256_of
+from tlcore.models.weights import is_local, sha256_of
 
 
 @command("backbones")

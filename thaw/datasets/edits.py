@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from thaw.names import check_class_name
 from thaw.storage.edits import ALIAS
 from thaw.storage.journal.rows import Change
 from thaw.storage.records import Edit, EditKind, Image
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
-from tlcore.names import check_class_name
 from tlcore.splits.groups import GroupRules
 
 IGNORED, GROUPING = "ignored", "grouping"

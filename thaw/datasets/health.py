@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from thaw.names import twins
 from thaw.storage.records import Check, Image, read_doubts
 from tlcore.garbage_collection import uncollected
 from tlcore.images.quality import UNIFORM_CONTRAST
-from tlcore.names import twins
 from tlcore.photos import natural
 from tlcore.splits.class_weights import UNBALANCED, imbalance
 

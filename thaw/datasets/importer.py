@@ -7,14 +7,14 @@ from typing import Any, get_args
 from thaw.datasets.ingest import ingest
 from thaw.jobs.reporter import Reporter
 from thaw.jobs.sweeper import DIGITS_PREFIX
+from thaw.names import storable
 from thaw.sources.allowed_folders import require_allowed
 from thaw.sources.samples import FLOWERS, write_digits
 from thaw.sources.sources import Source, SourceKind
+from thaw.storage.downloads import download
 from thaw.storage.records import Job, Role
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
-from tlcore.models.downloads import download
-from tlcore.names import storable
 from tlcore.progress import Stage
 
 DIGITS, FLOWER_PHOTOS = "digits", "flowers"

@@ -15,19 +15,19 @@ from thaw.archives.zips import Progress
 from thaw.datasets.admission import Admission
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range
 from thaw.decoding.time_limit import IMPORT_EXTRA_S, Allowance
+from thaw.jobs.threads import start_thread
 from thaw.sources.layout import arrange, place_listed
 from thaw.sources.sources import Source, collect
 from thaw.sources.twin_classes import merge_twins
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
+from thaw.storage.disk_space import require_space
 from thaw.storage.questions import Ask, take_default
 from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.files import require_space
 from tlcore.photos import SetAside, natural
-from tlcore.processes import start_thread
 from tlcore.progress import Stage
 from tlcore.splits.splits import MAX_CLASSES, too_many
 

@@ -13,11 +13,12 @@ from typing import Any
 from thaw.datasets.division import EXCLUDED, FOLDERS, HOLDOUT, UNUSED, SplitChoice, place_images
 from thaw.sources.safe_names import MOST_FILE_BYTES, DistinctNames, name_class_folders
 from thaw.sources.tables import guarded
+from thaw.storage.disk_space import require_space
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
 from tlcore import __version__
 from tlcore.errors import DatasetError, RunError
-from tlcore.files import replacing, require_space, write_atomically
+from tlcore.files import replacing, write_atomically
 from tlcore.images.decode import LONGER_SIDE_PX
 
 TABLE_FILE, README_FILE = "labels.csv", "README.txt"

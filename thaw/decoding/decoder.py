@@ -17,12 +17,12 @@ from typing import Any, Self
 from thaw.archives.entries import CHANGED, Mark, mark_of
 from thaw.decoding.child import Child
 from thaw.decoding.time_limit import Allowance, end_after, ordinary_s
+from thaw.jobs.threads import start_thread
 from tlcore.errors import ImageRejected
 from tlcore.images.copies import save_normalised, save_thumbnail
 from tlcore.images.decode import normalise
 from tlcore.images.deep_pictures import WIDEST, RangeUnknown, choose_range
 from tlcore.images.quality import measure
-from tlcore.processes import start_thread
 
 LIMIT_S = 20.0
 MEMORY_BYTES = 2_000_000_000

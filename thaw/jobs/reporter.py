@@ -9,12 +9,13 @@ from contextlib import contextmanager, suppress
 
 from filelock import FileLock
 
+from thaw.errors import WorkspaceError
 from thaw.jobs.sweeper import sweep
+from thaw.jobs.threads import start_thread
 from thaw.storage.faults import NO_ROOM
 from thaw.storage.questions import Question, require_answer, take_default
 from thaw.storage.store import Store
-from tlcore.errors import Stopped, ThawError, WorkspaceError
-from tlcore.processes import start_thread
+from tlcore.errors import Stopped, ThawError
 from tlcore.progress import Progress
 
 HEARTBEAT_S = 2.0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thaw.backbones.weights import fetch
 from thaw.datasets.run_split import read_labels
 from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import read_pictures
@@ -19,7 +20,7 @@ from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import find_backbone
 from tlcore.models.classifier import Classifier
-from tlcore.models.weights import fetch, sha256_of
+from tlcore.models.weights import sha256_of
 from tlcore.training.snapshots import name_variables, write_variables
 
 

@@ -17,12 +17,13 @@ from typing import TypeVar
 import numpy as np
 
 from thaw.decoding.decoder import LIMIT_S
+from thaw.errors import PredictorError
 from thaw.prediction.frames import Frame, read_frame, write_frame
 from thaw.prediction.server import IDLE_S
 from thaw.storage.workspace import Workspace
 from tlcore import errors
 from tlcore.environment import SOURCE_ROOT
-from tlcore.errors import PredictorError, ThawError
+from tlcore.errors import ThawError
 from tlcore.evaluation.heat_maps import HeatMap, HeatMaps
 
 # To import TensorFlow and build the largest backbone on a slow, busy machine.

@@ -22,11 +22,12 @@ from PIL import Image
 
 from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import Copy, decode_pictures
+from thaw.errors import PredictorError
 from thaw.prediction.frames import Frame, read_frame, write_frame
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.errors import ImageRejected, PredictorError, ThawError, WeightsError
+from tlcore.errors import ImageRejected, ThawError, WeightsError
 from tlcore.files import scratch_folder
 from tlcore.images.decode import load_pixels
 from tlcore.models.backbones import find_backbone

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from thaw.archives.zips import MAX_ENTRIES, Progress
+from thaw.storage.disk_space import require_space
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
 from tlcore import __version__
 from tlcore.errors import DatasetError, RunError
-from tlcore.files import replacing, require_space
+from tlcore.files import replacing
 from tlcore.progress import Stage
 
 FORMAT = "thaw-project"

@@ -25,7 +25,7 @@ from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.splits import Split
-from tlcore.training.findings import PhaseSeconds
+from tlcore.training.history import PhaseSeconds
 
 # What is read into memory at once; beyond it the ordinary way, which reads a batch at a time, is taken.
 LARGEST_BYTES = 2_000_000_000

@@ -4,11 +4,11 @@ import numpy as np
 
 from thaw.datasets.edits import grouping
 from thaw.datasets.run_split import read_labels, read_side, read_split
+from thaw.runs.neighbours import NEAREST, Neighbour, PooledFeatures, find_neighbours, open_features
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
-from tlcore.features.neighbours import NEAREST, Neighbour, PooledFeatures, find_neighbours, open_features
 from tlcore.splits.splits import Split
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from thaw.archives.archives import explain_unread
 from thaw.archives.entries import Entry, Found, Mark, mark_of
 from thaw.archives.zips import LINK, Progress, Unpacked
+from thaw.names import check_name, legible, respelled, storable
 from thaw.sources.contents import MAX_FILES, TOO_MANY_FILES, Contents
 from thaw.sources.listed_files import read_rows
 from thaw.sources.tables import Row
 from thaw.storage.questions import Ask
 from thaw.tables.code_pages import choose_codec, is_utf8
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.names import check_name, is_junk, legible, respelled, storable
-from tlcore.photos import SetAside
+from tlcore.photos import SetAside, is_junk
 from tlcore.progress import Stage
 
 REPORT_EVERY = 1000

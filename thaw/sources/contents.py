@@ -16,11 +16,11 @@ from thaw.archives.archives import (
 )
 from thaw.archives.entries import Entry, mark_of
 from thaw.archives.zips import Progress, Unpacked
+from thaw.names import Parts, check_name, storable
 from thaw.storage.questions import Ask
 from thaw.tables.code_pages import choose_codec
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.names import Parts, check_name, is_junk, storable
-from tlcore.photos import SetAside
+from tlcore.photos import SetAside, is_junk
 
 UNPACKERS: Mapping[str, Callable[..., Iterator[Unpacked]]] = {"zip": zips.unpack, "tar": tars.unpack}
 MAX_FILES = 200_000

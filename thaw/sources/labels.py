@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from thaw.archives.entries import Entry, Found
+from thaw.names import Parts
 from thaw.sources import tables
 from thaw.sources.class_names import may_name_classes, names_classes, read_class_names
 from thaw.sources.layout import UNLABELLED, arrange, is_picture
@@ -15,7 +16,6 @@ from thaw.storage.questions import Ask, Option, Question, take_default
 from thaw.tables.columns import split_of
 from thaw.tables.file_index import FileIndex, common_folders
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.names import Parts
 from tlcore.photos import SetAside
 
 NOT_LISTED = "the table {table!r} does not list it"

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from thaw.archives.entries import Layout, Place
+from thaw.names import Parts
 from thaw.sources import filename_classes, levels, parts
 from thaw.sources.parts import LABELLED, Division, Kind
 from thaw.sources.twin_classes import merge_twins
 from thaw.storage.questions import Ask, Option, Question
 from thaw.storage.records import Role
-from tlcore.names import Parts
 from tlcore.photos import Part, natural
 
 _ENDINGS = (

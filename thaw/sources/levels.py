@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from thaw.names import Parts
 from thaw.sources.parts import is_neutral
-from tlcore.names import Parts
 
 MOST_LEVELS = 4
 BOTH = ", "

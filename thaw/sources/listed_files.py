@@ -4,11 +4,12 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from thaw.names import Parts, check_name, legible
 from thaw.sources.tables import Row, may_be_table, read_table, refused, settle
 from thaw.storage.questions import Ask
 from thaw.tables.file_index import Ambiguous, FileIndex
 from tlcore.errors import ImageRejected
-from tlcore.names import Parts, check_name, is_junk, legible
+from tlcore.photos import is_junk
 
 OUTSIDE = "it lies, or leads by a link, outside the folders that may be read"
 MISSING = "there is no such file"

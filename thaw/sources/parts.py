@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tlcore.names import Parts
+from thaw.names import Parts
 from tlcore.photos import natural
 
 Kind = Literal["training", "validation", "test", "unlabelled"]

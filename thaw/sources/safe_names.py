@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from thaw.sources.parts import read_part
-from tlcore.names import is_junk
+from tlcore.photos import is_junk
 
 MOST_FOLDER_BYTES, MOST_FILE_BYTES = 100, 150
 PLAIN = re.compile(r"[A-Za-z0-9_. -]*")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tlcore.models.downloads import Download
+from thaw.storage.downloads import Download
 
 SIDE_PX = 64
 GREY_LEVELS = 16

@@ -7,6 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from thaw.archives.entries import mark_of
+from thaw.names import check_class_name, storable
 from thaw.storage.questions import Ask, Option, Question
 from thaw.tables.columns import (
     SAMPLE_ROWS,
@@ -22,7 +23,6 @@ from thaw.tables.columns import (
 )
 from thaw.tables.delimited import SUFFIXES, Unreadable, find_dialect, read_lines
 from tlcore.errors import DatasetError
-from tlcore.names import check_class_name, storable
 
 MAX_TABLE_BYTES = 50_000_000
 MAX_ROWS = 200_000

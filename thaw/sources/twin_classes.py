@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from thaw.archives.entries import Layout
+from thaw.names import twins
 from thaw.storage.questions import Ask, Option, Question
-from tlcore.names import twins
 
 NAMED = 6
 

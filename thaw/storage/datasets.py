@@ -156,7 +156,7 @@ class DatasetRows(JournalRows):
         excluded: bool = False,
     ) -> list[Image]:
         """Return the images of a data set (of one class) that stand as asked, ordered by class and name, as people
-        count (`tlcore.names.natural`)."""
+        count (`tlcore.photos.natural`)."""
         standing = (dataset_id, role, int(excluded))
         if label is None and limit < 0:
             rows = self._rows(f"SELECT {SELECTED} FROM images WHERE {STANDING}", *standing)

@@ -9,7 +9,7 @@ import msgspec
 
 from tlcore.errors import RunError
 from tlcore.evaluation.threshold import Decision
-from tlcore.training.findings import HeadChecks, LayerDrift, MemoryIncident, PhaseSeconds, Retry
+from tlcore.training.history import HeadChecks, LayerDrift, MemoryIncident, PhaseSeconds, Retry
 
 # Where msgspec says in its words that a value is, as in "- at `$.head.retries[0].rate`", and what an object lacks.
 _PLACE = re.compile(r"`\$\.?([^`]*)`$")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tlcore.errors import WorkspaceError
+from thaw.errors import WorkspaceError
 
 DATABASE_FILE = "thaw.sqlite3"
 # Less than this is no room for a page of a database, its log and their bookkeeping.

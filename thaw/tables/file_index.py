@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
+from thaw.names import Parts, check_name
 from tlcore.errors import ImageRejected
-from tlcore.names import Parts, check_name
 
 MISSING = "there is no such plain file beside the table"
 MISSING_PAGE = "it is a web address, and no file here has its name; download the photo and put it beside the table"

@@ -12,8 +12,8 @@ from thaw.runs.results import read_features
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import MAP_FILE
+from thaw.training.embedding import embed
 from tlcore.errors import RunError
-from tlcore.features.embedding import embed
 from tlcore.files import replacing
 
 # Goes up whenever the same features would give another map.

@@ -13,7 +13,7 @@ from tlcore.files import write_atomically
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.backend import keras
 from tlcore.models.layers import describe_layers
-from tlcore.training.findings import PhaseSeconds
+from tlcore.training.history import PhaseSeconds
 from tlcore.training.results import PhaseResult
 
 

@@ -18,10 +18,9 @@ from tlcore.features.inputs import Feed
 from tlcore.models.classifier import Cut
 from tlcore.training import phases
 from tlcore.training.history import Epoch
-from tlcore.training.observer import Observer
 from tlcore.training.recommendations import better_phase
 from tlcore.training.recovery import Incidents
-from tlcore.training.results import PhaseResult
+from tlcore.training.results import Observer, PhaseResult
 
 HEAD, FINE_TUNE = "head", "fine_tune"
 

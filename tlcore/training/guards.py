@@ -8,8 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlcore.training.findings import HeadChecks, LayerDrift, MemoryIncident, Retry
-from tlcore.training.history import Epoch
+from tlcore.training.history import Epoch, HeadChecks, LayerDrift, MemoryIncident, Retry
 from tlcore.training.recommendations import LARGEST_RATE_RATIO, unsettled
 
 RATE_CUT = 0.1

@@ -21,9 +21,8 @@ from tlcore.splits.svm import fit_svm
 from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.guards import smashed
 from tlcore.training.history import Epoch
-from tlcore.training.observer import Observer
 from tlcore.training.recovery import Incidents
-from tlcore.training.results import FineTuneResult, HeadResult
+from tlcore.training.results import FineTuneResult, HeadResult, Observer
 from tlcore.training.sanity_checks import examine_head, measure_drift, read_statistics
 from tlcore.training.snapshots import name_variables, read_start, trainable, write_start, write_variables
 

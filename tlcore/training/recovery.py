@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from tlcore.models.memory import halve
-from tlcore.training.findings import MemoryIncident, Retry
 from tlcore.training.guards import RATE_CUT
+from tlcore.training.history import MemoryIncident, Retry
 
 
 class Incidents:

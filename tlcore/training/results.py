@@ -1,4 +1,5 @@
-"""What a phase leaves: the model with its best weights, what it says of the photos that judge it, and how it went."""
+"""What a phase tells while it trains, and what it leaves: the model with its best weights, what that says of the photos
+that judge it, and how it went."""
 
 from dataclasses import dataclass
 
@@ -8,8 +9,29 @@ from tlcore.arrays import Arrays
 from tlcore.features.inputs import Feed
 from tlcore.models.backend import keras
 from tlcore.models.classifier import Cut
-from tlcore.training.findings import HeadChecks, LayerDrift
-from tlcore.training.history import Epoch
+from tlcore.training.history import Epoch, HeadChecks, LayerDrift
+
+
+class Observer:
+    """Hears of a phase and does nothing; a subclass records what it needs.
+
+    What is told is told before the phase goes on: after a kill at any moment nothing later has happened.
+    """
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Hear that `done` of `total` items of `stage`, a plain phrase, are done."""
+
+    def check_stop(self) -> None:
+        """Raise `tlcore.errors.Stopped` to end the phase, which keeps the best of the epochs that are finished."""
+
+    def measure_features(self, feed: Feed, cut: Cut) -> None:
+        """Hear, before the training, how the features at `cut` were computed."""
+
+    def go_on_after(self, epoch: int) -> None:
+        """Hear that training goes on after epoch number `epoch`; what was told of later ones is void."""
+
+    def finish_epoch(self, epoch: Epoch) -> None:
+        """Hear of a finished epoch, before the snapshot that holds it."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from tlcore.images.decode import load_pixels
 from tlcore.models.backend import keras
 from tlcore.models.preprocessing import normalise
 from tlcore.photos import Photo
-from tlcore.training.findings import FirstBatch, HeadChecks, LayerDrift
 from tlcore.training.guards import EXPECTED_RANGES
+from tlcore.training.history import FirstBatch, HeadChecks, LayerDrift
 
 
 def examine_head(materials: Materials, batch_size: int, backbone_training: int) -> HeadChecks:

@@ -14,10 +14,10 @@ from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence, visible
 from pages.ui.words.options import distinct
 from thaw.datasets import edits
+from thaw.names import check_class_name
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
-from tlcore.names import check_class_name
 
 CLASSES_A_PAGE = 20
 PICTURES_A_CLASS = 12

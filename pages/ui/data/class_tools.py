@@ -9,9 +9,9 @@ from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
 from pages.ui.words.options import class_names
 from thaw.datasets import edits
+from thaw.names import MAX_CLASS_NAME, check_class_name
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
-from tlcore.names import MAX_CLASS_NAME, check_class_name
 
 
 def draw(store: Store, dataset: Dataset, label: str, show: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ from pages.ui.data import browse
 from pages.ui.words import amounts
 from pages.ui.words.names import csv
 from thaw.runs.comparison import ComparedRun
-from tlcore.evaluation.prediction_changes import ChangedImage, Turnover, list_changes
+from thaw.runs.prediction_changes import ChangedImage, Turnover, list_changes
 
 CARDS_A_PAGE = 12
 COLUMNS = ("change", "image", "true", "before", "before_confidence", "after", "after_confidence")

@@ -21,13 +21,13 @@ from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal, sentence, visible
 from pages.ui.words.options import class_names, distinct
 from thaw.prediction.answers import list_likeliest
+from thaw.runs.neighbours import Neighbour
 from thaw.runs.results import list_neighbours
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import Predictions
-from tlcore.features.neighbours import Neighbour
 
 
 def pick(cards: Sequence[Card], key: str) -> Card | None:

@@ -6,7 +6,8 @@ import streamlit as st
 
 from pages.ui.page import rebuilding
 from pages.ui.words.names import sentence
-from tlcore.errors import ThawError, WorkspaceError
+from thaw.errors import WorkspaceError
+from tlcore.errors import ThawError
 
 LOG = logging.getLogger("thaw")
 KEPT, PAGE = "refusals of forms", "page of the refusals"

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from pages.ui.words.names import sentence
+from thaw.errors import WorkspaceError
 from thaw.storage.journal.rebuild import rebuild, tell
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace, open_workspace
-from tlcore.errors import WorkspaceError
 
 OUTCOME = "outcome of rebuilding"
 

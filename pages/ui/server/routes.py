@@ -19,10 +19,11 @@ from pages.ui.server.frame_route import FRAMES
 from pages.ui.server.headers import NOT_KEPT
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.token import read_token
+from thaw.errors import WorkspaceError
 from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace, open_workspace
-from tlcore.errors import DatasetError, WorkspaceError
+from tlcore.errors import DatasetError
 
 GENERATED_ID = re.compile(r"[a-z]+-[0-9a-f]{12}")
 FINISH_BYTES = 64 * 1024

@@ -7,11 +7,10 @@ from pages.ui.figures.speed_figure import Point, accuracy_against_speed
 from pages.ui.page.live import POLL_S
 from pages.ui.words.names import sentence
 from thaw.backbones import device_report
-from thaw.backbones.speeds import Measuring, read_measuring, read_speeds, start_measuring
+from thaw.backbones.speeds import BATCH, Measuring, read_measuring, read_speeds, start_measuring
 from thaw.storage.workspace import Workspace
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import BACKBONES
-from tlcore.models.speed import BATCH
 from tlcore.models.weights import is_local
 
 ALL = "Also those not downloaded yet"

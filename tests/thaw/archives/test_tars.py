@@ -10,8 +10,8 @@ import pytest
 from tests.support.pictures.corpus import UNSAFE_NAMES, jpeg
 from thaw.archives import tars
 from thaw.archives.tars import MAX_NOTE_BYTES, unpack
+from thaw.names import check_name
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.names import check_name
 from tlcore.progress import Stage
 
 FILES = {"rose/a.jpg": jpeg(1), "tulip/ü.jpg": jpeg(2), f"tulip/{'n' * 150}/{'m' * 150}.jpg": jpeg(3), "rose/0": b""}

@@ -24,9 +24,9 @@ from tests.support.pictures.corpus import (
     zip_of,
 )
 from thaw.archives.zips import unpack
+from thaw.names import check_name
 from thaw.sources.sources import Source, collect
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.names import check_name
 
 ROOT = Path(__file__).parents[3]
 MORE_MEMORY_BYTES = 200_000_000

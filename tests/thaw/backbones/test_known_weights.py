@@ -19,7 +19,7 @@ def other_weights(tmp_path, monkeypatch):
     """Lay another file in the place of the published one, of which no hash is known."""
     path = tmp_path / ROW.weights_file
     path.write_bytes(fetch(ROW).read_bytes() + b"one byte more")
-    monkeypatch.setattr("tlcore.models.loading.fetch", lambda row, tell: path)
+    monkeypatch.setattr("thaw.backbones.loading.fetch", lambda row, tell: path)
     return path
 
 

@@ -4,11 +4,11 @@ import pytest
 from filelock import FileLock
 
 from tests.support.command_line import ask
+from thaw.backbones import speeds
 from thaw.backbones.speeds import read_measuring, read_speeds
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import BackboneError, RunError, WeightsError
-from tlcore.models import speed
 from tlcore.models.backbones import BACKBONES
 
 
@@ -46,7 +46,7 @@ def test_weights_are_for_a_backbone_that_takes_a_file(store, tmp_path):
 
 def test_speed_is_measured_and_kept(store, monkeypatch):
     # One batch is a measurement; more only make it steadier.
-    monkeypatch.setattr(speed, "MEASURE_S", 0.01)
+    monkeypatch.setattr(speeds, "MEASURE_S", 0.01)
     (answer,) = ask(store, "speed", "efficientnet-lite0")
     assert answer["device"].startswith(("CPU: ", "GPU: "))
     assert set(answer["milliseconds_an_image"]) == {"efficientnet-lite0"}

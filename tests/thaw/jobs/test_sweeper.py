@@ -69,7 +69,8 @@ REPLACED = {
     ("thaw.training.run", "save_arrays", "folder / predictions_file(phase, name)"): RUN,
     ("thaw.backbones.known_weights", "write_atomically", "_adoption_path(workspace)"): TOP,
     ("thaw.backbones.known_weights", "write_atomically", "workspace.root / KNOWN_FILE"): TOP,
-    ("tlcore.models.weights", "replacing", "target"): "keras",
+    ("thaw.backbones.weights", "replacing", "target"): "keras",
+    ("tlcore.models.weights", "replacing", "path"): "keras",
 }
 # What each folder of the staging area is called.
 STAGED = {
@@ -89,7 +90,7 @@ HARMLESS = {
     ("thaw.decoding.reader", "with_name", "job.target.name + outcome.suffix"),
     ("pages.ui.navigation", "with_name", "'icon.svg'"),
     # Kept on purpose: the next download goes on from it.
-    ("tlcore.models.downloads", "with_name", "f'{path.name}.part'"),
+    ("thaw.storage.downloads", "with_name", "f'{path.name}.part'"),
     # `tlcore.files` itself, and the name of an export that is replaced, which has a test below.
     ("tlcore.files", "with_name", "f'.{path.name}.{mark()}.part{path.suffix}'"),
     ("tlcore.files", "TemporaryDirectory", ""),

@@ -14,12 +14,13 @@ from PIL import Image as Picture
 
 from tests.support.pictures.corpus import encoded, jpeg, photo, png_bomb
 from tests.support.trained_run import DATASET, LABELS, add_trained_run
+from thaw.errors import PredictorError
 from thaw.prediction.client import Predictor, predictor
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.errors import ImageRejected, PredictorError, RunError, SettingsError, WeightsError
+from tlcore.errors import ImageRejected, RunError, SettingsError, WeightsError
 from tlcore.settings import HeadSettings
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

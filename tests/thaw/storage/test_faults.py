@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from thaw.__main__ import main
+from thaw.errors import WorkspaceError
 from thaw.jobs import reporter
 from thaw.jobs.reporter import reporting
 from thaw.storage.database import SCHEMA_VERSION
@@ -20,7 +21,6 @@ from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.errors import WorkspaceError
 
 ROOT = Path(__file__).parents[3]
 NOBODY = 65534
@@ -111,7 +111,7 @@ def test_a_file_that_may_not_grow_is_told(store, tmp_path):
 import resource, signal
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.errors import WorkspaceError
+from thaw.errors import WorkspaceError
 store = Store(open_workspace({str(store.workspace.root)!r}), 0.2)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))

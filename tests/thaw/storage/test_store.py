@@ -19,8 +19,7 @@ from tlcore.errors import DatasetError, RunError
 from tlcore.photos import SetAside
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits.splits import labels_of
-from tlcore.training.findings import PhaseSeconds
-from tlcore.training.history import Epoch
+from tlcore.training.history import Epoch, PhaseSeconds
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from thaw.errors import WorkspaceError
 from thaw.storage.store import Store
 from thaw.storage.workspace import ENVIRONMENT_VARIABLE, FILES, FOLDERS, open_workspace
-from tlcore.errors import WorkspaceError
 
 
 def test_its_folders_are_made(tmp_path):

@@ -11,7 +11,7 @@ from thaw.worker import work
 from tlcore.features.batches import CachedBatches
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training import phases
-from tlcore.training.findings import MemoryIncident
+from tlcore.training.history import MemoryIncident
 from tlcore.training.recovery import Incidents
 
 HEAD = HeadSettings(image_size=48, epochs=4, validation_split=0.25, patience=20, learning_rate=1e-2, dropout=0.3)

@@ -7,7 +7,7 @@ import pytest
 from tlcore.errors import RunError, Stopped
 from tlcore.progress import Stage
 from tlcore.training.early_stopping import EpochKeeper
-from tlcore.training.observer import Observer
+from tlcore.training.results import Observer
 from tlcore.training.snapshots import name_variables, trainable
 
 NAN = float("nan")

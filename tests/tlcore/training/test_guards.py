@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from tlcore.training.findings import FirstBatch, HeadChecks, LayerDrift, MemoryIncident, Retry
 from tlcore.training.guards import (
     at_chance,
     find_faults,
@@ -19,7 +18,7 @@ from tlcore.training.guards import (
     smashed,
     standard_error,
 )
-from tlcore.training.history import Epoch
+from tlcore.training.history import Epoch, FirstBatch, HeadChecks, LayerDrift, MemoryIncident, Retry
 
 BATCH = FirstBatch(32, -0.99, 1.0, 0.1, (-0.992, 1.0))
 SOUND = HeadChecks(0, BATCH, {"ant": 60, "wasp": 60}, {"ant": 50, "wasp": 50})

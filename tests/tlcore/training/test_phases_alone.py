@@ -14,8 +14,8 @@ from tlcore.photos import Photo
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits.groups import GroupRules
 from tlcore.splits.splits import split
-from tlcore.training.observer import Observer
 from tlcore.training.phases import HEAD_SNAPSHOT, fine_tune, forget_snapshots, train_head
+from tlcore.training.results import Observer
 
 HEAD = HeadSettings(image_size=48, epochs=3, validation_split=0.25, patience=20)
 TUNED = FineTuneSettings(layers=3, epochs=1, learning_rate=1e-5)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tlcore.training.findings import LayerDrift
+from tlcore.training.history import LayerDrift
 from tlcore.training.sanity_checks import measure_drift, read_statistics
 
 

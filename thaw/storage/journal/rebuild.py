@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from thaw.errors import WorkspaceError
 from thaw.storage import faults, identity, run_record
 from thaw.storage.database import begin_database, begin_lock
 from thaw.storage.journal.journal import Journal
@@ -15,7 +16,7 @@ from thaw.storage.journal.rebuild_rows import RestoredDataset
 from thaw.storage.journal.survey import Gaps, count
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
-from tlcore.errors import DatasetError, RunError, WorkspaceError
+from tlcore.errors import DatasetError, RunError
 
 
 @dataclass

@@ -6,7 +6,7 @@ from pages.ui.components.assets import read_assets
 from pages.ui.server import items, upload
 from pages.ui.server.addresses import address
 from thaw.storage.workspace import Workspace
-from tlcore.names import JUNK
+from tlcore.photos import JUNK
 
 KEY = "upload ticket"
 

@@ -4,9 +4,9 @@ from pages.ui.evaluation.prediction_changes import list_rows
 from tests.support.judged_runs import add, field, run_of
 from tests.support.judged_runs import store as store
 from tests.support.pages import BOLD, TAG, add_dataset, add_run, compare, drawn_html, visit, words
+from thaw.runs.prediction_changes import list_changes
 from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
-from tlcore.evaluation.prediction_changes import list_changes
 from tlcore.settings import HeadSettings
 
 

@@ -78,7 +78,7 @@ def test_routes_answer_in_plain_words(store):
     from starlette.applications import Starlette
 
     from pages.ui.server.routes import ROUTES, refuse_workspace
-    from tlcore.errors import WorkspaceError
+    from thaw.errors import WorkspaceError
 
     client = TestClient(Starlette(routes=ROUTES, exception_handlers={WorkspaceError: refuse_workspace}))
     store.workspace.root.rename(store.workspace.root.with_name("elsewhere"))

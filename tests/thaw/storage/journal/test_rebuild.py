@@ -13,6 +13,7 @@ from tests.support.pictures.corpus import write_classes
 from thaw.__main__ import main
 from thaw.datasets import edits
 from thaw.datasets.ingest import ingest
+from thaw.errors import WorkspaceError
 from thaw.jobs.reporter import reporting
 from thaw.jobs.sweeper import sweep
 from thaw.sources.sources import Source
@@ -20,7 +21,7 @@ from thaw.storage.journal.rebuild import rebuild, tell
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
-from tlcore.errors import DatasetError, WorkspaceError
+from tlcore.errors import DatasetError
 from tlcore.settings import HeadSettings
 from tlcore.training.history import Epoch
 

@@ -7,8 +7,8 @@ import pytest
 from filelock import FileLock
 
 from tests.support.server import Server
+from thaw.storage.downloads import Download, download
 from tlcore.errors import DatasetError, WeightsError
-from tlcore.models.downloads import Download, download, is_whole
 
 CONTENT = os.urandom(1_500_000)
 
@@ -127,14 +127,3 @@ def test_who_waits_for_another_process_can_stop(server, tmp_path):
     with FileLock(f"{path}.lock"), pytest.raises(Enough):
         fetch(wanted_from(server), path, stop)
     assert server.requests == []
-
-
-def test_a_file_is_whole_by_size_and_by_either_hash(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"thaw")
-    assert is_whole(path, 4, None)
-    assert is_whole(path, 4, hashlib.md5(b"thaw").hexdigest())
-    assert is_whole(path, 4, hashlib.sha256(b"thaw").hexdigest())
-    assert not is_whole(path, 5, None)
-    assert not is_whole(path, 4, hashlib.sha256(b"ice").hexdigest())
-    assert not is_whole(tmp_path / "none", 0, None)

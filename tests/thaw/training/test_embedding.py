@@ -7,8 +7,8 @@ from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from tlcore.features import embedding
-from tlcore.features.embedding import embed, reduce_dimensions
+from thaw.training import embedding
+from thaw.training.embedding import embed, reduce_dimensions
 from tlcore.progress import Stage
 
 DIGITS = 600

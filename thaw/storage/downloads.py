@@ -1,7 +1,6 @@
 """Brings one published file whole onto this machine: resumed where it was cut, and checked before it is in place."""
 
 import errno
-import hashlib
 import http.client
 import os
 import shutil
@@ -10,13 +9,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from thaw.storage.disk_space import SPARE_BYTES
 from tlcore.errors import ThawError
-from tlcore.files import SPARE_BYTES, sync_folder
+from tlcore.files import sync_folder
+from tlcore.models.weights import is_whole
 
 Progress = Callable[[int, int], None]
 
@@ -26,7 +26,6 @@ _CHUNK_BYTES = 1 << 18
 _NETWORK_FAILURES = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 _HTTP_PARTIAL = 206
 _HTTP_RANGE_REFUSED = 416
-_MD5_CHARACTERS = 32
 
 
 @dataclass(frozen=True)
@@ -81,19 +80,6 @@ def download(wanted: Download, path: Path, progress: Progress, refusal: type[Tha
             f"Cannot write {wanted.title} to '{path.parent}': {error.strerror or error}. "
             f"Free {wanted.megabytes} MB there, or {wanted.elsewhere}"
         ) from error
-
-
-def is_whole(path: Path, size_bytes: int, hash: str | None) -> bool:
-    """Say whether a file is there with that size and, where one is published, with that md5 or sha256."""
-    if not path.is_file() or path.stat().st_size != size_bytes:
-        return False
-    if hash is None:
-        return True
-    # Keras publishes md5 for its older files, against damage and not against forgery (see
-    # `tlcore.models.weights.recognise`).
-    algorithm = partial(hashlib.md5, usedforsecurity=False) if len(hash) == _MD5_CHARACTERS else hashlib.sha256
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest() == hash
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.support.comparisons import judged, split
-from tlcore.evaluation.prediction_changes import list_changes
+from thaw.runs.prediction_changes import list_changes
 from tlcore.evaluation.predictions import Predictions
 from tlcore.evaluation.significance import judge
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures.corpus import photo
-from tlcore.evaluation.gallery import BACKGROUND, MARGIN, TEXT_HEIGHT, TILE, GalleryCard, draw_gallery
+from thaw.runs.gallery import BACKGROUND, MARGIN, TEXT_HEIGHT, TILE, GalleryCard, draw_gallery
 
 HOSTILE = ["two\nlines", "\u202egpj.exe", "\U0001f339 rose", "a\tb\0c\x1b[31m", "ä中文", "", "n" * 5000, "\ud800"]
 

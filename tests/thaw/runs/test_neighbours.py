@@ -12,10 +12,10 @@ from tests.support.garden import garden as garden
 from tests.support.runs import train_head
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
+from thaw.runs import neighbours
+from thaw.runs.neighbours import measure_likeness
 from thaw.runs.results import list_neighbours
-from tlcore.features import neighbours
 from tlcore.features.cache import FeatureCache
-from tlcore.features.neighbours import measure_likeness
 from tlcore.settings import HeadSettings
 from tlcore.splits.groups import GroupRules
 

@@ -1,4 +1,4 @@
-"""File names that came from outside: which are refused and which are ignored."""
+"""File and class names that came from outside: which are refused, and which are perhaps one."""
 
 import re
 import unicodedata
@@ -10,19 +10,6 @@ from tlcore.photos import natural
 
 MAX_NAME_CHARACTERS = 8192
 MAX_CLASS_NAME = 200
-# Names that no person gives to a class, as parts of a pattern. "thumbs", "recycled" or "unknown" may be classes.
-_SYSTEM_FOLDERS = (
-    # What macOS, Windows and Linux keep beside people's files.
-    *("__macosx", "network trash folder", "temporary items", r"\$recycle\.bin", "system volume information"),
-    *(r"lost\+found", r"\$extend", r"found\.\d{3}"),
-    # Thumbnails, bins and snapshots of network storage (Synology, QNAP), of web servers and of Python.
-    *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb", "_thumbs", "_vti_cnf"),
-    "__pycache__",
-)
-_SYSTEM_FILES = (r"(?:eh)?thumbs(?:_vista)?\.db", r"desktop\.ini", r"icon\r", r"zbthumbnail\.info")
-# Written so that a browser reads it too: any part that begins with a dot, a system's folder, or a system's file.
-JUNK = rf"(?:^|[/\\])(?:\.(?!\.?(?:[/\\]|$))|(?:{'|'.join(_SYSTEM_FOLDERS)})[/\\]|(?:{'|'.join(_SYSTEM_FILES)})$)"
-_JUNK = re.compile(JUNK, re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SPACES = re.compile(r"[\s_\-\u2010-\u2015.]+")
 
@@ -64,11 +51,6 @@ def check_name(name: str) -> Parts:
     if any(part in ("", ".", "..") for part in parts):
         raise ImageRejected("unsafe name: it holds an empty part, '.' or '..'. Rename the file or pack it again")
     return parts
-
-
-def is_junk(name: str) -> bool:
-    """Say whether a file is hidden or a system's (`.ipynb_checkpoints/a.jpg`, `Thumbs.db`): ignored, but counted."""
-    return _JUNK.search(name) is not None
 
 
 def plain_name(name: str) -> str:

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.processes import start_thread
+from thaw.jobs.threads import start_thread
 
 # With so little more than it has, a process is refused the thread's stack; with room for that alone, the thread begins
 # and dies at once.
 SHORT = """
 import resource, threading
-import tlcore.processes
-tlcore.processes.BEGINS_WITHIN_S = 2.0
+import thaw.jobs.threads
+thaw.jobs.threads.BEGINS_WITHIN_S = 2.0
 held = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize")) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (held + {more}, held + {more}))
 threads = []
 try:
     while True:
-        threads.append(tlcore.processes.start_thread(threading.Event().wait))
+        threads.append(thaw.jobs.threads.start_thread(threading.Event().wait))
 except MemoryError as problem:
     print(problem, flush=True)
 import os
@@ -50,7 +50,7 @@ def test_the_end_is_told_of_work_that_fails_too():
 def test_where_memory_ends_that_is_said_and_nobody_waits(more):
     done = subprocess.run(
         [sys.executable, "-c", SHORT.format(more=more)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,7 +1,7 @@
 import pytest
 from PIL import ImageFont
 
-from tlcore.evaluation.gallery import CANDIDATES, find_font, has_character
+from thaw.runs.gallery import CANDIDATES, find_font, has_character
 
 
 def test_pillows_own_font_serves_plain_names_and_is_known_to_lack_others():

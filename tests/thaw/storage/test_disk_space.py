@@ -1,7 +1,7 @@
 import pytest
 
+from thaw.storage.disk_space import require_space
 from tlcore.errors import DatasetError
-from tlcore.files import require_space
 
 
 def test_a_full_disk_is_told_before_the_work(tmp_path):
