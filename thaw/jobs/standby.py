@@ -20,7 +20,7 @@ from tlcore.environment import KEPT_MEMORY, SOURCE_ROOT
 # Apple's and Windows's libraries do not survive a fork; those of Linux do as long as no work was done before it.
 FORKS = sys.platform == "linux"
 IDLE_S = 600.0
-# It takes 0.7 GB itself, and what it is to make possible as much again.
+# What must be free for a process to be kept waiting: it takes 0.7 GB itself, what it makes possible as much again.
 FREE_BYTES = 1_500_000_000
 LOG = "standby"
 # What is multiplied in NumPy by jobs that learn is small; a job with larger things takes all cores itself.

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import psutil
 
 from thaw.decoding.decoder import LIMIT_S
 from thaw.errors import PredictorError
+from thaw.jobs.standby import FREE_BYTES
 from thaw.prediction.frames import Frame, read_frame, write_frame
 from thaw.prediction.server import IDLE_S
 from thaw.storage.workspace import Workspace
@@ -99,6 +101,20 @@ class Predictor:
         if isinstance(picture, bytes):
             return _read_maps(self._ask(Frame(asked, [picture]), 1))
         return _read_maps(self._ask(Frame(asked | {"paths": [_absolute(picture)]}), 1))
+
+    def warm(self, run_id: str) -> None:
+        """Have a run's model ready in the process before anyone asks about a picture; returns at once.
+
+        What goes wrong is told to whoever asks. Nothing is done where the computer is short of memory.
+        """
+        if psutil.virtual_memory().available < FREE_BYTES:
+            return
+
+        def ask() -> None:
+            with contextlib.suppress(ThawError):
+                self._ask(Frame({"do": "warm", "run": run_id}), 0)
+
+        threading.Thread(target=ask, daemon=True).start()
 
     def close(self) -> None:
         """End the process now, in the middle of an answer if need be; a later question starts it again."""

@@ -75,7 +75,7 @@ class PredictionService:
         self._store = store
         self._decoder = decoder
         self._loaded: OrderedDict[tuple[object, ...], Loaded] = OrderedDict()
-        self._answers = {"classify": self._classify, "heat_maps": self._draw_heat_maps}
+        self._answers = {"classify": self._classify, "heat_maps": self._draw_heat_maps, "warm": self._warm}
 
     def answer(self, question: Frame) -> Frame:
         """Answer one question; an error that is meant for the person becomes an answer too."""
@@ -117,6 +117,14 @@ class PredictionService:
         described = [{"layer": each.layer, "block": each.block} if each else None for each in maps]
         header = {"class": number, "shapes": [array.shape for array in arrays], "maps": described}
         return Frame(header, [array.tobytes() for array in arrays])
+
+    def _warm(self, question: Frame) -> Frame:
+        """Do once for a black picture what is slow the first time: load the model and have its functions traced."""
+        loaded = self._load(question)
+        black = np.zeros((loaded.classifier.image_size, loaded.classifier.image_size, 3), np.uint8)
+        loaded.classifier.predict(black[None])
+        loaded.grad_cam.draw(black, None)
+        return Frame({})
 
     def _scratch(self) -> AbstractContextManager[Path]:
         return scratch_folder("predictor", self._store.workspace.root / "staging")

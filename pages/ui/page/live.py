@@ -9,12 +9,16 @@ from pages.ui.figures import basics
 from pages.ui.words import amounts
 from pages.ui.words.names import capital, csv, sentence
 from thaw.jobs import lifecycle, queue, stages
+from thaw.prediction.client import predictor
 from thaw.storage.records import Job
 from thaw.storage.store import Store
 from tlcore.progress import Stage
 from tlcore.training.history import Epoch
 
 POLL_S = 1.0
+# A curve that grows is looked at, and its first point is waited for.
+LIVE_POLL_S = 0.4
+TRAINING = ("head", "fine_tune")
 IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
 TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goes on from there."
 CHECK_STOPPED = "What had been computed is kept for the next time."
@@ -31,13 +35,17 @@ EPOCH_COLUMNS = ("epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy
 
 
 def follow(store: Store, job: Job, draw: Callable[[Job], None]) -> None:
-    """Draw a job once a second while it is active, and run the whole page again when it has ended."""
+    """Draw a job once a second, or a curve oftener, while it is active; run the whole page again when it has ended."""
+    poll_s = LIVE_POLL_S if job.kind in TRAINING else POLL_S
 
-    @st.fragment(run_every=POLL_S if job.active else None)
+    @st.fragment(run_every=poll_s if job.active else None)
     def panel() -> None:
         lifecycle.reconcile(store)
         present = store.job(job.id)
         if job.active and not present.active:
+            if present.kind in TRAINING and store.run(str(present.run_id)).result_phase:
+                # Whoever watched will want to see what the model says.
+                predictor(store.workspace).warm(str(present.run_id))
             st.rerun()
         draw(present)
 

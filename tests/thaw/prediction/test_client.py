@@ -52,6 +52,26 @@ def shared(store):
     asked.close()
 
 
+def test_a_model_that_was_made_ready_answers_in_the_same_process_and_as_ever(shared, run_id, wait_for):
+    shared.warm(run_id)
+    wait_for(lambda: shared.running, 30, "the process")
+    pid = shared.pid
+    (answer,) = shared.classify(run_id, [jpeg(3)])
+    maps = shared.heat_maps(run_id, jpeg(3))
+    assert shared.pid == pid
+    assert answer.probabilities.argmax() == maps.class_number
+    shared.warm("run-that-is-not-there")
+    (again,) = shared.classify(run_id, [jpeg(3)])
+    assert np.array_equal(answer.probabilities, again.probabilities)
+
+
+def test_no_process_is_made_ready_where_memory_is_short(store, run_id, monkeypatch):
+    monkeypatch.setattr("thaw.prediction.client.FREE_BYTES", 2**60)
+    asked = Predictor(store.workspace)
+    asked.warm(run_id)
+    assert not asked.running
+
+
 def test_junk_among_good_pictures_costs_its_own_answer_alone(shared, run_id, tmp_path):
     good = [jpeg(seed) for seed in range(9)]
     answers = shared.classify(run_id, [good[0], b"<html>404</html>", *good[1:], b"", png_bomb()])
