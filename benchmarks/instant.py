@@ -46,7 +46,7 @@ pixels = np.stack([load_pixels(path, 224) for path in paths if path.suffix in ("
 row = find_backbone("efficientnet-lite0")
 try:
     from tlcore.features.frozen import freeze_up_to
-    from tlcore.models.cut import pooled_cut
+    from tlcore.models.plan import pooled_cut
     forward = freeze_up_to(Path(sys.argv[2]), loading.load_backbone(row, 224), pooled_cut(row)).forward([])
 except ImportError:
     from tlcore.models import classifier

@@ -79,8 +79,9 @@ def measure(row: Backbone) -> float:
     the arithmetic is the same whatever their values, so that nothing needs to be downloaded.
     """
     from tlcore.models.architectures import build_backbone
-    from tlcore.models.classifier import lower_model, pooled_cut
+    from tlcore.models.classifier import lower_model
     from tlcore.models.inference import freeze
+    from tlcore.models.plan import pooled_cut
 
     backbone = build_backbone(row, row.input_size, None)
     forward = freeze(lower_model(row, backbone, pooled_cut(row), row.input_size))

@@ -32,7 +32,7 @@ def check(reporter: Reporter, job: Job) -> None:
     start_tensorflow(reporter)
     from thaw.backbones.loading import load_backbone
     from thaw.datasets.similarity import mark_similar
-    from tlcore.features.compute import pooled_features
+    from tlcore.features.frozen import pooled_features
 
     store = reporter.store
     dataset_id, row, seed = str(job.dataset_id), find_backbone(job.request["backbone"]), int(job.request["seed"])

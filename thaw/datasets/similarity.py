@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Image
-from tlcore.features.compute import pooled_features
+from tlcore.features.frozen import pooled_features
 from tlcore.models.loading import LoadedBackbone
 from tlcore.progress import Stage
 from tlcore.splits import near_duplicates

@@ -61,8 +61,9 @@ class RunFacts:
     """What a run depends on and has measured; None or nothing stands for what it has not, or not yet.
 
     `class_counts` has images by side of the split and class, `extra_images` by evaluation set beside validation.
-    `retrained_from`, `branched_from`, `warm_start` and `sides_of` are ids of runs: whose data set was learnt from
-    anew, whose phase 1 was copied, whose head's weights were begun with and whose split was taken over.
+    `engine` ran the frozen part; `engine_note` says why not a faster one. `retrained_from`, `branched_from`,
+    `warm_start` and `sides_of` are ids of runs: whose data set was learnt from anew, whose phase 1 was copied, whose
+    head's weights were begun with and whose split was taken over.
     """
 
     device: str | None = None
@@ -82,6 +83,8 @@ class RunFacts:
     seconds_per_image: float | None = None
     features_at_once: int | None = None
     feature_cache: CachedFeatures | None = None
+    engine: str | None = None
+    engine_note: str | None = None
     head: PhaseFacts = field(default_factory=PhaseFacts)
     fine_tune: PhaseFacts = field(default_factory=PhaseFacts)
     retrained_from: str | None = None

@@ -38,7 +38,9 @@ class RunObserver(Observer):
         self._reporter.check_stop()
 
     def measure_features(self, feed: Feed, cut: Cut) -> None:
-        facts: dict[str, Any] = {"features_at_once": feed.at_once} if feed.at_once else {}
+        facts: dict[str, Any] = {"engine": feed.engine, "engine_note": feed.note}
+        if feed.at_once:
+            facts["features_at_once"] = feed.at_once
         if self._phase == HEAD:
             cache = {"folder": feed.cache, "channels": cut.shapes[0][0]}
             facts |= {"seconds_per_image": feed.seconds_per_image, "feature_cache": cache}

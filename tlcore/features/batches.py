@@ -12,7 +12,7 @@ from tlcore.images.augmentation import draw_view
 from tlcore.images.decode import load_pixels
 from tlcore.images.recipes import Recipe
 from tlcore.models.backend import keras
-from tlcore.models.inference import Forward
+from tlcore.models.plan import Forward
 
 
 class Batches(keras.utils.PyDataset):

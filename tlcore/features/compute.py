@@ -1,4 +1,7 @@
-"""Computes the cached tensors of a data set's images: decode, draw the view, run the frozen network, store."""
+"""Computes the cached tensors of a data set's images: decode, draw the view, run the frozen network, store.
+
+Nothing here imports TensorFlow or Keras.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,17 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore.features.cache import FeatureCache, trim_caches
+from tlcore.features.cache import FeatureCache
 from tlcore.images.augmentation import draw_view
 from tlcore.images.decode import load_pixels
 from tlcore.images.recipes import find_recipe, view_key
-from tlcore.models import classifier as models
-from tlcore.models.backend import keras
-from tlcore.models.inference import Forward, freeze
-from tlcore.models.loading import LoadedBackbone
-from tlcore.models.memory import OUT_OF_MEMORY, halve
+from tlcore.models.memory import halve
+from tlcore.models.plan import Forward
 from tlcore.photos import Photo
-from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Progress, Stage
 
 BATCH = 32
 DECODING_THREADS = 4
@@ -34,28 +34,6 @@ class View:
     key: str
 
 
-def open_cache(caches: Path, loaded: LoadedBackbone, cut: models.Cut) -> FeatureCache:
-    """Open the cache of the tensors at `cut` of a backbone, a folder in `caches`; those not used for long make room."""
-    identity = {
-        "backbone": loaded.row.name,
-        "weights": loaded.weights_sha256,
-        "image_size": loaded.image_size,
-        "boundary": cut.boundary,
-        "pixels": cut.names == (models.PIXELS,),
-        "keras": keras.__version__,
-    }
-    cache = FeatureCache(caches, identity, cut.shapes, cut.dtypes)
-    trim_caches(caches, keep=cache.folder)
-    return cache
-
-
-def forward_to(loaded: LoadedBackbone, cut: models.Cut) -> Forward:
-    """Return the frozen network up to `cut`."""
-    if cut.names == (models.PIXELS,):
-        return lambda pixels: [pixels]
-    return freeze(models.lower_model(loaded.row, loaded.backbone, cut, loaded.image_size))
-
-
 def list_views(photos: Sequence[Photo], count: int, augmentation: str, seed: int) -> list[View]:
     """List `count` views of each photo, photo by photo."""
     return [
@@ -63,24 +41,6 @@ def list_views(photos: Sequence[Photo], count: int, augmentation: str, seed: int
         for photo in photos
         for number in range(count)
     ]
-
-
-def pooled_features(
-    loaded: LoadedBackbone,
-    photos: Sequence[Photo],
-    caches: Path,
-    progress: Progress = ignore_progress,
-    check_stop: CheckStop = never_stop,
-) -> tuple[np.ndarray, int]:
-    """Return the pooled features of photos, float32 (n, channels), and how many of them were not cached yet."""
-    cut = models.pooled_cut(loaded.row)
-    cache = open_cache(caches, loaded, cut)
-    views = list_views(photos, 1, "none", 0)
-    keys = [view.key for view in views]
-    missing = len(cache.missing(keys))
-    if missing:
-        compute_features(cache, views, forward_to(loaded, cut), loaded.image_size, "none", 0, progress, check_stop)
-    return np.asarray(cache.tensors()[0][cache.rows(keys)]), missing
 
 
 def compute_features(
@@ -96,8 +56,8 @@ def compute_features(
     """Fill `cache` with the tensors of those `views` that it lacks; what is finished survives a kill or a stop.
 
     `forward` maps uint8 (n, image_size, image_size, 3) to one array (n, *shape) for each tensor of the cache. Returns
-    how many images it was given at once: BATCH, or half of it as often as memory ran out. Raises RunError where a
-    single image was already too much.
+    how many images it was given at once: BATCH, or half of it as often as `forward` raised MemoryError. Raises RunError
+    where a single image was already too much.
     """
     by_key = {view.key: view for view in views}
     missing = [by_key[key] for key in cache.missing(list(by_key))]
@@ -129,7 +89,7 @@ def _run_forward(forward: Forward, images: np.ndarray, at_once: int) -> tuple[li
     while True:
         try:
             pieces = [forward(images[start : start + at_once]) for start in range(0, len(images), at_once)]
-        except OUT_OF_MEMORY:
+        except MemoryError:
             at_once = halve(min(at_once, len(images)))
         else:
             return [np.concatenate(tensors) for tensors in zip(*pieces, strict=True)], at_once

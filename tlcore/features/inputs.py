@@ -1,6 +1,5 @@
 """What a phase learns from: the photos, divided, and the tensors at its cut, computed once and cached, as batches."""
 
-import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.features.batches import CachedBatches, FreshBatches
-from tlcore.features.compute import BATCH, View, compute_features, forward_to, list_views, open_cache
+from tlcore.features.compute import BATCH, View, list_views
+from tlcore.features.frozen import freeze_up_to
 from tlcore.models import classifier as models
-from tlcore.models.inference import Forward
 from tlcore.models.loading import LoadedBackbone
 from tlcore.photos import Photo
 from tlcore.progress import CheckStop, Progress
@@ -38,7 +37,7 @@ class Feed:
     """Tensors as batches for `fit`, cached but where every epoch draws new views, and how the computing went.
 
     `cache` is the name of the folder that they lie in; `at_once` is how many images the frozen part was given at a
-    time where memory ran out, else None.
+    time where memory ran out, else None; `engine` ran it, and `note` says why not a faster one, if so.
     """
 
     training: CachedBatches | FreshBatches
@@ -49,6 +48,8 @@ class Feed:
     seconds_per_image: float | None
     cache: str
     at_once: int | None
+    engine: str
+    note: str | None
 
 
 def prepare_feed(
@@ -60,7 +61,7 @@ def prepare_feed(
     """
     started = time.perf_counter()
     settings, parts = materials.settings, materials.split
-    cache = open_cache(materials.caches, materials, cut)
+    frozen = freeze_up_to(materials.caches, materials, cut)
 
     def views_of(photos: Sequence[Photo], count: int = 1) -> list[View]:
         return list_views(photos, count, settings.augmentation, settings.seed)
@@ -70,22 +71,8 @@ def prepare_feed(
     cached_training = [] if settings.draws_anew else training
     every_view = [*cached_training, *validation, *(view for views in extra.values() for view in views)]
 
-    @functools.cache
-    def forward() -> Forward:
-        return forward_to(materials, cut)
-
-    missing, at_once = len(cache.missing([view.key for view in every_view])), BATCH
-    if missing:
-        at_once = compute_features(
-            cache,
-            every_view,
-            forward(),
-            materials.image_size,
-            settings.augmentation,
-            settings.seed,
-            progress,
-            check_stop,
-        )
+    missing, at_once = frozen.fill(every_view, settings.augmentation, settings.seed, progress, check_stop)
+    cache = frozen.cache
     tensors = cache.tensors()
 
     def batches(views: list[View], photos: Sequence[Photo], shuffle: bool) -> CachedBatches:
@@ -95,9 +82,8 @@ def prepare_feed(
 
     def fresh(views: list[View]) -> FreshBatches:
         targets = encode_labels(parts.training, parts.labels, settings)
-        return FreshBatches(
-            views, targets, forward(), materials.image_size, settings.recipe, batch_size, settings.seed, first_epoch
-        )
+        forward, size = frozen.forward(parts.training), materials.image_size
+        return FreshBatches(views, targets, forward, size, settings.recipe, batch_size, settings.seed, first_epoch)
 
     return Feed(
         training=fresh(training) if settings.draws_anew else batches(training, parts.training, shuffle=True),
@@ -108,6 +94,8 @@ def prepare_feed(
         seconds_per_image=cache.noted().get("seconds_per_image"),
         cache=cache.folder.name,
         at_once=at_once if at_once < BATCH else None,
+        engine=frozen.engine,
+        note=frozen.note,
     )
 
 

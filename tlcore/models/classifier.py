@@ -16,9 +16,10 @@ from tlcore.errors import SettingsError
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
-from tlcore.models.inference import Forward, freeze
+from tlcore.models.inference import freeze
 from tlcore.models.keras_graph import find_maker, list_inputs, name_tensor
 from tlcore.models.layers import describe_layers
+from tlcore.models.plan import PIXELS, POOLED, Cut, Forward, pooled_cut
 from tlcore.models.preprocessing import normalise
 from tlcore.settings import HeadSettings
 
@@ -26,24 +27,6 @@ from tlcore.settings import HeadSettings
 # ratio matters: it decides whether a wide tensor is cheaper to read than to compute again from a narrow one.
 SECONDS_PER_BYTE = 1 / 1e9
 SECONDS_PER_FLOP = 1 / 3e10
-
-PIXELS = "pixels"
-POOLED = "pooled"
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Where the frozen part ends.
-
-    `names` are the tensors that cross (layer names, or "pixels" for the uint8 image, or "pooled" when no layer of
-    the backbone trains); `shapes` and `dtypes` are those of one image; `boundary` is the index in
-    `backbone.layers` of the first layer above the cut.
-    """
-
-    boundary: int
-    names: tuple[str, ...]
-    shapes: tuple[tuple[int, ...], ...]
-    dtypes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -146,11 +129,6 @@ def find_cut(row: Backbone, backbone: keras.Model, image_size: int) -> Cut:
     tensors = crossing_tensors(backbone, best)
     shapes = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
     return Cut(best, tuple(name_tensor(tensor) for tensor in tensors), shapes, ("float32",) * len(shapes))
-
-
-def pooled_cut(row: Backbone) -> Cut:
-    """Return the cut above the whole backbone: one pooled vector an image."""
-    return Cut(row.layers, (POOLED,), ((row.features,),), ("float32",))
 
 
 def crossing_tensors(backbone: keras.Model, boundary: int) -> list[Any]:

@@ -1,10 +1,6 @@
-"""What running out of memory looks like in a worker, and what to do about it: take half as many images at a time."""
-
-import tensorflow as tf
+"""What to do where memory runs out: take half as many images at a time."""
 
 from tlcore.errors import RunError
-
-OUT_OF_MEMORY = (MemoryError, tf.errors.ResourceExhaustedError)
 
 
 def halve(batch_size: int) -> int:

@@ -13,7 +13,8 @@ from tlcore.features.inputs import Feed, Materials, prepare_feed
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
 from tlcore.models.devices import FULL, HALF, gains_from_half_precision, use_half_precision
-from tlcore.models.memory import OUT_OF_MEMORY
+from tlcore.models.inference import OUT_OF_MEMORY
+from tlcore.models.plan import pooled_cut
 from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
@@ -55,7 +56,7 @@ def train_head(
 
     # 1. The head, and the features it learns from.
     keras.utils.set_random_seed(settings.seed)
-    cut = models.pooled_cut(materials.row)
+    cut = pooled_cut(materials.row)
     head = build_head(materials)
     batch_size = incidents.batch_size(settings.batch_size)
     feed = prepare_feed(materials, cut, batch_size, 1, observer.progress, observer.check_stop)

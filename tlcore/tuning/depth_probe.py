@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from tlcore.features.batches import CachedBatches
-from tlcore.features.compute import compute_features, forward_to, list_views, open_cache
+from tlcore.features.compute import list_views
+from tlcore.features.frozen import freeze_up_to
 from tlcore.features.inputs import Materials, encode_labels
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
 from tlcore.models.layers import describe_layers
+from tlcore.models.plan import pooled_cut
 from tlcore.photos import Photo
 from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 from tlcore.splits.class_weights import class_weights
@@ -155,7 +157,7 @@ def fit_heads(trial: Trial, head: keras.Model, check_stop: CheckStop = never_sto
     many steps as the run's took to its best epoch; on pooled features that costs next to nothing.
     """
     materials = trial.materials
-    cut = models.pooled_cut(materials.row)
+    cut = pooled_cut(materials.row)
     tensors, rows = _cached(trial, cut, check_stop)
     model = models.upper_model(materials.row, materials.backbone, cut, head)
     compile_model(model, materials.settings.output, materials.settings.learning_rate)
@@ -242,15 +244,11 @@ def _batches(
 def _cached(trial: Trial, cut: models.Cut, check_stop: CheckStop) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the cached tensors at `cut` and the row of each image in them, computing what is missing."""
     materials = trial.materials
-    cache = open_cache(materials.caches, materials, cut)
+    frozen = freeze_up_to(materials.caches, materials, cut)
     views = list_views(trial.images, 1, "none", trial.plan.seed)
-    if cache.missing([view.key for view in views]):
-        forward = forward_to(materials, cut)
-        # The probe tells its progress itself, as one whole: each new stage would forget what the time left rests on.
-        compute_features(
-            cache, views, forward, materials.image_size, "none", trial.plan.seed, ignore_progress, check_stop
-        )
-    return cache.tensors(), cache.rows([view.key for view in views])
+    # The probe tells its progress itself, as one whole: each new stage would forget what the time left rests on.
+    frozen.fill(views, "none", trial.plan.seed, ignore_progress, check_stop)
+    return frozen.cache.tensors(), frozen.cache.rows([view.key for view in views])
 
 
 def _read_state(model: keras.Model) -> State:

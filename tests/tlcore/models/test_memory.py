@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from tlcore.errors import RunError
-from tlcore.models.memory import OUT_OF_MEMORY, halve
+from tlcore.models.inference import OUT_OF_MEMORY
+from tlcore.models.memory import halve
 
 
 def test_a_batch_is_halved_down_to_one_image():

@@ -1,0 +1,197 @@
+"""The frozen part on its engine: the same features on either, kept whole or made anew, and without TensorFlow."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.models.backbones import PRETRAINED, built, row_of, size_of
+from tests.support.pictures.corpus import photo
+from tlcore.engines import kept, writer
+from tlcore.features import frozen
+from tlcore.features.frozen import ONNX, TENSORFLOW, freeze_up_to, pooled_features
+from tlcore.models.loading import LoadedBackbone
+from tlcore.models.plan import pooled_cut
+from tlcore.photos import Photo
+
+SHA = "of the weights"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder, size = tmp_path_factory.mktemp("pictures"), size_of(PRETRAINED)
+    made = []
+    for number in range(6):
+        file = folder / f"{number}.png"
+        photo(number, size, size).save(file)
+        made.append(Photo(f"{number}", "rose", file.name, f"{number:064x}", size, size, file=str(file)))
+    return made
+
+
+@pytest.fixture
+def loaded():
+    return LoadedBackbone(row_of(PRETRAINED), built(PRETRAINED), size_of(PRETRAINED), SHA)
+
+
+def part_of(caches, loaded):
+    return freeze_up_to(caches, loaded, pooled_cut(loaded.row))
+
+
+@pytest.fixture
+def without_runtime(monkeypatch):
+    monkeypatch.setattr(frozen, "_is_installed", lambda: False)
+
+
+def test_both_engines_make_the_same_features_and_never_share_a_cache(tmp_path, loaded, photos, monkeypatch):
+    fast, computed = pooled_features(loaded, photos, tmp_path)
+    first = part_of(tmp_path, loaded)
+    assert (first.engine, first.note, computed) == (ONNX, None, len(photos))
+    assert kept.read_record(first.cache.folder).apart < 1e-5
+    monkeypatch.setattr(frozen, "_on_gpu", lambda: True)
+    slow, computed = pooled_features(loaded, photos, tmp_path)
+    second = part_of(tmp_path, loaded)
+    assert (second.engine, second.note, computed) == (TENSORFLOW, None, len(photos))
+    assert first.cache.folder != second.cache.folder
+    np.testing.assert_allclose(fast, slow, atol=1e-5 * np.abs(slow).max(), rtol=0)
+
+
+def test_where_the_runtime_is_missing_tensorflow_does_it(tmp_path, loaded, photos, without_runtime):
+    features, _ = pooled_features(loaded, photos, tmp_path)
+    assert features.shape == (len(photos), 1280)
+    assert part_of(tmp_path, loaded).engine == TENSORFLOW
+
+
+def test_a_network_is_written_once(tmp_path, loaded, photos, monkeypatch):
+    pooled_features(loaded, photos[:4], tmp_path)
+    monkeypatch.setattr(writer, "write_network", lambda _: pytest.fail("written again"))
+    _, computed = pooled_features(loaded, photos, tmp_path)
+    assert computed == 2
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda whole: b"", lambda whole: b"x" + whole[1:]])
+def test_a_damaged_network_is_made_anew(tmp_path, loaded, photos, damage):
+    whole, _ = pooled_features(loaded, photos[:4], tmp_path)
+    file = part_of(tmp_path, loaded).cache.folder / kept.NETWORK
+    content = file.read_bytes()
+    file.write_bytes(damage(content))
+    features, computed = pooled_features(loaded, photos, tmp_path)
+    assert computed == 2
+    assert file.read_bytes() == content
+    np.testing.assert_array_equal(features[:4], whole)
+
+
+def test_a_network_that_answers_otherwise_is_refused_and_that_is_said_and_remembered(
+    tmp_path, loaded, photos, monkeypatch
+):
+    honest = writer.write_network
+
+    def lie(network):
+        layers = [*network.layers[:-1]]
+        wrong = layers[1].weights[0] * np.float32(1.01)
+        layers[1] = type(layers[1])(**{**vars(layers[1]), "weights": [wrong]})
+        return honest(type(network)(network.image_size, [*layers, network.layers[-1]], network.outputs))
+
+    monkeypatch.setattr(writer, "write_network", lie)
+    part = part_of(tmp_path, loaded)
+    features, _ = pooled_features(loaded, photos, tmp_path)
+    part = part_of(tmp_path, loaded)
+    assert part.engine == TENSORFLOW
+    assert "EfficientNet-Lite0" in part.note
+    assert "from Keras's, which is more than 0.1%" in part.note
+    assert features.shape == (len(photos), 1280)
+    assert list(tmp_path.rglob(kept.NETWORK)) == []
+
+
+def test_a_network_that_cannot_be_written_is_remembered_until_the_runtime_is_another(
+    tmp_path, loaded, photos, monkeypatch
+):
+    def fail(_):
+        raise KeyError("Fold")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(writer, "write_network", fail)
+        pooled_features(loaded, photos, tmp_path)
+    part = part_of(tmp_path, loaded)
+    assert part.engine == TENSORFLOW
+    assert "Fold" in part.note
+    (record,) = tmp_path.rglob(kept.RECORD)
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"runtime": "0.1"}))
+    assert part_of(tmp_path, loaded).engine == ONNX
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+from pathlib import Path
+import numpy as np
+from tlcore.features.frozen import compute_ready_features
+from tlcore.models.backbones import find_backbone
+from tlcore.photos import Photo
+
+folder, caches, size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+photos = [Photo(str(n), "rose", "a", f"{n:064x}", size, size, file=str(folder / f"{n}.png")) for n in range(6)]
+for name, sha in (("efficientnet-lite0", "of the weights"), ("vgg16", "others")):
+    features = compute_ready_features(caches, find_backbone(name), sha, size, photos)
+    np.save(f"{caches}-{name}.npy", np.zeros(0) if features is None else features)
+assert not {"tensorflow", "keras"} & set(sys.modules), "neither is to be imported"
+"""
+
+
+def run_without_tensorflow(photos, caches):
+    folder = str(Path(photos[0].file).parent)
+    line = [sys.executable, "-c", WITHOUT_TENSORFLOW, folder, str(caches), str(size_of(PRETRAINED))]
+    subprocess.run(line, check=True)
+    return [np.load(f"{caches}-{name}.npy") for name in ("efficientnet-lite0", "vgg16")]
+
+
+def test_features_need_neither_tensorflow_nor_keras_and_those_that_come_later_find_them(tmp_path, loaded, photos):
+    caches = tmp_path / "caches"
+    caches.mkdir()
+    features, none = run_without_tensorflow(photos, caches)
+    assert none.size == 0, "VGG16 is written down by Keras"
+    expected, computed = pooled_features(loaded, photos, caches)
+    assert computed == 0
+    np.testing.assert_array_equal(features, expected)
+    folder = part_of(caches, loaded).cache.folder
+    assert kept.read_record(folder).apart is None
+    more = [*photos, Photo("9", "rose", "a", f"{9:064x}", 48, 48, file=photos[0].file)]
+    pooled_features(loaded, more, caches)
+    assert kept.read_record(folder).apart < 1e-5, "compared by the first process that has Keras"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tlcore.engines import kept
+from tlcore import files
+
+replaced = 0
+def replace(self, target, replace=Path.replace):
+    global replaced
+    replaced += 1
+    if replaced == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+Path.replace = replace
+kept.keep(Path(sys.argv[1]), b"a network", 0.0)
+"""
+
+
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_kill_while_a_network_is_kept_leaves_nothing_that_is_taken_for_one(tmp_path, moment):
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(moment)])
+    assert killed.returncode == -signal.SIGKILL
+    assert kept.read_record(tmp_path).sha256 is None
+    assert kept.open_kept(tmp_path) is None
+    kept.keep(tmp_path, b"another", 0.0)
+    assert {file.name for file in tmp_path.iterdir()} == {kept.NETWORK, kept.RECORD}
+
+
+def test_the_cut_without_keras_is_that_of_keras():
+    row = row_of(PRETRAINED)
+    backbone = built(PRETRAINED)
+    assert pooled_cut(row).boundary == len(backbone.layers)
+    assert pooled_cut(row).shapes == (backbone.output.shape[-1:],)
