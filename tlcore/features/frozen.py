@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tlcore.errors import RunError
 from tlcore.features.cache import FeatureCache, trim_caches
 from tlcore.features.compute import BATCH, View, compute_features, list_views
 from tlcore.images.decode import load_pixels
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.efficientnet_lite import plan_pooled
-from tlcore.models.plan import PIXELS, Cut, Forward, Network, pooled_cut
-from tlcore.models.weights import fetch, is_local
+from tlcore.models.loading import LoadedBackbone
+from tlcore.models.plan import PIXELS, POOLED, Cut, Forward, Network, pooled_cut
 from tlcore.photos import Photo
 from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
 
 if TYPE_CHECKING:
     from tlcore.engines.runtime import OnnxNetwork
-    from tlcore.models.loading import LoadedBackbone
+    from tlcore.models.backend import keras
 
 ONNX, TENSORFLOW = "onnxruntime", "tensorflow"
 PRECISION = "float32"
@@ -39,15 +40,19 @@ NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 @dataclass(frozen=True)
 class Source:
-    """A frozen network: what it is, and how to get it. `plan` returns it as plain layers and `lower` as a Keras model;
-    each is None where that cannot be had without more than is there."""
+    """A frozen network: what it is, and how to get it.
+
+    `plan` returns it as plain layers and `lower` as a Keras model. Where the first does without Keras (`plain`), the
+    comparison with it is put off until `FrozenPart.verify`: nobody is to wait for Keras before the curve.
+    """
 
     row: Backbone
     weights_sha256: str
     image_size: int
     cut: Cut
-    plan: Callable[[], Network] | None
-    lower: Callable[[], Callable[..., object]] | None
+    plan: Callable[[], Network]
+    lower: "Callable[[], keras.Model]"
+    plain: bool
 
 
 class FrozenPart:
@@ -61,7 +66,7 @@ class FrozenPart:
         self._caches, self._source = caches, source
         self._forward: Forward | None = None
         self.note: str | None = None
-        self.engine = ONNX if not _on_gpu() and _is_installed() else TENSORFLOW
+        self.engine = ONNX if not on_gpu() and _is_installed() else TENSORFLOW
         self.cache = self._open_cache()
         if self.engine == ONNX:
             from tlcore.engines.kept import read_record
@@ -69,15 +74,6 @@ class FrozenPart:
             refused = read_record(self.cache.folder).refused
             if refused:
                 self._fall_back(refused)
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it can be run without Keras: its file is there, or can be written without."""
-        if self.engine != ONNX:
-            return False
-        from tlcore.engines.kept import open_kept
-
-        return self._source.plan is not None or open_kept(self.cache.folder) is not None
 
     def fill(
         self, views: Sequence[View], augmentation: str, seed: int, progress: Progress, check_stop: CheckStop
@@ -100,6 +96,29 @@ class FrozenPart:
             self._forward = self._find_forward(photos)
         return self._forward
 
+    def verify(self, photos: Sequence[Photo]) -> None:
+        """Compare the network's file with Keras on some of `photos` where that was put off; once for each file.
+
+        Raises RunError where its answers are others: what was learnt from them is of no use.
+        """
+        if self.engine != ONNX or self._source.cut.names == (PIXELS,):
+            return
+        from tlcore.engines.kept import NETWORK, keep, open_kept, read_record
+
+        folder = self.cache.folder
+        network = open_kept(folder) if read_record(folder).apart is None else None
+        if network is None:
+            return
+        apart = self._compare(network, photos)
+        if apart <= TOLERANCE:
+            keep(folder, (folder / NETWORK).read_bytes(), apart)
+            return
+        self._refuse(_tell_apart(apart))
+        raise RunError(
+            f"Expected ONNX Runtime's features within {TOLERANCE:.1%} of Keras's. Received: {apart:.1%} from them, so "
+            "what was learnt from them is not kept. Start again: TensorFlow will compute them."
+        )
+
     def _find_forward(self, photos: Sequence[Photo]) -> Forward:
         if self._source.cut.names == (PIXELS,):
             return lambda pixels: [pixels]
@@ -109,7 +128,6 @@ class FrozenPart:
                 return network
         from tlcore.models.inference import freeze
 
-        assert self._source.lower, "what falls back has Keras"
         return freeze(self._source.lower())
 
     def _prepare(self, photos: Sequence[Photo]) -> "OnnxNetwork | None":
@@ -117,35 +135,33 @@ class FrozenPart:
 
         Where it cannot be used, that is recorded and None is returned.
         """
-        from tlcore.engines.kept import keep, open_kept, read_record
+        from tlcore.engines.kept import NETWORK, keep, open_kept, read_record
         from tlcore.engines.runtime import OnnxNetwork
 
         folder, source = self.cache.folder, self._source
         network, content = open_kept(folder), None
-        if network and (read_record(folder).apart is not None or not source.lower):
+        if network and (read_record(folder).apart is not None or source.plain):
             return network
         try:
             if not network:
                 from tlcore.engines.writer import write_network
 
-                assert source.plan, "asked for only where it is ready"
                 content = write_network(source.plan())
                 network = OnnxNetwork(content)
-            apart = self._compare(network, photos) if source.lower else None
+            apart = None if source.plain else self._compare(network, photos)
         except MemoryError:
             raise
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with a conversion, TensorFlow can do without it
             self._refuse(f"it cannot be written for ONNX Runtime: {problem}")
             return None
         if apart is not None and not apart <= TOLERANCE:
-            self._refuse(f"its answers were {apart:.1%} from Keras's, which is more than {TOLERANCE:.1%}")
+            self._refuse(_tell_apart(apart))
             return None
-        keep(folder, content or (folder / "network.onnx").read_bytes(), apart)
+        keep(folder, content or (folder / NETWORK).read_bytes(), apart)
         return network
 
     def _compare(self, network: "OnnxNetwork", photos: Sequence[Photo]) -> float:
         """Return the largest difference from Keras's answers for some photos, as a share of the largest answer."""
-        assert self._source.lower
         size = self._source.image_size
         pixels = np.stack([load_pixels(Path(photo.file), size) for photo in photos[:COMPARED]])
         answers = self._source.lower()(pixels, training=False)
@@ -184,24 +200,28 @@ class FrozenPart:
         return cache
 
 
-def freeze_up_to(caches: Path, loaded: "LoadedBackbone", cut: Cut) -> FrozenPart:
+def freeze_up_to(caches: Path, loaded: LoadedBackbone, cut: Cut) -> FrozenPart:
     """Return the part of a backbone below `cut`, with its cache, a folder in `caches`."""
-    from tlcore.engines.from_keras import plan_cut
-    from tlcore.models.classifier import lower_model
+    plain = cut.names == (POOLED,) and loaded.row.application is None
 
-    source = Source(
-        loaded.row,
-        loaded.weights_sha256,
-        loaded.image_size,
-        cut,
-        lambda: plan_cut(loaded.row, loaded.backbone, cut, loaded.image_size),
-        lambda: lower_model(loaded.row, loaded.backbone, cut, loaded.image_size),
-    )
+    def plan() -> Network:
+        if plain:
+            return plan_pooled(loaded.row, loaded.image_size, loaded.weights)
+        from tlcore.engines.from_keras import plan_cut
+
+        return plan_cut(loaded.row, loaded.backbone, cut, loaded.image_size)
+
+    def lower() -> "keras.Model":
+        from tlcore.models.classifier import lower_model
+
+        return lower_model(loaded.row, loaded.backbone, cut, loaded.image_size)
+
+    source = Source(loaded.row, loaded.weights_sha256, loaded.image_size, cut, plan, lower, plain)
     return FrozenPart(caches, source)
 
 
 def pooled_features(
-    loaded: "LoadedBackbone",
+    loaded: LoadedBackbone,
     photos: Sequence[Photo],
     caches: Path,
     progress: Progress = ignore_progress,
@@ -209,29 +229,6 @@ def pooled_features(
 ) -> tuple[np.ndarray, int]:
     """Return the pooled features of photos, float32 (n, channels), and how many of them were not cached yet."""
     return _pooled(freeze_up_to(caches, loaded, pooled_cut(loaded.row)), photos, progress, check_stop)
-
-
-def compute_ready_features(
-    caches: Path,
-    row: Backbone,
-    weights_sha256: str,
-    image_size: int,
-    photos: Sequence[Photo],
-    progress: Progress = ignore_progress,
-    check_stop: CheckStop = never_stop,
-) -> np.ndarray | None:
-    """Return what `pooled_features` returns, float32 (n, channels), by ONNX Runtime, without TensorFlow and Keras.
-
-    None where that cannot be: on a GPU, or where no file of that network is in `caches` and none can be written
-    without Keras, as it can for EfficientNet-Lite. Files that are written here are compared with Keras by the first
-    process that has it. Raises as `compute_features` does.
-    """
-    cut = pooled_cut(row)
-    plan: Callable[[], Network] | None = None
-    if row.application is None and is_local(row):
-        plan = lambda: plan_pooled(row, image_size, fetch(row))  # noqa: E731
-    frozen = FrozenPart(caches, Source(row, weights_sha256, image_size, cut, plan, None))
-    return _pooled(frozen, photos, progress, check_stop)[0] if frozen.is_ready else None
 
 
 def _pooled(
@@ -242,11 +239,15 @@ def _pooled(
     return np.asarray(frozen.cache.tensors()[0][frozen.cache.rows([view.key for view in views])]), computed
 
 
+def _tell_apart(apart: float) -> str:
+    return f"its answers were {apart:.1%} from Keras's, which is more than {TOLERANCE:.1%}"
+
+
 def _is_installed() -> bool:
     return all(importlib.util.find_spec(name) for name in ("onnxruntime", "onnx"))
 
 
-def _on_gpu() -> bool:
+def on_gpu() -> bool:
     """Say whether TensorFlow would compute on a GPU; without TensorFlow, whether there is one that it might."""
     if "tensorflow" in sys.modules:
         import tensorflow as tf

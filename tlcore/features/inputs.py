@@ -9,7 +9,7 @@ import numpy as np
 
 from tlcore.features.batches import CachedBatches, FreshBatches
 from tlcore.features.compute import BATCH, View, list_views
-from tlcore.features.frozen import freeze_up_to
+from tlcore.features.frozen import FrozenPart, freeze_up_to
 from tlcore.models import classifier as models
 from tlcore.models.loading import LoadedBackbone
 from tlcore.photos import Photo
@@ -37,7 +37,7 @@ class Feed:
     """Tensors as batches for `fit`, cached but where every epoch draws new views, and how the computing went.
 
     `cache` is the name of the folder that they lie in; `at_once` is how many images the frozen part was given at a
-    time where memory ran out, else None; `engine` ran it, and `note` says why not a faster one, if so.
+    time where memory ran out, else None; `frozen` ran it.
     """
 
     training: CachedBatches | FreshBatches
@@ -48,8 +48,7 @@ class Feed:
     seconds_per_image: float | None
     cache: str
     at_once: int | None
-    engine: str
-    note: str | None
+    frozen: FrozenPart
 
 
 def prepare_feed(
@@ -94,8 +93,7 @@ def prepare_feed(
         seconds_per_image=cache.noted().get("seconds_per_image"),
         cache=cache.folder.name,
         at_once=at_once if at_once < BATCH else None,
-        engine=frozen.engine,
-        note=frozen.note,
+        frozen=frozen,
     )
 
 

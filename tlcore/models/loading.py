@@ -1,16 +1,21 @@
-"""Loads a backbone of the table: fetches its weights, checks that they are the ones a run began with, has it built."""
+"""Loads a backbone of the table: fetches its weights, checks that they are the ones a run began with, has it built.
+
+Keras is imported only to build it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlcore.errors import WeightsError
-from tlcore.models.architectures import build_backbone
 from tlcore.models.backbone_table import Backbone
-from tlcore.models.backend import keras
 from tlcore.models.weights import Fetch, fetch, sha256_of
 from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
+
+if TYPE_CHECKING:
+    from tlcore.models.backend import keras
 
 Recognise = Callable[[Backbone, Path], str]
 """Returns the sha256 of a backbone's weights file; raises WeightsError for one that is not to be trusted."""
@@ -20,16 +25,18 @@ Recognise = Callable[[Backbone, Path], str]
 class LoadedBackbone:
     """A backbone with its pretrained weights; it sees images as squares of `image_size` pixels.
 
-    `build` makes its network, the same one every time: seconds that nobody waits for where all features are cached.
+    `build` makes its network out of the file `weights`, the same one every time: nobody waits for these seconds where
+    all features are cached.
     """
 
     row: Backbone
-    build: Callable[[], keras.Model]
+    build: "Callable[[], keras.Model]"
+    weights: Path
     image_size: int
     weights_sha256: str
 
     @property
-    def backbone(self) -> keras.Model:
+    def backbone(self) -> "keras.Model":
         """The network, built when it is first asked for."""
         return self.build()
 
@@ -68,8 +75,10 @@ def load_backbone(
         )
 
     @cache
-    def build() -> keras.Model:
+    def build() -> "keras.Model":
+        from tlcore.models.architectures import build_backbone
+
         progress(Stage.BUILDING_BACKBONE, 0, 0)
         return build_backbone(row, image_size, path)
 
-    return LoadedBackbone(row, build, image_size, sha256)
+    return LoadedBackbone(row, build, path, image_size, sha256)

@@ -76,6 +76,7 @@ def train_head(
 
     # 3. The result: the best head, and what it says of the photos that judge it.
     keeper.restore_best()
+    feed.frozen.verify(materials.split.training)
     beside_head = len(model.trainable_variables) - len(head.trainable_variables)
     return HeadResult(
         **_result(materials, head, model, keeper, feed, cut),

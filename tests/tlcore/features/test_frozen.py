@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,21 @@ import pytest
 from tests.support.models.backbones import PRETRAINED, built, row_of, size_of
 from tests.support.pictures.corpus import photo
 from tlcore.engines import kept, writer
+from tlcore.errors import RunError
 from tlcore.features import frozen
+from tlcore.features.compute import list_views
 from tlcore.features.frozen import ONNX, TENSORFLOW, freeze_up_to, pooled_features
-from tlcore.models.loading import LoadedBackbone
-from tlcore.models.plan import pooled_cut
+from tlcore.models.classifier import crossing_tensors
+from tlcore.models.keras_graph import name_tensor
+from tlcore.models.loading import LoadedBackbone, load_backbone
+from tlcore.models.plan import Cut, pooled_cut
+from tlcore.models.weights import fetch
 from tlcore.photos import Photo
+from tlcore.progress import ignore_progress, never_stop
 
 SHA = "of the weights"
+# So many of EfficientNet-Lite0's layers lie below, and one tensor crosses.
+MIDDLE = 11
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +43,33 @@ def photos(tmp_path_factory):
 
 @pytest.fixture
 def loaded():
-    return LoadedBackbone(row_of(PRETRAINED), built(PRETRAINED), size_of(PRETRAINED), SHA)
+    row = row_of(PRETRAINED)
+    return LoadedBackbone(row, lambda: built(PRETRAINED), fetch(row), size_of(PRETRAINED), SHA)
 
 
 def part_of(caches, loaded):
     return freeze_up_to(caches, loaded, pooled_cut(loaded.row))
+
+
+def lower_part_of(caches, loaded):
+    """Return the part below a layer in the middle, which is written down by way of Keras."""
+    (tensor,) = crossing_tensors(loaded.backbone, MIDDLE)
+    cut = Cut(MIDDLE, (name_tensor(tensor),), (tuple(tensor.shape[1:]),), ("float32",))
+    return freeze_up_to(caches, loaded, cut)
+
+
+@pytest.fixture
+def lying(monkeypatch):
+    """Have networks written down with one weight in a hundred too large."""
+    honest = writer.write_network
+
+    def lie(network):
+        layers = [*network.layers]
+        wrong = layers[1].weights[0] * np.float32(1.01)
+        layers[1] = replace(layers[1], weights=[wrong, *layers[1].weights[1:]])
+        return honest(replace(network, layers=layers))
+
+    monkeypatch.setattr(writer, "write_network", lie)
 
 
 @pytest.fixture
@@ -50,8 +81,10 @@ def test_both_engines_make_the_same_features_and_never_share_a_cache(tmp_path, l
     fast, computed = pooled_features(loaded, photos, tmp_path)
     first = part_of(tmp_path, loaded)
     assert (first.engine, first.note, computed) == (ONNX, None, len(photos))
+    assert kept.read_record(first.cache.folder).apart is None, "nobody was to wait for Keras"
+    first.verify(photos)
     assert kept.read_record(first.cache.folder).apart < 1e-5
-    monkeypatch.setattr(frozen, "_on_gpu", lambda: True)
+    monkeypatch.setattr(frozen, "on_gpu", lambda: True)
     slow, computed = pooled_features(loaded, photos, tmp_path)
     second = part_of(tmp_path, loaded)
     assert (second.engine, second.note, computed) == (TENSORFLOW, None, len(photos))
@@ -84,26 +117,28 @@ def test_a_damaged_network_is_made_anew(tmp_path, loaded, photos, damage):
     np.testing.assert_array_equal(features[:4], whole)
 
 
-def test_a_network_that_answers_otherwise_is_refused_and_that_is_said_and_remembered(
-    tmp_path, loaded, photos, monkeypatch
-):
-    honest = writer.write_network
-
-    def lie(network):
-        layers = [*network.layers[:-1]]
-        wrong = layers[1].weights[0] * np.float32(1.01)
-        layers[1] = type(layers[1])(**{**vars(layers[1]), "weights": [wrong]})
-        return honest(type(network)(network.image_size, [*layers, network.layers[-1]], network.outputs))
-
-    monkeypatch.setattr(writer, "write_network", lie)
-    part = part_of(tmp_path, loaded)
-    features, _ = pooled_features(loaded, photos, tmp_path)
-    part = part_of(tmp_path, loaded)
+def test_a_network_that_answers_otherwise_is_refused_and_that_is_said_and_remembered(tmp_path, loaded, photos, lying):
+    part = lower_part_of(tmp_path, loaded)
+    views = list_views(photos, 1, "none", 0)
+    assert part.fill(views, "none", 0, ignore_progress, never_stop)[0] == len(photos)
+    assert part.engine == TENSORFLOW
+    part = lower_part_of(tmp_path, loaded)
     assert part.engine == TENSORFLOW
     assert "EfficientNet-Lite0" in part.note
     assert "from Keras's, which is more than 0.1%" in part.note
-    assert features.shape == (len(photos), 1280)
+    assert part.cache.missing([view.key for view in views]) == []
     assert list(tmp_path.rglob(kept.NETWORK)) == []
+
+
+def test_what_was_learnt_from_answers_that_prove_to_be_others_is_refused(tmp_path, loaded, photos, lying):
+    wrong, _ = pooled_features(loaded, photos, tmp_path)
+    with pytest.raises(RunError, match=r"within 0\.1% of Keras's.*Start again: TensorFlow"):
+        part_of(tmp_path, loaded).verify(photos)
+    assert part_of(tmp_path, loaded).engine == TENSORFLOW
+    right, computed = pooled_features(loaded, photos, tmp_path)
+    assert computed == len(photos)
+    assert np.abs(right - wrong).max() > 1e-3 * np.abs(right).max()
+    part_of(tmp_path, loaded).verify(photos)
 
 
 def test_a_network_that_cannot_be_written_is_remembered_until_the_runtime_is_another(
@@ -127,39 +162,29 @@ WITHOUT_TENSORFLOW = """
 import sys
 from pathlib import Path
 import numpy as np
-from tlcore.features.frozen import compute_ready_features
+from tlcore.features.frozen import pooled_features
 from tlcore.models.backbones import find_backbone
+from tlcore.models.loading import load_backbone
 from tlcore.photos import Photo
 
 folder, caches, size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 photos = [Photo(str(n), "rose", "a", f"{n:064x}", size, size, file=str(folder / f"{n}.png")) for n in range(6)]
-for name, sha in (("efficientnet-lite0", "of the weights"), ("vgg16", "others")):
-    features = compute_ready_features(caches, find_backbone(name), sha, size, photos)
-    np.save(f"{caches}-{name}.npy", np.zeros(0) if features is None else features)
+features, computed = pooled_features(load_backbone(find_backbone("efficientnet-lite0"), size), photos, caches)
+assert computed == 6
+np.save(f"{caches}.npy", features)
 assert not {"tensorflow", "keras"} & set(sys.modules), "neither is to be imported"
 """
 
 
-def run_without_tensorflow(photos, caches):
-    folder = str(Path(photos[0].file).parent)
-    line = [sys.executable, "-c", WITHOUT_TENSORFLOW, folder, str(caches), str(size_of(PRETRAINED))]
-    subprocess.run(line, check=True)
-    return [np.load(f"{caches}-{name}.npy") for name in ("efficientnet-lite0", "vgg16")]
-
-
-def test_features_need_neither_tensorflow_nor_keras_and_those_that_come_later_find_them(tmp_path, loaded, photos):
+def test_features_need_neither_tensorflow_nor_keras_and_those_that_come_later_find_them(tmp_path, photos):
     caches = tmp_path / "caches"
     caches.mkdir()
-    features, none = run_without_tensorflow(photos, caches)
-    assert none.size == 0, "VGG16 is written down by Keras"
-    expected, computed = pooled_features(loaded, photos, caches)
+    folder, size = str(Path(photos[0].file).parent), size_of(PRETRAINED)
+    subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, folder, str(caches), str(size)], check=True)
+    loaded = load_backbone(row_of(PRETRAINED), size)
+    found, computed = pooled_features(loaded, photos, caches)
     assert computed == 0
-    np.testing.assert_array_equal(features, expected)
-    folder = part_of(caches, loaded).cache.folder
-    assert kept.read_record(folder).apart is None
-    more = [*photos, Photo("9", "rose", "a", f"{9:064x}", 48, 48, file=photos[0].file)]
-    pooled_features(loaded, more, caches)
-    assert kept.read_record(folder).apart < 1e-5, "compared by the first process that has Keras"
+    np.testing.assert_array_equal(found, np.load(f"{caches}.npy"))
 
 
 KILLED = """
