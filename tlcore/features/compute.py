@@ -24,6 +24,9 @@ BATCH = 32
 DECODING_THREADS = 4
 BATCHES_AHEAD = 3
 
+Load = Callable[[Path, int], np.ndarray]
+"""Reads a normalised copy as uint8 (image_size, image_size, 3), RGB, 0..255."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -52,6 +55,7 @@ def compute_features(
     seed: int,
     progress: Progress,
     check_stop: CheckStop,
+    load: Load = load_pixels,
 ) -> int:
     """Fill `cache` with the tensors of those `views` that it lacks; what is finished survives a kill or a stop.
 
@@ -67,7 +71,7 @@ def compute_features(
     recipe, at_once = find_recipe(augmentation), BATCH
 
     def pixels(view: View) -> np.ndarray:
-        plain = load_pixels(Path(view.photo.file), image_size)
+        plain = load(Path(view.photo.file), image_size)
         return draw_view(plain, view.photo.content, view.number, recipe, seed)
 
     for batch, images in _decode_ahead(missing, pixels):

@@ -17,7 +17,7 @@ import numpy as np
 
 from tlcore.errors import RunError
 from tlcore.features.cache import FeatureCache, trim_caches
-from tlcore.features.compute import BATCH, View, compute_features, list_views
+from tlcore.features.compute import BATCH, Load, View, compute_features, list_views
 from tlcore.images.decode import load_pixels
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.efficientnet_lite import plan_pooled
@@ -76,7 +76,13 @@ class FrozenPart:
                 self._fall_back(refused)
 
     def fill(
-        self, views: Sequence[View], augmentation: str, seed: int, progress: Progress, check_stop: CheckStop
+        self,
+        views: Sequence[View],
+        augmentation: str,
+        seed: int,
+        progress: Progress,
+        check_stop: CheckStop,
+        load: Load = load_pixels,
     ) -> tuple[int, int]:
         """Compute what the cache lacks of the tensors of `views`; return how many that were, and how many at once.
 
@@ -88,7 +94,9 @@ class FrozenPart:
         forward = self.forward([view.photo for view in views[:COMPARED]])
         missing = len(self.cache.missing(keys))
         size = self._source.image_size
-        return missing, compute_features(self.cache, views, forward, size, augmentation, seed, progress, check_stop)
+        return missing, compute_features(
+            self.cache, views, forward, size, augmentation, seed, progress, check_stop, load
+        )
 
     def forward(self, photos: Sequence[Photo]) -> Forward:
         """Return the network as a function, compared on some of `photos` where it has not been yet."""
@@ -226,16 +234,14 @@ def pooled_features(
     caches: Path,
     progress: Progress = ignore_progress,
     check_stop: CheckStop = never_stop,
+    load: Load = load_pixels,
 ) -> tuple[np.ndarray, int]:
-    """Return the pooled features of photos, float32 (n, channels), and how many of them were not cached yet."""
-    return _pooled(freeze_up_to(caches, loaded, pooled_cut(loaded.row)), photos, progress, check_stop)
+    """Return the pooled features of photos, float32 (n, channels), and how many of them were not cached yet.
 
-
-def _pooled(
-    frozen: FrozenPart, photos: Sequence[Photo], progress: Progress, check_stop: CheckStop
-) -> tuple[np.ndarray, int]:
-    views = list_views(photos, 1, "none", 0)
-    computed, _ = frozen.fill(views, "none", 0, progress, check_stop)
+    What `load` reads is cached by the photos' content: another `load` needs another content.
+    """
+    frozen, views = freeze_up_to(caches, loaded, pooled_cut(loaded.row)), list_views(photos, 1, "none", 0)
+    computed, _ = frozen.fill(views, "none", 0, progress, check_stop, load)
     return np.asarray(frozen.cache.tensors()[0][frozen.cache.rows([view.key for view in views])]), computed
 
 

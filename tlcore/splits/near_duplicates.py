@@ -13,6 +13,8 @@ MAX_BITS = 24
 NARROW_BITS = 4
 MIN_COSINE = 0.92
 SPREAD_SHARE = 0.12
+OBJECT_COSINE = 0.84
+OBJECT_SPREAD_SHARE = 0.4
 
 _WORDS = 4
 # Rows that are compared at a time: intermediate results stay within a processor's cache, or feed it well.
@@ -69,11 +71,17 @@ def find_near_duplicates(
     return copies + pairs
 
 
-def find_similar(features: np.ndarray, earlier: int = 0, progress: Progress | None = None) -> list[tuple[int, int]]:
+def find_similar(
+    features: np.ndarray,
+    earlier: int = 0,
+    progress: Progress | None = None,
+    min_cosine: float = MIN_COSINE,
+    spread_share: float = SPREAD_SHARE,
+) -> list[tuple[int, int]]:
     """Return the pairs (i, j), i < j, that link images whose features, float32 (n, channels), show one scene.
 
     Pairs are looked for and returned as by `find_near_duplicates`. Two images show one scene if the cosine of their
-    features is at least MIN_COSINE, and if one less it is at most SPREAD_SHARE of what it is between either image
+    features is at least `min_cosine`, and if one less it is at most `spread_share` of what it is between either image
     and the nearest tenth of the set: where all resemble all, only the odd pair is left.
 
     Measured on pooled features of EfficientNet-Lite0 (the photographs of `find_near_duplicates`) at 96 and 224 px:
@@ -89,15 +97,37 @@ def find_similar(features: np.ndarray, earlier: int = 0, progress: Progress | No
         products *= inverse[others]
         return products
 
-    limits = SPREAD_SHARE * _spreads(len(features), lambda rows, others: 1 - cosines(rows, others))
+    limits = spread_share * _spreads(len(features), lambda rows, others: 1 - cosines(rows, others))
 
     def near(rows: slice) -> tuple[np.ndarray, np.ndarray]:
         among = cosines(rows, slice(rows.stop))
-        own, other = np.nonzero(among >= MIN_COSINE)
+        own, other = np.nonzero(among >= min_cosine)
         kept = 1 - among[own, other] <= np.minimum(limits[rows][own], limits[other])
         return own[kept], other[kept]
 
     return list(_link(len(features), earlier, _FEATURE_ROWS, near, progress))
+
+
+def find_similar_objects(
+    features: np.ndarray,
+    places: np.ndarray,
+    objects: np.ndarray,
+    min_cosine: float = OBJECT_COSINE,
+    spread_share: float = OBJECT_SPREAD_SHARE,
+) -> list[tuple[int, int]]:
+    """Return the pairs that link images of one object before plain backgrounds, whatever these are.
+
+    `features`, float32 (n, channels), are those of whole images; `objects`, float32 (m, channels), those of the objects
+    in the images at `places`, int64 (m,), which are compared as by `find_similar` with one another and with the images
+    that have none.
+    """
+    if len(places) == 0:
+        return []
+    others = np.setdiff1d(np.arange(len(features)), places)
+    order = np.concatenate([others, places])
+    mixed = np.concatenate([features[others], objects])
+    pairs = find_similar(mixed, len(others), min_cosine=min_cosine, spread_share=spread_share)
+    return [(int(order[early]), int(order[late])) for early, late in pairs]
 
 
 def group(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -116,13 +146,18 @@ def group(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     return [root(index) for index in range(count)]
 
 
-def mark_similar(photos: Sequence[P], features: np.ndarray) -> list[P]:
+def mark_similar(
+    photos: Sequence[P], features: np.ndarray, places: np.ndarray | None = None, objects: np.ndarray | None = None
+) -> list[P]:
     """Return photos with `similar` set by their pooled features, float32 (n, channels), in the photos' own order.
 
-    Groups that were there stay together. A photo like no other is a group of its own, which tells it from one that was
-    never compared.
+    With `objects`, the objects in the photos at `places` are compared too (`find_similar_objects`). Groups that were
+    there stay together. A photo like no other is a group of its own, which tells it from one that was never compared.
     """
-    groups = group(len(photos), [*find_similar(features), *_known_pairs(photos)])
+    pairs = find_similar(features)
+    if places is not None and objects is not None:
+        pairs += find_similar_objects(features, places, objects)
+    groups = group(len(photos), [*pairs, *_known_pairs(photos)])
     return [replace(photo, similar=photos[key].id) for photo, key in zip(photos, groups, strict=True)]
 
 

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from tlcore.splits.near_duplicates import MAX_BITS, NARROW_BITS, find_near_duplicates, find_similar, group
+from tlcore.splits.near_duplicates import (
+    MAX_BITS,
+    NARROW_BITS,
+    find_near_duplicates,
+    find_similar,
+    find_similar_objects,
+    group,
+)
 
 
 def fingerprint(picture):
@@ -182,3 +189,23 @@ def test_groups_are_chains_named_by_their_first_image():
     assert group(7, [(4, 5), (2, 4), (6, 1)]) == [0, 1, 2, 3, 2, 2, 1]
     assert group(3, []) == [0, 1, 2]
     assert group(0, []) == []
+
+
+def test_objects_are_compared_with_one_another_and_with_whole_images_that_have_none():
+    whole, objects = scenes(80, 1, 0), scenes(20, 1, 0, seed=1)
+    places = np.arange(0, 80, 4)
+    objects[7] = 2 * objects[3]
+    objects[9] = whole[5]
+    assert find_similar(whole) == []
+    assert sorted(find_similar_objects(whole, places, objects)) == [(5, 36), (12, 28)]
+
+
+def test_images_without_objects_are_not_compared_again():
+    whole = scenes(40, 2, 0.05)
+    assert find_similar_objects(whole, np.zeros(0, np.int64), whole[:0]) == []
+    assert find_similar_objects(whole[:0], np.zeros(0, np.int64), whole[:0]) == []
+
+
+def test_objects_that_all_resemble_one_another_are_not_chained():
+    alike = 20 + scenes(300, 1, 0)
+    assert find_similar_objects(scenes(300, 1, 0, seed=1), np.arange(300), alike) == []
