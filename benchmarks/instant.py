@@ -28,10 +28,12 @@ from thaw.jobs import starts  # noqa: E402
 from thaw.prediction.client import predictor  # noqa: E402
 from thaw.storage.store import Store  # noqa: E402
 from thaw.storage.workspace import open_workspace  # noqa: E402
+from tlcore.models.backbones import BACKBONES  # noqa: E402
 from tlcore.settings import HeadSettings  # noqa: E402
 
 LOOK_EVERY_S = 0.01
 LONGEST_S = 600.0
+READ_S = 15.0
 # One pass and nothing else, by the fastest engine that this commit has: photos decoded beforehand.
 PASS = """
 import sys, time
@@ -92,8 +94,8 @@ def open_dataset(store: Store, dataset_id: str) -> None:
     """Begin what is done unasked once a data set is opened."""
     if standby := optional("thaw.jobs.standby.standby"):
         standby.keep(store.workspace)
-    if look_ahead := optional("thaw.jobs.ahead.look_ahead"):
-        look_ahead(store, dataset_id)
+    if look_ahead := optional("thaw.datasets.look_ahead.start"):
+        look_ahead(store, store.dataset(dataset_id), BACKBONES[HeadSettings().backbone])
 
 
 def wait_ready(store: Store) -> None:
@@ -121,6 +123,13 @@ def train(store: Store, dataset_id: str, epochs: int) -> tuple[str, float, float
     job = store.latest_job(run_id)
     assert job.status == "finished", job.error
     return run_id, first, time.perf_counter() - started
+
+
+def make_ready(store: Store, run_id: str) -> None:
+    """Do what is done unasked when a run has ended, and give it the time in which a person reads the result."""
+    if hasattr(predictor(store.workspace), "warm"):
+        predictor(store.workspace).warm(run_id)
+    time.sleep(READ_S)
 
 
 def tell_memory(store: Store) -> None:
@@ -155,17 +164,13 @@ def main() -> None:
         first, end = (statistics.median(each[place] for each in ready) for place in (1, 2))
         print(f"all ready: Start to first point {first:.2f} s, to the end {end:.2f} s")
         run_id, paths = ready[-1][0], sorted(few.rglob("*.jpg"))
-        if warm := optional("thaw.prediction.client.warm"):
-            warm(store, run_id)
-            time.sleep(15)
+        make_ready(store, run_id)
         asked = time.perf_counter()
         predictor(store.workspace).heat_maps(run_id, paths[0])
         print(f"first heat map {time.perf_counter() - asked:.2f} s")
         tell_memory(store)
         predictor(store.workspace).close()
-        if warm:
-            warm(store, run_id)
-            time.sleep(15)
+        make_ready(store, run_id)
         asked = time.perf_counter()
         predictor(store.workspace).classify(run_id, [paths[1].read_bytes()])
         print(f"first answer to the camera {time.perf_counter() - asked:.2f} s")

@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from pages.ui.page import selection, steps
+from pages.ui.page import ahead, selection, steps
 from pages.ui.page.live import POLL_S
 from pages.ui.training import speeds
 from pages.ui.training.own_weights import draw_outcome, draw_own_weights
@@ -155,7 +155,10 @@ st.markdown(
     "A backbone has learnt from 1.3 million photos (ImageNet) what edges, fur, wheels and petals look like. "
     "The first three work offline and are a good start; larger ones see more and take longer."
 )
-workspace = selection.store().workspace
+kept = selection.store()
+workspace, dataset = kept.workspace, selection.dataset(kept)
+if dataset is not None:
+    ahead.draw(kept, dataset)
 draw_table(workspace)
 chosen = pick_backbone()
 draw_choice(workspace, chosen)

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.components.figure.figure import figure
 from pages.ui.data import browse, dataset_download, duplicates, edit_history, findings, sources, split_choice
 from pages.ui.figures import basics
-from pages.ui.page import deleting, live, rebuilding, selection, steps
+from pages.ui.page import ahead, deleting, live, rebuilding, selection, steps
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, sentence, visible
 from pages.ui.words.options import dataset_names
@@ -79,6 +79,7 @@ def draw_dataset(store: Store, dataset: Dataset) -> None:
         st.caption(f"{files} ignored, such as Thumbs.db or what lies in .ipynb_checkpoints.")
     for note in dataset.notes:
         st.info(sentence(note), icon=":material/info:")
+    ahead.draw(store, dataset)
     # A place of its own, also when it is empty: the tabs must not move, or what is focused in them would be lost.
     with st.container():
         edit_history.undo_bar(store, dataset)

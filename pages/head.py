@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.data import split_choice
 from pages.ui.evaluation import accuracy
-from pages.ui.page import live, run_queue, selection, steps
+from pages.ui.page import ahead, live, run_queue, selection, steps
 from pages.ui.training import augmentation_choice, evidence, rate_finder
 from pages.ui.training.rate_options import rates_with
 from pages.ui.words import amounts
@@ -236,6 +236,7 @@ else:
         f"{emphasised(dataset_shown.name)}: {amounts.count(dataset_shown.included, 'image')} in "
         f"{amounts.count(len(dataset_shown.classes), 'class', 'classes')}, seen through **{name}**."
     )
+    ahead.draw(kept, dataset_shown)
     draw_controls(kept, dataset_shown, present_run)
     if present_run:
         draw_run(kept, present_run)

@@ -21,6 +21,8 @@ from thaw.worker import work
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Paths that tests type into the page lie here, not in the home folder.
+# What Thaw does unasked would take the processor from the tests; those of it switch it on.
+os.environ.setdefault("THAW_UNASKED", "off")
 os.environ.setdefault("THAW_ROOTS", tempfile.gettempdir())
 
 # Tracing a network makes many objects that stay: looking through them took a tenth of the time of training one.

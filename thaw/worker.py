@@ -33,20 +33,21 @@ class Work:
     `function` is "module:name" of what takes a Reporter and the Job; it is imported only where it is wanted, since
     TensorFlow takes seconds. What `needs_device` waits until no other job holds that. `afterwards`, which is such a
     function too, follows once the device is free for others, also where the job was stopped. `blas_threads` is for the
-    process of the job alone: "" leaves it to NumPy.
+    process of the job alone: "" leaves it to NumPy. What `gives_way` has a low priority in a process of its own.
     """
 
     function: str
     needs_device: bool = False
     afterwards: str = ""
     blas_threads: str = ""
+    gives_way: bool = False
 
 
 # Of what NumPy multiplies in training nothing is large enough for more than one thread; TensorFlow has its own.
 LEARNING = Work("thaw.training.learn:learn", True, "thaw.training.learn:mirror", blas_threads="1")
 TRIAL = Work("thaw.training.prober:probe", needs_device=True)
-# Of a thread that loads what may be wanted soon, beside pages and imports that somebody waits for now.
-LOADING_NICE = 10
+# Of what may be wanted soon, beside pages and imports that somebody waits for now.
+LOW_PRIORITY = 10
 # What a process that waits for a job has loaded, beside what the jobs themselves begin with.
 PRELOADED = ("tensorflow", "keras", "thaw.training.run", "tlcore.tuning.depth_probe", "tlcore.exporting.export")
 WORK: dict[JobKind, Work] = {
@@ -60,6 +61,7 @@ WORK: dict[JobKind, Work] = {
     "map": Work("thaw.training.feature_map:make_map"),
     "export": Work("thaw.exporting.exporter:make_export", needs_device=True),
     "save": Work("thaw.projects.jobs:save"),
+    "look_ahead": Work("thaw.datasets.look_ahead:look_ahead", gives_way=True),
 }
 
 
@@ -88,18 +90,20 @@ def _finish(asked: Work, reporter: Reporter, job: Job) -> None:
 def main() -> None:
     """Read the job's id from the command line, or wait to be given one, and do it."""
     parser = argparse.ArgumentParser(prog="python -m thaw.worker", description="Do one job.")
-    asked = parser.add_mutually_exclusive_group(required=True)
-    asked.add_argument("job", nargs="?")
-    asked.add_argument("--standby", action="store_true", help="load TensorFlow and wait for jobs on standard input")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("job", nargs="?")
+    which.add_argument("--standby", action="store_true", help="load TensorFlow and wait for jobs on standard input")
     parser.add_argument("--workspace")
     arguments = parser.parse_args()
     if arguments.standby:
         _stand_by()
         return
     store = Store(open_workspace(arguments.workspace))
-    threads = WORK[store.job(arguments.job).kind].blas_threads
-    if threads:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", threads)
+    asked = WORK[store.job(arguments.job).kind]
+    if asked.blas_threads:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", asked.blas_threads)
+    if asked.gives_way and hasattr(os, "nice"):
+        os.nice(LOW_PRIORITY)
     work(store, arguments.job)
 
 
@@ -123,7 +127,7 @@ def _stand_by() -> None:
 def _load() -> None:
     """Import what jobs will, giving way to others: on Linux a thread has a priority of its own."""
     if FORKS:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICE)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in (*PRELOADED, *(each.function.partition(":")[0] for each in WORK.values())):
         importlib.import_module(name)

@@ -42,6 +42,7 @@ def delete(store: Store, thing_id: str, size_bytes: int | None = None) -> Trashe
         _settle(store)
         lifecycle.reconcile(store)
         holding = find_holding(store, thing_id)
+        lifecycle.end_unasked(store)
         with _device_at_rest(store, holding):
             detail = {"title": holding.title, "bytes": size_bytes, "dataset": holding.dataset_id}
             entry = store.hide(holding.kind, holding.id, detail | dict(holding.goes_with), holding.paths)

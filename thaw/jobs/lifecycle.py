@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -11,13 +12,16 @@ from filelock import FileLock, Timeout
 
 from thaw.jobs.standby import standby
 from thaw.storage.export_record import clear_export
-from thaw.storage.records import Job
+from thaw.storage.records import Job, JobKind
 from thaw.storage.store import Store
 from tlcore.environment import SOURCE_ROOT
 from tlcore.processes import is_alive, ticking
 
+# The kind of jobs that nobody has asked for.
+UNASKED: JobKind = "look_ahead"
+ENDS_WITHIN_S, LOOK_AGAIN_S = 20.0, 0.05
 # Kinds of jobs that never load TensorFlow.
-LIGHT = ("import", "open", "save", "map")
+LIGHT = ("import", "open", "save", "map", UNASKED)
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
 
@@ -33,6 +37,7 @@ SEARCH_DIED = f"The search {WHY_DIED} The run is as it was; start the search aga
 SAVE_DIED = f"Saving {WHY_DIED} No half of a project was kept; save it again."
 MAP_DIED = f"The map {WHY_DIED} The run is as it was; make the map again."
 EXPORT_DIED = f"The export {WHY_DIED} No half-made export was kept, and an earlier one is as it was; start it again."
+LOOK_AHEAD_DIED = f"The look at the photos ahead of time {WHY_DIED} Nothing is lost: it is made when it is needed."
 DEATHS = {
     "import": IMPORT_DIED,
     "open": IMPORT_DIED,
@@ -42,6 +47,7 @@ DEATHS = {
     "save": SAVE_DIED,
     "map": MAP_DIED,
     "export": EXPORT_DIED,
+    UNASKED: LOOK_AHEAD_DIED,
 }
 
 
@@ -81,6 +87,18 @@ def reconcile(store: Store) -> None:
     for job in store.unfinished_jobs():
         if not _alive(store, job):
             _bury(store, job)
+
+
+def end_unasked(store: Store) -> None:
+    """Have every job end that nobody asked for, and wait for that: what it reads is about to go."""
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while unasked := [job for job in store.unfinished_jobs() if job.kind == UNASKED]:
+        for job in unasked:
+            store.ask_to_stop(job.id)
+        if time.monotonic() > deadline:
+            return
+        time.sleep(LOOK_AGAIN_S)
+        reconcile(store)
 
 
 def silent(job: Job) -> bool:

@@ -23,8 +23,14 @@ IDLE_S = 600.0
 # What must be free for a process to be kept waiting: it takes 0.7 GB itself, what it makes possible as much again.
 FREE_BYTES = 1_500_000_000
 LOG = "standby"
+UNASKED_VARIABLE = "THAW_UNASKED"
 # What is multiplied in NumPy by jobs that learn is small; a job with larger things takes all cores itself.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"} | KEPT_MEMORY
+
+
+def is_unasked_allowed() -> bool:
+    """Say whether the person lets Thaw do what nobody has asked for: $THAW_UNASKED is "off" where not."""
+    return os.environ.get(UNASKED_VARIABLE, "").strip().lower() != "off"
 
 
 class Standby:
@@ -44,11 +50,12 @@ class Standby:
     def keep(self, workspace: Workspace) -> None:
         """Start the process unless it is there, and let it wait another ten minutes.
 
-        Nothing is started where the computer is short of memory: jobs then start as slowly as without.
+        Nothing is started where the computer is short of memory, or where the person does not want it: jobs then start
+        as slowly as without.
         """
         with self._lock:
             self._wanted_at = time.monotonic()
-            if self.pid is None and psutil.virtual_memory().available >= FREE_BYTES:
+            if self.pid is None and is_unasked_allowed() and psutil.virtual_memory().available >= FREE_BYTES:
                 self._process = self._start(workspace)
 
     def hand(self, store: Store, job_id: str) -> bool:

@@ -10,8 +10,10 @@ from tlcore.photos import Photo
 from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 
-JobKind = Literal["import", "open", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export"]
-WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save")
+JobKind = Literal[
+    "import", "open", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export", "look_ahead"
+]
+WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save", "look_ahead")
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout", "pile"]
 EditKind = Literal["add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group"]

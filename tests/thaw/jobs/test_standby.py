@@ -16,11 +16,18 @@ SHORT = HeadSettings(image_size=32, epochs=2, validation_split=0.25)
 ENDLESS = HeadSettings(image_size=32, epochs=1000, batch_size=2, validation_split=0.25, patience=1000)
 
 
+@pytest.fixture(autouse=True)
+def unasked(monkeypatch):
+    monkeypatch.setenv("THAW_UNASKED", "on")
+
+
 @pytest.fixture(scope="module")
 def waiting(store):
     """Return a process that waits, as a server has one."""
     process = Standby()
-    process.keep(store.workspace)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("THAW_UNASKED", "on")
+        process.keep(store.workspace)
     yield process
     process.close()
 
@@ -105,8 +112,12 @@ def test_it_ends_when_nobody_wants_it_and_where_its_server_dies(tmp_path, wait_f
     wait_for(lambda: not psutil.pid_exists(pid), 60, "its end")
 
 
-def test_none_is_started_where_memory_is_short(tmp_path, monkeypatch):
-    monkeypatch.setattr(standby, "FREE_BYTES", 2**60)
+@pytest.mark.parametrize("reason", ["memory is short", "the person does not want it"])
+def test_none_is_started_where(tmp_path, monkeypatch, reason):
+    if reason == "memory is short":
+        monkeypatch.setattr(standby, "FREE_BYTES", 2**60)
+    else:
+        monkeypatch.setenv("THAW_UNASKED", "off")
     process = Standby()
     process.keep(open_workspace(tmp_path / "workspace"))
     assert process.pid is None

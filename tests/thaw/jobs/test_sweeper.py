@@ -48,6 +48,8 @@ REPLACED = {
     ("thaw.storage.identity", "write_atomically", "workspace.identity"): TOP,
     ("thaw.training.lineage", "write_atomically", "folder / LAYERS_FILE"): RUN,
     ("thaw.training.lineage", "write_atomically", "path"): "features",
+    ("tlcore.engines.kept", "write_atomically", "folder / RECORD"): CACHE,
+    ("tlcore.engines.kept", "write_atomically", "folder / NETWORK"): CACHE,
     ("thaw.model_card.model_card", "write_atomically", "folder / name"): OUTSIDE,
     ("thaw.serving.exported", "temporary_beside", "target"): OUTSIDE,
     ("thaw.serving.exported", "write_atomically", "folder / CONFIG_FILE"): OUTSIDE,

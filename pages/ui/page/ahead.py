@@ -1,0 +1,44 @@
+"""Has the photos of the data set in view looked at ahead of time, and says so in one quiet line."""
+
+import streamlit as st
+
+from pages.ui.page import selection
+from pages.ui.words import amounts
+from thaw.datasets import look_ahead
+from thaw.jobs import lifecycle
+from thaw.storage.records import Dataset, Job
+from thaw.storage.store import Store
+
+POLL_S = 2.0
+
+
+def draw(store: Store, dataset: Dataset) -> None:
+    """Begin to look at the photos unless that is done, and draw how far it is for as long as it goes on."""
+    job = look_ahead.start(store, dataset, selection.backbone())
+    if job is None:
+        return
+
+    @st.fragment(run_every=POLL_S)
+    def line() -> None:
+        lifecycle.reconcile(store)
+        present = store.job(job.id)
+        if not present.active:
+            # Drawn anew without the line, and without looking here every two seconds.
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(_tell(present))
+            st.button(
+                "Not now",
+                type="tertiary",
+                key=f"stop {job.id}",
+                on_click=store.ask_to_stop,
+                args=(job.id,),
+                help="Stops looking ahead at this data set. Training then looks at the photos first.",
+            )
+
+    line()
+
+
+def _tell(job: Job) -> str:
+    far = f": {job.done:,} of {amounts.count(job.total, 'photo')}" if job.total else ""
+    return f":material/visibility: Looking at your photos while you choose, so that training starts at once{far}."

@@ -1,0 +1,159 @@
+"""The look at photos ahead of time: what it computes is what training would, and it is in nobody's way."""
+
+import os
+import signal
+from dataclasses import replace
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from thaw.datasets import edits, look_ahead
+from thaw.disk import trash
+from thaw.jobs import lifecycle, starts
+from thaw.jobs.lifecycle import UNASKED
+from thaw.jobs.starts import waiting_job
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from thaw.worker import work
+from tlcore.errors import RunError
+from tlcore.models.backbones import find_backbone
+from tlcore.settings import HeadSettings
+
+ROW = find_backbone("efficientnet-lite0")
+SHORT = HeadSettings(epochs=2, validation_split=0.25)
+
+
+@pytest.fixture(autouse=True)
+def unasked(monkeypatch):
+    monkeypatch.setenv("THAW_UNASKED", "on")
+
+
+@pytest.fixture
+def own_store(tmp_path, tiny_photos):
+    """Return a store of its own with the tiny photos, whose features nobody has computed."""
+    store = Store(open_workspace(tmp_path / "workspace"))
+    work(store, store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": "Tiny photos"}))
+    return store
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Start no process: the test does the work itself."""
+    monkeypatch.setattr(lifecycle, "launch", lambda *_: None)
+
+
+@pytest.fixture
+def alone(own_store, held):
+    return own_store, own_store.datasets()[0]
+
+
+def seen(store, dataset):
+    return store.images(dataset.id)
+
+
+def test_training_finds_what_was_looked_at_and_learns_the_same(alone, monkeypatch):
+    store, dataset = alone
+    job = look_ahead.start(store, dataset, ROW)
+    assert (job.kind, job.dataset_id) == (UNASKED, dataset.id)
+    work(store, job.id)
+    done = store.job(job.id)
+    assert (done.status, done.done, done.total) == ("finished", dataset.included, dataset.included)
+    assert all(image.similar for image in seen(store, dataset))
+    assert look_ahead.start(store, dataset, ROW) is None, "done once"
+
+    def train():
+        run_id = starts.add_head_job(store, dataset.id, SHORT)
+        work(store, waiting_job(store, run_id))
+        return store.run(run_id).facts, [(each.loss, each.val_loss) for each in store.epochs(run_id)]
+
+    facts, epochs = train()
+    assert facts.head.features_computed == 0
+    assert facts.engine == "onnxruntime"
+    monkeypatch.setenv("THAW_UNASKED", "off")
+    trash.delete(store, "features")
+    facts, again = train()
+    assert facts.head.features_computed == dataset.included
+    assert again == epochs
+
+
+def test_it_ends_where_a_job_wants_the_device_and_goes_on_afterwards(alone):
+    store, dataset = alone
+    job = look_ahead.start(store, dataset, ROW)
+    run_id = starts.add_head_job(store, dataset.id, SHORT)
+    work(store, job.id)
+    assert (store.job(job.id).status, store.job(job.id).done) == ("finished", 0)
+    assert look_ahead.start(store, dataset, ROW) is None, "the other job still waits"
+    store.fail_job(waiting_job(store, run_id), "given up")
+    again = look_ahead.start(store, dataset, ROW)
+    work(store, again.id)
+    assert store.job(again.id).done == dataset.included
+
+
+def test_what_the_person_stopped_is_not_begun_again_until_the_photos_change(alone):
+    store, dataset = alone
+    job = look_ahead.start(store, dataset, ROW)
+    assert look_ahead.start(store, dataset, ROW).id == job.id
+    store.ask_to_stop(job.id)
+    work(store, job.id)
+    assert store.job(job.id).status == "stopped"
+    assert look_ahead.start(store, dataset, ROW) is None
+    edits.exclude_images(store, dataset.id, [seen(store, dataset)[0].id])
+    assert look_ahead.start(store, store.dataset(dataset.id), ROW) is None, "it is the same photos"
+    more = store.dataset(dataset.id)
+    assert look_ahead.start(store, replace(more, holdout=more.holdout + 1), ROW) is not None
+
+
+@pytest.mark.parametrize("reason", ["battery", "a GPU", "switched off", "no weights"])
+def test_it_does_not_begin_where_it_would_cost_more_than_it_is_worth(alone, monkeypatch, reason):
+    store, dataset = alone
+    row = ROW
+    if reason == "battery":
+        monkeypatch.setattr(psutil, "sensors_battery", lambda: SimpleNamespace(power_plugged=False))
+    elif reason == "a GPU":
+        monkeypatch.setattr(look_ahead, "on_gpu", lambda: True)
+    elif reason == "switched off":
+        monkeypatch.setenv("THAW_UNASKED", "off")
+    else:
+        row = find_backbone("vgg16")
+        monkeypatch.setenv("KERAS_HOME", str(store.workspace.root / "nothing"))
+    assert look_ahead.start(store, dataset, row) is None
+    assert store.jobs(UNASKED) == []
+
+
+def test_a_deletion_ends_it_first(alone, monkeypatch):
+    store, dataset = alone
+    job = look_ahead.start(store, dataset, ROW)
+    asked = store.ask_to_stop
+
+    def ask(job_id):
+        asked(job_id)
+        store.fail_job(job_id, "ended")
+
+    monkeypatch.setattr(store, "ask_to_stop", ask)
+    trash.delete(store, dataset.id)
+    assert not store.job(job.id).active
+
+
+def test_a_deletion_that_waits_in_vain_is_refused_and_costs_nothing(alone, monkeypatch):
+    store, dataset = alone
+    monkeypatch.setattr(lifecycle, "ENDS_WITHIN_S", 0.1)
+    look_ahead.start(store, dataset, ROW)
+    with pytest.raises(RunError):
+        trash.delete(store, dataset.id)
+    assert store.dataset(dataset.id).included == dataset.included
+
+
+def test_a_process_of_its_own_has_a_low_priority_and_a_kill_costs_nothing(own_store, wait_for):
+    store, dataset = own_store, own_store.datasets()[0]
+    job = look_ahead.start(store, dataset, ROW)
+    wait_for(lambda: store.job(job.id).status != "starting", 60, "its process")
+    if store.job(job.id).active:
+        pid = store.job(job.id).pid
+        assert psutil.Process(pid).nice() == 10
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: lifecycle.reconcile(store) or not store.job(job.id).active, 30, "its end")
+        assert store.job(job.id).error == lifecycle.LOOK_AHEAD_DIED
+    run_id = starts.add_head_job(store, dataset.id, SHORT)
+    work(store, waiting_job(store, run_id))
+    assert store.latest_job(run_id).status == "finished"

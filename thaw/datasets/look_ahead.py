@@ -1,0 +1,87 @@
+"""Looks at the photos of a data set before anyone asks: their features under a backbone, and which are near-duplicates.
+
+Nobody has asked for it, so it gives way: its process has a low priority, and ends where a job wants the device, where
+the computer runs on its battery, and when the person says so. What it has computed by then is kept.
+"""
+
+from typing import Any
+
+import psutil
+
+from thaw.backbones.loading import load_backbone
+from thaw.datasets.similarity import mark_similar
+from thaw.jobs import lifecycle
+from thaw.jobs.lifecycle import UNASKED
+from thaw.jobs.reporter import Reporter
+from thaw.jobs.standby import is_unasked_allowed
+from thaw.storage.records import Dataset, Job
+from thaw.storage.store import Store
+from tlcore.environment import KEPT_MEMORY
+from tlcore.errors import Stopped
+from tlcore.features.frozen import on_gpu, pooled_features
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import find_backbone
+from tlcore.models.weights import is_local
+from tlcore.progress import Stage
+from tlcore.splits.splits import recommend_image_size
+
+KNOWN = 50
+
+
+class _GivesWay(Stopped):
+    """Something that somebody waits for wants the processor."""
+
+
+class _Yielding(Reporter):
+    """Tells how the job stands, and ends it where it is in the way."""
+
+    def check_stop(self) -> None:
+        super().check_stop()
+        if _in_the_way(self.store):
+            raise _GivesWay
+
+
+def start(store: Store, dataset: Dataset, backbone: Backbone) -> Job | None:
+    """Return the look ahead at a data set, started in a process of its own if that is of use now; None without one.
+
+    It is of use while nothing else is at work, for weights that are here, and on a processor: a GPU computes features
+    in no time and is left to jobs that were asked for. What the person stopped, or what failed, is not begun again
+    before photos are added.
+    """
+    # What a person moves or takes out of training is looked at all the same, and stays so.
+    request = {"backbone": backbone.name, "images": dataset.included + dataset.excluded + dataset.holdout}
+    active, latest = None, None
+    for job in store.jobs(UNASKED, limit=KNOWN):
+        active = active or (job if job.active else None)
+        if latest is None and job.dataset_id == dataset.id and job.request == request:
+            latest = job
+    if active:
+        return active if active.dataset_id == dataset.id else None
+    done = latest is not None and (latest.status != "finished" or 0 < latest.total <= latest.done)
+    if done or not is_unasked_allowed() or not is_local(backbone) or on_gpu() or _in_the_way(store):
+        return None
+    job_id = store.add_job(UNASKED, request, dataset.id)
+    lifecycle.launch(store, job_id, KEPT_MEMORY)
+    return store.job(job_id)
+
+
+def look_ahead(reporter: Reporter, job: Job) -> None:
+    """Do a look ahead; what is in its way ends it as if it had finished, with less done than there is."""
+    try:
+        _look(_Yielding(reporter.store, reporter.job_id), str(job.dataset_id), job.request)
+    except _GivesWay:
+        return
+
+
+def _look(reporter: Reporter, dataset_id: str, request: dict[str, Any]) -> None:
+    store, row = reporter.store, find_backbone(request["backbone"])
+    images = store.images(dataset_id)
+    loaded = load_backbone(reporter, row, recommend_image_size(images, row.input_size))
+    mark_similar(reporter, dataset_id, loaded, images)
+    pooled_features(loaded, images, store.workspace.features, reporter.progress, reporter.check_stop)
+    reporter.progress(Stage.COMPUTING_FEATURES, len(images), len(images))
+
+
+def _in_the_way(store: Store) -> bool:
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    return bool(store.queue()) or (battery is not None and battery.power_plugged is False)
