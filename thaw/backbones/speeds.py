@@ -20,10 +20,12 @@ from filelock import FileLock, Timeout
 from thaw.storage.workspace import Workspace, open_workspace
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError, ThawError
+from tlcore.features.frozen import uses_onnx
 from tlcore.files import write_atomically
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import find_backbone
 from tlcore.models.devices import configure_device
+from tlcore.models.plan import Forward, pooled_cut
 from tlcore.processes import ticking
 
 SILENT_AFTER_S = 180
@@ -73,7 +75,8 @@ def read_speeds(workspace: Workspace) -> dict[str, dict[str, float]]:
 
 
 def measure(row: Backbone) -> float:
-    """Return the milliseconds that one image takes through the frozen backbone, at its native size in batches of 32.
+    """Return the milliseconds that one image takes through the frozen backbone, by the engine that features are
+    computed with, at its native size in batches of 32.
 
     The median of the batches that fit into `MEASURE_S`, one at least, after one that warms up. The weights are random:
     the arithmetic is the same whatever their values, so that nothing needs to be downloaded.
@@ -81,10 +84,17 @@ def measure(row: Backbone) -> float:
     from tlcore.models.architectures import build_backbone
     from tlcore.models.classifier import lower_model
     from tlcore.models.inference import freeze
-    from tlcore.models.plan import pooled_cut
 
     backbone = build_backbone(row, row.input_size, None)
-    forward = freeze(lower_model(row, backbone, pooled_cut(row), row.input_size))
+    cut = pooled_cut(row)
+    if uses_onnx():
+        from tlcore.engines.from_keras import plan_cut
+        from tlcore.engines.runtime import OnnxNetwork
+        from tlcore.engines.writer import write_network
+
+        forward: Forward = OnnxNetwork(write_network(plan_cut(row, backbone, cut, row.input_size)))
+    else:
+        forward = freeze(lower_model(row, backbone, cut, row.input_size))
     size = (BATCH, row.input_size, row.input_size, 3)
     images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     forward(images)

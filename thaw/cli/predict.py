@@ -3,7 +3,7 @@ status whether there were any."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
@@ -14,9 +14,6 @@ from thaw.sources.sources import walk_folder
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
 from tlcore.photos import natural
-
-if TYPE_CHECKING:
-    from tlcore.models.classifier import Classifier
 
 ALL_ANSWERED, NONE_ANSWERED, SOME_ANSWERED = 0, 1, 2
 
@@ -32,17 +29,18 @@ def run_predict(store: Store, run_id: str, images: Sequence[str]) -> Output:
     run = store.run(run_id)
     listed = [each for path in images for each in list_pictures(Path(path))]
     quieten_tensorflow()
-    from thaw.prediction.classifier import load_classifier, predict_files
+    from thaw.prediction.files import predict_files
+    from thaw.prediction.network import load_network
 
-    classifier = load_classifier(store, run)
-    told = iter(predict_files(classifier, [path for path, reason in listed if reason is None]))
+    network = load_network(store, run)
+    told = iter(predict_files(network, [path for path, reason in listed if reason is None]))
     answers = []
     for path, reason in listed:
         answer = next(told) if reason is None else None
         if answer is None or answer.probabilities is None:
             answers.append({"image": str(path), "error": answer.rejected if answer else reason})
         else:
-            answers.append({"image": str(path)} | _describe(classifier, answer.probabilities))
+            answers.append({"image": str(path)} | _describe(network.labels, answer.probabilities))
     return answers
 
 
@@ -73,7 +71,7 @@ def grade(answers: Output) -> int:
     return SOME_ANSWERED if failed < len(answers) else NONE_ANSWERED
 
 
-def _describe(classifier: "Classifier", probabilities: np.ndarray) -> dict[str, Any]:
-    by_label = dict(zip(classifier.labels, map(float, probabilities), strict=True))
+def _describe(labels: Sequence[str], probabilities: np.ndarray) -> dict[str, Any]:
+    by_label = dict(zip(labels, map(float, probabilities), strict=True))
     predicted = max(by_label, key=lambda label: by_label[label])
     return {"predicted": predicted, "confidence": by_label[predicted], "probabilities": by_label}

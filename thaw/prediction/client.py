@@ -55,7 +55,7 @@ class Predictor:
     """Asks the predictor process of one workspace; safe to use from several threads, who take turns.
 
     Every question raises PredictorError where the process cannot be started, died twice or was late, and whatever
-    `thaw.prediction.classifier.load_classifier` raises for a run without a model or without its weights. Probabilities
+    `thaw.prediction.network.load_network` raises for a run without a model or without its weights. Probabilities
     are the model's own: a kept temperature (`thaw.runs.decision`) is not applied.
     """
 

@@ -24,6 +24,7 @@ from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import Copy, decode_pictures
 from thaw.errors import PredictorError
 from thaw.prediction.frames import Frame, read_frame, write_frame
+from thaw.prediction.network import HEAD, TUNED, load_network
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -40,23 +41,22 @@ IDLE_S = 600.0
 KEPT_RUNS = 2
 DECODERS = 2
 # What the phases leave; a file that is newer than the classifier in memory makes another model.
-RESULTS = ("head.npz", "tuned.npz")
+RESULTS = (HEAD, TUNED)
 
 
 class Loaded:
-    """A run's classifier and, once a heat map was asked for, what draws them."""
+    """A run's model and, once a heat map was asked for, what draws them, for which TensorFlow starts."""
 
     def __init__(self, store: Store, run: Run) -> None:
-        from thaw.prediction.classifier import load_classifier
-
-        self.classifier = load_classifier(store, run)
-        self._tuned_layers = count_tuned_layers(run)
+        self._store, self._run = store, run
+        self.network = load_network(store, run)
 
     @cached_property
     def grad_cam(self) -> "GradCam":
+        from thaw.prediction.classifier import load_classifier
         from tlcore.evaluation.grad_cam import GradCam
 
-        return GradCam(self.classifier, self._tuned_layers)
+        return GradCam(load_classifier(self._store, self._run), count_tuned_layers(self._run))
 
 
 @dataclass(frozen=True)
@@ -89,27 +89,27 @@ class PredictionService:
             return _refuse("the computer ran out of memory. Close other programs and try again")
 
     def _classify(self, question: Frame) -> Frame:
-        classifier = self._load(question).classifier
+        network = self._load(question).network
         with self._scratch() as scratch:
             paths = _place(question, scratch)
-            copies = decode_pictures(self._decoder, scratch, paths, classifier.grey_range)
-            seen = {place: _look(copy, classifier.image_size) for place, copy in copies}
+            copies = decode_pictures(self._decoder, scratch, paths, network.grey_range)
+            seen = {place: _look(copy, network.image_size) for place, copy in copies}
         outcomes = [seen[place] for place in range(len(paths))]
         rejected = [str(outcome) if isinstance(outcome, ImageRejected) else None for outcome in outcomes]
         read = [outcome for outcome in outcomes if isinstance(outcome, Seen)]
-        shares = classifier.predict(np.stack([each.pixels for each in read])).tobytes() if read else b""
+        shares = network.predict(np.stack([each.pixels for each in read])).tobytes() if read else b""
         thumbnails = [each.thumbnail for each in read] if question.header.get("thumbnails") else []
-        header = {"rejected": rejected, "classes": len(classifier.labels), "notes": [each.notes for each in read]}
+        header = {"rejected": rejected, "classes": len(network.labels), "notes": [each.notes for each in read]}
         return Frame(header, [shares, *thumbnails])
 
     def _draw_heat_maps(self, question: Frame) -> Frame:
         loaded = self._load(question)
         with self._scratch() as scratch:
-            paths, grey_range = _place(question, scratch), loaded.classifier.grey_range
+            paths, grey_range = _place(question, scratch), loaded.network.grey_range
             for _, copy in decode_pictures(self._decoder, scratch, paths, grey_range):
                 if isinstance(copy, ImageRejected):
                     raise copy
-                pixels = load_pixels(copy.path, loaded.classifier.image_size)
+                pixels = load_pixels(copy.path, loaded.network.image_size)
                 with Image.open(copy.path, formats=("PNG", "JPEG")) as image:
                     picture = np.asarray(image.convert("RGB"))
         number, *maps = loaded.grad_cam.draw(pixels, question.header["class"])
@@ -121,8 +121,8 @@ class PredictionService:
     def _warm(self, question: Frame) -> Frame:
         """Do once for a black picture what is slow the first time: load the model and have its functions traced."""
         loaded = self._load(question)
-        black = np.zeros((loaded.classifier.image_size, loaded.classifier.image_size, 3), np.uint8)
-        loaded.classifier.predict(black[None])
+        black = np.zeros((loaded.network.image_size, loaded.network.image_size, 3), np.uint8)
+        loaded.network.predict(black[None])
         loaded.grad_cam.draw(black, None)
         return Frame({})
 

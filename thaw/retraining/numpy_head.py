@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tlcore.models.plain_head import answer, expand, hide, say_shares
+
 # Adam's own constants, Keras's defaults (Kingma and Ba 2015).
 FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-7
 # A probability below this counts as this in the loss, as in Keras.
@@ -52,8 +54,7 @@ class PlainHead:
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return the shares of the classes, float32 (n, classes), of features float32 (n, channels)."""
-        shares = self._answer(self._hidden(features))
-        return np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
+        return say_shares(self.weights, features)
 
     def measure(self, features: np.ndarray, classes: np.ndarray) -> Measure:
         """Judge the head on features float32 (n, channels) of images of `classes`, int (n,); no class weighs more."""
@@ -69,10 +70,10 @@ class PlainHead:
         `features` float32 (n, channels), `classes` int (n,), `weights` float32 (classes,) or None;
         `chance` draws what is dropped.
         """
-        hidden = self._hidden(features)
+        hidden = hide(self.weights, features)
         dropped = self._drop(hidden, chance)
-        shares = self._answer(dropped)
-        both = np.hstack([1 - shares, shares]) if shares.shape[1] == 1 else shares
+        shares = answer(self.weights, dropped)
+        both = expand(shares)
         losses, right = _losses(both, classes), int((both.argmax(axis=1) == classes).sum())
         slopes = shares.copy()
         if shares.shape[1] == 1:
@@ -85,20 +86,6 @@ class PlainHead:
         slopes /= len(classes)
         self._step(self._gradients(features, hidden, dropped, slopes))
         return float(losses.sum()), right
-
-    def _hidden(self, features: np.ndarray) -> np.ndarray:
-        if len(self.weights) == 2:
-            return features
-        return np.maximum(features @ self.weights[0] + self.weights[1], 0)
-
-    def _answer(self, hidden: np.ndarray) -> np.ndarray:
-        raw = hidden @ self.weights[-2] + self.weights[-1]
-        if raw.shape[1] == 1:
-            return 1 / (1 + np.exp(-raw))
-        raw -= raw.max(axis=1, keepdims=True)
-        np.exp(raw, out=raw)
-        raw /= raw.sum(axis=1, keepdims=True)
-        return raw
 
     def _drop(self, hidden: np.ndarray, chance: np.random.Generator) -> np.ndarray:
         """Zero a share of the numbers and enlarge the rest, so that the sum stays the same on average."""

@@ -42,17 +42,17 @@ class Engine:
 
 
 def load_run(store: Store, run: Run) -> Engine:
-    """Make an engine of a run's result; raise RunError or WeightsError as `load_classifier` does."""
-    from thaw.prediction.classifier import load_classifier
+    """Make an engine of a run's result; raise RunError or WeightsError as `load_network` does."""
+    from thaw.prediction.network import load_network
 
-    classifier, decision = load_classifier(store, run), read_decision(run)
+    loaded, decision = load_network(store, run), read_decision(run)
     temperature, threshold = (decision.temperature, decision.threshold) if decision else (1.0, 0.0)
 
     def network(pixels: np.ndarray) -> np.ndarray:
-        shares = classifier.predict(pixels)
+        shares = loaded.predict(pixels)
         return shares if temperature == 1 else temper(shares, temperature).astype(np.float32)
 
-    return Engine(run.id, classifier.labels, classifier.image_size, threshold, network, classifier.grey_range)
+    return Engine(run.id, loaded.labels, loaded.image_size, threshold, network, loaded.grey_range)
 
 
 def load_export(export: OpenedExport) -> Engine:

@@ -5,7 +5,7 @@ Keras takes to start.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,13 +93,18 @@ def build_efficientnet_lite(variant: str, image_size: int) -> "keras.Model":
     return keras.Model(outputs[INPUT], outputs[planned[-1][0].name], name=variant)
 
 
-def plan_pooled(row: Backbone, image_size: int, path: Path) -> Network:
+def plan_pooled(row: Backbone, image_size: int, path: Path, changed: Mapping[str, np.ndarray] | None = None) -> Network:
     """Return a variant with the weights of a checkpoint as plain layers, from the pixels to the pooled features.
 
+    `changed` are weights that take the place of the checkpoint's, named as in `tlcore.training.snapshots`.
     Raises BackboneError and WeightsError as building and loading do.
     """
     sketched, normalisation = _Sketch(row.name).layers, plan_normalisation(row)
     filled = _fill(row.name, path, [_Shape(layer.name, layer.kind, shapes) for layer, shapes in sketched])
+    # The first of Keras's layers is the input.
+    for name, array in (changed or {}).items():
+        _, place, index = name.split("/")
+        filled[sketched[int(place) - 1][0].name][int(index)] = array
     layers = [replace(layer, weights=filled.get(layer.name, ())) for layer, _ in sketched]
     layers[0] = replace(layers[0], inputs=(normalisation[-1].name,))
     pooling = PlainLayer(POOLED, "GlobalAveragePooling2D", {}, (layers[-1].name,))

@@ -22,12 +22,17 @@ def name_variables(backbone: keras.Model | None, head: keras.Model) -> Variables
 
     Unlike Keras's own names, which count up within a process, these are the same in every process.
     """
-    named = {
+    named = name_weights(backbone) if backbone else {}
+    return named | {f"head/{index}": variable for index, variable in enumerate(head.weights)}
+
+
+def name_weights(backbone: keras.Model) -> Variables:
+    """Name every weight of a backbone as `name_variables` does."""
+    return {
         f"backbone/{layer}/{index}": variable
-        for layer, member in enumerate(backbone.layers if backbone else ())
+        for layer, member in enumerate(backbone.layers)
         for index, variable in enumerate(member.weights)
     }
-    return named | {f"head/{index}": variable for index, variable in enumerate(head.weights)}
 
 
 def trainable(named: Variables) -> Variables:

@@ -18,7 +18,8 @@ from thaw.exporting import exports
 from thaw.exporting.guide import show_program, show_signature
 from thaw.jobs import starts
 from thaw.jobs.starts import waiting_job
-from thaw.prediction.classifier import load_classifier, predict_files
+from thaw.prediction.classifier import load_classifier
+from thaw.prediction.files import predict_files
 from thaw.runs.decision import keep_decision
 from thaw.runs.results import read_predictions
 from thaw.storage.export_record import export_folder, find_changed

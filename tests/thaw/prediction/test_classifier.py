@@ -1,15 +1,21 @@
 """A run's classifier put together again: it must say what training said of the same pictures."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from tests.support.pictures.corpus import photo
 from thaw.jobs import starts
 from thaw.jobs.starts import waiting_job
-from thaw.prediction.classifier import load_classifier, predict_files
+from thaw.prediction.classifier import load_classifier
 from thaw.prediction.client import predictor
+from thaw.prediction.files import predict_files
+from thaw.prediction.network import load_network
 from thaw.runs.results import read_predictions
 from thaw.worker import work
+from tlcore.engines import writer
 from tlcore.errors import RunError, WeightsError
 from tlcore.images.decode import load_pixels
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -30,11 +36,11 @@ def run_id(store, tiny_dataset):
     return run_id
 
 
-def classifier_of(store, run_id, phase):
+def classifier_of(store, run_id, phase, load=load_classifier):
     chosen = store.run(run_id).result_phase
     store.set_result(run_id, phase)
     try:
-        return load_classifier(store, store.run(run_id))
+        return load(store, store.run(run_id))
     finally:
         store.set_result(run_id, chosen)
 
@@ -53,6 +59,44 @@ def test_predicts_the_validation_images_as_training_did(store, tiny_dataset, tin
     assert [answer.path for answer in answers] == originals
     found = np.stack([answer.probabilities for answer in answers])
     np.testing.assert_allclose(found, recorded.probabilities, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_the_network_of_a_run_says_what_its_classifier_says_and_is_written_once(
+    store, tiny_dataset, run_id, phase, monkeypatch
+):
+    classifier = classifier_of(store, run_id, phase)
+    network = classifier_of(store, run_id, phase, load_network)
+    assert (network.labels, network.image_size) == (classifier.labels, classifier.image_size)
+    images = read_predictions(store, store.run(run_id), phase).images
+    copies = [store.workspace.image(tiny_dataset, image.id, image.suffix) for image in images]
+    pixels = np.stack([load_pixels(path, classifier.image_size) for path in copies])
+    np.testing.assert_allclose(network.predict(pixels), classifier.predict(pixels), atol=1e-5, rtol=0)
+    monkeypatch.setattr(writer, "write_network", lambda _: pytest.fail("written again"))
+    again = classifier_of(store, run_id, phase, load_network)
+    np.testing.assert_array_equal(again.predict(pixels), network.predict(pixels))
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+from pathlib import Path
+from thaw.prediction.files import predict_files
+from thaw.prediction.network import load_network
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+
+store = Store(open_workspace(sys.argv[1]))
+(answer,) = predict_files(load_network(store, store.run(sys.argv[2])), [Path(sys.argv[3])])
+assert not {"tensorflow", "keras"} & set(sys.modules), "neither is to be imported"
+print(float(answer.probabilities.sum()))
+"""
+
+
+def test_an_answer_needs_neither_tensorflow_nor_keras(store, tiny_photos, run_id):
+    picture = next(tiny_photos.rglob("*.png"))
+    line = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(store.workspace.root), run_id, str(picture)]
+    done = subprocess.run(line, check=True, capture_output=True, text=True)
+    assert float(done.stdout) == pytest.approx(1)
 
 
 def test_the_predictor_says_what_the_keras_model_says(store, tiny_photos, run_id):
@@ -80,13 +124,15 @@ def test_a_file_that_is_no_picture_gets_its_reason_and_the_rest_their_answer(sto
     assert answers[1].probabilities.sum() == pytest.approx(1)
 
 
-def test_a_run_without_a_result_has_no_classifier(store, tiny_dataset):
+@pytest.mark.parametrize("load_classifier", [load_classifier, load_network])
+def test_a_run_without_a_result_has_no_classifier(store, tiny_dataset, load_classifier):
     untrained = store.add_run(tiny_dataset, "efficientnet-lite0", HeadSettings().to_json())
     with pytest.raises(RunError, match=untrained):
         load_classifier(store, store.run(untrained))
 
 
-def test_other_pretrained_weights_than_the_runs_are_refused(store, run_id):
+@pytest.mark.parametrize("load_classifier", [load_classifier, load_network])
+def test_other_pretrained_weights_than_the_runs_are_refused(store, run_id, load_classifier):
     right = store.run(run_id).facts.weights_sha256
     store.add_facts(run_id, {"weights_sha256": "0" * 64})
     try:

@@ -7,6 +7,7 @@ import pytest
 from thaw.retraining.numpy_head import PlainHead
 from tlcore.features.batches import CachedBatches
 from tlcore.models.classifier import build_head
+from tlcore.models.plain_head import hide
 from tlcore.settings import HeadSettings
 from tlcore.training.phases import compile_model, probabilities
 
@@ -69,9 +70,9 @@ def test_dropout_drops_its_share_and_keeps_the_sum(units):
         weights = [np.ones((CHANNELS, units), np.float32), np.zeros(units, np.float32), weights[0][:units], weights[1]]
     head = PlainHead(weights, 0.25, 1.0)
     ones = np.ones((4000, CHANNELS), np.float32)
-    dropped = head._drop(head._hidden(ones), np.random.default_rng(5))
+    dropped = head._drop(hide(head.weights, ones), np.random.default_rng(5))
     assert (dropped == 0).mean() == pytest.approx(0.25, abs=0.01)
-    assert dropped.mean() == pytest.approx(head._hidden(ones).mean(), rel=0.02)
+    assert dropped.mean() == pytest.approx(hide(head.weights, ones).mean(), rel=0.02)
 
 
 def test_what_was_kept_goes_on_bit_by_bit():

@@ -14,7 +14,8 @@ import pytest
 from tests.support.pictures.odd_pictures import write_odd_pictures
 from tests.support.runs import train_head
 from tests.support.service_process import ROOT, ServiceProcess
-from thaw.prediction.classifier import load_classifier, predict_files
+from thaw.prediction.classifier import load_classifier
+from thaw.prediction.files import predict_files
 from thaw.runs.decision import keep_decision
 from thaw.runs.results import read_predictions
 from thaw.serving.engine import load_run
