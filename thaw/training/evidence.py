@@ -27,7 +27,8 @@ def judge_run(run: Run, epochs: Sequence[Epoch], phase: int) -> list[Evidence]:
         return []
     found = _judge_head(run, epochs, kept) if phase == 1 else _judge_fine_tuning(run, epochs, validation_images)
     found.append(judge_gap(kept, training_images, validation_images))
-    return [*found, *_judge_batches(run, phase, training_images)]
+    engine = [Evidence("Engine", False, f"{run.facts.engine_note}.")] if run.facts.engine_note else []
+    return [*found, *_judge_batches(run, phase, training_images), *engine]
 
 
 def _judge_head(run: Run, epochs: Sequence[Epoch], kept: Epoch) -> list[Evidence]:

@@ -24,7 +24,8 @@ class OnnxNetwork:
         options.intra_op_num_threads = os.cpu_count() or 1
         # Threads that wait for work would take the processor from those that decode the next photos.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
+        # What goes wrong is raised, and need not be printed too.
+        options.log_severity_level = 4
         content = file if isinstance(file, bytes) else file.read_bytes()
         try:
             self._session = onnxruntime.InferenceSession(

@@ -62,6 +62,12 @@ def test_incidents_are_judged_and_what_was_not_measured_is_not():
     assert set(rules(judge_run(old, epochs(), 2))) == {"First epoch of phase 2", "Overfitting", "Memory"}
 
 
+def test_an_engine_that_had_to_be_given_up_is_told_with_its_reason():
+    run = run_with(MEASURED | {"head": HEAD_FACTS, "engine": "tensorflow", "engine_note": "TensorFlow runs it: odd"})
+    (told,) = (each for each in judge_run(run, epochs(), 1) if not each.passed)
+    assert (told.rule, told.words) == ("Engine", "TensorFlow runs it: odd.")
+
+
 def test_a_support_vector_machine_has_no_steps_to_judge():
     run = run_with(MEASURED | {"head": HEAD_FACTS}, head=HeadSettings(method="svm"))
     assert set(rules(judge_run(run, epochs(), 1))) == {"Better than chance", "Overfitting", "Memory"}
