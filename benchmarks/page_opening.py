@@ -1,22 +1,26 @@
 """How fast every page opens on a large data set, and what the server holds: target under 1 s and under 300 MB.
 
-    python benchmarks/page_opening.py [script] [server] [menu] [--rows 32000] [--judged 6400] [--page NAME ...]
+    python benchmarks/page_opening.py [first] [script] [server] [menu] [--rows 32000] [--judged 6400] [--page NAME ...]
 
-`script` times the script of each page by Streamlit's own test harness: first with nothing held in memory, then again.
-`server` opens the pages in Chromium by address, twice, which loads Streamlit itself anew each time, and prints the
-server's memory after each; `menu` goes round the pages twice as people do, by a click in the menu. Both tell when a
-page is there with its words and controls, and when every picture and figure is. The images are rows that share one
-thumbnail; two runs have judged `judged` of them, are wrong on every fifth, and have a map of all. Of the script both
-the time that passed and the time of a CPU are told, since a machine busy with other things makes every page wait.
+`first` opens the first page in browsers that have never had Thaw open, and once more in each, beside an app of
+Streamlit's with nothing but a title: what of it is Streamlit's own. `script` times the script of each page by
+Streamlit's own test harness: first with nothing held in memory, then again. `server` opens the pages in Chromium by
+address, twice, which loads Streamlit itself anew each time, and prints the server's memory after each; `menu` goes
+round the pages twice as people do, by a click in the menu. Both tell when a page is there with its words and
+controls, and when every picture and figure is. The images are rows that share one thumbnail; two runs have judged
+`judged` of them, are wrong on every fifth, and have a map of all. Of the script both the time that passed and the
+time of a CPU are told, since a machine busy with other things makes every page wait.
 """
 
 import argparse
 import json
 import logging
 import os
+import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +53,7 @@ PAGES = (
 )
 LIMIT_S = 1.0
 RUNS, WRONG = 2, 5
+ROUNDS = 5
 LAYERS = 120
 PATIENCE_MS = 240_000
 LOOK_MS = 500
@@ -186,6 +191,34 @@ def measure_server(workspace: Workspace, scratch: Path, names: list[str]) -> Non
             page.wait_for_timeout(LOOK_MS)
 
 
+def measure_first(workspace: Workspace, scratch: Path) -> None:
+    """Open the first page in new browsers, and again in each, by turns with an app that is nothing but a title."""
+    empty = scratch / "empty.py"
+    empty.write_text(f"import streamlit as st\nst.title({TITLES[PAGES[0]]!r})\n")
+    servers = {"Thaw": Server(workspace.root), "an empty app": Server(workspace.root, script=empty)}
+    waits: dict[tuple[str, str], list[float]] = defaultdict(list)
+    try:
+        for server in servers.values():
+            server.start()
+        with sync_playwright() as playwright:
+            for number in range(ROUNDS):
+                for name, server in servers.items():
+                    profile = scratch / f"new {number} {server.port}"
+                    with open_browser(playwright, profile) as context:
+                        for visit in ("the first time", "again"):
+                            page = context.new_page()
+                            page.set_default_timeout(PATIENCE_MS)
+                            page.goto(server.url, wait_until="commit")
+                            waits[name, visit].append(page.evaluate(PLACED, TITLES[PAGES[0]]) / 1000)
+                            page.wait_for_timeout(LOOK_MS)
+                            page.close()
+    finally:
+        for server in servers.values():
+            server.stop()
+    for (name, visit), seconds in waits.items():
+        print(f"  {name:<13} {visit:<15} there after {statistics.median(seconds):.2f} s", flush=True)
+
+
 def measure_menu(workspace: Workspace, scratch: Path, names: list[str]) -> None:
     """Go round the pages twice by the menu; print when each is complete for the first and for the second time."""
     with chromium_on(workspace, scratch) as (_, page):
@@ -206,12 +239,12 @@ def measure_menu(workspace: Workspace, scratch: Path, names: list[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="script, server, menu (default: all)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="first, script, server, menu (default: all)")
     parser.add_argument("--rows", type=int, default=32_000, help="images in the data set")
     parser.add_argument("--judged", type=int, default=6_400, help="images that judge each run")
     parser.add_argument("--page", nargs="+", default=list(PAGES), choices=PAGES, help="which pages (default: all)")
     arguments = parser.parse_args()
-    parts = arguments.parts or ["script", "server", "menu"]
+    parts = arguments.parts or ["first", "script", "server", "menu"]
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         workspace = open_workspace(scratch / "workspace")
@@ -228,6 +261,9 @@ def main() -> None:
         if CHROMIUM is None:
             print("  nothing else is measured: there is no Chromium here")
             return
+        if "first" in parts:
+            announce("In Chromium, the first page")
+            measure_first(workspace, scratch)
         if "server" in parts:
             announce("In Chromium, by address")
             measure_server(workspace, scratch, arguments.page)

@@ -42,12 +42,13 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 class Server:
-    """`streamlit run app.py` on a free port, over one workspace; it can be stopped and started again.
+    """`streamlit run` on a free port, over one workspace; it can be stopped and started again.
 
-    `base` is the path below which it serves everything, as in `server.baseUrlPath`.
+    `base` is the path below which it serves everything, as in `server.baseUrlPath`; `script` is what it serves.
     """
 
-    def __init__(self, workspace: Path, base: str = "") -> None:
+    def __init__(self, workspace: Path, base: str = "", script: Path = ROOT / "app.py") -> None:
+        self.script = script
         self.workspace = workspace
         self.base = base
         with socket.socket() as chooser:
@@ -59,7 +60,7 @@ class Server:
         """Start it and return when it answers."""
         options = ["--server.headless=true", f"--server.port={self.port}", f"--server.baseUrlPath={self.base}"]
         options += ["--", "--workspace", str(self.workspace)]
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
+        command = [sys.executable, "-m", "streamlit", "run", str(self.script), *options]
         self.process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         wait_until(self._answers, SERVER_STARTS_IN_S, "the server's answer")
 
