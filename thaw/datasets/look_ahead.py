@@ -83,5 +83,8 @@ def _look(reporter: Reporter, dataset_id: str, request: dict[str, Any]) -> None:
 
 
 def _in_the_way(store: Store) -> bool:
+    """Say whether a job is at work on the device; one that is still loading TensorFlow may find more features here."""
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
-    return bool(store.queue()) or (battery is not None and battery.power_plugged is False)
+    return any(job.status == "running" for job in store.queue()) or (
+        battery is not None and battery.power_plugged is False
+    )

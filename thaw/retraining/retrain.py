@@ -36,7 +36,10 @@ WARM_RATE = 0.3
 # Where that leaves enough steps in an epoch, larger batches settle as well in less time: on 8,000 pictures, five rounds
 # of fixes and four seeds each, at a loss of 0.872 in 0.35 s (13 epochs at most), and 0.876 in 0.57 s (22) by 32.
 LARGE_BATCH, LARGE_BATCH_RATE, ENOUGH_STEPS = 256, 0.45, 30
-INHERITED = ("image_size", "weights_file", "weights_sha256", "feature_cache", "seconds_per_image")
+INHERITED = (
+    *("image_size", "weights_file", "weights_sha256", "feature_cache", "seconds_per_image"),
+    *("engine", "engine_note"),
+)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ class RunObserver(Observer):
         self._reporter.check_stop()
 
     def measure_features(self, feed: Feed, cut: Cut) -> None:
-        facts: dict[str, Any] = {"engine": feed.frozen.engine, "engine_note": feed.frozen.note}
+        facts: dict[str, Any] = {"engine": feed.frozen.engine}
+        if feed.frozen.note:
+            facts["engine_note"] = feed.frozen.note
         if feed.at_once:
             facts["features_at_once"] = feed.at_once
         if self._phase == HEAD:

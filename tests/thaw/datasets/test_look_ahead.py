@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from thaw.datasets import edits, look_ahead
 from thaw.disk import trash
@@ -77,17 +78,27 @@ def test_training_finds_what_was_looked_at_and_learns_the_same(alone, monkeypatc
     assert again == epochs
 
 
-def test_it_ends_where_a_job_wants_the_device_and_goes_on_afterwards(alone):
+def test_it_ends_where_a_job_is_at_work_on_the_device_and_goes_on_afterwards(alone):
     store, dataset = alone
     job = look_ahead.start(store, dataset, ROW)
-    run_id = starts.add_head_job(store, dataset.id, SHORT)
-    work(store, job.id)
-    assert (store.job(job.id).status, store.job(job.id).done) == ("finished", 0)
-    assert look_ahead.start(store, dataset, ROW) is None, "the other job still waits"
-    store.fail_job(waiting_job(store, run_id), "given up")
+    waiting = waiting_job(store, starts.add_head_job(store, dataset.id, SHORT))
+    store.claim_job(waiting, os.getpid())
+    with FileLock(store.workspace.job_lock(waiting)):
+        work(store, job.id)
+        assert (store.job(job.id).status, store.job(job.id).done) == ("finished", 0)
+        assert look_ahead.start(store, dataset, ROW) is None, "the other job still works"
+    store.fail_job(waiting, "given up")
     again = look_ahead.start(store, dataset, ROW)
     work(store, again.id)
     assert store.job(again.id).done == dataset.included
+
+
+def test_it_goes_on_while_a_job_still_loads_what_it_needs(alone):
+    store, dataset = alone
+    job = look_ahead.start(store, dataset, ROW)
+    starts.add_head_job(store, dataset.id, SHORT)
+    work(store, job.id)
+    assert store.job(job.id).done == dataset.included
 
 
 def test_what_the_person_stopped_is_not_begun_again_until_the_photos_change(alone):
