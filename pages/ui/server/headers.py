@@ -11,24 +11,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from pages.ui.server.addresses import address
-
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 # A name or an IPv4 address with its port; what else a Host header holds does not go into a header of ours.
 PLAIN_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
-STATIC = Path(st.__file__).parent / "static" / "static"
-DRAWN_FIRST = (
-    "BidiComponent",
-    "Button",
-    "Html",
-    "TextInput",
-    "Metric",
-    "PageLink",
-    "Slider",
-    "NumberInput",
-    "Selectbox",
-)
-IMPORTED = re.compile(r"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")
 NOT_KEPT = "private, no-store"
 DENIED = (
     *("accelerometer", "autoplay", "browsing-topics", "clipboard-read", "display-capture"),
@@ -52,8 +37,6 @@ def add_headers(headers: MutableHeaders, host: str) -> None:
     for name, value in HEADERS.items():
         headers[name] = value
     headers.setdefault("cache-control", NOT_KEPT)
-    if headers.get("content-type", "").startswith("text/html"):
-        headers["link"] = ", ".join(f"<{address(path)}>; rel=modulepreload" for path in find_modules())
     headers["content-security-policy"] = write_policy(host)
 
 
@@ -62,23 +45,6 @@ async def tell_failure(request: Request, _: Exception) -> PlainTextResponse:
     answer = PlainTextResponse("Something unforeseen happened; the server's log tells more. Try again.\n", 500)
     add_headers(answer.headers, request.headers.get("host", ""))
     return answer
-
-
-@cache
-def find_modules() -> list[str]:
-    """Return the paths of Streamlit's modules that draw what nearly every page begins with, and of what they import.
-
-    The browser is told of them with the page: it would hear of each only once the script has drawn something of its
-    kind, and of what that imports once it has read it, one round trip after another.
-    """
-    found: dict[str, None] = {}
-    waiting = [path for name in DRAWN_FIRST for path in sorted((STATIC / "js").glob(f"{name}.*.js"))]
-    while waiting:
-        path = waiting.pop(0)
-        if path.name not in found and path.exists():
-            found[path.name] = None
-            waiting += [path.parent / name for name in IMPORTED.findall(path.read_text(encoding="utf-8"))]
-    return [f"static/js/{name}" for name in found]
 
 
 @cache
