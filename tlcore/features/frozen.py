@@ -43,8 +43,8 @@ NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 class Source:
     """A frozen network: what it is, and how to get it.
 
-    `plan` returns it as plain layers and `lower` as a Keras model. Where the first does without Keras (`plain`), the
-    comparison with it is put off until `FrozenPart.verify`: nobody is to wait for Keras before the curve.
+    `plan` returns it as plain layers and `lower` as a Keras model. Of a network that Thaw writes itself (`plain`) the
+    comparison of the two is put off until `FrozenPart.verify`: nobody is to wait for it before the curve.
     """
 
     row: Backbone
@@ -214,10 +214,10 @@ class FrozenPart:
 
 def freeze_up_to(caches: Path, loaded: LoadedBackbone, cut: Cut) -> FrozenPart:
     """Return the part of a backbone below `cut`, with its cache, a folder in `caches`."""
-    plain = cut.names == (POOLED,) and loaded.row.application is None
+    plain = loaded.row.application is None
 
     def plan() -> Network:
-        if plain:
+        if plain and cut.names == (POOLED,):
             return plan_pooled(loaded.row, loaded.image_size, loaded.weights)
         from tlcore.engines.from_keras import plan_cut
 

@@ -16,6 +16,7 @@ from tlcore.errors import SettingsError
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
+from tlcore.models.folding import fold
 from tlcore.models.inference import freeze
 from tlcore.models.keras_graph import find_maker, list_inputs, name_tensor
 from tlcore.models.layers import describe_layers
@@ -152,16 +153,19 @@ def lower_model(row: Backbone, backbone: keras.Model, cut: Cut, image_size: int)
     return keras.Model(pixels, outputs if isinstance(outputs, list) else [outputs], name="lower")
 
 
-def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Model) -> keras.Model:
-    """Build the trained part: the tensors that cross the cut -> probabilities. It shares layers with `backbone`."""
+def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Model, folded: bool = True) -> keras.Model:
+    """Build the trained part: the tensors that cross the cut -> probabilities. It shares layers with `backbone`.
+
+    What is not `folded` runs each of those layers as it is, in the precision that the layer has.
+    """
     if cut.names == (POOLED,):
         return head_model(cut, head)
     inputs = _cut_inputs(cut)
-    if cut.names == (PIXELS,):
-        features = backbone(normalise(row, inputs[0]), training=False)
-    else:
-        upper = keras.Model(crossing_tensors(backbone, cut.boundary), backbone.output)
-        features = upper(inputs if len(inputs) > 1 else inputs[0], training=False)
+    boundary = max(cut.boundary, 1)
+    tensors = crossing_tensors(backbone, boundary)
+    upper = fold(backbone, boundary, tensors) if folded else keras.Model(tensors, backbone.output)
+    entering = [normalise(row, inputs[0])] if cut.names == (PIXELS,) else inputs
+    features = upper(entering if len(entering) > 1 else entering[0], training=False)
     pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
     return keras.Model(inputs, head(pooled), name="upper")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from tlcore.errors import SettingsError, Stopped
+from tlcore.errors import RunError, SettingsError, Stopped
 from tlcore.features.batches import CachedBatches
 from tlcore.features.inputs import Feed, Materials, prepare_feed
 from tlcore.models import classifier as models
@@ -76,7 +77,7 @@ def train_head(
 
     # 3. The result: the best head, and what it says of the photos that judge it.
     keeper.restore_best()
-    feed.frozen.verify(materials.split.training)
+    _verify(feed, materials, folder, 1)
     beside_head = len(model.trainable_variables) - len(head.trainable_variables)
     return HeadResult(
         **_result(materials, head, model, keeper, feed, cut),
@@ -129,8 +130,8 @@ def fine_tune(
     observer.measure_features(feed, cut)
 
     # 3. Training, with epochs numbered on from phase 1.
-    model = models.upper_model(materials.row, materials.backbone, cut, head)
     precision = HALF if gains_from_half_precision() else FULL
+    model = models.upper_model(materials.row, materials.backbone, cut, head, folded=precision == FULL)
     if precision == HALF:
         use_half_precision(model, materials.backbone, cut.boundary)
     learning_rate = incidents.learning_rate(asked_rate)
@@ -156,6 +157,7 @@ def fine_tune(
 
     # 4. The result: the best epoch's weights, and that BatchNormalization is as it was.
     keeper.restore_best()
+    _verify(feed, materials, folder, 2)
     result = _result(materials, head, model, keeper, feed, cut)
     return FineTuneResult(
         **result,
@@ -189,6 +191,16 @@ def compile_model(model: keras.Model, output: str, learning_rate: float, steps_a
         jit_compile=False,
         steps_per_execution=steps_at_once,
     )
+    if not tf.distribute.has_strategy():
+        _make_variables(model, output)
+
+
+def _make_variables(model: keras.Model, output: str) -> None:
+    """Make what the first step would make: TensorFlow traces a step that makes variables a second time."""
+    model.optimizer.build(model.trainable_variables)
+    targets = np.zeros((1, 1), np.float32) if output == "sigmoid" else np.zeros(1, np.int32)
+    model.compute_metrics(None, targets, np.ones((1, model.output.shape[-1]), np.float32))
+    model.reset_metrics()
 
 
 def fit(
@@ -284,6 +296,15 @@ def fit_at_once(
 def probabilities(model: keras.Model, inputs: Any, output: str) -> np.ndarray:
     """Run `model` and return float32 (n, classes) whatever its output (see `tlcore.models.classifier.share_out`)."""
     return models.share_out(np.asarray(model.predict(inputs, verbose=0), dtype=np.float32), output)
+
+
+def _verify(feed: Feed, materials: Materials, folder: Path, phase: int) -> None:
+    """Make sure of what a phase has learnt from, where that was put off; keep nothing of it where it is refused."""
+    try:
+        feed.frozen.verify(materials.split.training)
+    except RunError:
+        forget_snapshots(folder, phase)
+        raise
 
 
 def _result(

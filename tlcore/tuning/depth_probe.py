@@ -248,6 +248,7 @@ def _cached(trial: Trial, cut: models.Cut, check_stop: CheckStop) -> tuple[list[
     views = list_views(trial.images, 1, "none", trial.plan.seed)
     # The probe tells its progress itself, as one whole: each new stage would forget what the time left rests on.
     frozen.fill(views, "none", trial.plan.seed, ignore_progress, check_stop)
+    frozen.verify(trial.images)
     return frozen.cache.tensors(), frozen.cache.rows([view.key for view in views])
 
 

@@ -50,6 +50,7 @@ def search_rate(
     # 2. What it learns from.
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
     feed = prepare_feed(materials, cut, batch_size, 1, progress, check_stop)
+    feed.frozen.verify(materials.split.training)
 
     # 3. The test, and what it suggests.
     cap = None if layers is None else settings.learning_rate * LARGEST_RATE_RATIO

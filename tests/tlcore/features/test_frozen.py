@@ -52,10 +52,17 @@ def part_of(caches, loaded):
 
 
 def lower_part_of(caches, loaded):
-    """Return the part below a layer in the middle, which is written down by way of Keras."""
+    """Return the part below a layer in the middle, which one tensor crosses."""
     (tensor,) = crossing_tensors(loaded.backbone, MIDDLE)
     cut = Cut(MIDDLE, (name_tensor(tensor),), (tuple(tensor.shape[1:]),), ("float32",))
     return freeze_up_to(caches, loaded, cut)
+
+
+@pytest.fixture
+def foreign():
+    """A backbone whose layers Keras lists, and not Thaw."""
+    network = "mobilenet-v2"
+    return LoadedBackbone(row_of(network), lambda: built(network), Path("unread"), size_of(network), SHA)
 
 
 @pytest.fixture
@@ -65,8 +72,9 @@ def lying(monkeypatch):
 
     def lie(network):
         layers = [*network.layers]
-        wrong = layers[1].weights[0] * np.float32(1.01)
-        layers[1] = replace(layers[1], weights=[wrong, *layers[1].weights[1:]])
+        first = next(place for place, layer in enumerate(layers) if layer.kind == "Conv2D")
+        wrong = layers[first].weights[0] * np.float32(1.01)
+        layers[first] = replace(layers[first], weights=[wrong, *layers[first].weights[1:]])
         return honest(replace(network, layers=layers))
 
     monkeypatch.setattr(writer, "write_network", lie)
@@ -117,17 +125,34 @@ def test_a_damaged_network_is_made_anew(tmp_path, loaded, photos, damage):
     np.testing.assert_array_equal(features[:4], whole)
 
 
-def test_a_network_that_answers_otherwise_is_refused_and_that_is_said_and_remembered(tmp_path, loaded, photos, lying):
-    part = lower_part_of(tmp_path, loaded)
+def test_a_network_that_answers_otherwise_is_refused_and_that_is_said_and_remembered(tmp_path, foreign, photos, lying):
+    part = lower_part_of(tmp_path, foreign)
     views = list_views(photos, 1, "none", 0)
     assert part.fill(views, "none", 0, ignore_progress, never_stop)[0] == len(photos)
     assert part.engine == TENSORFLOW
-    part = lower_part_of(tmp_path, loaded)
+    part = lower_part_of(tmp_path, foreign)
     assert part.engine == TENSORFLOW
-    assert "EfficientNet-Lite0" in part.note
+    assert "MobileNetV2" in part.note
     assert "from Keras's, which is more than 0.1%" in part.note
     assert part.cache.missing([view.key for view in views]) == []
     assert list(tmp_path.rglob(kept.NETWORK)) == []
+
+
+def test_a_network_that_keras_lists_is_compared_before_it_is_used(tmp_path, foreign, photos):
+    part = lower_part_of(tmp_path, foreign)
+    part.fill(list_views(photos, 1, "none", 0), "none", 0, ignore_progress, never_stop)
+    assert part.engine == ONNX
+    assert kept.read_record(part.cache.folder).apart < 1e-4
+
+
+def test_below_a_cut_the_comparison_is_put_off_too_and_found_once(tmp_path, loaded, photos, monkeypatch):
+    part = lower_part_of(tmp_path, loaded)
+    part.fill(list_views(photos, 1, "none", 0), "none", 0, ignore_progress, never_stop)
+    assert (part.engine, kept.read_record(part.cache.folder).apart) == (ONNX, None)
+    part.verify(photos)
+    assert kept.read_record(part.cache.folder).apart < 1e-5
+    monkeypatch.setattr(frozen.FrozenPart, "_compare", lambda *_: pytest.fail("compared again"))
+    part.verify(photos)
 
 
 def test_what_was_learnt_from_answers_that_prove_to_be_others_is_refused(tmp_path, loaded, photos, lying):

@@ -58,8 +58,8 @@ def lower_of(network, cut):
     return models.lower_model(row_of(network), built(network), cut, size_of(network))
 
 
-def upper_of(network, cut):
-    return models.upper_model(row_of(network), built(network), cut, assembled(network)[0])
+def upper_of(network, cut, folded=True):
+    return models.upper_model(row_of(network), built(network), cut, assembled(network)[0], folded)
 
 
 def cross(network, cut):
@@ -70,10 +70,10 @@ def cross(network, cut):
     return [np.asarray(tensor) for tensor in keras.tree.flatten(lower_of(network, cut)(images, training=False))]
 
 
-def predict_in_two(network, cut):
+def predict_in_two(network, cut, folded=True):
     tensors = cross(network, cut)
     assert [tensor.shape for tensor in tensors] == [(IMAGES, *shape) for shape in cut.shapes]
-    return np.asarray(upper_of(network, cut)(tensors, training=False))
+    return np.asarray(upper_of(network, cut, folded)(tensors, training=False))
 
 
 def boundaries(backbone):
@@ -92,8 +92,11 @@ def test_the_cached_path_predicts_what_the_assembled_model_does_at_every_depth(n
     for top in (0, 1, min(38, layers - 1), layers // 2, layers):
         models.freeze_below_top(backbone, top)
         cut = models.find_cut(row, backbone, size_of(network))
-        predicted = predict_in_two(network, cut)
-        np.testing.assert_allclose(predicted, expected(network), atol=1e-5, rtol=0, err_msg=f"top {top}")
+        for folded in (False, True):
+            # Random weights amplify rounding from layer to layer, which pretrained ones do not.
+            tolerance = 2e-3 if folded and network != PRETRAINED else 1e-5
+            predicted = predict_in_two(network, cut, folded)
+            np.testing.assert_allclose(predicted, expected(network), atol=tolerance, rtol=0, err_msg=f"top {top}")
 
 
 @pytest.mark.parametrize("network", BRANCHING)
@@ -102,7 +105,7 @@ def test_a_cut_inside_a_block_is_as_exact_as_one_between_blocks(network):
     chosen = boundaries(backbone)
     assert max(len(models.crossing_tensors(backbone, boundary)) for boundary in chosen) > 1
     for boundary in chosen:
-        predicted = predict_in_two(network, cut_at(backbone, boundary))
+        predicted = predict_in_two(network, cut_at(backbone, boundary), folded=False)
         np.testing.assert_allclose(predicted, expected(network), atol=1e-5, rtol=0, err_msg=f"boundary {boundary}")
 
 
@@ -132,7 +135,7 @@ def test_freezing_the_graph_into_constants_changes_only_the_last_digits(network)
 def test_every_boundary_cuts_exactly(network):
     backbone = built(network)
     for boundary in range(2, len(backbone.layers)):
-        predicted = predict_in_two(network, cut_at(backbone, boundary))
+        predicted = predict_in_two(network, cut_at(backbone, boundary), folded=False)
         np.testing.assert_allclose(predicted, expected(network), atol=1e-5, rtol=0, err_msg=f"boundary {boundary}")
 
 

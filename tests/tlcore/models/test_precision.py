@@ -25,7 +25,7 @@ def test_half_precision_reaches_the_layers_above_the_cut_and_nothing_else():
     head = build_head(row_channels(backbone), 3, HeadSettings(dropout=0.0))
     freeze_below_top(backbone, 3)
     cut = find_cut(row, backbone, 32)
-    model = upper_model(row, backbone, cut, head)
+    model = upper_model(row, backbone, cut, head, folded=False)
     inputs = [np.random.default_rng(0).normal(size=(6, *shape)).astype(np.float32) for shape in cut.shapes]
     full = model.predict(inputs, verbose=0)
 

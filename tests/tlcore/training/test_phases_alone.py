@@ -1,12 +1,14 @@
 """Both phases on photos in a folder, as a notebook has them: no workspace, no run, and the same end after a kill."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tlcore.errors import SettingsError, Stopped
+from tlcore.errors import RunError, SettingsError, Stopped
+from tlcore.features.frozen import TENSORFLOW, FrozenPart
 from tlcore.features.inputs import Materials
 from tlcore.models.backbones import find_backbone
 from tlcore.models.loading import load_backbone
@@ -107,3 +109,24 @@ def test_phase_2_starts_where_phase_1_ended(prepare, head, tmp_path):
 def test_phase_2_says_what_it_needs(prepare, head, tmp_path):
     with pytest.raises(SettingsError, match=r"Received: layers=None, learning_rate=None\. Take what"):
         fine_tune(prepare(), FineTuneSettings(), head.weights, head.epochs, head.kept, tmp_path)
+
+
+def test_phase_2_keeps_nothing_of_what_it_learnt_from_answers_that_prove_to_be_others(
+    prepare, head, tmp_path, monkeypatch
+):
+    materials = replace(prepare(), caches=tmp_path / "caches")
+    materials.caches.mkdir()
+    before, watcher = head.kept, Watcher()
+
+    def tune():
+        return fine_tune(materials, TUNED, head.weights, head.epochs, before, tmp_path, watcher)
+
+    with monkeypatch.context() as lying:
+        lying.setattr(FrozenPart, "_compare", lambda *_: 0.5)
+        with pytest.raises(RunError, match=r"Received: 50\.0% from them.*Start again"):
+            tune()
+    assert watcher.epochs, "the comparison was to come after the curve"
+    assert list(tmp_path.glob("snapshot*")) == []
+    tuned = tune()
+    assert tuned.feed.frozen.engine == TENSORFLOW
+    assert tuned.feed.computed > 0
