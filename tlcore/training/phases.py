@@ -24,6 +24,7 @@ from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.guards import smashed
 from tlcore.training.history import Epoch
 from tlcore.training.recovery import Incidents
+from tlcore.training.rehearsal import rehearsing
 from tlcore.training.results import FineTuneResult, HeadResult, Observer
 from tlcore.training.sanity_checks import examine_head, measure_drift, read_statistics
 from tlcore.training.snapshots import name_variables, read_start, trainable, write_start, write_variables
@@ -120,23 +121,25 @@ def fine_tune(
     named = name_variables(materials.backbone, head)
     write_variables(named, head_weights)
 
-    # 2. Unfreeze the top, and compute once what the frozen part makes of each photo.
+    # 2. Unfreeze the top; below it what the frozen part makes of a photo is computed once.
     pretrained = read_statistics(materials.backbone)
     models.freeze_below_top(materials.backbone, layers)
     cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
-    first_epoch = max(epoch.epoch for epoch in history if epoch.phase == 1) + 1
-    batch_size = incidents.batch_size(settings.batch_size)
-    feed = prepare_feed(materials, cut, batch_size, first_epoch, observer.progress, observer.check_stop)
-    observer.measure_features(feed, cut)
 
-    # 3. Training, with epochs numbered on from phase 1.
+    # 3. The model, which TensorFlow gets ready while the frozen part works.
     precision = HALF if gains_from_half_precision() else FULL
     model = models.upper_model(materials.row, materials.backbone, cut, head, folded=precision == FULL)
     if precision == HALF:
         use_half_precision(model, materials.backbone, cut.boundary)
     learning_rate = incidents.learning_rate(asked_rate)
     compile_model(model, materials.settings.output, learning_rate)
+    first_epoch = max(epoch.epoch for epoch in history if epoch.phase == 1) + 1
+    batch_size = incidents.batch_size(settings.batch_size)
+    with rehearsing(model, materials, cut):
+        feed = prepare_feed(materials, cut, batch_size, first_epoch, observer.progress, observer.check_stop)
+    observer.measure_features(feed, cut)
 
+    # 4. Training, with epochs numbered on from phase 1.
     def smashes(accuracy: float | None) -> bool:
         if before is None or incidents.retries:
             return False
@@ -155,7 +158,7 @@ def fine_tune(
     )
     seconds, stopped = fit(model, keeper, feed, materials, incidents, learning_rate, callbacks, before)
 
-    # 4. The result: the best epoch's weights, and that BatchNormalization is as it was.
+    # 5. The result: the best epoch's weights, and that BatchNormalization is as it was.
     keeper.restore_best()
     _verify(feed, materials, folder, 2)
     result = _result(materials, head, model, keeper, feed, cut)

@@ -125,8 +125,10 @@ def small_memory(monkeypatch):
         fed = []
 
         def take(self, index):
-            fed.append(index)
             inputs, labels = feed(self, index)
+            if self.images > 1:
+                # The one blank image that phase 2 rehearses with is none of its batches.
+                fed.append(index)
             if len(labels) > largest and len(fed) > after:
                 raise MemoryError
             return inputs, labels
