@@ -96,7 +96,9 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             )
             resume = cut_short and st.button("Resume", type="primary", icon=":material/resume:")
         if start:
-            selection.choose("run", starts.start_fine_tune(store, run.id, dataclasses.replace(settings, insist=insist)))
+            asked = dataclasses.replace(settings, insist=insist)
+            same = starts.find_fine_tune(store, run.id, asked)
+            run_queue.start_once(same, lambda: starts.start_fine_tune(store, run.id, asked))
             st.rerun()
         if resume:
             starts.resume(store, run.id)
@@ -176,6 +178,7 @@ else:
     if not latest.active:
         anatomy = json.loads((kept.workspace.run(present_run.id) / "layers.json").read_text(encoding="utf-8"))
         draw_plan(kept, present_run, anatomy, latest)
+    run_queue.tell_asked_twice(present_run, latest)
     run_queue.draw(kept, latest.id)
     draw_training(kept, present_run, latest)
     if not latest.active:

@@ -150,13 +150,16 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
             icon=":material/playlist_add:" if busy else ":material/play_arrow:",
             disabled=bool(refusal),
         ):
-            started = starts.start_head(store, dataset.id, settings)
-            if job is None or not job.active:
-                selection.choose("run", started)
+            run_queue.start_once(
+                starts.find_head(store, dataset.id, settings),
+                lambda: starts.start_head(store, dataset.id, settings),
+                choose=job is None or not job.active,
+            )
             st.rerun()
         if run and goes_on and st.button("Resume", type="primary", icon=":material/resume:"):
             starts.resume(store, run.id)
             st.rerun()
+    run_queue.tell_asked_twice(run, job)
     run_queue.draw(store, job.id if job else None)
 
 

@@ -14,7 +14,7 @@ from tlcore.errors import ThawError
 # A named icon would be fetched from a font server on the internet; a file of our own is not.
 st.set_page_config(page_title="Thaw", page_icon=str(Path(__file__).with_name("icon.svg")), layout="centered")
 page = st.navigation(steps.pages(), position="top")
-selection.recall()
+selection.recall(page.url_path)
 failure.turn_page(page.url_path)
 try:
     store = selection.store()
@@ -27,3 +27,5 @@ try:
     garbage_collection.spare_modules()
 except ThawError as problem:
     failure.show(problem)
+finally:
+    selection.tell()

@@ -61,6 +61,32 @@ def add_head_job(store: Store, dataset_id: str, settings: HeadSettings) -> str:
     return run_id
 
 
+def find_head(store: Store, dataset_id: str, settings: HeadSettings) -> str | None:
+    """Return the run whose phase 1 waits or works with these settings on the data set as it is, or None."""
+    lifecycle.reconcile(store)
+    version = store.dataset(dataset_id).version
+    for job, run in _in_line(store, "head"):
+        same = run.dataset_id == dataset_id and run.head == settings and run.facts.retrained_from is None
+        if same and not job.stop_requested and run.facts.dataset_version in (None, version):
+            return run.id
+    return None
+
+
+def find_fine_tune(store: Store, run_id: str, settings: FineTuneSettings) -> str | None:
+    """Return the run whose phase 2 waits or works with these settings on the head of `run_id`, or None.
+
+    Raises RunError where that run has no head yet.
+    """
+    lifecycle.reconcile(store)
+    run = store.run(run_id)
+    _require_head(run)
+    wanted = suit(store, run, run.head, settings)
+    for job, other in _in_line(store, "fine_tune"):
+        if run_id in (other.id, other.facts.branched_from) and other.fine_tune == wanted and not job.stop_requested:
+            return other.id
+    return None
+
+
 def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> str:
     """Record that a run waits for phase 2; return the run's id.
 
@@ -213,6 +239,10 @@ def waiting_job(store: Store, run_id: str) -> str:
     if job is None or job.status != "starting":
         raise RunError(f"Expected a run whose job waits to start. Received: {run_id!r}. Start or resume it first.")
     return job.id
+
+
+def _in_line(store: Store, kind: JobKind) -> list[tuple[Job, Run]]:
+    return [(job, store.run(job.run_id)) for job in store.queue() if job.kind == kind and job.run_id]
 
 
 def _require_head(run: Run) -> None:

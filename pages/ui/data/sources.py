@@ -1,5 +1,6 @@
 """The ways in: where photos are to go, the drop zone, a path on this machine, the samples, and what an import asks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ def draw(store: Store, shown: Dataset | None) -> None:
     target = choose_target(shown)
     uploaded = drop_zone(store.workspace, target.request, target.title)
     if uploaded:
-        follow_import(uploaded)
+        follow_import(lambda: uploaded)
     with st.expander("Other ways: a path on this machine, a project, or a sample", icon=":material/folder_open:"):
         draw_path(store, target)
         st.divider()
@@ -149,13 +150,17 @@ def import_path(store: Store, text: str, target: Target) -> None:
 
 
 def begin(store: Store, request: dict[str, Any]) -> None:
-    """Start an import and show it."""
-    follow_import(start_import(store, request | {"ask": True}))
+    """Start an import and show it; one that goes on and was asked for in the same words is shown instead."""
+    asked = request | {"ask": True}
+    same = next((job.id for job in store.jobs("import", "open") if job.active and job.request == asked), None)
+    if same is not None:
+        st.toast("This import is going on already: it is shown at the top of the page.", icon=":material/info:")
+    follow_import(lambda: same or start_import(store, asked))
 
 
-def follow_import(job_id: str) -> None:
-    """Show the import of that id from now on."""
-    selection.choose("import", job_id)
+def follow_import(start: Callable[[], str]) -> None:
+    """Show from now on the import that `start` starts, whose id it returns."""
+    selection.choose_started("import", start)
     st.rerun()
 
 

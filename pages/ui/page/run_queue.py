@@ -1,16 +1,20 @@
 """Shows the queue for the device: what is at work, what waits its turn, and how to change that."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
+from pages.ui.page import selection
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence
 from thaw.jobs import lifecycle, queue, stages
-from thaw.storage.records import Job
+from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import ThawError
 from tlcore.models.backbones import BACKBONES
 
 POLL_S = 2.0
+ASKED_TWICE = "run that was asked for twice"
 WORK = {
     "head": "the head (phase 1)",
     "fine_tune": "fine-tuning (phase 2)",
@@ -41,6 +45,31 @@ def draw(store: Store, shown: str | None = None) -> None:
             draw_waiting(store, job, place)
 
     panel()
+
+
+def start_once(same: str | None, start: Callable[[], str], choose: bool = True) -> None:
+    """Start a run and choose it, unless `same` is one that waits or works with the same settings: that is chosen.
+
+    `start` returns the new run's id. With `choose` False the run on show stays on show.
+    """
+    if same is not None:
+        selection.choose("run", same)
+        st.session_state[ASKED_TWICE] = same
+    elif choose:
+        selection.choose_started("run", start)
+    else:
+        start()
+
+
+def tell_asked_twice(run: Run | None, job: Job | None) -> None:
+    """Say that the run on show is the one that has been asked for again, as long as it waits or works."""
+    if run is None or job is None or not job.active or st.session_state.get(ASKED_TWICE) != run.id:
+        return
+    st.info(
+        f"This very run {'waits already' if queue.waits(job) else 'is at work already'}, so no second one was started. "
+        "To train another beside it, change a setting first.",
+        icon=":material/info:",
+    )
 
 
 def draw_working(store: Store, job: Job) -> None:

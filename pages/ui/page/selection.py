@@ -1,5 +1,8 @@
 """What the person is looking at: choices in the address bar, so that a refresh or a second tab finds them again."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
 import streamlit as st
 
 from pages.ui.words import amounts
@@ -23,29 +26,62 @@ def store() -> Store:
     return Store(open_workspace())
 
 
-def recall() -> None:
-    """Bring the choices of the address bar and of the session together; the address bar wins."""
-    for key in KEYS:
-        if key in st.query_params:
-            st.session_state[key] = st.query_params[key]
-        elif st.session_state.get(key):
-            st.query_params[key] = st.session_state[key]
+def recall(page: str) -> None:
+    """Bring the choices of the address bar and of the session together, on the page that is about to be drawn.
+
+    The address wins where it says what this visit of the page has not heard: a link was followed, or Back pressed.
+    What it has heard comes with a click that was made before the browser took in the newest choice.
+    """
+    visit, said = _visit(), address()
+    if visit.page != page or said not in visit.heard:
+        if visit.page != page:
+            visit.page, visit.heard = page, []
+        visit.lost = []
+        _take(said)
+    _hear(visit, said)
+
+
+def tell() -> None:
+    """Write the choices into the address bar, all at once: each write is one of the browser's messages.
+
+    Not as a session begins: what has been chosen then stands there already, or is what anyone would be shown.
+    """
+    visit, wanted = _visit(), as_query()
+    if visit.begun and address() != wanted:
+        _hear(visit, wanted)
+        others = {key: st.query_params.get_all(key) for key in st.query_params if key not in KEYS}
+        st.query_params.from_dict({**others, **wanted})
+    visit.begun = True
+
+
+def address() -> dict[str, str]:
+    """Return the choices that the address bar has."""
+    return {key: st.query_params[key] for key in KEYS if st.query_params.get(key)}
 
 
 def chosen(key: str) -> str | None:
     """Return the chosen value of one of `KEYS` as text, or None."""
-    return st.session_state.get(key)
+    return _choices().get(key)
 
 
 def choose(key: str, value: str | None) -> None:
-    """Remember a choice in the session and in the address bar; None forgets it."""
+    """Remember a choice in the session, and with `tell` in the address bar; None forgets it."""
+    choices = _choices()
     if value is None:
-        st.session_state.pop(key, None)
-        st.query_params.pop(key, None)
-    else:
-        st.session_state[key] = value
-        if st.query_params.get(key) != value:
-            st.query_params[key] = value
+        choices.pop(key, None)
+        return
+    if key == "dataset" and choices.get(key, value) != value:
+        choices.pop("compare", None)
+    choices[key] = value
+
+
+def choose_started(key: str, start: Callable[[], str]) -> None:
+    """Choose what `start` starts and returns, even where another click comes meanwhile.
+
+    Streamlit ends a script for that at its next look into the session: here this lies before the start.
+    """
+    choices = _choices()
+    choices[key] = start()
 
 
 def validation_share() -> float:
@@ -137,6 +173,40 @@ def run_picker(kept: Store, present: Run) -> None:
     if picked and picked != present.id:
         choose("run", picked)
         st.rerun()
+
+
+@dataclass
+class Visit:
+    """One stay on a page: the addresses that were heard of or written in it, and what the address named in vain."""
+
+    page: str | None = None
+    heard: list[dict[str, str]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    begun: bool = False
+
+
+def _choices() -> dict[str, str]:
+    found: dict[str, str] = st.session_state.setdefault("choices", {})
+    return found
+
+
+def _visit() -> Visit:
+    found: Visit = st.session_state.setdefault("visit", Visit())
+    return found
+
+
+def _hear(visit: Visit, said: dict[str, str]) -> None:
+    if said not in visit.heard:
+        visit.heard.append(said)
+
+
+def _take(said: dict[str, str]) -> None:
+    """Take over what an address says; a run belongs to the data set that it was chosen with."""
+    choices = _choices()
+    if said.get("dataset", choices.get("dataset")) != choices.get("dataset"):
+        choices.pop("run", None)
+        choices.pop("compare", None)
+    choices.update(said)
 
 
 def _number(key: str, default: float, low: float, high: float) -> float:

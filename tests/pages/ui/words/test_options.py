@@ -143,5 +143,6 @@ def test_the_data_set_that_is_picked_is_the_one_that_is_worked_on(store, twins):
         picker.select(wanted).run()
         for _ in range(3):
             page.run()
-            assert page.session_state["dataset"] == wanted
+            picker = next(each for each in page.selectbox if each.label == "Data set")
+            assert picker.value == wanted
             assert page.query_params["dataset"] == wanted
