@@ -75,9 +75,16 @@ def ask_shares(store: Store, dataset: Dataset) -> None:
         disabled=keeps_parts(store, dataset) and not count_parts(store, dataset).others,
         help="Images that the model never learns from. They show how well it does on photos it has not seen. Where the "
         "validation photos that came are kept, this is the share of the other photos.",
+        # Without a key, Streamlit would know a slider by its default, which is the choice before: another each time.
+        key=f"validation share of {dataset.id}",
     )
     seed = right.number_input(
-        "Seed", 0, selection.LARGEST_SEED, selection.seed(), help="The same seed gives the same split and training."
+        "Seed",
+        0,
+        selection.LARGEST_SEED,
+        selection.seed(),
+        help="The same seed gives the same split and training.",
+        key=f"seed of {dataset.id}",
     )
     selection.choose("validation", f"{share:g}")
     selection.choose("seed", str(seed))
@@ -91,6 +98,7 @@ def ask_shares(store: Store, dataset: Dataset) -> None:
         0.05,
         format="percent",
         help="Kept out of training and validation: they show whether the model holds up as time goes on.",
+        key=f"later share of {dataset.id}",
     )
     selection.choose("later", f"{later:g}")
     st.caption(f"{dated:,} of {amounts.count(dataset.included, 'image')} say when they were taken.")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from pages.ui.components.assets import read_assets
 from pages.ui.words import amounts
 from pages.ui.words.options import distinct
 from thaw.storage.records import Dataset, Job, Run
@@ -19,6 +20,8 @@ KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later", "
 SHARES = (0.05, 0.5)
 LATER_SHARES = (0.0, 0.5)
 LARGEST_SEED = 2**31 - 1
+
+_one_entry = st.components.v2.component("thaw_address", js=read_assets("page/address.js"))
 
 
 def store() -> Store:
@@ -42,9 +45,10 @@ def recall(page: str) -> None:
 
 
 def tell() -> None:
-    """Write the choices into the address bar, all at once: each write is one of the browser's messages.
+    """Write the choices into the address bar, and have the browser keep one entry of its history for each visit.
 
-    Not as a session begins: what has been chosen then stands there already, or is what anyone would be shown.
+    Not as a session begins: what has been chosen then stands there already, or is what anyone would be shown, and the
+    browser has yet to be told to add no entry for it.
     """
     visit, wanted = _visit(), as_query()
     if visit.begun and address() != wanted:
@@ -52,6 +56,7 @@ def tell() -> None:
         others = {key: st.query_params.get_all(key) for key in st.query_params if key not in KEYS}
         st.query_params.from_dict({**others, **wanted})
     visit.begun = True
+    _one_entry(key="address")
 
 
 def address() -> dict[str, str]:
