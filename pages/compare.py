@@ -14,7 +14,7 @@ from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, sentence, visible
 from thaw.runs import comparison
 from thaw.runs.comparison import MOST_RUNS, ComparedRun, level
-from thaw.storage.records import Run
+from thaw.storage.records import Dataset, Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
 from tlcore.errors import RunError
@@ -91,12 +91,13 @@ def pick(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Run]:
     """Draw the list of runs with a box to tick at each; return the runs that are ticked."""
     ids = [run.id for run in runs]
     known = [run_id for run_id in (selection.chosen("compare") or "").split(",") if run_id in ids]
-    ticked = known or [run.id for run in runs if run.result_phase][:FEWEST_RUNS]
+    dataset = selection.dataset(store)
+    ticked = known or suggest(runs, dataset)
     rows = st.dataframe(
         list_runs(store, runs, names),
         hide_index=True,
         # Rows are ticked by number: a list with a new run in it is another list.
-        key=f"runs to compare {len(runs)} {ids[0]}",
+        key=f"runs to compare {len(runs)} {ids[0]} {dataset.id if dataset else ''}",
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [ids.index(run_id) for run_id in ticked]}},
@@ -106,6 +107,13 @@ def pick(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Run]:
     chosen = [runs[row] for row in sorted(rows)]
     selection.choose("compare", ",".join(run.id for run in chosen) or None)
     return chosen
+
+
+def suggest(runs: Sequence[Run], dataset: Dataset | None) -> list[str]:
+    """Return the runs to compare before any is ticked: the newest that have a model, the chosen data set's first."""
+    done = [run for run in runs if run.result_phase]
+    chosen = [run for run in done if dataset and run.dataset_id == dataset.id]
+    return [run.id for run in (*chosen, *(run for run in done if run not in chosen))][:FEWEST_RUNS]
 
 
 def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[ComparedRun]:

@@ -19,6 +19,7 @@ failure.turn_page(page.url_path)
 try:
     store = selection.store()
     lifecycle.reconcile(store)
+    selection.check_address(store)
     if store.datasets():
         standby.keep(store.workspace)
     page.run()

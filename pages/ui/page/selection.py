@@ -20,6 +20,8 @@ KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later", "
 SHARES = (0.05, 0.5)
 LATER_SHARES = (0.0, 0.5)
 LARGEST_SEED = 2**31 - 1
+NOUNS = {"dataset": "data set", "run": "run", "import": "import"}
+GONE = "(deleted, or of another workspace)"
 
 _one_entry = st.components.v2.component("thaw_address", js=read_assets("page/address.js"))
 
@@ -87,6 +89,27 @@ def choose_started(key: str, start: Callable[[], str]) -> None:
     """
     choices = _choices()
     choices[key] = start()
+
+
+def check_address(kept: Store) -> None:
+    """Forget what is chosen and is not here, and say so for as long as the person stays on the page."""
+    choices, lost = _choices(), _visit().lost
+    for key, has in (("dataset", kept.dataset), ("run", kept.run), ("import", kept.job)):
+        if key in choices and not _is_there(has, choices[key]):
+            del choices[key]
+            lost.append(f"The {NOUNS[key]} in this address is not here {GONE}. {_tell_instead(kept, key)}")
+    if choices.get("backbone", HeadSettings().backbone) not in BACKBONES:
+        del choices["backbone"]
+        lost.append(f"The backbone in this address is none that Thaw knows. Chosen is {backbone().title}.")
+    if _visit().page == "compare":
+        compared = [run_id for run_id in (choices.get("compare") or "").split(",") if run_id]
+        here = [run_id for run_id in compared if _is_there(kept.run, run_id)]
+        if here != compared:
+            choose("compare", ",".join(here) or None)
+            missing = amounts.count(len(compared) - len(here), "run is", "runs are")
+            lost.append(f"Of the runs to compare in this address, {missing} not here {GONE}.")
+    for words in dict.fromkeys(lost):
+        st.warning(words, icon=":material/link_off:")
 
 
 def validation_share() -> float:
@@ -212,6 +235,22 @@ def _take(said: dict[str, str]) -> None:
         choices.pop("run", None)
         choices.pop("compare", None)
     choices.update(said)
+
+
+def _is_there(find: Callable[[str], object], key: str) -> bool:
+    try:
+        find(key)
+    except ThawError:
+        return False
+    return True
+
+
+def _tell_instead(kept: Store, key: str) -> str:
+    """Say what is shown in the place of a data set or run that is not here."""
+    if key == "import":
+        return "Its photos, if it has finished, are among the data sets."
+    shown = dataset(kept) if key == "dataset" else run(kept)
+    return "Shown is the newest." if shown else f"There is no other {NOUNS[key]} to show."
 
 
 def _number(key: str, default: float, low: float, high: float) -> float:
