@@ -1,10 +1,16 @@
-// The drop zone: takes a dropped or chosen folder, has it uploaded, and tells how far that is.
+// The drop zone: takes a folder that is dropped anywhere on its page or chosen, has it uploaded, and tells how far that is.
 
 const TICKET_EVERY_MS = 50;
 const TICKET_WITHIN_MS = 10000;
 const SPEAK_EVERY_MS = 4000;
+// Outlives a reload, which ends an upload without a word.
+const MARK = "thaw upload";
 
 const zones = new WeakMap();
+// The upload that goes on, whichever page is open; what became of one that ended beside its page; the ticket it used up.
+let going = null;
+let ended = null;
+let spent = null;
 
 export default function (component) {
   let zone = zones.get(component.parentElement);
@@ -15,40 +21,62 @@ export default function (component) {
   zone.dress(component.data);
   zone.finished = (job) => component.setTriggerValue("uploaded", job);
   zone.abandoned = (url) => component.setTriggerValue("abandoned", url);
+  zone.arrive();
   return () => zone.leave();
 }
 
 class Zone {
   constructor(root) {
     this.find = (name) => root.querySelector(name);
-    this.upload = null;
-    this.warn = (event) => event.preventDefault();
     const box = this.find(".zone");
-    // Without these two the browser would open a file that misses the box by a few pixels.
-    this.swallow = (event) => event.preventDefault();
-    window.addEventListener("dragover", this.swallow);
-    window.addEventListener("drop", this.swallow);
-    box.ondragenter = box.ondragover = (event) => {
-      event.preventDefault();
-      box.classList.add("over");
+    // Without these the browser would open a file that misses the box, in the place of this page.
+    this.drags = {
+      dragover: (event) => {
+        if (!holdsFiles(event)) return;
+        event.preventDefault();
+        box.classList.add("over");
+      },
+      dragleave: (event) => {
+        if (!event.relatedTarget) box.classList.remove("over");
+      },
+      drop: (event) => {
+        if (!holdsFiles(event)) return;
+        event.preventDefault();
+        box.classList.remove("over");
+        const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+        this.take((found) => walk(entries, found), nameOf(entries.map((entry) => entry.name)));
+      },
     };
-    box.ondragleave = (event) => {
-      if (!box.contains(event.relatedTarget)) box.classList.remove("over");
-    };
-    box.ondrop = (event) => {
-      event.preventDefault();
-      box.classList.remove("over");
-      const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-      this.take((found) => walk(entries, found), nameOf(entries.map((entry) => entry.name)));
-    };
+    for (const [kind, act] of Object.entries(this.drags)) window.addEventListener(kind, act);
     this.chooser(".browse", ".folder-input");
     this.chooser(".zip", ".zip-input");
-    this.find(".cancel").onclick = () => this.upload?.cancel();
+    this.find(".cancel").onclick = () => going?.upload.cancel();
   }
 
   dress(data) {
     this.data = data;
     this.find("#drop-title").textContent = data.title;
+  }
+
+  // Takes over what goes on or has ended while another page was open, and tells what a reload cut off.
+  arrive() {
+    if (this.arrived) return;
+    this.arrived = true;
+    const cut = sessionStorage.getItem(MARK);
+    if (going) {
+      going.zone = this;
+      this.busy(true);
+      this.show(going.state);
+    } else if (ended) {
+      this.close(ended);
+    } else if (cut !== null) {
+      sessionStorage.removeItem(MARK);
+      this.complain(
+        `The upload of “${cut}” was cut off, as the page was loaded anew. Unless its import is shown here, add the photos again.`,
+      );
+    }
+    ended = null;
+    note("");
   }
 
   chooser(button, input) {
@@ -64,34 +92,62 @@ class Zone {
   }
 
   async take(list, name) {
-    if (this.upload) return;
-    this.upload = new Upload((state) => this.show(state));
+    if (going) {
+      this.complain("One upload is going on. Add these photos when it has ended, or cancel it first.");
+      return;
+    }
+    const task = { zone: this, name, state: { stage: "", counts: "", percent: 0 } };
+    task.upload = new Upload((state) => {
+      task.state = state;
+      if (task.zone) task.zone.show(state);
+      else note(tellGoing(task));
+    });
+    going = task;
     this.busy(true);
+    sessionStorage.setItem(MARK, name);
+    const result = { name };
     try {
-      this.upload.ticket = await this.freshTicket();
-      const job = await this.upload.run(list, name);
-      this.speak("Upload complete. The photos are being checked.");
-      this.busy(false);
-      this.spent = this.data.url;
-      this.finished(job);
+      task.upload.ticket = await this.freshTicket();
+      result.job = await task.upload.run(list, name);
     } catch (problem) {
-      this.busy(false);
-      this.spent = this.data.url;
-      this.abandoned(this.spent);
-      if (problem.name !== "AbortError") this.complain(problem.message);
-      else this.speak("Upload cancelled.");
-    } finally {
-      this.upload = null;
+      if (problem.name !== "AbortError") result.problem = problem.message;
+      result.abandoned = task.upload.ticket?.url ?? this.data.url;
+    }
+    sessionStorage.removeItem(MARK);
+    window.removeEventListener("beforeunload", warn);
+    spent = task.upload.ticket?.url ?? this.data.url;
+    going = null;
+    if (task.zone) {
+      task.zone.close(result);
+    } else {
+      ended = result;
+      note(
+        result.job
+          ? `“${name}” is uploaded: the Data page shows its photos.`
+          : `The upload of “${name}” has failed. The Data page says why.`,
+      );
     }
   }
 
   // What an upload that was given up has sent must not mix with the next, so each gets a ticket of its own.
   async freshTicket() {
-    for (let waited = 0; this.data.url === this.spent; waited += TICKET_EVERY_MS) {
+    for (let waited = 0; this.data.url === spent; waited += TICKET_EVERY_MS) {
       if (waited > TICKET_WITHIN_MS) throw new Refused("Thaw does not answer. Reload the page, then add the photos again.");
       await pause(TICKET_EVERY_MS);
     }
     return this.data;
+  }
+
+  close({ job, problem, abandoned }) {
+    this.busy(false);
+    if (job) {
+      this.speak("Upload complete. The photos are being checked.");
+      this.finished(job);
+      return;
+    }
+    this.abandoned(abandoned);
+    if (problem) this.complain(problem);
+    else this.speak("Upload cancelled.");
   }
 
   busy(on) {
@@ -99,7 +155,7 @@ class Zone {
     this.find(".progress").hidden = !on;
     this.find(".problem").hidden = true;
     const change = on ? window.addEventListener : window.removeEventListener;
-    change.call(window, "beforeunload", this.warn);
+    change.call(window, "beforeunload", warn);
     if (on) this.find(".cancel").focus();
   }
 
@@ -124,10 +180,24 @@ class Zone {
     this.find(".problem").hidden = false;
   }
 
+  // An upload goes on while other pages are looked at, and a note tells of it there.
   leave() {
-    this.upload?.cancel();
-    window.removeEventListener("beforeunload", this.warn);
-    window.removeEventListener("dragover", this.swallow);
-    window.removeEventListener("drop", this.swallow);
+    for (const [kind, act] of Object.entries(this.drags)) window.removeEventListener(kind, act);
+    if (going?.zone !== this) return;
+    going.zone = null;
+    note(tellGoing(going));
   }
+}
+
+function tellGoing({ name, state }) {
+  const far = state.counts ? ` (${state.counts})` : "";
+  return `Uploading “${name}”${far}. It goes on while you look at other pages, but not if you close or reload this one.`;
+}
+
+function holdsFiles(event) {
+  return [...event.dataTransfer.types].includes("Files");
+}
+
+function warn(event) {
+  event.preventDefault();
 }

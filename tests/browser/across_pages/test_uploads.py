@@ -1,0 +1,76 @@
+"""Uploads go on while other pages are looked at; a reload that cuts one is told; a drop beside the zone is taken."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.harness import Server, drop, settle
+from tests.browser.journey import open_page, see_page
+
+# The files wait in the browser until the test lets them go.
+HOLD_FILES = """
+    const reach = window.fetch;
+    const held = new Promise((go) => { window.letGo = go; });
+    window.fetch = async (address, options) => {
+        if (/thaw.upload/.test(address)) await held;
+        return reach(address, options);
+    };
+"""
+
+
+@pytest.fixture(scope="module")
+def server(made_up: Server) -> Server:
+    return made_up
+
+
+@pytest.fixture
+def browser(kept_profile: BrowserContext) -> BrowserContext:
+    return kept_profile
+
+
+def begin(page: Page, server: Server, photos: Path, zone: str = ".zone") -> None:
+    page.add_init_script(HOLD_FILES)
+    page.goto(server.url)
+    see_page(page, "data")
+    settle(page)
+    drop(page, photos, zone=zone)
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+
+
+def test_an_upload_goes_on_and_is_told_on_other_pages(page: Page, server: Server, photos: Path) -> None:
+    begin(page, server, photos)
+    open_page(page, "backbone")
+    note = page.get_by_role("status").filter(has_text="Uploading “my photos”")
+    expect(note).to_be_visible()
+    open_page(page, "data")
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    expect(note).to_have_count(0)
+    open_page(page, "history")
+    page.evaluate("letGo()")
+    expect(page.get_by_role("status").filter(has_text="“my photos” is uploaded")).to_be_visible()
+    open_page(page, "data")
+    expect(page.get_by_role("heading", name="my photos")).to_be_visible()
+
+
+def test_a_reload_that_cuts_an_upload_is_told_once(page: Page, server: Server, photos: Path) -> None:
+    begin(page, server, photos)
+    # A person would confirm that the page may be left.
+    page.evaluate("BeforeUnloadEvent.prototype.preventDefault = () => {}")
+    page.reload()
+    see_page(page, "data")
+    told = page.get_by_role("alert").filter(has_text="The upload of “my photos” was cut off")
+    expect(told).to_be_visible()
+    page.reload()
+    see_page(page, "data")
+    settle(page)
+    expect(told.filter(visible=True)).to_have_count(0)
+
+
+def test_a_drop_beside_the_zone_is_taken(page: Page, server: Server, photos: Path) -> None:
+    begin(page, server, photos, zone="h1")
+    drop(page, photos, zone="h1")
+    expect(page.get_by_role("alert").filter(has_text="One upload is going on")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    page.evaluate("letGo()")
+    expect(page.get_by_role("button", name="Browse folder")).to_be_visible()
