@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.images.copies import save_normalised
-from tlcore.images.decode import normalise
+from tlcore.images.decode import explain_no_picture, normalise
 from tlcore.images.deep_pictures import WIDEST, RangeUnknown, choose_range
 from tlcore.images.quality import measure
 from tlcore.photos import Photo, Photos, SetAside, is_junk, natural
@@ -78,7 +78,7 @@ def _list_names(folder: Path) -> Iterator[str]:
 def _read(folder: Path, name: str, copy: Path, grey_range: int | None) -> _Read:
     label, below, _ = name.partition("/")
     if not below:
-        return _Read(reason=NO_CLASS)
+        return _Read(reason=explain_no_picture(folder / name) or NO_CLASS)
     try:
         normalised = normalise(folder / name, grey_range)
     except ImageRejected as problem:

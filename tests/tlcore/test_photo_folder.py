@@ -34,10 +34,12 @@ def test_what_cannot_be_read_is_set_aside_with_its_reason_and_hidden_files_do_no
     (folder / "leaf/torn.jpg").write_bytes(b"no picture")
     (folder / "leaf/.DS_Store").write_bytes(b"")
     photo(9, 90, 60).save(folder / "loose.png")
+    (folder / "notes.txt").write_text("remember the milk")
     photos = read_folder(folder, tmp_path / "copies")
     reasons = {each.name: each.reason for each in photos.set_aside}
-    assert set(reasons) == {"leaf/torn.jpg", "loose.png"}
+    assert set(reasons) == {"leaf/torn.jpg", "loose.png", "notes.txt"}
     assert reasons["loose.png"] == NO_CLASS
+    assert "text file" in reasons["notes.txt"]
     assert len(photos) == 4
 
 

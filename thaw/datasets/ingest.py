@@ -27,6 +27,7 @@ from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.errors import DatasetError, ImageRejected
+from tlcore.images.decode import explain_no_picture
 from tlcore.photos import SetAside, natural
 from tlcore.progress import Stage
 from tlcore.splits.splits import MAX_CLASSES, too_many
@@ -178,7 +179,7 @@ def _decode(
             entry_name = "/".join(entry.name)
             reason = place.reason or (NO_CLASS if place.label is None else admission.refuse_class(place))
             if reason:
-                refused.append(SetAside(entry_name, reason))
+                refused.append(SetAside(entry_name, explain_no_picture(entry.path) or reason))
             elif not there:
                 image_id = new_id("img")
                 copy, thumbnail = folder / "images" / image_id, folder / "thumbnails" / f"{image_id}.jpg"

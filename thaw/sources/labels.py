@@ -16,6 +16,7 @@ from thaw.storage.questions import Ask, Option, Question, take_default
 from thaw.tables.columns import split_of
 from thaw.tables.file_index import FileIndex, common_folders
 from tlcore.errors import DatasetError, ImageRejected
+from tlcore.images.decode import explain_no_picture
 from tlcore.photos import SetAside
 
 NOT_LISTED = "the table {table!r} does not list it"
@@ -126,7 +127,7 @@ def _set_rest_aside(listings: Sequence[Listing], unused: Iterable[Entry], found:
         elif entry.name not in told and _lacks_classes(entry, listed):
             kept.append(replace(entry, split=UNLABELLED))
         elif entry.name not in told:
-            found.set_aside.append(SetAside("/".join(entry.name), reason))
+            found.set_aside.append(SetAside("/".join(entry.name), explain_no_picture(entry.path) or reason))
     found.entries[:] = kept
 
 

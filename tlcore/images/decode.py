@@ -38,7 +38,7 @@ from tlcore.images.deep_pictures import WIDEST, find_layout, has_deep_colours, r
 from tlcore.images.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
 from tlcore.images.jpeg import Encoding, find_encoding, strip
 from tlcore.images.jpeg_end import has_end, supply_end
-from tlcore.images.picture_formats import HEAD_BYTES, check_chunks, choose_formats, describe, is_heic
+from tlcore.images.picture_formats import HEAD_BYTES, check_chunks, choose_formats, describe, image_kind, is_heic
 from tlcore.images.transparency import describe_ground, find_ground, lay_on
 
 if TYPE_CHECKING:
@@ -109,6 +109,19 @@ def digest(path: Path) -> str:
     """
     with _opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def explain_no_picture(path: Path) -> str:
+    """Return what the file at `path` is where `normalise` would refuse it by its first bytes, else "".
+
+    For who sets a file aside for its place: that is no reason for what is no picture wherever it lies.
+    """
+    try:
+        with _opened(path) as file:
+            head = file.read(HEAD_BYTES)
+    except ImageRejected as problem:
+        return str(problem)
+    return "" if _is_announced(head) else describe(head)
 
 
 def fit(width: int, height: int, longer_side: int) -> tuple[int, int]:
@@ -188,7 +201,12 @@ def _decode_picture(content: bytes, opened: _Opened) -> Normalised:
     except Image.DecompressionBombError as problem:
         raise ImageRejected(_too_many_pixels("far more")) from problem
     except PARSER_ERRORS as problem:
-        raise ImageRejected(_DAMAGED) from problem
+        raise ImageRejected(_DAMAGED if _is_announced(head) else describe(head)) from problem
+
+
+def _is_announced(head: bytes) -> bool:
+    """Say whether a file's first bytes are those of a picture that is read, or of a camera raw."""
+    return bool(image_kind(head)) or is_heic(head) or is_camera_raw(head)
 
 
 def _require_whole(content: bytes) -> bytes:

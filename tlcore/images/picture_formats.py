@@ -117,12 +117,18 @@ _IMAGES: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"GIF8"), "GIF"),
     (re.compile(rb"RIFF....WEBP", re.DOTALL), "WebP"),
     (re.compile(rb"II\*\x00|MM\x00\*"), "TIFF"),
-    (re.compile(rb"BM"), "BMP"),
+    # Numbers follow, of which some bytes are 0, and in a PPM digits: not so in words that begin like one.
+    (re.compile(rb"BM.{0,11}\x00", re.DOTALL), "BMP"),
     (re.compile(rb"....ftypavi[fs]", re.DOTALL), "AVIF"),
-    (re.compile(rb"P[1-6f]\s"), "PPM"),
+    (re.compile(rb"P[1-6Ff]\s+(#[^\n]*\n\s*)*\d"), "PPM"),
 )
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
+_TEXT = "this is a text file, not a picture"
+# What no text holds, and of which every file of another kind has some in its first bytes.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+LEAST_ASCII = 0.7
 _HTML = re.compile(
     rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|script|meta|title)\b", re.IGNORECASE | re.DOTALL
 )
@@ -164,7 +170,7 @@ def describe(head: bytes) -> str:
     if head[:4] == b"RIFF":
         return "this is a video or sound file, not a picture"
     if _is_text(head):
-        return "this is a text file, not a picture"
+        return _TEXT
     return "this is not a picture in a format that is read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC, PPM)"
 
 
@@ -177,11 +183,15 @@ def _describe_container(brand: bytes) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    if b"\x00" in head:
+    """Say whether bytes are words: UTF-8, UTF-16 with its mark, or mostly ASCII in a code page of a byte a letter."""
+    if codec := _UTF16.get(head[:2]):
+        return all(letter.isprintable() or letter.isspace() for letter in head[2:].decode(codec, "ignore"))
+    if _CONTROL.search(head):
         return False
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as problem:
-        # A character may straddle the end of what was read.
-        return problem.start > len(head) - 4 and len(head) == HEAD_BYTES
+        if problem.start > len(head) - 4 and len(head) == HEAD_BYTES:
+            return True
+        return sum(letter < 0x80 for letter in head) >= LEAST_ASCII * len(head)
     return True

@@ -129,6 +129,13 @@ def _foreign() -> list[Case]:
         Case("rose/clip.mp4", b"\0\0\0\x18ftypmp42" + b"\0" * 40, SET_ASIDE, "video"),
         Case("rose/inner.docx", zip_of({"word/document.xml": b"<w/>"}), SET_ASIDE, "zip archive"),
         Case("rose/noise.bin", bytes(range(128, 256)) * 8, SET_ASIDE, "not a picture in a format"),
+        Case("rose/windows.txt", "Grüße aus Köln\r\n".encode("cp1252"), SET_ASIDE, "text file"),
+        Case("rose/notepad.txt", "Grüße aus Köln".encode("utf-16"), SET_ASIDE, "text file"),
+        Case("rose/bm.txt", b"BM is how bitmaps begin, and these words too.", SET_ASIDE, "text file"),
+        Case("rose/p1.txt", b"P1 is the plan for the garden.", SET_ASIDE, "text file"),
+        Case("rose/cut.bmp", b"BM\x36\x30\0\0\0\0\0\0\x36\0\0\0", SET_ASIDE, "cut off"),
+        Case("stray.txt", b"remember the milk\n", SET_ASIDE, "text file"),
+        Case("stray", b"", SET_ASIDE, "empty file"),
         Case("stray.png", encoded(photo(7), "PNG"), SET_ASIDE, "not inside a class folder"),
     ]
 

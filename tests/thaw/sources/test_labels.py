@@ -133,12 +133,16 @@ def test_absolute_paths_must_lie_under_a_root(tmp_path):
 @pytest.mark.parametrize("kind", ["folder", "zip", "staged"])
 def test_a_table_at_the_top_decides_the_classes(tmp_path, kind, top):
     files = [*files_of(top=top), Case(f"{top}photos/d.jpg", jpeg(7), ACCEPTED)]
+    files.append(Case(f"{top}photos/e.txt", b"remember the milk", ACCEPTED))
     path = tmp_path / "source"
     {"folder": write_folder, "zip": write_zip, "staged": write_upload}[kind](path, files)
     found = found_in(kind, path)
     assert labels(found) == {top + name: label for name, label in LABELS.items()}
-    assert reasons(found) == {f"{top}photos/d.jpg": "the table 'labels.csv' does not list it"}
-    assert (found.ignored, found.count) == (1, 5)
+    assert reasons(found) == {
+        f"{top}photos/d.jpg": "the table 'labels.csv' does not list it",
+        f"{top}photos/e.txt": "this is a text file, not a picture",
+    }
+    assert (found.ignored, found.count) == (1, 6)
     assert any("labels.csv" in note for note in found.notes)
 
 
