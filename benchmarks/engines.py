@@ -1,12 +1,13 @@
 """Which engine runs the frozen part fastest: one backbone of each family, TensorFlow against ONNX Runtime and OpenVINO.
 
-    python benchmarks/engines.py [--backbones NAME ...] [--rounds 5] [--images 64] [--size 0]
+    python benchmarks/engines.py [--backbones NAME ...] [--rounds 5] [--images 64] [--size 0] [--accuracy SEEDS]
 
 All run the same network up to its pooled features at the backbone's own size (or `--size`), in turns; where the weights
 are not on this machine they are random. Printed are the medians of all rounds: images a second, milliseconds of
 processor time an image (which tells more on a machine with other work), the seconds to make the file and to load it,
 its size, and the largest difference from TensorFlow's features as a share of the largest feature. OpenVINO is measured
-if it is installed; it reads the same file.
+if it is installed; it reads the same file. `--accuracy` trains both phases on what TensorFlow and ONNX Runtime make of
+photos and prints what is learnt.
 """
 
 import argparse
@@ -125,6 +126,25 @@ def measure(name: str, rounds: int, images: int, size: int) -> None:
         )
 
 
+def compare_accuracy(seeds: int, images: int) -> None:
+    """Train both phases on each engine, with several seeds for the split and the training; print the accuracies."""
+    from benchmarks.photos import write_photos
+    from tlcore import api
+    from tlcore.features import frozen
+
+    installed = frozen._is_installed
+    with tempfile.TemporaryDirectory() as scratch:
+        photos = api.read_photos(write_photos(Path(scratch) / "photos", images))
+        for seed in range(seeds):
+            parts = api.split(photos, validation=0.2, seed=seed)
+            for name, there in (("ONNX Runtime", installed), ("TensorFlow", lambda: False)):
+                frozen._is_installed = there
+                head = api.train_head(parts, epochs=20, seed=seed)
+                tuned = api.fine_tune(head, layers=38, epochs=3, insist=True)
+                print(f"  seed {seed}, {name:12} head {head.accuracy:.1%}, fine-tuned {tuned.accuracy:.1%}", flush=True)
+    frozen._is_installed = installed
+
+
 def main() -> None:
     """Measure the backbones one after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -132,8 +152,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--size", type=int, default=0, help="pixels a side; 0 for each backbone's own")
+    parser.add_argument("--accuracy", type=int, default=0, metavar="SEEDS", help="instead compare what is learnt")
     chosen = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if chosen.accuracy:
+        compare_accuracy(chosen.accuracy, chosen.images)
+        return
     for name in chosen.backbones:
         measure(name, chosen.rounds, chosen.images, chosen.size)
 
