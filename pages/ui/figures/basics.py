@@ -24,6 +24,12 @@ MOST_BARS = 40
 LEAST_EPOCHS = 10
 # Percent with as many digits as the ticks need (d3-format): with none, a narrow range has several of the same name.
 SHARE_TICKS = "~%"
+# An axis of shares fits itself to them, but no further than a marker's half beyond 0 and 100%: of one value alone, or
+# of several that are the same, Plotly makes an axis that is 200% long.
+SHARE_AXIS: dict[str, Any] = {
+    "tickformat": SHARE_TICKS,
+    "autorangeoptions": {"clipmin": -0.02, "clipmax": 1.02},
+}
 
 
 def class_counts(classes: Mapping[str, int]) -> go.Figure:
@@ -92,7 +98,7 @@ def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
             yanchor="bottom",
             font_color=BOUNDARY,
         )
-    figure.update_yaxes(title_text="accuracy", tickformat=SHARE_TICKS, row=1, col=1)
+    figure.update_yaxes(title_text="accuracy", **SHARE_AXIS, row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title_text="epoch", row=2, col=1)
     # Not a range of our own: one that grows would undo the zoom.
@@ -134,9 +140,7 @@ def claims(naive: Accuracy, grouped: Accuracy) -> go.Figure:
         zeroline=False,
         fixedrange=True,
     )
-    figure.update_xaxes(
-        title_text="accuracy, with its 95% interval", tickformat=SHARE_TICKS, fixedrange=True, zeroline=False
-    )
+    figure.update_xaxes(title_text="accuracy, with its 95% interval", fixedrange=True, zeroline=False, **SHARE_AXIS)
     figure.update_layout(showlegend=False)
     return plain(figure, height=190)
 

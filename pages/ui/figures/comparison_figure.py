@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pages.ui.figures.basics import SHARE_TICKS
+from pages.ui.figures.basics import SHARE_AXIS
 from pages.ui.words.names import in_figure
 from tlcore.training.history import Epoch
 
@@ -37,7 +37,7 @@ def validation_curves(lines: Sequence[Line]) -> go.Figure:
             figure.add_trace(_trace(place, line, values, form, named=row == 1), row=row, col=1)
     figure.update_xaxes(automargin=True, title_standoff=8)
     figure.update_yaxes(automargin=True, title_standoff=8)
-    figure.update_yaxes(title_text="validation accuracy", tickformat=SHARE_TICKS, row=1, col=1)
+    figure.update_yaxes(title_text="validation accuracy", **SHARE_AXIS, row=1, col=1)
     figure.update_yaxes(title_text="validation loss", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title_text="epoch", row=2, col=1)
     legend = LEGEND_LINE_PX * len(lines)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
-from pages.ui.figures.basics import SHARE_TICKS
+from pages.ui.figures.basics import SHARE_AXIS
 from pages.ui.figures.comparison_figure import COLOURS, MARKERS
 from pages.ui.words import amounts
 from pages.ui.words.names import in_figure
@@ -39,11 +39,9 @@ def accuracies(rows: Sequence[Experiment], against: str, titles: Mapping[str, st
             if points:
                 figure.add_trace(_trace(points, against, titles[name], side, place, symbol))
     figure.update_xaxes(automargin=True, title_standoff=8)
-    figure.update_yaxes(automargin=True, title_standoff=8, title_text="accuracy", tickformat=SHARE_TICKS)
+    figure.update_yaxes(automargin=True, title_standoff=8, title_text="accuracy", **SHARE_AXIS)
     if against == SHARE:
-        figure.update_xaxes(
-            title_text="share of the backbone's layers unfrozen", tickformat=SHARE_TICKS, rangemode="tozero"
-        )
+        figure.update_xaxes(title_text="share of the backbone's layers unfrozen", **SHARE_AXIS, rangemode="tozero")
     return figure.update_layout(
         template="none",
         height=360 + LEGEND_LINE_PX * len(figure.data),

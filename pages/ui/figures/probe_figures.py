@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pages.ui.figures.basics import FROZEN, SHARE_TICKS, TRAINING, UNFROZEN, VALIDATION
+from pages.ui.figures.basics import FROZEN, SHARE_AXIS, TRAINING, UNFROZEN, VALIDATION
 from tlcore.tuning.probe_record import Depth
 from tlcore.tuning.rate_curve import RateCurve, smooth
 
@@ -38,7 +38,7 @@ def accuracy_by_depth(depths: Sequence[Depth], layers: int, recommended: Depth |
         )
     )
     figure.update_xaxes(title_text="top layers unfrozen", range=[-0.03 * layers, 1.03 * layers], automargin=True)
-    figure.update_yaxes(title_text="accuracy, held out", tickformat=SHARE_TICKS, automargin=True)
+    figure.update_yaxes(title_text="accuracy, held out", **SHARE_AXIS, automargin=True)
     return _plain(figure)
 
 

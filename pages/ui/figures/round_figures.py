@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pages.ui.figures.basics import SHARE_TICKS, TRAINING, VALIDATION, plain
+from pages.ui.figures.basics import SHARE_AXIS, TRAINING, VALIDATION, plain
 from pages.ui.words.names import in_figure
 from thaw.retraining.fix_history import ClassChange, HeadAccuracy
 
@@ -39,7 +39,7 @@ def levels(found: Sequence[HeadAccuracy]) -> go.Figure:
     )
     if len(found) <= MOST_CLASSES:
         figure.update_xaxes(ticktext=names)
-    figure.update_yaxes(tickformat=SHARE_TICKS, fixedrange=True)
+    figure.update_yaxes(**SHARE_AXIS, fixedrange=True)
     return plain(figure, HEIGHT_PX)
 
 

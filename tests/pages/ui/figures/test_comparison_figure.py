@@ -34,3 +34,9 @@ def test_names_in_the_legend_are_literal():
 
 def test_no_epoch_yet_is_no_error():
     assert not validation_curves([Line("A", "", []), Line("B", "", [])]).data[0].x
+
+
+def test_an_axis_of_shares_does_not_run_beyond_all_of_them():
+    axis = validation_curves([Line("A", "", epochs(1))]).layout.yaxis
+    assert axis.range is None, "it fits itself to the lines"
+    assert (axis.autorangeoptions.clipmin, axis.autorangeoptions.clipmax) == (-0.02, 1.02)
