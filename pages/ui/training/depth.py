@@ -96,9 +96,15 @@ def draw_meaning(run: Run, layers: list[dict[str, Any]], head_parameters: int, s
     """Draw what the chosen depth, batch size and epochs mean; the head trains at every depth."""
     depth = summarise_depth(layers, settings.layers or 0)
     if depth.first_unfrozen:
+        below = len(layers) - (settings.layers or 0)
         st.markdown(
             f"From **{sentence(str(depth.block))}** upwards; the first unfrozen layer is "
-            f"**{sentence(depth.first_unfrozen)}**. Everything below stays as it is."
+            f"**{sentence(depth.first_unfrozen)}**. "
+            + (
+                "Everything below stays as it is."
+                if below
+                else "Nothing lies below: the whole backbone trains, but for its BatchNorm layers."
+            )
         )
     else:
         st.markdown("Nothing is unfrozen: only the head goes on training, at the lower rate.")

@@ -72,6 +72,15 @@ def test_each_position_tells_memory_disk_and_time(store, run_id):
     assert nothing["Time in all, at most"] != everything["Time in all, at most"]
 
 
+def test_at_the_full_depth_nothing_is_said_to_lie_below(store, run_id):
+    page = visit("finetune")
+    page.slider[0].set_value(50).run()
+    assert "Nothing lies below: the whole backbone trains" in words(page)
+    assert "Everything below" not in words(page)
+    page.slider[0].set_value(49).run()
+    assert "Everything below stays as it is." in words(page)
+
+
 def test_the_time_in_all_follows_the_number_of_epochs(store, run_id):
     page = visit("finetune")
     page.slider[0].set_value(50).run()
