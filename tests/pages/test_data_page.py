@@ -354,3 +354,22 @@ def test_the_page_opens_quickly_on_a_large_data_set(store, monkeypatch):
     page = open_editor(page)
     assert time.perf_counter() - started < OPENS_WITHIN_S
     assert len(tiles(page)) == browse.TILES_A_PAGE
+
+
+def test_a_change_that_did_nothing_is_not_offered_for_undoing(store):
+    add_dataset(store)
+    # As in a second tab, after a page was drawn.
+    edits.delete_class(store, DATASET, TAG)
+
+    def exclude_again() -> None:
+        from pages.ui.data import curation
+        from thaw.storage.store import Store
+        from thaw.storage.workspace import open_workspace
+
+        kept = Store(open_workspace())
+        (dataset,) = kept.datasets()
+        curation.exclude(kept, dataset, [image.id for image in kept.every_image(dataset.id) if image.excluded])
+
+    (toast,) = AppTest.from_function(exclude_again).run().toast
+    assert toast.value == "Nothing changed: it is so already."
+    assert len(store.edits(DATASET)) == 1

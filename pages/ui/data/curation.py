@@ -73,4 +73,7 @@ def change(make: Callable[[], int], tell: Callable[[int], str]) -> None:
     except DatasetError as problem:
         st.toast(sentence(str(problem)), icon=":material/error:", duration="long")
     else:
+        if not done:
+            st.toast("Nothing changed: it is so already.", icon=":material/info:")
+            return
         st.toast(f"{tell(done)}. It can be undone.", icon=":material/check:")
