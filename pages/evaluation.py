@@ -112,12 +112,16 @@ def draw_calibration(run: Run, predictions: Predictions, mended: np.ndarray, tem
         if error > NOTABLE_ERROR
         else f"Yes: how sure it is and how often it is right lie only **{100 * error:.1f} points** apart on average"
     )
-    st.markdown(
-        f"{verdict} (expected calibration error). Corrected by one number fitted on the validation photos "
-        f"(temperature {temperature:.2f}) it is {100 * left:.1f}. No answer changes by that, only how sure it is."
+    correction = (
+        "A correction by one number (temperature) was tried and left out: on photos held back from its fitting it did "
+        "not help."
+        if temperature == 1
+        else f"Corrected by one number fitted on the validation photos (temperature {temperature:.2f}) it is "
+        f"{100 * left:.1f}. No answer changes by that, only how sure it is."
     )
+    st.markdown(f"{verdict} (expected calibration error). {correction}")
     figure(
-        evaluation_figures.reliability(told, after),
+        evaluation_figures.reliability(told, after if temperature != 1 else []),
         key=f"reliability {run.id}",
         name=f"{run.id}-reliability",
         alt=f"Accuracy against confidence; expected calibration error {error:.3f}, corrected {left:.3f}",

@@ -171,7 +171,12 @@ def _confidence(run: Run, validation: Predictions) -> list[Block]:
     decision = read_decision(run)
     words = (
         f"How sure it is and how often it is right lie {100 * told:.1f} points apart on average (expected calibration "
-        f"error); with its logits divided by {temperature:.2f}, {100 * mended:.1f} points."
+        f"error)"
+        + (
+            "; a temperature did not help on photos held back from its fitting."
+            if temperature == 1
+            else f"; with its logits divided by {temperature:.2f}, {100 * mended:.1f} points."
+        )
     )
     chosen = (
         f"Kept with the run: temperature {decision.temperature:.2f}, and no answer below {decision.threshold:.0%}."

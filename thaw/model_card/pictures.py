@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from thaw.model_card.blocks import CardPhoto, Chart
 from thaw.model_card.line_chart import Series, draw_lines
 from thaw.storage.store import Store
-from tlcore.evaluation.calibration import calibration_error, fit_temperature, list_bins, temper
+from tlcore.evaluation.calibration import calibration_error, choose_temperature, list_bins, temper
 from tlcore.evaluation.predictions import Predictions, find_mistakes
 from tlcore.training.history import Epoch
 
@@ -47,7 +47,7 @@ def draw_phases(epochs: Sequence[Epoch]) -> list[Chart]:
 def draw_reliability(predictions: Predictions) -> tuple[tuple[str, str], float, float, float]:
     """Return the chart of confidence against accuracy (SVG and what is seen), the expected calibration error before
     and after the temperature, and that temperature, fitted on these predictions."""
-    temperature = fit_temperature(predictions.probabilities, predictions.true)
+    temperature = choose_temperature(predictions.probabilities, predictions.true)
     told = list_bins(predictions.probabilities, predictions.true)
     mended = list_bins(temper(predictions.probabilities, temperature), predictions.true)
     series = [

@@ -9,6 +9,7 @@ BINS = 10
 LEAST_PROBABILITY = 1e-37
 COLDEST, HOTTEST = 0.05, 20.0
 _STEPS = 60
+FOLDS = 5
 MOST_SHARES = 4_000_000
 
 
@@ -70,6 +71,25 @@ def fit_temperature(probabilities: np.ndarray, true: np.ndarray) -> float:
         else:
             high = middle
     return float(np.exp(-(low + high) / 2))
+
+
+def choose_temperature(probabilities: np.ndarray, true: np.ndarray) -> float:
+    """Return `fit_temperature`, or 1.0 where it does not lower the calibration error of held-out images.
+
+    Each of five folds is corrected by what was fitted on the other four. The likelihood, which is fitted, may rise
+    while confidence and accuracy move apart.
+    """
+    if len(true) < FOLDS:
+        return 1.0
+    mended, folds = np.empty(probabilities.shape), np.arange(len(true)) % FOLDS
+    for fold in range(FOLDS):
+        held = folds == fold
+        mended[held] = temper(probabilities[held], fit_temperature(probabilities[~held], true[~held]))
+    temperature = fit_temperature(probabilities, true)
+    # On all of them too: that is what is shown.
+    both = mended, temper(probabilities, temperature)
+    before = calibration_error(list_bins(probabilities, true))
+    return temperature if all(calibration_error(list_bins(each, true)) < before for each in both) else 1.0
 
 
 def temper(probabilities: np.ndarray, temperature: float) -> np.ndarray:

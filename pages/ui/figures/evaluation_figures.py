@@ -84,6 +84,8 @@ def reliability(told: Sequence[Bin], mended: Sequence[Bin]) -> go.Figure:
         ("as the model says", UNFROZEN, "circle-open", told),
         ("corrected", VALIDATION, "circle", mended),
     ):
+        if not bins:
+            continue
         figure.add_trace(
             go.Scatter(
                 x=[each.confidence for each in bins],

@@ -12,7 +12,7 @@ from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.evaluation import metrics
-from tlcore.evaluation.calibration import fit_temperature, temper
+from tlcore.evaluation.calibration import choose_temperature, temper
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
 from tlcore.evaluation.significance import Interval
 
@@ -58,7 +58,7 @@ def mended(store: Store, run: Run, side: str = VALIDATION) -> tuple[float, np.nd
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _mend(validation: Key, judged: Key) -> tuple[float, np.ndarray]:
     fitted = _read(*validation)
-    temperature = fit_temperature(fitted.probabilities, fitted.true)
+    temperature = choose_temperature(fitted.probabilities, fitted.true)
     return temperature, temper(_read(*judged).probabilities, temperature)
 
 

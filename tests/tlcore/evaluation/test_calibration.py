@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tlcore.evaluation.calibration import calibration_error, fit_temperature, list_bins, temper
+from tlcore.evaluation.calibration import calibration_error, choose_temperature, fit_temperature, list_bins, temper
 
 
 def drawn(temperature: float, images: int = 20_000, classes: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -54,3 +54,15 @@ def test_of_very_many_shares_a_sample_is_fitted_and_all_are_mended(monkeypatch):
     monkeypatch.setattr("tlcore.evaluation.calibration.MOST_SHARES", 8000)
     assert abs(fit_temperature(sure, true) - whole) < 0.3
     np.testing.assert_allclose(temper(sure, 2.0), mended, atol=1e-6)
+
+
+def test_a_temperature_that_does_not_help_on_held_out_images_is_left_out():
+    probabilities, true = drawn(2.0, 2000)
+    assert choose_temperature(probabilities, true) == fit_temperature(probabilities, true)
+    honest, of_honest = drawn(1.0, 60)
+    found = choose_temperature(honest, of_honest)
+    after = calibration_error(list_bins(temper(honest, found), of_honest))
+    assert after <= calibration_error(list_bins(honest, of_honest))
+    sure = np.tile([[0.9, 0.1]], (40, 1))
+    assert choose_temperature(sure, (np.arange(40) % 10 == 0).astype(int)) == 1.0
+    assert choose_temperature(sure[:3], np.zeros(3, dtype=int)) == 1.0
