@@ -15,6 +15,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limi
 
 CLASSES = {"rose": 150, "tulip": 150}
 LIMIT_S = 120
+# Memory that is taken away too early or too late strikes nothing: so many more are tried until it has.
+MORE_TRIALS = 4
 
 
 @pytest.fixture
@@ -42,7 +44,9 @@ def test_imports_that_run_out_of_memory(trials, store, tmp_path, starve, campaig
     folder, started = write_classes(tmp_path / "photos", CLASSES), time.monotonic()
     assert wait(store, start(store, folder)).status == "finished"
     whole_s = time.monotonic() - started
-    for number in range(trials):
+    for number in range(trials + MORE_TRIALS):
+        if number >= trials and struck:
+            break
         before = {each.id: each.accepted for each in store.datasets()}
         with tally.trial(f"import {number}"):
             job_id = start(store, folder)
