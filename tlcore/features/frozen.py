@@ -158,7 +158,8 @@ class FrozenPart:
                 content = write_network(source.plan())
                 network = OnnxNetwork(content)
             apart = None if source.plain else self._compare(network, photos)
-        except MemoryError:
+        except (MemoryError, OSError):
+            # A photo or the weights that cannot be read say nothing of the conversion.
             raise
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with a conversion, TensorFlow can do without it
             self._refuse(f"it cannot be written for ONNX Runtime: {problem}")

@@ -183,6 +183,16 @@ def test_a_network_that_cannot_be_written_is_remembered_until_the_runtime_is_ano
     assert part_of(tmp_path, loaded).engine == ONNX
 
 
+def test_a_photo_that_cannot_be_read_is_no_fault_of_the_network(tmp_path, photos):
+    row = row_of("mobilenet-v3-small")
+    loaded = LoadedBackbone(row, lambda: built("mobilenet-v3-small"), tmp_path, size_of("mobilenet-v3-small"), SHA)
+    gone = [replace(photos[0], file=str(tmp_path / "gone.png"))]
+    with pytest.raises(OSError, match="gone"):
+        part_of(tmp_path, loaded).forward(gone)
+    assert part_of(tmp_path, loaded).engine == ONNX
+    assert list(tmp_path.rglob(kept.RECORD)) == []
+
+
 WITHOUT_TENSORFLOW = """
 import sys
 from pathlib import Path
