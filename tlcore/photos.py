@@ -22,6 +22,8 @@ _SYSTEM_FILES = (r"(?:eh)?thumbs(?:_vista)?\.db", r"desktop\.ini", r"icon\r", r"
 # Written so that a browser reads it too: any part that begins with a dot, a system's folder, or a system's file.
 JUNK = rf"(?:^|[/\\])(?:\.(?!\.?(?:[/\\]|$))|(?:{'|'.join(_SYSTEM_FOLDERS)})[/\\]|(?:{'|'.join(_SYSTEM_FILES)})$)"
 _JUNK = re.compile(JUNK, re.IGNORECASE)
+# As the dashboard names the frames of a camera or a video: a recording's own number, then the frame's.
+_FRAME = re.compile(r"(?:^|/)(recording-[0-9a-f]{12})-\d+\.jpg$")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Photo:
     similar: str = ""
     derived: str = ""
     file: str = field(default="", compare=False)
+
+    @property
+    def recording(self) -> str:
+        """Return the recording that this is a frame of, as its name says it, or ""."""
+        found = _FRAME.search(self.name) if "recording-" in self.name else None
+        return found[1] if found else ""
 
 
 P = TypeVar("P", bound=Photo)

@@ -12,8 +12,12 @@ from tlcore import garbage_collection
 from tlcore.errors import ThawError
 
 # A named icon would be fetched from a font server on the internet; a file of our own is not.
-st.set_page_config(page_title="Thaw", page_icon=str(Path(__file__).with_name("icon.svg")), layout="centered")
+ICON = str(Path(__file__).with_name("icon.svg"))
+st.set_page_config(page_title="Thaw", page_icon=ICON)
 page = st.navigation(steps.pages(), position="top")
+wide = page.url_path in ("", steps.STUDIO.name)
+title = f"{steps.find_title(page.url_path)} - Thaw"
+st.set_page_config(page_title=title, page_icon=ICON, layout="wide" if wide else "centered")
 selection.recall(page.url_path)
 failure.turn_page(page.url_path)
 try:

@@ -100,7 +100,7 @@ def watch(browser: BrowserContext) -> Watch:
 def page(browser: BrowserContext, watch: Watch, server: Server) -> Iterator[Page]:
     """A tab on the first page; after the test nothing may have gone to another host, asked or failed."""
     tab = browser.pages[0]
-    tab.goto(server.url)
+    tab.goto(f"{server.url}/data")
     yield tab
     assert not watch.foreign
     assert not watch.dialogs

@@ -46,7 +46,7 @@ def test_everything_works_below_the_path(
     answers: list[Response] = []
     browser.on("response", lambda answer: answers.append(answer))
     page = browser.pages[0]
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     see_page(page, "data")
     drop(page, few_photos)
     expect(page.get_by_role("heading", name="few")).to_be_visible(timeout=JOB_MS)

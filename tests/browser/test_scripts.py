@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Playwright
 from pages.ui.components.assets import read_assets
 from tests.browser.harness import open_browser
 
-UPLOAD = "components/drop_zone/entries.js", "components/drop_zone/upload.js"
+UPLOAD = "components/requests.js", "components/drop_zone/entries.js", "components/drop_zone/upload.js"
 GRID = "components/grid/choices.js", "components/grid/viewer.js", "components/grid/post.js"
 
 
@@ -321,7 +321,7 @@ def test_what_is_marked_in_a_figure_is_told_by_its_corners(run):
 
 def test_a_bar_keeps_its_row_while_its_class_is_among_the_likeliest(run):
     rows = run(
-        ("components/webcam/webcam.js",),
+        ("components/requests.js", "components/webcam/camera.js", "components/webcam/bars.js"),
         """
         const bars = new Bars(document.querySelector("ul"));
         const draw = (...shares) => {
@@ -329,7 +329,7 @@ def test_a_bar_keeps_its_row_while_its_class_is_among_the_likeliest(run):
           return bars.rows.map((row) => `${row.name.textContent} ${row.share.textContent}`);
         };
         const rows = [draw([1, 0.7], [2, 0.3]), draw([3, 0.6], [1, 0.4])];
-        return [...rows, [explain({ name: "NotFoundError" }), percent(0.336)]];
+        return [...rows, [explain({ name: "NotFoundError" }), inPercent(0.336)]];
         """,
         "<ul></ul>",
     )

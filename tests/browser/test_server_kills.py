@@ -155,7 +155,7 @@ def test_a_server_killed_in_an_edit_of_a_page(
     dataset_id, page, confirmed = take_in(store, tmp_path), browser.pages[0], 0
     for number in range(kills):
         with tally.trial(f"edit {number}"):
-            page.goto(f"{server.url}/?dataset={dataset_id}")
+            page.goto(f"{server.url}/data?dataset={dataset_id}")
             see_page(page, "data")
             page.get_by_test_id("stButtonGroup").get_by_text("Edit", exact=True).click()
             expect(page.locator(".tile")).to_have_count(FILES)

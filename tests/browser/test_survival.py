@@ -104,7 +104,7 @@ def test_a_thousand_files_are_dropped_and_checked_in_seconds(
 def time_drop(page: Page, server: Server, folder: Path) -> float:
     """Drop a folder and return the seconds until the page shows its data set."""
     store = Store(open_workspace(server.workspace))
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     see_page(page, "data")
     before = {dataset.id for dataset in store.datasets()}
     started = time.monotonic()
@@ -122,7 +122,7 @@ def test_answers_that_are_lost_bring_no_photo_twice(page: Page, server: Server, 
     store = Store(open_workspace(server.workspace))
     before = {job.id for job in store.jobs("import")}
     page.add_init_script(LOSE_FIRST_ANSWERS)
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     see_page(page, "data")
     drop(page, photos)
     wait_until(lambda: {job.id for job in store.jobs("import")} - before, 60, "the import")

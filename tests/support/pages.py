@@ -151,7 +151,7 @@ def visit(name: str, **query: str) -> AppTest:
     for key, value in query.items():
         page.query_params[key] = value
     page.run()
-    if name != "data":
+    if name != "studio":
         page.switch_page(f"../{name}.py").run()
     return page
 

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from thaw.archives.entries import Entry, Found, Layout, Place
 from thaw.archives.zips import Progress
+from thaw.datasets import recordings
 from thaw.datasets.admission import Admission
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range
 from thaw.decoding.time_limit import IMPORT_EXTRA_S, Allowance
@@ -69,10 +70,12 @@ def ingest(
         decoded, refused, grey_range = _decode(
             found, layout.places, known, folder, admission, progress, check, spendable, grey_range
         )
+        decoded, thinned = recordings.thin(decoded)
         images, unfit = admission.admit(decoded)
-        for image in unfit:
+        for image in (*unfit, *thinned):
             _remove_copy(store.workspace, image)
         set_aside = [*found.set_aside, *refused, *map(admission.explain_unfit, unfit)]
+        set_aside += map(recordings.explain_thinned, thinned)
         if not images and not admission.known:
             raise _nothing_usable(source, found, set_aside)
         assert len(images) + len(set_aside) + found.ignored + admission.known == found.count

@@ -1,18 +1,20 @@
 """Groups of images that must stay on one side of a split: copies, near-duplicates, one subject, one burst."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
 from tlcore.errors import SettingsError
-from tlcore.photos import Photo
+from tlcore.photos import Photo, natural
 from tlcore.settings import Settings
 from tlcore.splits.near_duplicates import group
 
 PLACE = "{group}"
+# How much of the only recording of a class is learnt from.
+LEARNT_SHARE = 0.8
 MAX_PATTERN = 200
 MAX_WILDCARDS = 4
 
@@ -51,7 +53,9 @@ def group_images(images: Sequence[Photo], rules: GroupRules | None = None) -> li
     """Return the group of each image, int: the place in `images` of the group's first member.
 
     Images are in one group if they share their content, `lookalike`, `similar` or `derived`, the subject that the
-    pattern reads from their names, or a burst, directly or over others.
+    pattern reads from their names, or a burst, directly or over others. The frames of a recording are one group; what
+    the camera saw behind them joins no two recordings. Where a class is one recording and nothing else, its last fifth
+    is a group of its own: the class could not be judged at all otherwise (`judged_by_itself` lists such classes).
     """
     rules = rules or GroupRules()
     latest: dict[tuple[str, str], int] = {}
@@ -61,7 +65,32 @@ def group_images(images: Sequence[Photo], rules: GroupRules | None = None) -> li
             if key in latest:
                 pairs.append((latest[key], place))
             latest[key] = place
-    return group(len(images), [*pairs, *_bursts(images, rules.burst_seconds)])
+    groups = group(len(images), [*pairs, *_bursts(images, rules.burst_seconds)])
+    for places in _sole_recordings(images, groups).values():
+        ordered = sorted(places, key=lambda place: natural(images[place].name))
+        cut = round(LEARNT_SHARE * len(ordered))
+        for part in (ordered[:cut], ordered[cut:]):
+            for place in part:
+                groups[place] = min(part)
+    return groups
+
+
+def judged_by_itself(images: Sequence[Photo]) -> list[str]:
+    """Return the classes that are one recording and nothing else, in the order of their names: what judges them was
+    recorded in one go with what they are learnt from, so they look better than they are."""
+    return sorted(_sole_recordings(images, [0] * len(images)), key=natural)
+
+
+def _sole_recordings(images: Sequence[Photo], groups: Sequence[int]) -> dict[str, list[int]]:
+    """Return the places of the images of each class that is one recording, and one group, and nothing else."""
+    if not any(image.recording for image in images):
+        return {}
+    places, kinds = defaultdict(list), defaultdict(set)
+    for place, (image, number) in enumerate(zip(images, groups, strict=True)):
+        places[image.label].append(place)
+        kinds[image.label].add((image.recording, number))
+    sole = {label for label, found in kinds.items() if len(found) == 1 and next(iter(found))[0]}
+    return {label: places[label] for label in sole if len(places[label]) > 1}
 
 
 def group_keys(images: Sequence[Photo], groups: Sequence[int]) -> list[str]:
@@ -72,6 +101,9 @@ def group_keys(images: Sequence[Photo], groups: Sequence[int]) -> list[str]:
 
 def _keys(image: Photo, rules: GroupRules) -> Iterable[tuple[str, str]]:
     yield "content", image.content
+    if image.recording:
+        yield "recording", f"{image.recording} {image.label}"
+        return
     if image.lookalike:
         yield "lookalike", image.lookalike
     if image.similar:

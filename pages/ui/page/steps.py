@@ -1,4 +1,5 @@
-"""The five steps in their order, and the pages beside them: where each lies, what it is called, how to go there."""
+"""The pages of the menu: the four that tell the story, the same step by step, and more; where each lies, how to go
+there."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,17 @@ class Step:
     purpose: str
 
 
+STUDIO = Step("studio", "Studio", "Photos in, and see what the computer makes of them.")
+# The story in four pages. Some are pages of the steps as well, under a title and an address of their own.
+STORY = {
+    STUDIO: ("auto_awesome", "studio"),
+    Step("thaw", "Thaw", "Let the ready-made eye adapt to your photos."): ("ac_unit", "finetune"),
+    Step("mistakes", "Mistakes", "Look at what the model gets wrong, worst first."): ("search", "mistakes"),
+    Step("export", "Take it with you", "Take the model with you, in files that were proven to answer as it does."): (
+        "output",
+        "export",
+    ),
+}
 STEPS = (
     Step("data", "Data", "Add your photos: one folder for each class."),
     Step("backbone", "Backbone", "Choose the network that already knows how to see."),
@@ -35,32 +47,45 @@ ASIDE = {
     Step("try_it", "Try it", "See what the model says of pictures that it has never met."): "photo_camera",
     Step("compare", "Compare", "See which run is better, and what differs between them."): "compare_arrows",
     Step("history", "History", "Every run with what it was made of, to find again and to take along."): "history",
-    Step("export", "Export", "Take the model with you, in files that were proven to answer as it does."): "output",
     Step("disk", "Disk", "What Thaw keeps on this disk, and how to make room."): "hard_drive",
 }
 
 
 def page(name: str) -> st.Page:
     """Return the Streamlit page of a step or of a page beside the steps."""
-    step, icon = _find(name)
+    return _make(*_find(name), name)
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """Return all pages as the menu groups them: the story, the same step by step, and more."""
+    story = [_make(step, icon, file) for step, (icon, file) in STORY.items()]
+    by_step = [page(step.name) for step in STEPS[:-1]]
+    # One page has one place in a menu: the last step is the story's page under another address.
+    by_step.append(_make(Step("worst", STEPS[-1].title, STEPS[-1].purpose), f"counter_{len(STEPS)}", STEPS[-1].name))
+    return {"": story, "Step by step": by_step, "More": [page(step.name) for step in ASIDE]}
+
+
+def find_title(address: str) -> str:
+    """Return the title of the page that lies at an address; the first page lies at the empty one as well."""
+    if address == "worst":
+        return STEPS[-1].title
+    return _find(address or STUDIO.name)[0].title
+
+
+def _make(step: Step, icon: str, file: str) -> st.Page:
     return st.Page(
-        FOLDER / f"{name}.py",
+        FOLDER / f"{file}.py",
         title=step.title,
         icon=f":material/{icon}:",
-        url_path=name,
-        default=step == STEPS[0],
+        url_path=step.name,
+        default=step == STUDIO,
     )
-
-
-def pages() -> list[st.Page]:
-    """Return all pages in the order of the menu."""
-    return [page(step.name) for step in (*STEPS, *ASIDE)]
 
 
 def heading(name: str) -> None:
     """Draw a page's title with its place among the steps, if it is one of them."""
     step, _ = _find(name)
-    place = "" if step in ASIDE else f":gray[Step {STEPS.index(step) + 1} of {len(STEPS)}.] "
+    place = f":gray[Step {STEPS.index(step) + 1} of {len(STEPS)}.] " if step in STEPS else ""
     st.title(step.title, anchor=False)
     st.markdown(f"{place}{step.purpose}")
 
@@ -81,4 +106,5 @@ def missing(name: str, what: str, label: str) -> None:
 def _find(name: str) -> tuple[Step, str]:
     """Return the page of that name and its icon."""
     icons = {step: f"counter_{number}" for number, step in enumerate(STEPS, 1)} | ASIDE
+    icons |= {step: icon for step, (icon, _) in STORY.items()}
     return next((step, icon) for step, icon in icons.items() if step.name == name)

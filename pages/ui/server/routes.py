@@ -18,6 +18,7 @@ from pages.ui.server.export_route import EXPORT_ROUTE
 from pages.ui.server.frame_route import FRAMES
 from pages.ui.server.headers import NOT_KEPT
 from pages.ui.server.items import UploadRefused
+from pages.ui.server.studio_route import STUDIO_ROUTES
 from pages.ui.server.token import read_token
 from thaw.errors import WorkspaceError
 from thaw.storage.records import Image, Role
@@ -165,4 +166,5 @@ ROUTES = [
     DATASET_ROUTE,
     Route(address("thaw/{kind}/{folder}/{image_id}"), send_picture, methods=["GET"]),
     FRAMES,
+    *STUDIO_ROUTES,
 ]

@@ -30,7 +30,7 @@ def entries(page: Page) -> int:
 
 def test_back_goes_from_page_to_page(page: Page, server: Server) -> None:
     add_many_classes(Store(open_workspace(server.workspace)), 21)
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     see_page(page, "data")
     settle(page)
     first = entries(page)
@@ -48,7 +48,7 @@ def test_back_goes_from_page_to_page(page: Page, server: Server) -> None:
 
 def test_choices_add_no_entries_and_outlive_a_reload(page: Page, server: Server) -> None:
     run_id = add_many_classes(Store(open_workspace(server.workspace)), 22)
-    page.goto(f"{server.url}/?run={run_id}")
+    page.goto(f"{server.url}/data?run={run_id}")
     see_page(page, "data")
     settle(page)
     first = entries(page)

@@ -31,7 +31,7 @@ def browser(kept_profile: BrowserContext) -> BrowserContext:
 
 def begin(page: Page, server: Server, photos: Path, zone: str = ".zone") -> None:
     page.add_init_script(HOLD_FILES)
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     see_page(page, "data")
     settle(page)
     drop(page, photos, zone=zone)

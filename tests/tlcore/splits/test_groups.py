@@ -6,7 +6,9 @@ import pytest
 
 from thaw.storage.records import Image
 from tlcore.errors import SettingsError
-from tlcore.splits.groups import GroupRules, group_images
+from tlcore.photos import Photo
+from tlcore.splits.groups import GroupRules, group_images, judged_by_itself
+from tlcore.splits.splits import split
 
 
 def make(name, **changes):
@@ -63,3 +65,33 @@ def test_a_pattern_that_makes_no_sense_is_refused(pattern):
 
 def test_a_hostile_name_does_not_hold_up_the_pattern():
     assert GroupRules("{group}_*_*_*_*!").subject("a_" * 4000) is None
+
+
+def recorded(number, recording, label, **marks):
+    name = f"{label}/recording-{recording:012x}-{number:04d}.jpg"
+    return Photo(f"{label}-{recording}-{number}", label, name, f"{label}{recording}{number}", 9, 9, **marks)
+
+
+def test_a_recording_is_one_group_and_what_looks_alike_joins_no_two_recordings():
+    images = [recorded(number, take, "cup", similar="same") for take in (1, 2) for number in range(3)]
+    assert group_images(images) == [0, 0, 0, 3, 3, 3]
+    assert judged_by_itself(images) == []
+
+
+def test_the_only_recording_of_a_class_is_judged_by_its_last_fifth_and_that_is_told():
+    images = [recorded(number, 1, "cup", lookalike="same") for number in reversed(range(10))]
+    images += [recorded(number, take, "dog") for take in (2, 3) for number in range(2)]
+    assert group_images(images)[:10] == [0, 0, *[2] * 8]
+    assert judged_by_itself(images) == ["cup"]
+    parts = split(images, 0.2, seed=0)
+    assert sorted(image.name for image in parts.validation if image.label == "cup") == [
+        images[1].name,
+        images[0].name,
+    ]
+
+
+def test_a_photo_beside_the_recording_ends_that():
+    images = [recorded(number, 1, "cup") for number in range(5)]
+    images.append(Photo("photo", "cup", "cup/photo.jpg", "photo", 9, 9))
+    assert group_images(images) == [0, 0, 0, 0, 0, 5]
+    assert judged_by_itself(images) == []

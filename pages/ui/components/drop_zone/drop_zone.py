@@ -15,6 +15,7 @@ _component = st.components.v2.component(
     html=read_assets("components/drop_zone/drop_zone.html"),
     css=read_assets("components/button.css", "components/drop_zone/drop_zone.css"),
     js=read_assets(
+        "components/requests.js",
         "components/drop_zone/entries.js",
         "components/drop_zone/upload.js",
         "components/drop_zone/note.js",

@@ -7,13 +7,6 @@ const ATTEMPTS = 4;
 const RETRY_AFTER_MS = 700;
 const SHOW_EVERY_MS = 100;
 
-class Refused extends Error {
-  constructor(message, status) {
-    super(message);
-    this.status = status;
-  }
-}
-
 class Upload {
   constructor(show) {
     this.show = show;
@@ -180,8 +173,4 @@ async function readable(file) {
 
 function inWords(seconds) {
   return seconds < 60 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
-}
-
-function pause(milliseconds) {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -15,7 +15,12 @@ _component = st.components.v2.component(
     "thaw_webcam",
     html=read_assets("components/webcam/webcam.html"),
     css=read_assets("components/button.css", "components/webcam/webcam.css"),
-    js=read_assets("components/webcam/webcam.js"),
+    js=read_assets(
+        "components/requests.js",
+        "components/webcam/camera.js",
+        "components/webcam/bars.js",
+        "components/webcam/webcam.js",
+    ),
 )
 
 

@@ -31,9 +31,8 @@ def store(tmp_path, monkeypatch):
 
 def visit(page="data"):
     test = AppTest.from_file(str(ROOT / "pages" / "ui" / "navigation.py"), default_timeout=30)
-    if page != "data":
-        test.switch_page(f"pages/{page}.py")
-    return test.run()
+    test.run()
+    return test.switch_page(f"../{page}.py").run()
 
 
 def button(page, label):

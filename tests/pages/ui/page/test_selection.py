@@ -26,7 +26,7 @@ def run_id(store: Store) -> str:
 
 
 def test_a_session_that_begins_writes_nothing_into_the_address(store, run_id):
-    page = visit("data")
+    page = visit("studio")
     assert not page.query_params
     page.run()
     assert address(page, "dataset") == DATASET

@@ -1,0 +1,116 @@
+// Learning: the middle column - what is learnt, the score, the curve, and the eyes to choose from.
+
+const AUTO = "thaw learns by itself";
+const EYE = "thaw eye";
+
+class Learning {
+  // `acts` tells the server what to do and asks it again soon; `auto` is "on" where nothing is said here yet.
+  constructor(column, auto, acts) {
+    this.find = (name) => column.querySelector(name);
+    this.acts = acts;
+    const box = this.find(".auto");
+    box.checked = (localStorage.getItem(AUTO) ?? auto) === "on";
+    box.onchange = () => {
+      localStorage.setItem(AUTO, box.checked ? "on" : "off");
+      acts.soon();
+    };
+    this.find(".teach").onclick = () => acts.teach();
+    this.find(".cancel").onclick = () => acts.stop(this.told.job);
+    this.find(".measure").onclick = () => acts.measure();
+  }
+
+  get eye() {
+    return localStorage.getItem(EYE) ?? "";
+  }
+
+  get bySelf() {
+    return this.find(".auto").checked;
+  }
+
+  say(words) {
+    this.find(".state").textContent = words;
+  }
+
+  // `photos` are the addresses of what passes by while it is looked at.
+  draw(told, photos) {
+    this.told = told;
+    const learns = told.stage === "learning";
+    this.find(".score").hidden = !told.exam;
+    if (told.exam) this.find(".exam").textContent = `${told.exam.right} of ${told.exam.total}`;
+    this.say(tell(told));
+    this.drawFar(learns, told);
+    this.drawPassing(learns && told.looking, told, photos);
+    const shares = told.epochs ?? [];
+    const curve = JSON.stringify(shares);
+    // The old curve stays until there is something new to see.
+    if (curve !== this.curve && (shares.length || !learns)) {
+      this.curve = curve;
+      drawCurve(this.find(".curve"), shares);
+    }
+    this.find(".cancel").hidden = !learns || told.stopping;
+    const waits = told.stage === "ready" && !this.bySelf;
+    this.find(".teach").hidden = !waits && !["stopped", "failed"].includes(told.stage);
+    const unfair = told.unfair ?? [];
+    this.find(".note").hidden = !told.exam || !unfair.length;
+    this.find(".note").textContent =
+      `A fair exam needs a second recording of ${unfair.join(", ")}: now it is asked about the recording that it learns from.`;
+    if (told.stage === "taught" && told.exam && this.spoken !== told.run) {
+      this.spoken = told.run;
+      this.acts.speak(`${told.exam.right} of ${told.exam.total} exam photos right.`);
+    }
+  }
+
+  drawFar(learns, { done, total }) {
+    const track = this.find(".stage-box .track");
+    track.hidden = !learns || !total;
+    if (track.hidden) return;
+    const far = Math.round((100 * done) / total);
+    this.find(".stage-box .bar").style.width = `${far}%`;
+    track.setAttribute("aria-valuenow", String(far));
+  }
+
+  drawPassing(looking, { done, total }, photos) {
+    const passing = this.find(".passing");
+    passing.hidden = !looking || !photos?.length;
+    if (passing.hidden) return;
+    const place = total ? Math.floor((photos.length * done) / total) : 0;
+    passing.setAttribute("src", photos[Math.min(place, photos.length - 1)]);
+  }
+
+  drawEyes(eyes, measuring) {
+    const drawn = JSON.stringify([eyes, measuring]);
+    if (drawn === this.eyes) return;
+    this.eyes = drawn;
+    this.find(".cards").replaceChildren(...eyes.map((eye) => this.makeCard(eye)));
+    this.find(".measure").disabled = measuring;
+    this.find(".measure").textContent = measuring ? "Measuring…" : "Measure how quick they are here";
+  }
+
+  makeCard(eye) {
+    const card = element("button");
+    card.setAttribute("role", "radio");
+    card.setAttribute("aria-checked", String(eye.chosen));
+    const facts = `${eye.backbone}: ${eye.right}${eye.here ? "" : ", to be downloaded"}`;
+    card.append(element("b", "", eye.title), element("span", "", eye.speed || "speed not measured yet"));
+    card.append(element("br"), element("small", "", facts));
+    card.onclick = () => {
+      localStorage.setItem(EYE, eye.name);
+      this.acts.soon();
+    };
+    return card;
+  }
+}
+
+function tell(told) {
+  const words = {
+    empty: "It learns by itself as soon as there are two kinds of photos.",
+    refused: told.refusal,
+    failed: told.error,
+    stopped: "Stopped. Press “Learn now” to begin again.",
+    taught: told.adapted ? "Learnt, and the eye has adapted." : "Learnt. Try it on the right.",
+    ready: told.to_look ? `Looking ahead: ${told.looked} of ${told.to_look} photos…` : "Ready to learn.",
+  };
+  if (told.stage !== "learning") return words[told.stage];
+  const far = told.total ? ` ${told.done.toLocaleString()} of ${told.total.toLocaleString()}` : "";
+  return `${told.words}${far}${told.left ? `, ${told.left} left` : ""}…`;
+}

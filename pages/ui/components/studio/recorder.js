@@ -1,0 +1,84 @@
+// Recorder: takes frames of the camera or of a video for one kind of photos and sends them on while it takes them.
+
+const FRAME_EVERY_MS = 100;
+const FRAME_SIDE = 320;
+const FRAMES_A_BATCH = 10;
+const MOST_FRAMES = 600;
+const UNREADABLE_VIDEO =
+  "This browser cannot play that video. Save it as MP4 (H.264) or WebM, then drop it here again.";
+
+class Recording {
+  constructor(server, label, dataset, told) {
+    Object.assign(this, { server, label, dataset, told });
+    this.id = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.number = 0;
+    this.waiting = [];
+    this.sending = this.open();
+    this.over = false;
+  }
+
+  async open() {
+    this.upload = new Upload(() => {});
+    this.upload.ticket = await this.server.act("ticket");
+    this.upload.startedAt = performance.now();
+  }
+
+  // Takes frames until it is told to end.
+  async film(video) {
+    const begun = performance.now();
+    while (!this.over && this.number < MOST_FRAMES) {
+      if (video.videoWidth) this.take(await takeSquare(video, FRAME_SIDE));
+      await pause(Math.max(0, begun + this.number * FRAME_EVERY_MS - performance.now()));
+    }
+    return this.finish();
+  }
+
+  async play(file) {
+    const video = document.createElement("video");
+    video.muted = true;
+    video.src = URL.createObjectURL(file);
+    try {
+      await happened(video, "loadeddata");
+      const step = Math.max(FRAME_EVERY_MS / 1000, video.duration / MOST_FRAMES);
+      for (let at = 0; at < video.duration && !this.over; at += step) {
+        video.currentTime = at;
+        await happened(video, "seeked");
+        this.take(await takeSquare(video, FRAME_SIDE));
+      }
+    } finally {
+      URL.revokeObjectURL(video.src);
+    }
+    return this.finish();
+  }
+
+  take(file) {
+    const path = `${this.label}/recording-${this.id}-${String(this.number).padStart(4, "0")}.jpg`;
+    this.waiting.push({ number: this.number, path, file });
+    this.number += 1;
+    this.told(this.number);
+    if (this.waiting.length >= FRAMES_A_BATCH) this.pass();
+  }
+
+  pass() {
+    const batch = this.waiting.splice(0);
+    if (batch.length) this.sending = this.sending.then(() => this.upload.persist(() => this.upload.send(batch)));
+  }
+
+  // Returns the id of the import that takes the frames in.
+  async finish() {
+    this.over = true;
+    this.pass();
+    await this.sending;
+    if (!this.number) throw new Refused("No picture came from the camera. Start it again.");
+    const target = this.dataset ? { dataset: this.dataset, role: "main" } : {};
+    const asked = JSON.stringify({ name: "My photos", ...target });
+    return (await this.upload.persist(() => this.upload.post("/finish", asked))).job;
+  }
+}
+
+function happened(video, kind) {
+  return new Promise((resolve, reject) => {
+    video.addEventListener(kind, resolve, { once: true });
+    video.addEventListener("error", () => reject(new Refused(UNREADABLE_VIDEO)), { once: true });
+  });
+}

@@ -1,0 +1,271 @@
+// Studio: photos, learning and trying side by side. It asks the server how all stands and draws it, without a reload.
+
+const BUSY_MS = 300;
+const IDLE_MS = 1500;
+
+const studios = new WeakMap();
+
+export default function (component) {
+  let studio = studios.get(component.parentElement);
+  if (!studio) {
+    studio = new Studio(component.parentElement, component.data);
+    studios.set(component.parentElement, studio);
+  }
+  studio.server.data = component.data;
+  studio.shown = (dataset) => component.setStateValue("shown", dataset);
+  studio.begin(component.data.dataset);
+  return () => {
+    studio.leave();
+    studios.delete(component.parentElement);
+  };
+}
+
+function heedFiles(act) {
+  return (event) => {
+    if (![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    act(event);
+  };
+}
+
+class Studio {
+  constructor(root, data) {
+    this.find = (name) => root.querySelector(name);
+    this.server = new Server(data);
+    this.classes = [];
+    this.photos = [];
+    const speak = (words) => (this.find(".spoken").textContent = words);
+    this.adding = new Adding(this.find(".photos"), this);
+    this.tryout = new Tryout(this.find(".try"), speak);
+    const guarded = (act) => this.adding.guard(act);
+    this.learning = new Learning(this.find(".learning"), data.auto, {
+      soon: () => this.soon(),
+      speak,
+      teach: () => this.teach(),
+      stop: (job) => guarded(() => this.server.act("stop", { job })),
+      measure: () => guarded(() => this.server.act("measure")),
+    });
+    this.walls = new Walls(this.find(".walls"), {
+      rename: (name, wanted, back) => this.change("rename", { class: name, to: wanted }, back),
+      remove: (name) => this.remove(name),
+      choose: (name) => this.adding.choose(name),
+      record: (name) => this.record(name),
+      recorded: () => this.recording && (this.recording.over = true),
+    });
+    this.find(".sets").onchange = (event) => this.chooseSet(event.target.value);
+    this.find(".add").onsubmit = (event) => {
+      event.preventDefault();
+      this.addKind(this.find(".add input"));
+    };
+    this.find(".undo button").onclick = async () => {
+      await this.change("undo", {});
+      this.find(".undo").hidden = true;
+    };
+    this.takeDrops(this.find(".studio"));
+  }
+
+  takeDrops(box) {
+    this.drags = {
+      dragover: heedFiles(() => box.classList.add("over")),
+      dragleave: (event) => {
+        if (!event.relatedTarget) box.classList.remove("over");
+      },
+      drop: heedFiles((event) => {
+        box.classList.remove("over");
+        this.drop(event);
+      }),
+    };
+    for (const [kind, act] of Object.entries(this.drags)) window.addEventListener(kind, act);
+  }
+
+  drop(event) {
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const [target] = event.composedPath();
+    if (entries.length === 1 && entries[0].isFile && target.closest?.(".try")) {
+      entries[0].file((file) => this.tryout.show(file));
+      return;
+    }
+    const label = target.closest?.(".wall")?.dataset.name;
+    this.adding.add((found) => walk(entries, found), nameOf(entries.map((entry) => entry.name)), label);
+  }
+
+  // Called each time that Streamlit draws the page: what is on show stays, another data set is taken up.
+  begin(dataset) {
+    if (!this.going || dataset !== this.given) {
+      this.given = dataset;
+      if (dataset !== this.dataset && !this.fresh) this.take(dataset);
+    }
+    if (this.going) return;
+    this.going = true;
+    this.poll();
+  }
+
+  take(dataset) {
+    this.dataset = dataset;
+    this.mark = "";
+    this.asked = "";
+  }
+
+  leave() {
+    this.going = false;
+    if (this.recording) this.recording.over = true;
+    this.tryout.stop();
+    for (const [kind, act] of Object.entries(this.drags)) window.removeEventListener(kind, act);
+  }
+
+  async poll() {
+    while (this.going) {
+      let wait = IDLE_MS;
+      try {
+        const asked = { dataset: this.dataset ?? "", import: this.adding.job ?? "", known: this.mark };
+        const state = await this.server.state({ ...asked, eye: this.learning.eye });
+        if (!this.going) return;
+        if (this.lost) this.adding.complain("");
+        this.lost = false;
+        if (this.draw(state)) wait = BUSY_MS;
+      } catch (problem) {
+        this.lost = true;
+        this.adding.complain(problem.message);
+      }
+      await new Promise((resolve) => {
+        this.soon = resolve;
+        setTimeout(resolve, wait);
+      });
+    }
+  }
+
+  // Has the server asked at once; set while `poll` waits.
+  soon() {}
+
+  // Returns whether something goes on that is worth looking at often.
+  draw(state) {
+    this.adding.draw(state.import);
+    // An answer to what was asked before another data set was chosen is late.
+    const late = this.fresh && state.dataset && !state.import;
+    if (state.dataset && !late) this.drawDataset(state.dataset);
+    this.drawSets(state.sets);
+    this.find(".studio").classList.toggle("filled", Boolean(this.classes.length));
+    this.learning.draw(state.learning, this.photos);
+    this.learning.drawEyes(state.eyes, state.measuring);
+    this.tryout.taught(state.live);
+    if (this.isToLearn(state)) this.teach();
+    return Boolean(state.import?.active || state.learning.stage === "learning" || this.recording || state.measuring);
+  }
+
+  drawDataset(dataset) {
+    if (this.dataset !== dataset.id) {
+      this.take(dataset.id);
+      this.fresh = false;
+      this.shown(dataset.id);
+    }
+    if (dataset.classes) {
+      this.mark = dataset.mark;
+      this.classes = dataset.classes;
+      this.photos = dataset.classes.flatMap((each) => each.photos);
+      this.walls.draw(this.classes);
+    }
+    this.find(".pile").hidden = !dataset.pile;
+    this.find(".pile span").textContent = `${dataset.pile.toLocaleString()} photos have no kind yet.`;
+    this.find(".pile a").href = `${this.server.data.pile}?dataset=${dataset.id}`;
+  }
+
+  drawSets(sets) {
+    const drawn = JSON.stringify([sets, this.dataset]);
+    if (drawn === this.sets) return;
+    this.sets = drawn;
+    const box = this.find(".sets");
+    box.replaceChildren(...sets.map(({ id, name }) => new Option(name, id)), new Option("New photos…", ""));
+    box.value = this.dataset ?? "";
+    box.hidden = !sets.length;
+  }
+
+  // Without a `dataset` it begins anew: the photos that come next make a set of their own.
+  chooseSet(dataset) {
+    this.take(dataset || null);
+    this.fresh = !dataset;
+    this.classes = [];
+    this.photos = [];
+    this.walls.added = [];
+    this.walls.draw([]);
+    this.find(".pile").hidden = true;
+    if (dataset) this.shown(dataset);
+    this.soon();
+  }
+
+  addKind(field) {
+    const name = field.value.trim().replaceAll("/", "-");
+    if (!name) return;
+    field.value = "";
+    this.walls.add(name);
+    this.walls.draw(this.classes);
+    const wall = this.walls.wall(name);
+    wall.scrollIntoView({ block: "nearest" });
+    wall.querySelector(".record").focus();
+  }
+
+  // Whether to learn by itself now: once for each state of the data set and each eye.
+  isToLearn(state) {
+    const wanted = `${state.dataset?.mark} ${state.eyes.find((eye) => eye.chosen)?.name}`;
+    const may = this.learning.bySelf && state.learning.stage === "ready" && !state.import?.active;
+    if (!may || this.recording || this.adding.uploading || this.asked === wanted) return false;
+    this.asked = wanted;
+    return true;
+  }
+
+  teach() {
+    return this.adding.guard(() => this.server.act("teach", { dataset: this.dataset, eye: this.learning.eye }));
+  }
+
+  async change(what, asked, back = () => {}) {
+    try {
+      await this.server.act(what, { dataset: this.dataset, ...asked });
+      this.adding.complain("");
+      this.soon();
+    } catch (problem) {
+      back();
+      this.adding.complain(problem.message);
+    }
+  }
+
+  async remove(name) {
+    this.walls.forget(name);
+    if (!this.classes.some((each) => each.name === name)) {
+      this.walls.draw(this.classes);
+      return;
+    }
+    await this.change("remove", { class: name });
+    this.find(".undo").hidden = false;
+    this.find(".undo span").textContent = `“${name}” is removed from here; your own files stay.`;
+  }
+
+  // Returns whether a recording has begun: the first press only turns the camera on, which the browser asks about.
+  record(label) {
+    if (!this.tryout.stream) {
+      this.tryout.start();
+      this.learning.say("The camera is on. Hold the button again to record.");
+      return false;
+    }
+    if (this.recording) return false;
+    const badge = this.find(".view .recording");
+    const wall = this.walls.wall(label);
+    this.recording = new Recording(this.server, label, this.dataset, (number) => {
+      badge.textContent = `● ${label}: ${number}`;
+      wall.querySelector(".count").textContent = `recording: ${number}`;
+    });
+    badge.hidden = false;
+    wall.classList.add("recording");
+    this.tryout.resting = true;
+    this.keep(this.recording).finally(() => {
+      badge.hidden = true;
+      wall.classList.remove("recording");
+      this.tryout.resting = false;
+      this.recording = null;
+      this.walls.draw(this.classes);
+    });
+    return true;
+  }
+
+  keep(recording) {
+    return this.adding.guard(async () => this.adding.follow(await recording.film(this.tryout.video)));
+  }
+}

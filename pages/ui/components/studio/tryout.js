@@ -1,0 +1,151 @@
+// Tryout: the camera or a photo, and what the newest model says of it in large letters.
+
+const FRAMES_A_SECOND = 15;
+const SPEAK_EVERY_MS = 4000;
+const PHOTO_SIDE = 640;
+const LONG_NAME = 14;
+
+class Tryout {
+  constructor(column, speak) {
+    this.find = (name) => column.querySelector(name);
+    this.column = column;
+    this.speak = speak;
+    this.video = this.find("video");
+    this.bars = new Bars(this.find(".bars"));
+    this.questions = new Questions();
+    this.turn = 0;
+    this.live = null;
+    this.find(".camera").onclick = () => (this.stream ? this.stop() : this.start());
+    const picker = this.find(".photo-input");
+    this.find(".photo").onclick = () => picker.click();
+    picker.onchange = () => {
+      const [file] = picker.files;
+      picker.value = "";
+      if (file) this.show(file);
+    };
+    this.quiet("Show it something, as soon as it has learnt.");
+  }
+
+  // `live` is where frames go and when to be unsure; the model may be another from one frame to the next.
+  taught(live) {
+    if (live?.run !== this.live?.run) this.bars.clear();
+    this.live = live;
+  }
+
+  async start() {
+    const turn = ++this.turn;
+    this.complain("");
+    try {
+      const stream = await openCamera();
+      if (turn !== this.turn) return release(stream);
+      this.stream = stream;
+      stream.getVideoTracks()[0].onended = () => this.giveUp("The camera was disconnected.");
+      this.find(".tried").hidden = true;
+      this.video.srcObject = stream;
+      this.find(".camera").textContent = "Stop the camera";
+      await this.video.play();
+      this.watch(turn);
+    } catch (problem) {
+      if (turn === this.turn) this.giveUp(explain(problem));
+    }
+  }
+
+  async watch(turn) {
+    let before = performance.now();
+    while (turn === this.turn) {
+      const begun = performance.now();
+      if (!this.live) this.quiet("It can answer as soon as it has learnt two kinds.");
+      else if (!document.hidden && this.video.videoWidth && !this.resting) {
+        try {
+          await this.ask(await takeSquare(this.video, this.live.side), turn);
+        } catch (problem) {
+          if (turn !== this.turn) return;
+          this.complain(explain(problem));
+          await pause(2000);
+        }
+        const rate = 1000 / (performance.now() - before);
+        this.find(".rate").textContent = `${rate.toFixed(0)} answers a second`;
+      }
+      before = begun;
+      await pause(Math.max(0, 1000 / FRAMES_A_SECOND - (performance.now() - begun)));
+    }
+  }
+
+  async ask(frame, turn) {
+    const { url, token } = this.live;
+    const said = await this.questions.ask(url, token, frame);
+    if (turn !== this.turn || url !== this.live?.url) return;
+    this.complain("");
+    if (said.unread) this.quiet(`This picture could not be read: ${said.unread}`);
+    else this.draw(said);
+  }
+
+  async show(file) {
+    this.stop();
+    const turn = this.turn;
+    try {
+      const picture = await createImageBitmap(file).catch(() => {
+        throw new Refused("This browser cannot show that picture. Choose a JPEG or a PNG, or the page Try it.");
+      });
+      const image = this.find(".tried");
+      URL.revokeObjectURL(image.src);
+      image.src = URL.createObjectURL(file);
+      image.hidden = false;
+      if (!this.live) this.quiet("It can answer as soon as it has learnt two kinds.");
+      else await this.ask(await fit(picture, PHOTO_SIDE), turn);
+    } catch (problem) {
+      this.complain(explain(problem));
+    }
+  }
+
+  draw({ likeliest, known }) {
+    const [first] = likeliest;
+    const sure = known && (this.live.least === null || first.share >= this.live.least);
+    const words = sure ? first.label : UNKNOWN;
+    const answer = this.find(".answer");
+    answer.textContent = words;
+    answer.className = words.length > LONG_NAME ? "answer long" : "answer";
+    this.bars.draw(likeliest);
+    this.column.classList.toggle("unsure", !sure);
+    const now = performance.now();
+    if (words !== this.told && now - (this.spokenAt ?? -SPEAK_EVERY_MS) >= SPEAK_EVERY_MS) {
+      this.spokenAt = now;
+      this.told = words;
+      this.speak(sure ? `${words}, ${inPercent(first.share)}` : UNKNOWN);
+    }
+  }
+
+  quiet(words) {
+    this.find(".answer").textContent = words;
+    this.find(".answer").className = "answer quiet";
+  }
+
+  complain(words) {
+    this.find(".problem").textContent = words;
+    this.find(".problem").hidden = !words;
+  }
+
+  giveUp(words) {
+    this.stop();
+    this.complain(words);
+  }
+
+  stop() {
+    this.turn += 1;
+    this.questions.end();
+    release(this.stream);
+    this.stream = this.video.srcObject = null;
+    this.find(".camera").textContent = "Start the camera";
+    this.find(".rate").textContent = "";
+  }
+}
+
+// The whole photo, made smaller: the model cuts its own square out of it.
+function fit(picture, longest) {
+  const scale = Math.min(1, longest / Math.max(picture.width, picture.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(picture.width * scale));
+  canvas.height = Math.max(1, Math.round(picture.height * scale));
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+}

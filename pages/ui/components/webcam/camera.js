@@ -1,0 +1,62 @@
+// Camera: what stands between a camera and a model: why it cannot be used, a frame of it, and what the model says of one.
+
+const ANSWER_WITHIN_MS = 180000;
+const JPEG_QUALITY = 0.9;
+const NOT_SECURE =
+  "The browser gives the camera only to pages of this machine. Open Thaw at http://localhost and its port.";
+const REFUSALS = {
+  NotAllowedError:
+    "The browser was not allowed to use the camera. Allow it at the address bar, then start the camera again.",
+  NotFoundError: "No camera was found. Connect one, then start the camera again.",
+  NotReadableError: "The camera is in use by another program. Close that program, then start the camera again.",
+};
+
+async function openCamera() {
+  if (!navigator.mediaDevices?.getUserMedia) throw new Refused(NOT_SECURE);
+  return navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" }, audio: false });
+}
+
+// The middle square of the picture, not mirrored: what the model was taught with was not mirrored either.
+function takeSquare(picture, side) {
+  const width = picture.videoWidth ?? picture.width;
+  const height = picture.videoHeight ?? picture.height;
+  const shorter = Math.min(width, height);
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = Math.min(side, shorter);
+  const place = [(width - shorter) / 2, (height - shorter) / 2, shorter, shorter];
+  canvas.getContext("2d").drawImage(picture, ...place, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+}
+
+// One question at a time to a model.
+class Questions {
+  async ask(url, token, frame) {
+    this.asking = new AbortController();
+    const late = setTimeout(() => this.asking?.abort(), ANSWER_WITHIN_MS);
+    try {
+      const headers = { "x-thaw-token": token, "content-type": "image/jpeg" };
+      const answer = await fetch(url, { method: "POST", headers, body: frame, signal: this.asking.signal });
+      const said = await answer.json();
+      if (!answer.ok) throw new Refused(said.error, answer.status);
+      return said;
+    } catch (problem) {
+      if (problem instanceof Refused) throw problem;
+      throw new Refused("Thaw does not answer. Reload the page, then start the camera again.");
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  end() {
+    this.asking?.abort();
+  }
+}
+
+function explain(problem) {
+  if (problem instanceof Refused) return problem.message;
+  return REFUSALS[problem.name] ?? `The camera could not be used: ${problem.message}`;
+}
+
+function release(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}

@@ -1,0 +1,163 @@
+"""The routes of the Studio: how all stands, and what the person wants done; its component asks without a reload."""
+
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from pages.ui.server import items, studio_state, upload
+from pages.ui.server.addresses import address
+from pages.ui.server.items import UploadRefused
+from pages.ui.server.token import read_token
+from thaw.backbones.speeds import read_measuring, start_measuring
+from thaw.datasets import edits
+from thaw.jobs import starts
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from thaw.training import teach
+from tlcore.errors import ThawError
+from tlcore.models.backbones import BACKBONES
+from tlcore.models.weights import is_local
+from tlcore.photos import JUNK
+
+TOKEN = secrets.token_urlsafe(32)
+MAX_BODY_BYTES = 64 * 1024
+
+Json = dict[str, Any]
+
+
+async def answer_state(request: Request) -> JSONResponse:
+    """Answer how all stands: {"dataset", "import", "eye", "known"} in, what `draw_state` returns out."""
+    asked = await _read(request)
+
+    def draw() -> Json:
+        known = _text(asked, "known") or ""
+        return studio_state.draw_state(
+            Store(open_workspace()), _text(asked, "dataset"), _text(asked, "import"), _text(asked, "eye"), known
+        )
+
+    return JSONResponse(await run_in_threadpool(draw))
+
+
+async def do_action(request: Request) -> JSONResponse:
+    """Do what {"do": one of ACTIONS} asks for; a refusal is {"error": words} with the status 409."""
+    asked = await _read(request)
+    action = ACTIONS.get(_text(asked, "do") or "")
+    if action is None:
+        raise UploadRefused(400, "Expected something that the Studio can do. Received something else. Reload the page.")
+    try:
+        return JSONResponse(await run_in_threadpool(action, Store(open_workspace()), asked))
+    except UploadRefused:
+        raise
+    except ThawError as problem:
+        raise UploadRefused(409, str(problem)) from problem
+
+
+def _teach(store: Store, asked: Json) -> Json:
+    dataset = store.dataset(_require(asked, "dataset"))
+    return {"run": teach.teach(store, dataset, studio_state.find_settings(_text(asked, "eye")))}
+
+
+def _stop(store: Store, asked: Json) -> Json:
+    store.ask_to_stop(store.job(_require(asked, "job")).id)
+    return {}
+
+
+def _answer(store: Store, asked: Json) -> Json:
+    job = store.job(_require(asked, "job"))
+    if job.question is not None:
+        store.answer_question(job.id, job.question, _require(asked, "option"))
+    return {}
+
+
+def _rename(store: Store, asked: Json) -> Json:
+    dataset_id, label, wanted = (_require(asked, key) for key in ("dataset", "class", "to"))
+    return {"images": edits.rename_class(store, dataset_id, label, wanted)}
+
+
+def _remove(store: Store, asked: Json) -> Json:
+    return {"images": edits.delete_class(store, _require(asked, "dataset"), _require(asked, "class"))}
+
+
+def _undo(store: Store, asked: Json) -> Json:
+    return {"undone": edits.undo(store, _require(asked, "dataset")).kind}
+
+
+def _sample(store: Store, _: Json) -> Json:
+    return {"job": starts.start_import(store, {"kind": "digits", "path": "", "name": "digits"})}
+
+
+def _measure(store: Store, _: Json) -> Json:
+    measuring = read_measuring(store.workspace)
+    if measuring is None or not measuring.active:
+        start_measuring(store.workspace, [name for name in studio_state.EYES.values() if is_local(BACKBONES[name])])
+    return {}
+
+
+def _ticket(store: Store, _: Json) -> Json:
+    ticket = upload.open_upload(store.workspace)
+    return {
+        "url": address(f"thaw/upload/{ticket.upload_id}"),
+        "token": ticket.token,
+        "junk": JUNK,
+        "max_files": items.MAX_FILES,
+        "max_image_bytes": items.MAX_IMAGE_BYTES,
+        "max_archive_bytes": items.MAX_ARCHIVE_BYTES,
+    }
+
+
+ACTIONS: dict[str, Callable[[Store, Json], Json]] = {
+    "teach": _teach,
+    "stop": _stop,
+    "answer": _answer,
+    "rename": _rename,
+    "remove": _remove,
+    "undo": _undo,
+    "sample": _sample,
+    "measure": _measure,
+    "ticket": _ticket,
+}
+
+
+async def _read(request: Request) -> Json:
+    if not hmac.compare_digest(read_token(request).encode(), TOKEN.encode()):
+        raise UploadRefused(403, "This page is not known here. Reload it.")
+    body = b""
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MAX_BODY_BYTES:
+                raise UploadRefused(413, "Expected a short request. Received a longer one. Reload the page.")
+    except ClientDisconnect:
+        raise UploadRefused(400, "The browser ended the request before it was whole.") from None
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise UploadRefused(400, "Expected a request as JSON. Received something else. Reload the page.")
+    return asked
+
+
+def _text(asked: Json, key: str) -> str | None:
+    value = asked.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _require(asked: Json, key: str) -> str:
+    value = _text(asked, key)
+    if value is None:
+        raise UploadRefused(400, f"Expected {key!r} as text. Received: none. Reload the page.")
+    return value
+
+
+STUDIO_ROUTES = [
+    Route(address("thaw/studio/state"), answer_state, methods=["POST"]),
+    Route(address("thaw/studio/do"), do_action, methods=["POST"]),
+]

@@ -1,0 +1,198 @@
+"""What the Studio shows, as JSON for its component: the photos by class, how the learning stands, and the eyes."""
+
+from typing import Any
+
+from pages.ui.server.addresses import address
+from pages.ui.server.frame_route import TOKEN, frames_url
+from pages.ui.server.studio_words import STAGES, plain_refusal
+from pages.ui.words import amounts
+from pages.ui.words.names import visible
+from pages.ui.words.options import dataset_names
+from thaw.backbones import device_report
+from thaw.backbones.speeds import read_measuring, read_speeds
+from thaw.datasets import look_ahead
+from thaw.jobs import lifecycle
+from thaw.prediction.client import predictor
+from thaw.runs.decision import read_decision
+from thaw.storage.records import Dataset, Image, Job, Run
+from thaw.storage.store import Store
+from thaw.storage.workspace import Workspace
+from thaw.training import teach
+from tlcore.errors import ThawError
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import BACKBONES
+from tlcore.models.weights import is_local
+from tlcore.settings import HeadSettings
+
+MOST_ON_A_WALL = 60
+MOST_CLASSES = 200
+IMPORTS = 20
+# Below this share the answer is "I don't know", where the person has chosen no threshold of their own.
+LEAST_SURE = 0.6
+EYES = {"Quick": "efficientnet-lite0", "Balanced": "efficientnet-lite1", "Sharp": "efficientnet-lite2"}
+
+Json = dict[str, Any]
+
+
+def find_settings(eye: str | None) -> HeadSettings:
+    """Return the settings that the Studio teaches with through one of the backbones; an unknown one is the default."""
+    return HeadSettings(backbone=eye) if eye in BACKBONES else HeadSettings()
+
+
+def draw_state(store: Store, dataset_id: str | None, import_id: str | None, eye: str | None, known: str) -> Json:
+    """Return all that the component shows of a data set; its photos only where they are not what `known` names."""
+    lifecycle.reconcile(store)
+    settings = find_settings(eye)
+    importing = _find_import(store, import_id)
+    if importing is not None and importing.status == "finished" and importing.id == import_id:
+        dataset_id = importing.dataset_id
+    dataset = _find_dataset(store, dataset_id)
+    datasets = store.datasets()
+    naming = dataset_names(datasets)
+    state: Json = {
+        "import": None if importing is None else _tell_import(importing),
+        "sets": [{"id": each.id, "name": naming(each.id)} for each in datasets],
+        "eyes": _list_eyes(store.workspace, settings.backbone),
+        "measuring": bool((measuring := read_measuring(store.workspace)) and measuring.active),
+        "dataset": None,
+        "learning": {"stage": "empty"},
+        "live": None,
+    }
+    if dataset is None:
+        return state
+    mark = f"{dataset.id}:{dataset.version}"
+    ahead = None if importing and importing.active else look_ahead.start(store, dataset, BACKBONES[settings.backbone])
+    state["dataset"] = {"id": dataset.id, "name": visible(dataset.name), "mark": mark, "pile": dataset.pile}
+    state["dataset"] |= {"images": dataset.included, "set_aside": dataset.set_aside}
+    if mark != known:
+        state["dataset"]["classes"] = _list_classes(store, dataset)
+    state["learning"] = _tell_learning(store, dataset, settings, ahead)
+    state["live"] = _tell_live(store, state["learning"].get("best"))
+    return state
+
+
+def _find_import(store: Store, import_id: str | None) -> Job | None:
+    jobs = store.jobs("import", "open", limit=IMPORTS)
+    followed = next((job for job in jobs if job.id == import_id), None)
+    return followed or next((job for job in jobs if job.active), None)
+
+
+def _find_dataset(store: Store, dataset_id: str | None) -> Dataset | None:
+    if dataset_id is None:
+        return None
+    try:
+        return store.dataset(dataset_id)
+    except ThawError:
+        return None
+
+
+def _tell_import(job: Job) -> Json:
+    told: Json = {"id": job.id, "active": job.active, "status": job.status, "dataset": job.dataset_id}
+    told |= {"words": STAGES.get(job.stage, "Checking your photos"), "done": job.done, "total": job.total}
+    told |= {"left": amounts.roughly(job.seconds_left) if job.seconds_left is not None else ""}
+    told["error"] = plain_refusal(job.error) if job.error and job.status == "failed" else ""
+    if job.question is not None and job.active and job.answer is None:
+        told["question"] = {"key": job.question.key, "text": visible(job.question.text)}
+        told["question"]["options"] = [
+            {"key": option.key, "label": visible(option.label), "preview": visible(option.preview)}
+            for option in sorted(job.question.options, key=lambda each: each.key != job.question.default)  # type: ignore[union-attr]
+        ]
+    return told
+
+
+def _list_eyes(workspace: Workspace, chosen: str) -> list[Json]:
+    speeds = read_speeds(workspace)
+    report = device_report.read_report(workspace)
+    present = f"{report.device}: {report.name}" if report else ""
+    measured = speeds.get(present) or speeds.get(next(reversed(speeds), ""), {})
+    named = EYES if chosen in EYES.values() else {**EYES, "Your choice": chosen}
+    return [_tell_eye(title, BACKBONES[name], measured.get(name), chosen) for title, name in named.items()]
+
+
+def _tell_eye(title: str, row: Backbone, milliseconds: float | None, chosen: str) -> Json:
+    told: Json = {"name": row.name, "title": title, "backbone": row.title, "chosen": row.name == chosen}
+    told["here"] = is_local(row)
+    told["right"] = f"{row.imagenet_top1:.0f} of 100 photos of the world's test right"
+    told["speed"] = f"{1000 / milliseconds:,.0f} photos a second here" if milliseconds else ""
+    return told
+
+
+def _list_classes(store: Store, dataset: Dataset) -> list[Json]:
+    return [
+        {
+            "name": label,
+            "shown": visible(label),
+            "count": number,
+            "photos": [_address(image) for image in store.images(dataset.id, label, MOST_ON_A_WALL)],
+        }
+        for label, number in list(dataset.classes.items())[:MOST_CLASSES]
+    ]
+
+
+def _address(image: Image) -> str:
+    return address(f"thaw/thumbnail/{image.folder}/{image.id}")
+
+
+def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings, ahead: Job | None) -> Json:
+    lessons = teach.find_lessons(store, dataset, settings)
+    refusal = teach.refuse(store, dataset, settings)
+    told: Json = {"stage": "ready", "refusal": plain_refusal(refusal, dataset) if refusal else "", "epochs": []}
+    told["unfair"] = [visible(label) for label in teach.list_unfair(store, dataset, settings)]
+    best = lessons.best
+    if best is not None:
+        exam = teach.grade(best)
+        told["best"] = best.id
+        told["exam"] = None if exam is None else {"right": exam.right, "total": exam.total}
+        told["adapted"] = best.result_phase == 2
+        told["epochs"] = _list_epochs(store, best)
+    if refusal:
+        told["stage"] = "refused"
+    elif lessons.run is not None and lessons.job is not None:
+        told |= _tell_job(store, lessons.run, lessons.job)
+    elif ahead is not None and ahead.active and ahead.total:
+        told |= {"looked": ahead.done, "to_look": ahead.total}
+    return told
+
+
+def _tell_job(store: Store, run: Run, job: Job) -> Json:
+    if job.active:
+        return {
+            "stage": "learning",
+            "job": job.id,
+            "run": run.id,
+            "stopping": job.stop_requested,
+            "words": STAGES.get(job.stage, "Learning"),
+            "done": job.done,
+            "total": job.total,
+            "looking": job.stage in ("computing_features", "reading_features"),
+            "left": amounts.roughly(job.seconds_left) if job.seconds_left is not None and job.rate > 0 else "",
+            "epochs": _list_epochs(store, run),
+        }
+    stage = "taught" if run.result_phase is not None else "failed" if job.status == "failed" else "stopped"
+    return {"stage": stage, "run": run.id, "error": plain_refusal(job.error) if job.error and stage == "failed" else ""}
+
+
+def _list_epochs(store: Store, run: Run) -> list[float]:
+    return [epoch.val_accuracy for epoch in store.epochs(run.id)]
+
+
+def _tell_live(store: Store, run_id: str | None) -> Json | None:
+    """Return where frames for the newest model go, which is loaded before anyone asks."""
+    if run_id is None:
+        return None
+    run = store.run(run_id)
+    mark = (store.workspace.root, run_id, run.result_phase)
+    if mark not in _warmed:
+        _warmed.add(mark)
+        predictor(store.workspace).warm(run_id)
+    decision = read_decision(run)
+    return {
+        "run": run_id,
+        "url": frames_url(run_id),
+        "token": TOKEN,
+        "side": run.image_size,
+        "least": None if decision else LEAST_SURE,
+    }
+
+
+_warmed: set[tuple[object, ...]] = set()

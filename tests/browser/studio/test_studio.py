@@ -1,0 +1,136 @@
+"""The Studio in the browser: from a drop to a number and an answer of the camera, with nothing pressed on the way."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
+
+from tests.browser.harness import DESKTOP, PHONE, Server, Watch, drop, open_browser
+from tests.browser.journey import JOB_MS
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+
+FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+TALL = {"width": 1280, "height": 900}
+WIDE = {"width": 1920, "height": 1080}
+SCROLLS = "document.documentElement.scrollHeight > document.documentElement.clientHeight"
+OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+IN_VIEW = """(element) => {
+    const box = element.getBoundingClientRect();
+    return box.top >= 0 && box.bottom <= window.innerHeight;
+}"""
+LEAST_RECORDED = 2
+
+
+@pytest.fixture(scope="module")
+def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("studio-workspace"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def store(server: Server) -> Store:
+    return Store(open_workspace(server.workspace))
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    with open_browser(chromium, tmp_path_factory.mktemp("studio") / "profile", *FAKE_CAMERA) as context:
+        yield context
+
+
+@pytest.fixture
+def page(browser: BrowserContext, server: Server) -> Iterator[Page]:
+    watch = Watch(browser)
+    tab = browser.pages[0]
+    tab.set_viewport_size(TALL)
+    tab.goto(server.url)
+    expect(tab.locator(".studio")).to_be_visible()
+    yield tab
+    assert not watch.foreign
+    assert not watch.dialogs
+    assert not watch.errors
+
+
+def walls(page: Page) -> list[str]:
+    expect(page.get_by_test_id("class-wall").first).to_be_visible()
+    return [str(wall.get_attribute("data-name")) for wall in page.get_by_test_id("class-wall").all()]
+
+
+def hold(page: Page, label: str, seconds: float) -> None:
+    button = page.locator(f'[data-name="{label}"] .record')
+    button.scroll_into_view_if_needed()
+    button.hover()
+    page.mouse.down()
+    page.wait_for_timeout(1000 * seconds)
+    page.mouse.up()
+
+
+def test_a_drop_becomes_walls_a_number_and_answers_of_the_camera_without_a_scroll(page, store, tiny_photos):
+    page.get_by_label("Learn by itself when photos change").check()
+    drop(page, tiny_photos)
+    expect(page.get_by_test_id("class-wall")).to_have_count(3, timeout=JOB_MS)
+    dataset = store.datasets()[0]
+    assert walls(page) == list(dataset.classes)
+    score = page.get_by_test_id("exam-score")
+    expect(score).to_be_visible(timeout=JOB_MS)
+    run = store.runs()[0]
+    total = run.facts.validation_images
+    assert score.inner_text() == f"{round(run.facts.head.accuracies['validation'] * total)} of {total}"
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator(".try .bars li")).to_have_count(3, timeout=JOB_MS)
+    answer = page.get_by_test_id("answer")
+    assert answer.inner_text() in (*dataset.classes, "I don't know")
+    assert answer.evaluate(IN_VIEW)
+    assert score.evaluate(IN_VIEW)
+    for size in (TALL, WIDE):
+        page.set_viewport_size(size)
+        assert not page.evaluate(SCROLLS)
+    page.set_viewport_size(PHONE)
+    assert not page.evaluate(OVERFLOWS)
+
+
+def test_a_kind_that_is_recorded_is_learnt_and_kept_on_one_side(page, store):
+    page.get_by_role("button", name="Start the camera").click()
+    expect(page.locator("video")).to_have_js_property("paused", False)
+    page.get_by_label("Another kind").fill("cups")
+    page.get_by_role("button", name="Add", exact=True).click()
+    hold(page, "cups", 3)
+    expect(page.locator('[data-name="cups"] .strip img').first).to_be_visible(timeout=JOB_MS)
+    first = store.datasets()[0].classes["cups"]
+    hold(page, "cups", 3)
+    expect(page.locator('[data-name="cups"] .strip img')).not_to_have_count(first, timeout=JOB_MS)
+    frames = store.images(store.datasets()[0].id, "cups")
+    assert len({frame.recording for frame in frames}) == LEAST_RECORDED
+    expect(page.locator(".learning .state")).to_have_text("Learnt. Try it on the right.", timeout=JOB_MS)
+    expect(page.locator(".try .bars li")).to_have_count(4, timeout=JOB_MS)
+
+
+def test_a_kind_is_renamed_removed_and_brought_back_in_place(page, store):
+    first = walls(page)[0]
+    field = page.locator(f'[data-name="{first}"] .name')
+    field.fill("renamed kind")
+    field.press("Enter")
+    expect(page.locator('[data-name="renamed kind"]')).to_be_visible()
+    page.get_by_role("button", name="Remove the kind renamed kind").click()
+    expect(page.locator('[data-name="renamed kind"]')).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator('[data-name="renamed kind"]')).to_be_visible()
+    assert "renamed kind" in store.datasets()[0].classes
+
+
+def test_new_photos_make_a_set_of_their_own_and_one_kind_is_told_plainly(page, store, tiny_photos: Path):
+    before = {dataset.id for dataset in store.datasets()}
+    page.get_by_label("Which photos").select_option("New photos…")
+    expect(page.get_by_test_id("class-wall")).to_have_count(0)
+    drop(page, next(tiny_photos.iterdir()))
+    expect(page.get_by_test_id("class-wall")).to_have_count(1, timeout=JOB_MS)
+    (added,) = (dataset for dataset in store.datasets() if dataset.id not in before)
+    expect(page.locator(".learning .state")).to_contain_text("I need two kinds of photos")
+    expect(page).to_have_url(f"{page.url.partition('?')[0]}?dataset={added.id}")
+    page.reload()
+    expect(page.get_by_test_id("class-wall")).to_have_count(1)
+    page.set_viewport_size(DESKTOP)

@@ -1,0 +1,94 @@
+"""Teaching a data set as it stands with the defaults, and how far that is: what the Studio does without being asked."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from thaw.datasets.run_split import choose_split
+from thaw.jobs import starts
+from thaw.storage.records import Dataset, Job, Run
+from thaw.storage.store import Store
+from thaw.storage.workspace import Workspace
+from tlcore.errors import DatasetError
+from tlcore.evaluation.predictions import VALIDATION
+from tlcore.settings import HeadSettings
+from tlcore.splits.groups import judged_by_itself
+
+
+@dataclass(frozen=True)
+class Exam:
+    """How many of the photos that a model never learnt from it names right."""
+
+    right: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """How far the teaching of a data set is: `run` learns or has learnt it as it stands, `job` being its newest; `best`
+    is the newest run that has a model, of an earlier state of the data set perhaps."""
+
+    run: Run | None
+    job: Job | None
+    best: Run | None
+
+
+def teach(store: Store, dataset: Dataset, settings: HeadSettings) -> str:
+    """Start phase 1 on a data set as it stands, or find the run that does or did that; return the run's id."""
+    known = find_lessons(store, dataset, settings)
+    waiting = starts.find_head(store, dataset.id, settings)
+    if known.run is not None and known.run.result_phase is not None:
+        return known.run.id
+    for job in store.queue():
+        # It learns from photos that have changed since, and the next would wait for its end.
+        outdated = job.kind == "head" and job.dataset_id == dataset.id and job.run_id != waiting
+        if outdated and store.run(str(job.run_id)).head == settings:
+            store.ask_to_stop(job.id)
+    return waiting or starts.start_head(store, dataset.id, settings)
+
+
+def find_lessons(store: Store, dataset: Dataset, settings: HeadSettings) -> Lessons:
+    """Return how far the teaching of a data set with these settings is."""
+    runs = [run for run in store.runs() if run.dataset_id == dataset.id]
+    best = next((run for run in runs if run.result_phase is not None and run.backbone == settings.backbone), None)
+    for run in runs:
+        job = store.latest_job(run.id)
+        if run.head.backbone == settings.backbone and _learns(run, job, dataset.version):
+            return Lessons(run, job, best)
+    return Lessons(None, None, best)
+
+
+def grade(run: Run) -> Exam | None:
+    """Return how a run's model did on its validation photos, or None where it has no model, or there were none."""
+    accuracy = run.facts.phase(run.result_phase).accuracies.get(VALIDATION) if run.result_phase else None
+    total = run.facts.validation_images
+    return None if accuracy is None or not total else Exam(round(accuracy * total), total)
+
+
+def refuse(store: Store, dataset: Dataset, settings: HeadSettings) -> str | None:
+    """Return why a data set cannot be taught as it stands, with advice, or None."""
+    return _examine(store.workspace.root, dataset.id, dataset.version, settings)[0]
+
+
+def list_unfair(store: Store, dataset: Dataset, settings: HeadSettings) -> tuple[str, ...]:
+    """Return the classes that are judged by the recording that they are learnt from, for want of another."""
+    return _examine(store.workspace.root, dataset.id, dataset.version, settings)[1]
+
+
+@lru_cache(maxsize=32)
+def _examine(root: Path, dataset_id: str, _: int, settings: HeadSettings) -> tuple[str | None, tuple[str, ...]]:
+    store = Store(Workspace(root))
+    images = store.images(dataset_id)
+    try:
+        choose_split(store, dataset_id, settings, images)
+    except DatasetError as problem:
+        return str(problem), ()
+    return None, tuple(judged_by_itself(images))
+
+
+def _learns(run: Run, job: Job | None, version: int) -> bool:
+    """Say whether a run learns, or has learnt or failed to, from a data set in this version; one that has yet to write
+    down the version reads the newest."""
+    if run.facts.dataset_version is None:
+        return job is not None and job.active
+    return run.facts.dataset_version == version
