@@ -1,6 +1,7 @@
 """What the guards found for a run: every rule that its facts and epochs can answer, in the order of the training."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from thaw.storage.records import Run
 from thaw.training.run_facts import kept_epoch
@@ -17,6 +18,7 @@ from tlcore.training.guards import (
     judge_statistics,
 )
 from tlcore.training.history import Epoch
+from tlcore.training.shortfall import Shortfall, explain
 
 
 def judge_run(run: Run, epochs: Sequence[Epoch], phase: int) -> list[Evidence]:
@@ -29,6 +31,23 @@ def judge_run(run: Run, epochs: Sequence[Epoch], phase: int) -> list[Evidence]:
     found.append(judge_gap(kept, training_images, validation_images))
     engine = [Evidence("Engine", False, f"{run.facts.engine_note}.")] if run.facts.engine_note else []
     return [*found, *_judge_batches(run, phase, training_images), *engine]
+
+
+def explain_shortfall(
+    run: Run, epochs: Sequence[Epoch], layers: Sequence[dict[str, Any]], stopped: bool
+) -> Shortfall | None:
+    """Say why a run's phase 2 did not help, and what to try; None where it did, or has left no model.
+
+    `layers` are the backbone's (`tlcore.models.layers.describe_layers`); `stopped` says that the person ended it.
+    """
+    head, tuned, settings = kept_epoch(run, epochs, 1), kept_epoch(run, epochs, 2), run.fine_tune
+    if head is None or tuned is None or run.result_phase != 1 or settings is None:
+        return None
+    if settings.layers is None or settings.learning_rate is None:
+        return None
+    seen = [epoch for epoch in epochs if epoch.phase == 2]
+    given_up = bool(run.facts.fine_tune.retries)
+    return explain(head, seen, settings, run.head.learning_rate, layers, given_up, stopped)
 
 
 def _judge_head(run: Run, epochs: Sequence[Epoch], kept: Epoch) -> list[Evidence]:

@@ -1,14 +1,16 @@
 """What the guards found for a run, from its facts alone, and how the page tells it."""
 
 import json
+from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
 from thaw.storage.facts import read_facts
 from thaw.storage.records import Run
-from thaw.training.evidence import judge_run
+from thaw.training.evidence import explain_shortfall, judge_run
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
+from tlcore.training.shortfall import Reason
 
 CHECKS = {
     "backbone_training": 0,
@@ -101,3 +103,22 @@ def test_the_page_tells_each_rule_and_draws_its_tables():
     drift, classes = (each.value for each in page.dataframe)
     assert drift.iloc[0].tolist() == ["bn", "0.00%", "0.00%"]
     assert classes["validation images"].tolist() == [50, 50]
+
+
+def test_a_phase_two_that_did_not_help_is_explained_from_what_it_left():
+    layers, asked = [{"block": "top"}] * 4, FineTuneSettings(layers=4, learning_rate=1e-5, epochs=2)
+    run = run_with(MEASURED | {"head": HEAD_FACTS, "fine_tune": TUNED_FACTS}, asked)
+    found = explain_shortfall(run, epochs(), layers, False)
+    assert found.reason is Reason.STEP_TOO_SMALL
+    assert found.advised.learning_rate == 3e-5
+    assert explain_shortfall(run, epochs(), layers, True).reason is Reason.CUT_SHORT
+    retry = {"rate": 1e-3, "next_rate": 1e-4, "accuracy_before": 0.88, "accuracy_after": 0.4}
+    spoilt = run_with({"head": HEAD_FACTS, "fine_tune": TUNED_FACTS | {"retries": [retry]}}, asked)
+    assert explain_shortfall(spoilt, epochs(), layers, False).reason is Reason.STEP_TOO_LARGE
+
+
+def test_a_phase_two_that_helped_or_left_no_model_has_nothing_to_explain():
+    facts = MEASURED | {"head": HEAD_FACTS, "fine_tune": TUNED_FACTS}
+    helped = replace(run_with(facts, FineTuneSettings(layers=4, learning_rate=1e-5)), result_phase=2)
+    assert explain_shortfall(helped, epochs(), [], False) is None
+    assert explain_shortfall(run_with({"head": HEAD_FACTS}, FineTuneSettings(4)), epochs(), [], False) is None
