@@ -1,4 +1,4 @@
-"""The Fine-tune page (phase 2): how many top layers to unfreeze, and the training that follows."""
+"""The Fine-tune page (phase 2): how much of the backbone may thaw, the training that follows, and what came of it."""
 
 import dataclasses
 import json
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.evaluation import accuracy
+from pages.ui.components.figure.figure import figure
+from pages.ui.evaluation import accuracy, thaw_result
+from pages.ui.figures.score_figure import score_curve, tell_score
 from pages.ui.page import live, run_queue, selection, steps
 from pages.ui.training import depth, depth_probe, evidence, rate_finder
 from pages.ui.training.rate_options import rates_with
@@ -18,6 +20,7 @@ from pages.ui.words.options import distinct
 from thaw.jobs import starts
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
+from thaw.training.costs import expect_costs
 from thaw.training.run_facts import kept_epoch
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import FineTuneSettings
@@ -27,6 +30,9 @@ DEFAULTS = FineTuneSettings()
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 USUAL_RATE = 1e-5
 BATCHES = (8, 16, 32, 64, 128)
+# The ice is as wide as the window allows. A page's own `set_page_config` comes after the navigation script's: at every
+# run of the page it was narrow for a moment.
+WIDE = "<style>[data-testid='stMainBlockContainer'] { max-width: 76rem; }</style>"
 
 
 def ask_settings(run: Run, top: int) -> FineTuneSettings:
@@ -61,45 +67,58 @@ def ask_settings(run: Run, top: int) -> FineTuneSettings:
 
 
 def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) -> None:
-    """Draw the choice of layers, the guard and the Start button; only this part runs again as the slider moves."""
+    """Draw the ice, and beside Start how long it takes; only this part runs again as another depth is chosen."""
     head_parameters = _head_parameters(store, run)
-    with st.expander("Which depth? Let Thaw try some (depth probe)", icon=":material/science:"):
-        found_depth = depth_probe.draw(store, run)
-    if found_depth is not None:
-        depth.choose(run, found_depth)
 
     @st.fragment
     def plan() -> None:
-        top = depth.ask_depth(run, layers, _last_settings(store, run).layers or 0)
-        meaning, finder = st.container(), st.expander("Find a learning rate", icon=":material/troubleshoot:")
-        batch_size = st.session_state.get(f"batch {run.id}", DEFAULTS.batch_size)
-        with finder:
-            found = rate_finder.draw(store, run, 2, FineTuneSettings(top, batch_size=batch_size))
-        if found is not None:
-            st.session_state[f"rate {run.id}"] = found
-        settings = ask_settings(run, top)
-        with meaning:
-            depth.draw_meaning(run, layers, head_parameters, settings)
-        refusal = refuse_fine_tune(store.epochs(run.id), run.head, settings)
-        insist = False
-        if refusal:
-            st.warning(sentence(refusal), icon=":material/warning:")
-            insist = st.checkbox("I know what I am doing; start anyway", key=f"insist {run.id}")
-        with st.container(horizontal=True):
+        # Filled from below: what is decided by the expert's settings stands above them.
+        block, controls, guard = (
+            st.container(),
+            st.container(horizontal=True, vertical_alignment="bottom"),
+            st.container(),
+        )
+        with st.expander("Expert settings", icon=":material/tune:"):
+            with st.expander("Which depth? Let Thaw try some (depth probe)", icon=":material/science:"):
+                found_depth = depth_probe.draw(store, run)
+            if found_depth is not None:
+                depth.choose(run, found_depth)
+            top = depth.recall(run, _last_settings(store, run).layers or 0)
+            depth.ask_preset(run, layers)
+            meaning, finder = st.container(), st.expander("Find a learning rate", icon=":material/troubleshoot:")
+            batch_size = st.session_state.get(f"batch {run.id}", DEFAULTS.batch_size)
+            with finder:
+                found = rate_finder.draw(store, run, 2, FineTuneSettings(top, batch_size=batch_size))
+            if found is not None:
+                st.session_state[f"rate {run.id}"] = found
+            settings = ask_settings(run, top)
+            with meaning:
+                depth.draw_meaning(run, layers, head_parameters, settings)
+                depth.draw_layers(run, layers, top)
+        with block:
+            depth.draw_ice(run, layers, top)
+        with guard:
+            refusal = refuse_fine_tune(store.epochs(run.id), run.head, settings)
+            insist = False
+            if refusal:
+                st.warning(sentence(refusal), icon=":material/warning:")
+                insist = st.checkbox("I know what I am doing; start anyway", key=f"insist {run.id}")
+        with controls:
+            depth.ask_exactly(run, layers)
             busy = bool(store.queue())
             cut_short = job.kind == "fine_tune" and job.status in ("stopped", "failed")
-            start = st.button(
+            begun = st.button(
                 "Add to the queue" if busy else "Start fine-tuning",
                 type="secondary" if cut_short else "primary",
                 icon=":material/playlist_add:" if busy else ":material/play_arrow:",
                 disabled=bool(refusal) and not insist,
             )
             resume = cut_short and st.button("Resume", type="primary", icon=":material/resume:")
-        if start:
-            asked = dataclasses.replace(settings, insist=insist)
-            same = starts.find_fine_tune(store, run.id, asked)
-            run_queue.start_once(same, lambda: starts.start_fine_tune(store, run.id, asked))
-            st.rerun()
+            costs = expect_costs(run.facts, layers, head_parameters, run.head, settings)
+            if costs.total_s is not None:
+                st.markdown(f"**{amounts.roughly(costs.total_s)}** at most, mostly less")
+        if begun:
+            start(store, run, dataclasses.replace(settings, insist=insist))
         if resume:
             starts.resume(store, run.id)
             st.rerun()
@@ -107,8 +126,15 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
     plan()
 
 
+def start(store: Store, run: Run, asked: FineTuneSettings) -> None:
+    """Start a phase 2 with these settings, or put it into the queue, and show its run."""
+    same = starts.find_fine_tune(store, run.id, asked)
+    run_queue.start_once(same, lambda: starts.start_fine_tune(store, run.id, asked))
+    st.rerun()
+
+
 def draw_training(store: Store, run: Run, job: Job) -> None:
-    """Draw how the run stands, over both phases."""
+    """Draw how phase 2 stands or stood: its score from the head's on; further below what is there of both phases."""
 
     def draw(present: Job) -> None:
         if present.active:
@@ -116,41 +142,46 @@ def draw_training(store: Store, run: Run, job: Job) -> None:
             live.pause(store, present)
         elif present.kind == "fine_tune":
             live.ending(present)
-        live.curve(run.id, store.epochs(run.id))
+        draw_score(store, run, present)
+        both = st.expander(
+            "Curves of both phases", icon=":material/show_chart:", key=f"curves of {run.id}", on_change="rerun"
+        )
+        if both.open:
+            with both:
+                live.curve(run.id, store.epochs(run.id))
 
-    st.subheader("Training", anchor=False)
-    # What a phase 2 reached before it was killed says nothing about whether it would have helped.
-    if job.kind == "fine_tune" and job.status in ("finished", "stopped"):
-        draw_result(store, run)
-        evidence.draw(store, run, phase=2)
-        accuracy.draw_accuracies(store, run, run.result_phase or 1)
-    accuracy.draw_age(store.dataset(run.dataset_id), run)
     live.follow(store, job, draw)
+    # What a phase 2 reached before it was killed says nothing about whether it would have helped.
+    if has_ended(job):
+        thaw_result.draw_answers(store, run)
+        evidence.draw(store, run, phase=2)
+    accuracy.draw_age(store.dataset(run.dataset_id), run)
     live.downloads(run.id, store.epochs(run.id))
 
 
-def draw_result(store: Store, run: Run) -> None:
-    """Say which phase's model is the run's result, and why."""
+def draw_score(store: Store, run: Run, job: Job) -> None:
+    """Draw the one curve: the head's score, and from there on that of each epoch of phase 2."""
     epochs = store.epochs(run.id)
-    head, tuned = kept_epoch(run, epochs, 1), kept_epoch(run, epochs, 2)
-    if head is None or tuned is None:
+    tuned, head = [epoch for epoch in epochs if epoch.phase == 2], kept_epoch(run, epochs, 1)
+    if head is None or not (tuned or (job.active and job.kind == "fine_tune")):
         return
-    before, after = amounts.percent(head.val_accuracy), amounts.percent(tuned.val_accuracy)
-    if run.result_phase == 2:
-        st.success(
-            f"Fine-tuning raised validation accuracy from **{before}** to **{after}** (epoch {tuned.epoch}): the "
-            "fine-tuned model is this run's result."
-            if after != before
-            else f"Fine-tuning kept validation accuracy at **{after}** with a lower loss ({head.val_loss:.3f} to "
-            f"{tuned.val_loss:.3f}): the fine-tuned model is this run's result.",
-            icon=":material/check_circle:",
-        )
-    else:
-        st.info(
-            f"Fine-tuning did not help: it reached **{after}** on validation, and the head alone had **{before}**. "
-            "The model of phase 1 stays this run's result. Try fewer layers or a smaller learning rate.",
-            icon=":material/undo:",
-        )
+    images = run.facts.validation_images
+    last = tell_score((tuned[-1] if tuned else head).val_accuracy, images)
+    figure(
+        score_curve(head, tuned, images),
+        key=f"score {run.id}",
+        name=f"{run.id}-score",
+        zoom=True,
+        alt=(
+            f"Exam photos that are right: the head had {tell_score(head.val_accuracy, images)}; after "
+            f"{amounts.count(len(tuned), 'round')} of fine-tuning {last}."
+        ),
+    )
+
+
+def has_ended(job: Job) -> bool:
+    """Say whether a phase 2 has ended in a way that lets it be judged."""
+    return job.kind == "fine_tune" and job.status in ("finished", "stopped")
 
 
 def _head_parameters(store: Store, run: Run) -> int:
@@ -165,6 +196,22 @@ def _last_settings(store: Store, run: Run) -> FineTuneSettings:
     return starts.suit(store, run, run.head, DEFAULTS)
 
 
+def draw(store: Store, run: Run, job: Job) -> None:
+    """Draw the page of a run that has a head: what came of the last try, the next one, and how it goes."""
+    anatomy = json.loads((store.workspace.run(run.id) / "layers.json").read_text(encoding="utf-8"))
+    if has_ended(job):
+        thaw_result.draw(store, run, job, anatomy, lambda asked: start(store, run, asked))
+        accuracy.draw_accuracies(store, run, run.result_phase or 1)
+    if job.active:
+        depth.draw_ice(run, anatomy, _last_settings(store, run).layers or 0, movable=False)
+    else:
+        draw_plan(store, run, anatomy, job)
+    run_queue.tell_asked_twice(run, job)
+    run_queue.draw(store, job.id)
+    draw_training(store, run, job)
+
+
+st.html(WIDE)
 steps.heading("finetune")
 kept = selection.store()
 present_run = selection.run(kept)
@@ -175,12 +222,7 @@ elif present_run.result_phase is None:
     steps.missing("head", "The head of this run has not been trained yet.", "Go to step 3: teach the head")
 else:
     selection.run_picker(kept, present_run)
-    if not latest.active:
-        anatomy = json.loads((kept.workspace.run(present_run.id) / "layers.json").read_text(encoding="utf-8"))
-        draw_plan(kept, present_run, anatomy, latest)
-    run_queue.tell_asked_twice(present_run, latest)
-    run_queue.draw(kept, latest.id)
-    draw_training(kept, present_run, latest)
+    draw(kept, present_run, latest)
     if not latest.active:
         steps.onward("mistakes", "On to step 5: look at the mistakes")
         steps.onward("evaluation", "Or first: how good is it, class by class?")

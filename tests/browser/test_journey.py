@@ -132,17 +132,19 @@ def zoom_survives(page: Page) -> None:
 
 def fine_tune(page: Page) -> None:
     open_page(page, "finetune")
+    page.get_by_text("Expert settings").click()
     slider = page.get_by_role("slider", name="Top layers")
     parameters = page.get_by_test_id("stMetric").filter(has_text="Trainable parameters")
     slider.press("Home")
     expect(parameters.get_by_test_id("stMetricValue")).to_have_text(HEAD_PARAMETERS)
     for _ in range(LAYERS):
-        slider.press("ArrowRight")
+        slider.press("ArrowUp")
     expect(slider).to_have_value(str(LAYERS))
     expect(parameters.get_by_test_id("stMetricValue")).not_to_have_text(HEAD_PARAMETERS)
     start_fine_tune(page)
     await_end(page)
     expect(page.get_by_text("Fine-tuning").filter(has_text="this run's result").first).to_be_visible()
+    page.get_by_text("Curves of both phases").click()
     expect(page.locator(CURVE).get_by_text("fine-tuning")).to_have_count(1)
 
 

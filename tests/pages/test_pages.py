@@ -294,7 +294,7 @@ def test_slider_tells_what_it_means_as_it_moves(store):
     page = visit("finetune")
     # The head's ten parameters train at every depth.
     for top, parameters, batch_norms in ((0, "10", "0"), (5, "60", "3"), (12, "130", "6")):
-        page.slider[0].set_value(top).run()
+        page.number_input[0].set_value(top).run()
         assert [metric.value for metric in page.metric[:2]] == [parameters, batch_norms]
     assert r"layer\_0" in words(page)
 
@@ -303,7 +303,7 @@ def test_the_time_of_an_epoch_depends_on_the_batch_size(store):
     run_id = add_run(store, add_dataset(store))
     store.add_facts(run_id, {"seconds_per_image": 1.0, "training_images": 500, "validation_images": 15})
     page = visit("finetune")
-    page.slider[0].set_value(12).run()
+    page.number_input[0].set_value(12).run()
     times = set()
     for size in (8, 128):
         page.select_slider[1].set_value(size).run()

@@ -1,6 +1,7 @@
 """What the guards found for a run: every rule that its facts and epochs can answer, in the order of the training."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from thaw.storage.records import Run
@@ -45,9 +46,12 @@ def explain_shortfall(
         return None
     if settings.layers is None or settings.learning_rate is None:
         return None
+    retries = run.facts.fine_tune.retries
+    if retries:
+        # The epochs on record are those of the last try.
+        settings = replace(settings, learning_rate=retries[-1].next_rate)
     seen = [epoch for epoch in epochs if epoch.phase == 2]
-    given_up = bool(run.facts.fine_tune.retries)
-    return explain(head, seen, settings, run.head.learning_rate, layers, given_up, stopped)
+    return explain(head, seen, settings, run.head.learning_rate, layers, stopped)
 
 
 def _judge_head(run: Run, epochs: Sequence[Epoch], kept: Epoch) -> list[Evidence]:

@@ -43,18 +43,17 @@ def explain(
     settings: FineTuneSettings,
     head_rate: float,
     layers: Sequence[dict[str, Any]],
-    given_up: bool = False,
     stopped: bool = False,
 ) -> Shortfall:
     """Say why phase 2 did not help, and what to try.
 
     `head` is the epoch of phase 1 whose weights were kept, `epochs` are those of phase 2 (at least one), `settings`
-    those it had, with layers and rate, `layers` what `tlcore.models.layers.describe_layers` says. `given_up` says that
-    a first epoch was given up as damage, `stopped` that the person ended it.
+    those it had, with its layers and the rate that it ended with. `layers` is what
+    `tlcore.models.layers.describe_layers` says, and `stopped` whether the person ended it.
     """
     assert settings.layers is not None
     assert settings.learning_rate is not None
-    reason = find_reason(head, epochs, settings, given_up, stopped)
+    reason = find_reason(head, epochs, settings, stopped)
     largest = head_rate * LARGEST_RATE_RATIO
     if reason is Reason.STEP_TOO_SMALL:
         rate = min(_shorten(settings.learning_rate * LARGER_STEP), largest)
@@ -75,9 +74,7 @@ def explain(
     return Shortfall(reason, None)
 
 
-def find_reason(
-    head: Epoch, epochs: Sequence[Epoch], settings: FineTuneSettings, given_up: bool, stopped: bool
-) -> Reason:
+def find_reason(head: Epoch, epochs: Sequence[Epoch], settings: FineTuneSettings, stopped: bool) -> Reason:
     """Tell from the curves alone why phase 2 did not help (arguments are those of `explain`).
 
     A step too large shows as losses that rise at once on the very photos that are learnt; one too small as a training
@@ -88,7 +85,7 @@ def find_reason(
     best = min(epochs, key=lambda epoch: epoch.val_loss)
     if head.val_accuracy >= 1:
         return Reason.NOTHING_TO_GAIN
-    if given_up or (_rose(head.val_loss, first.val_loss) and _rose(head.loss, first.loss)):
+    if _rose(head.val_loss, first.val_loss) and _rose(head.loss, first.loss):
         return Reason.STEP_TOO_LARGE
     if stopped:
         return Reason.CUT_SHORT

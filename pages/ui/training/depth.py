@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import streamlit as st
 
 from pages.ui.components.figure.figure import figure
+from pages.ui.components.ice.ice import Slab, ice
 from pages.ui.figures import basics
 from pages.ui.words import amounts
 from pages.ui.words.names import sentence
@@ -16,7 +18,8 @@ from tlcore.models.layers import count_last_block, summarise_depth
 from tlcore.settings import FineTuneSettings
 from tlcore.training.recommendations import recommend_depth
 
-METRIC_WIDTH = 170
+ICE_LABEL = "Top layers of the backbone that adapt"
+METRIC_WIDTH, EXACT_WIDTH = 170, 180
 SOME_LAYERS = 30
 
 
@@ -45,43 +48,70 @@ def list_presets(layers: Sequence[dict[str, Any]]) -> list[Preset]:
 
 
 def choose(run: Run, top: int) -> None:
-    """Move the slider of a run before it is drawn."""
+    """Choose a depth for a run, before the field for it is drawn."""
     st.session_state[_slider(run)] = top
     st.session_state[_presets(run)] = None
 
 
-def ask_depth(run: Run, layers: list[dict[str, Any]], start: int) -> int:
-    """Draw the presets and the slider over the backbone's layers; return how many top layers to unfreeze."""
-    slider, picked = _slider(run), _presets(run)
-    presets = {preset.name: preset for preset in list_presets(layers)}
-    if slider not in st.session_state:
-        st.session_state[slider] = start
+def recall(run: Run, start: int) -> int:
+    """Return how many top layers are chosen for a run: `start` before the person has chosen."""
+    top: int = st.session_state.setdefault(_slider(run), start)
+    return top
+
+
+def draw_ice(run: Run, layers: Sequence[dict[str, Any]], top: int, movable: bool = True) -> None:
+    """Draw the backbone as a block of ice, from the photo to the head, that can be moved while nothing works on it."""
+    blocks = [
+        # The head stands beside them, and is what the person has trained.
+        Slab("top" if name == "head" else str(name), len(list(members)))
+        for name, members in groupby(layers, lambda layer: layer["block"])
+    ]
+    ice(f"ice {run.id}", blocks, top, ICE_LABEL, (lambda wanted: choose(run, wanted)) if movable else None)
+
+
+def ask_exactly(run: Run, layers: Sequence[dict[str, Any]]) -> int:
+    """Draw the field in which the number of top layers can be typed; return it."""
+
+    def leave_preset() -> None:
+        st.session_state[_presets(run)] = None
+
+    top = st.number_input(
+        "Layers that adapt",
+        0,
+        len(layers),
+        key=_slider(run),
+        on_change=leave_preset,
+        width=EXACT_WIDTH,
+        help="Counted from the output. 0 keeps the whole backbone frozen; the more, the slower and the riskier.",
+    )
+    return int(top)
+
+
+def ask_preset(run: Run, layers: Sequence[dict[str, Any]]) -> None:
+    """Draw the depths that are commonly advised; choosing one moves the ice."""
+    picked, presets = _presets(run), {preset.name: preset for preset in list_presets(layers)}
 
     def take_preset() -> None:
         if st.session_state[picked]:
-            st.session_state[slider] = presets[st.session_state[picked]].top
-
-    def leave_preset() -> None:
-        st.session_state[picked] = None
+            st.session_state[_slider(run)] = presets[st.session_state[picked]].top
 
     chosen = st.segmented_control("Usual depths", list(presets), key=picked, on_change=take_preset)
     if chosen:
         st.caption(sentence(f"{chosen}: {presets[chosen].source}."))
-    top = st.slider(
-        "Top layers of the backbone to unfreeze",
-        0,
-        len(layers),
-        key=slider,
-        on_change=leave_preset,
-        help="Counted from the output. 0 keeps the whole backbone frozen; the more, the slower and the riskier.",
-    )
-    figure(
-        basics.blocks(layers, top),
-        key=f"blocks {run.id}",
-        name=f"{run.id}-blocks",
-        alt=f"The backbone's layers from the output; of the first {top} those that are no BatchNormalization train",
-    )
-    return top
+
+
+def draw_layers(run: Run, layers: Sequence[dict[str, Any]], top: int) -> None:
+    """Draw every single layer of the backbone, with those that train, once the panel is opened."""
+    panel = st.expander("Layer by layer", icon=":material/bar_chart:", key=f"layers of {run.id}", on_change="rerun")
+    if not panel.open:
+        return
+    with panel:
+        figure(
+            basics.blocks(layers, top),
+            key=f"blocks {run.id}",
+            name=f"{run.id}-blocks",
+            alt=f"The backbone's layers from the output; of the first {top} those that are no BatchNormalization train",
+        )
 
 
 def _slider(run: Run) -> str:

@@ -112,9 +112,10 @@ def test_a_phase_two_that_did_not_help_is_explained_from_what_it_left():
     assert found.reason is Reason.STEP_TOO_SMALL
     assert found.advised.learning_rate == 3e-5
     assert explain_shortfall(run, epochs(), layers, True).reason is Reason.CUT_SHORT
+    # Tried once more at the largest rate there may be: what is judged, and no larger one is advised.
     retry = {"rate": 1e-3, "next_rate": 1e-4, "accuracy_before": 0.88, "accuracy_after": 0.4}
-    spoilt = run_with({"head": HEAD_FACTS, "fine_tune": TUNED_FACTS | {"retries": [retry]}}, asked)
-    assert explain_shortfall(spoilt, epochs(), layers, False).reason is Reason.STEP_TOO_LARGE
+    retried = run_with({"head": HEAD_FACTS, "fine_tune": TUNED_FACTS | {"retries": [retry]}}, asked)
+    assert explain_shortfall(retried, epochs(), layers, False).reason is Reason.TOO_FEW_ROUNDS
 
 
 def test_a_phase_two_that_helped_or_left_no_model_has_nothing_to_explain():

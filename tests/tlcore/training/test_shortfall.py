@@ -47,10 +47,6 @@ def test_losses_that_rise_at_once_ask_for_a_smaller_step():
     assert found.advised == replace(ASKED, learning_rate=1e-6)
 
 
-def test_a_first_epoch_that_was_given_up_was_too_large_a_step():
-    assert told([0.4, 0.3], [0.5, 0.5], given_up=True).reason is Reason.STEP_TOO_LARGE
-
-
 def test_a_smaller_step_than_a_far_too_large_one_is_one_that_the_guard_allows():
     found = told([0.9], [0.9], settings=replace(ASKED, learning_rate=1e-2))
     assert found.advised.learning_rate == pytest.approx(1e-4)

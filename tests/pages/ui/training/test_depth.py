@@ -6,8 +6,9 @@ import pytest
 
 from pages.ui.training.depth import list_presets
 from pages.ui.words import amounts
-from tests.support.pages import add_dataset, add_run, visit, words
+from tests.support.pages import DATASET, add_dataset, add_run, visit, words
 from tests.support.pages import store as store
+from tlcore.settings import FineTuneSettings
 
 
 def layers(blocks: int = 10, each: int = 5) -> list[dict]:
@@ -52,18 +53,49 @@ def test_a_preset_sets_the_slider_and_the_slider_leaves_the_preset(store, run_id
     page = visit("finetune")
     control = page.get("button_group")[0]
     control.set_value("Last 30 layers").run()
-    assert page.slider[0].value == 30
+    assert page.number_input[0].value == 30
     assert "a habit of many notebooks" in words(page)
-    page.slider[0].set_value(12).run()
-    assert page.slider[0].value == 12
+    page.number_input[0].set_value(12).run()
+    assert page.number_input[0].value == 12
     assert "a habit of many notebooks" not in words(page)
+
+
+def ice_of(page):
+    sent = [json.loads(component.proto.json) for component in page.get("bidi_component") if component.proto.json]
+    return next(data for data in sent if "slabs" in data)
+
+
+def test_the_ice_shows_the_blocks_from_the_photo_up_and_what_is_chosen(store, run_id):
+    page = visit("finetune")
+    drawn = ice_of(page)
+    assert [slab["name"] for slab in drawn["slabs"]] == [f"block {number}" for number in range(10)]
+    assert {slab["layers"] for slab in drawn["slabs"]} == {5}
+    assert (drawn["top"], drawn["enabled"]) == (15, True)
+    page.number_input[0].set_value(12).run()
+    assert ice_of(page)["top"] == 12
+    page.get("button_group")[0].set_value("Everything").run()
+    assert ice_of(page)["top"] == 50
+
+
+def test_while_a_run_is_at_work_its_ice_stands_still(store, run_id):
+    store.set_fine_tune(run_id, FineTuneSettings(7, learning_rate=1e-5).to_json())
+    store.add_job("fine_tune", {}, DATASET, run_id)
+    page = visit("finetune")
+    assert (ice_of(page)["top"], ice_of(page)["enabled"]) == (7, False)
+    assert not [button for button in page.button if button.label == "Start fine-tuning"]
+
+
+def test_the_time_stands_beside_start(store, run_id):
+    page = visit("finetune")
+    (told,) = [each.value for each in page.markdown if "at most, mostly less" in each.value]
+    assert told == f"**{shown(page)['Time in all, at most']}** at most, mostly less"
 
 
 def test_each_position_tells_memory_disk_and_time(store, run_id):
     page = visit("finetune")
-    page.slider[0].set_value(0).run()
+    page.number_input[0].set_value(0).run()
     nothing = shown(page)
-    page.slider[0].set_value(50).run()
+    page.number_input[0].set_value(50).run()
     everything = shown(page)
     assert list(nothing)[-3:] == ["Time in all, at most", "Memory, about", "Cache on disk"]
     # Eight pooled numbers of 600 images, and the lowest layer's image.
@@ -74,16 +106,16 @@ def test_each_position_tells_memory_disk_and_time(store, run_id):
 
 def test_at_the_full_depth_nothing_is_said_to_lie_below(store, run_id):
     page = visit("finetune")
-    page.slider[0].set_value(50).run()
+    page.number_input[0].set_value(50).run()
     assert "Nothing lies below: the whole backbone trains" in words(page)
     assert "Everything below" not in words(page)
-    page.slider[0].set_value(49).run()
+    page.number_input[0].set_value(49).run()
     assert "Everything below stays as it is." in words(page)
 
 
 def test_the_time_in_all_follows_the_number_of_epochs(store, run_id):
     page = visit("finetune")
-    page.slider[0].set_value(50).run()
+    page.number_input[0].set_value(50).run()
     before = shown(page)["Time in all, at most"]
     next(field for field in page.number_input if field.label.startswith("Epochs")).set_value(400).run()
     assert shown(page)["Time in all, at most"] != before

@@ -1,0 +1,125 @@
+"""The banner of a phase 2 that has ended: its score, the photos that changed sides, and what to try if none did."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pages.ui.evaluation.thaw_result import label
+from tests.support.pages import CLASS_SIZE, DATASET, add_dataset, add_run, drawn_html, press, unfold_panel, visit, words
+from tests.support.pages import store as store
+from thaw.storage.store import Store
+from tlcore.settings import FineTuneSettings
+from tlcore.training.history import Epoch
+from tlcore.training.shortfall import Reason, Shortfall
+
+ASKED = FineTuneSettings(layers=12, epochs=4, learning_rate=1e-5)
+# The head's epoch that is kept, the third, has a loss of 0.5 and a validation loss of 0.5.
+TOO_SMALL = ((0.5, 0.5), (0.49, 0.5), (0.49, 0.5))
+TOO_DEEP = ((0.3, 0.5), (0.2, 0.55), (0.1, 0.6))
+TOO_FEW = ((0.3, 0.5), (0.2, 0.5), (0.1, 0.5))
+TOO_SOON = ((0.4, 0.6), (0.38, 0.58), (0.36, 0.56), (0.34, 0.54))
+TOO_LARGE = ((0.9, 0.9), (0.8, 0.9))
+
+
+@pytest.fixture
+def run_id(store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A run whose head is trained; what is started from now on stays at its start."""
+    monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda *_: None)
+    return add_run(store, add_dataset(store))
+
+
+def thaw(store, run_id, losses, result=1, accuracy=0.8, status="finished"):
+    """Give a run a phase 2 with these losses on training and validation, of which the lowest is kept."""
+    store.set_fine_tune(run_id, ASKED.to_json())
+    for number, (loss, val_loss) in enumerate(losses, 9):
+        store.add_epoch(run_id, Epoch(number, 2, loss, 0.9, val_loss, accuracy, 0.1))
+    kept = min(range(len(losses)), key=lambda number: losses[number][1])
+    store.add_facts(run_id, {"fine_tune": {"best_epoch": 9 + kept}})
+    store.set_result(run_id, result)
+    store.update_job(store.add_job("fine_tune", {}, DATASET, run_id), status=status)
+
+
+def answer(store, run_id, *wrong):
+    """Have phase 2's model take these of the 15 exam photos for the other class, and no others."""
+    folder = store.workspace.run(run_id)
+    seen = json.loads((folder / "split.json").read_text())["validation"]
+    labels = json.loads((folder / "labels.json").read_text())
+    shares = np.full((len(seen), 2), 0.05, dtype=np.float32)
+    for row, (_, name) in enumerate(seen):
+        true = labels.index(name)
+        shares[row, 1 - true if row in wrong else true] = 0.95
+    np.savez(folder / "predictions-2.npz", image_ids=np.array([each for each, _ in seen]), probabilities=shares)
+
+
+def test_the_banner_counts_the_exam_photos_and_shows_which_changed_sides(store, run_id):
+    thaw(store, run_id, ((0.4, 0.4),), result=2, accuracy=0.93)
+    # The head has 0 and 5 wrong.
+    answer(store, run_id, 7)
+    page = visit("finetune")
+    assert not page.exception
+    drawn = drawn_html(page)
+    assert 'data-testid="thaw-score"><b>13 → 14</b> of 15' in drawn
+    right, wrong = drawn.index("Turned right (2)"), drawn.index("Turned wrong (1)")
+    places = [drawn.index(f"/thaw/thumbnail/{DATASET}/img-{number:012x}") for number in (0, CLASS_SIZE, CLASS_SIZE + 2)]
+    assert right < min(places[:2]) < max(places[:2]) < wrong < places[2]
+    assert "**90.0%** to **93.0%** in round 1 of 1" in page.success[0].value
+    assert "<dt>" not in drawn
+    assert drawn_html(unfold_panel(page, f"changes of {run_id}")).count("<dt>fine-tuned says</dt>") == 3
+
+
+def test_where_no_photo_changed_sides_it_says_so(store, run_id):
+    thaw(store, run_id, ((0.4, 0.4),), result=2, accuracy=0.9)
+    answer(store, run_id, 0, 5)
+    page = visit("finetune")
+    assert "13 → 13" in drawn_html(page)
+    assert "No exam photo changed sides" in words(page)
+    assert "is surer of it (loss 0.500 to 0.400)" in page.success[0].value
+
+
+@pytest.mark.parametrize(
+    ("losses", "why", "button", "advised"),
+    [
+        (TOO_SMALL, "its steps were too small", "Start again: larger steps (learning rate 3e-05)", (12, 4, 3e-5)),
+        (TOO_LARGE, "its steps were too large", "Start again: smaller steps (learning rate 1e-06)", (12, 4, 1e-6)),
+        (TOO_DEEP, "it went too deep", "Start again: 4 layers", (4, 4, 1e-5)),
+        (TOO_SOON, "it ended too soon", "Start again: up to 8 rounds (epochs)", (12, 8, 1e-5)),
+    ],
+)
+def test_the_button_starts_exactly_what_is_advised(store, run_id, losses, why, button, advised):
+    thaw(store, run_id, losses)
+    page = visit("finetune")
+    (told,) = [each.value for each in page.info]
+    assert "it reached **80.0%** of the exam photos, and the head alone had **90.0%**, because" in told
+    assert why in told
+    page = press(page, button)
+    assert not page.exception
+    (job,) = store.queue()
+    started = store.run(job.run_id)
+    assert started.facts.branched_from == run_id
+    assert (started.fine_tune.layers, started.fine_tune.epochs, started.fine_tune.learning_rate) == advised
+    assert page.query_params["run"] in (job.run_id, [job.run_id])
+
+
+def test_too_few_photos_lead_to_where_photos_are_added(store, run_id):
+    thaw(store, run_id, TOO_FEW)
+    page = visit("finetune")
+    assert "there are too few photos" in page.info[0].value
+    assert next(link.label for link in page.get("page_link")) == "Add photos"
+    assert not [button.label for button in page.button if button.label.startswith("Start again")]
+
+
+def test_a_paused_phase_two_points_to_resume(store, run_id):
+    thaw(store, run_id, TOO_SMALL, status="stopped")
+    page = visit("finetune")
+    assert "it was paused after 3 rounds: Resume goes on from there" in page.info[0].value
+    labels = [button.label for button in page.button]
+    assert "Resume" in labels
+    assert not [each for each in labels if each.startswith("Start again")]
+
+
+def test_while_the_device_is_busy_the_button_names_the_queue():
+    shallower = Shortfall(Reason.TOO_DEEP, FineTuneSettings(4, learning_rate=1e-6))
+    asked = FineTuneSettings(12, learning_rate=1e-5)
+    assert label(shallower, asked, True) == "Add to the queue: 4 layers and smaller steps (learning rate 1e-06)"
+    assert label(shallower, asked, False).startswith("Start again: 4 layers and")
