@@ -1,12 +1,25 @@
 """The banner of a phase 2 that has ended: its score, the photos that changed sides, and what to try if none did."""
 
 import json
+import os
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pages.ui.evaluation.thaw_result import label
-from tests.support.pages import CLASS_SIZE, DATASET, add_dataset, add_run, drawn_html, press, unfold_panel, visit, words
+from tests.support.pages import (
+    CLASS_SIZE,
+    DATASET,
+    add_dataset,
+    add_run,
+    drawn_html,
+    figures,
+    press,
+    unfold_panel,
+    visit,
+    words,
+)
 from tests.support.pages import store as store
 from thaw.storage.store import Store
 from tlcore.settings import FineTuneSettings
@@ -116,6 +129,24 @@ def test_a_paused_phase_two_points_to_resume(store, run_id):
     labels = [button.label for button in page.button]
     assert "Resume" in labels
     assert not [each for each in labels if each.startswith("Start again")]
+
+
+def test_while_it_learns_there_is_one_curve_that_begins_at_the_head(store, run_id):
+    thaw(store, run_id, TOO_SMALL, status="running")
+    store.update_job(store.latest_job(run_id).id, pid=os.getpid())
+    with FileLock(store.workspace.job_lock(store.latest_job(run_id).id)):
+        page = visit("finetune")
+        (drawing,) = figures(page)
+        assert drawing["data"][0]["y"] == [0.9, 0.8, 0.8, 0.8]
+        assert not page.info
+        both = unfold_panel(page, f"curves of {run_id}")
+        assert len(figures(both)) == 2
+
+
+def test_before_phase_two_there_is_no_curve_and_no_banner(store, run_id):
+    page = visit("finetune")
+    assert not figures(page)
+    assert "thaw-score" not in drawn_html(page)
 
 
 def test_while_the_device_is_busy_the_button_names_the_queue():
