@@ -25,6 +25,8 @@ from tlcore.training.history import Epoch
 from tlcore.training.shortfall import Reason, Shortfall
 
 MOST_IN_A_ROW = 24
+# The sentence, and beside it what it advises.
+BESIDE = (5, 3)
 STYLE = """<style>
 .thaw-score { margin: 0; font-size: 1.5rem; line-height: 1.2; }
 .thaw-turned { margin: 0 0 0.3rem; font-weight: 600; }
@@ -55,9 +57,11 @@ def draw(
         st.success(tell_gain(head, tuned, seen), icon=":material/check_circle:")
     else:
         found = explain_shortfall(run, epochs, layers, job.status == "stopped")
-        st.info(tell_shortfall(found, head, tuned, seen), icon=":material/undo:")
+        words, button = st.columns(BESIDE, vertical_alignment="center")
+        words.info(tell_shortfall(found, head, tuned, seen), icon=":material/undo:")
         if found:
-            offer(run, found, bool(store.queue()), start)
+            with button:
+                offer(run, found, bool(store.queue()), start)
     if is_judged(store, run):
         draw_changes(compare_phases(store, run))
 

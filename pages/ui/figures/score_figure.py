@@ -11,6 +11,8 @@ HEIGHT_PX = 320
 LEAST_ROUNDS = 10
 MOST_MARKED = 60
 MARKER_PX, HEAD_PX = 7, 12
+# So much either way of the head's score is always in sight: one point alone would stand between 0 and 100%.
+AROUND = 0.1
 
 
 def score_curve(head: Epoch, epochs: Sequence[Epoch], images: int | None) -> go.Figure:
@@ -53,7 +55,9 @@ def score_curve(head: Epoch, epochs: Sequence[Epoch], images: int | None) -> go.
         # Not a range of our own: one that grows would undo the zoom.
         autorangeoptions={"include": [-0.3, LEAST_ROUNDS]},
     )
-    figure.update_yaxes(title="exam photos right", **SHARE_AXIS)
+    around = [max(0.0, head.val_accuracy - AROUND), min(1.0, head.val_accuracy + AROUND)]
+    fitted = SHARE_AXIS["autorangeoptions"] | {"include": around}
+    figure.update_yaxes(title="exam photos right", **SHARE_AXIS | {"autorangeoptions": fitted})
     figure.update_layout(uirevision="score")
     return plain(figure, HEIGHT_PX)
 

@@ -22,6 +22,7 @@ def test_the_curve_begins_with_the_head_and_goes_on_with_phase_two():
 def test_before_the_first_round_there_is_the_head_alone_and_the_zoom_is_kept():
     before, after = score_curve(HEAD, [], 50), score_curve(HEAD, tuned(0.82), 50)
     assert list(before.data[0].y) == [0.8]
+    assert [round(end, 3) for end in before.layout.yaxis.autorangeoptions.include] == [0.7, 0.9]
     assert before.layout.uirevision == after.layout.uirevision == "score"
 
 
