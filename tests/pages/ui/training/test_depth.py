@@ -2,13 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from pages.ui.training.depth import list_presets
 from pages.ui.words import amounts
-from tests.support.pages import DATASET, add_dataset, add_run, visit, words
+from tests.support.pages import DATASET, add_dataset, add_run, press, visit, words
 from tests.support.pages import store as store
 from tlcore.settings import FineTuneSettings
+from tlcore.tuning.probe_record import Depth, Plan, Probe, write_probe
+from tlcore.tuning.rate_curve import RateCurve, write_curve
 
 
 def layers(blocks: int = 10, each: int = 5) -> list[dict]:
@@ -83,6 +86,20 @@ def test_while_a_run_is_at_work_its_ice_stands_still(store, run_id):
     page = visit("finetune")
     assert (ice_of(page)["top"], ice_of(page)["enabled"]) == (7, False)
     assert not [button for button in page.button if button.label == "Start fine-tuning"]
+
+
+def test_what_a_probe_and_a_search_found_is_taken_over_by_the_page(store, run_id):
+    folder = store.workspace.run(run_id)
+    tried = [Depth(top, [right / 100] * 3, right, 100, 100, 2.0) for top, right in ((0, 80), (10, 90), (50, 90))]
+    write_probe(folder, Probe(Plan([0, 10, 50], 100, 3, 2, 16, 1e-5, 7, 0, "halves"), tried))
+    rates, losses = np.geomspace(1e-7, 1e-3, 40).tolist(), np.linspace(2, 1, 40).tolist()
+    write_curve(folder, RateCurve(2, 9, 32, rates, losses, 1e-4, 2.5e-5, 0.0))
+    page = press(visit("finetune"), "Use the top 10 layers")
+    assert not page.exception
+    assert (page.number_input[0].value, ice_of(page)["top"]) == (10, 10)
+    page = press(page, "Use 2.5e-05")
+    assert page.select_slider[0].value == 2.5e-5
+    assert page.number_input[0].value == 10
 
 
 def test_the_time_stands_beside_start(store, run_id):
