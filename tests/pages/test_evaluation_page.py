@@ -27,11 +27,11 @@ def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(st
 def test_every_figure_is_drawn(store):
     run_id = add_run(store, add_dataset(store))
     page = visit("evaluation")
-    assert [len(each["data"]) for each in figures(page)] == [2, 3, 2, 2], "no correction that did not help"
+    assert [len(each["data"]) for each in figures(page)] == [2, 2, 2, 2], "no correction that did not help"
     # Of the curves, which nobody may want to see, only once their panel is open.
     page.session_state[f"curves panel {run_id}"] = True
     drawn = figures(page.run())
-    assert [len(each["data"]) for each in drawn] == [2, 3, 2, 2, 2, 2]
+    assert [len(each["data"]) for each in drawn] == [2, 2, 2, 2, 2, 2]
     intervals = drawn[0]["data"][0]
     assert intervals["x"] == [0.8, 0.9]
     assert all(each > 0 for each in intervals["error_x"]["array"])

@@ -15,12 +15,15 @@ STYLE = """<style>
 .thaw-cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0.9rem; }
 .thaw-card { border: 1px solid #8885; border-radius: 10px; overflow: hidden; margin: 0; }
 .thaw-card img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; background: #8882; }
-.thaw-card dl { display: grid; grid-template-columns: auto 1fr auto; gap: 0.15rem 0.5rem; margin: 0.6rem 0.7rem;
-  padding: 0; }
+.thaw-card dl { display: grid; grid-template-columns: 1fr auto; gap: 0 0.5rem; margin: 0.6rem 0.7rem; padding: 0; }
 .thaw-card dt { margin: 0; font-weight: 400; opacity: 0.7; font-size: 0.8rem; }
-.thaw-card dd { margin: 0; font-size: 0.85rem; overflow-wrap: anywhere; font-weight: 600; }
-.thaw-card dd.share { text-align: end; font-weight: 400; font-variant-numeric: tabular-nums; }
-.thaw-card figcaption { padding: 0 0.7rem 0.6rem; font-size: 0.75rem; opacity: 0.7; overflow-wrap: anywhere; }
+.thaw-card dd { margin: 0; font-size: 0.85rem; }
+.thaw-card dd.share { text-align: end; font-variant-numeric: tabular-nums; }
+.thaw-card dd.name { grid-column: 1 / -1; margin-bottom: 0.3rem; font-weight: 600; }
+.thaw-card figcaption, .thaw-card p { margin: 0 0.7rem 0.6rem; font-size: 0.75rem; opacity: 0.7; }
+/* A line to itself, so that words stay whole, and no more than two: the title tells the rest. */
+.thaw-card dd.name, .thaw-card figcaption { display: -webkit-box; overflow: hidden; overflow-wrap: break-word;
+  -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
 .thaw-large img { width: 100%; max-height: 420px; object-fit: contain; border-radius: 10px; background: #8882; }
 </style>"""
 
@@ -74,10 +77,13 @@ def _rows(card: Card) -> list[Row]:
 
 def _card(image: Image, rows: Sequence[Row], note: str) -> str:
     facts = "".join(
-        f'<dt>{word}</dt><dd>{in_html(name)}</dd><dd class="share">{share:.0%}</dd>' for word, name, share in rows
+        f'<dt>{in_html(word)}</dt><dd class="share">{share:.0%}</dd>'
+        f'<dd class="name" title="{in_html(name)}">{in_html(name)}</dd>'
+        for word, name, share in rows
     )
-    below = f"{image.name} · {note}" if note else image.name
+    named = in_html(image.name)
     return (
-        f'<figure class="thaw-card"><img loading="lazy" src="{picture_url("image", image)}" '
-        f'alt="{in_html(image.name)}"><dl>{facts}</dl><figcaption>{in_html(below)}</figcaption></figure>'
+        f'<figure class="thaw-card"><img loading="lazy" src="{picture_url("image", image)}" alt="{named}" '
+        f'title="{named}"><dl>{facts}</dl><figcaption>{named}</figcaption>'
+        f"{f'<p>{in_html(note)}</p>' if note else ''}</figure>"
     )

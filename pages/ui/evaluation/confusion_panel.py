@@ -42,12 +42,14 @@ def draw(
     draw_matrix(
         run, [predictions.labels[each] for each in order], matrix[np.ix_(order, order)], rates, open_cell, chosen
     )
-    words = "Classes that are confused with one another stand together. " if alike else ""
-    st.caption(
-        f"{words}Each row adds up to 100%. Click a cell to see its images; the diagonal holds those that are right."
+    parts = [
+        "Classes that are confused with one another stand together." if alike else "",
+        "Each row adds up to 100%; the stronger the colour, the larger the share."
         if rates
-        else f"{words}Click a cell to see its images. The diagonal holds those that the model gets right."
-    )
+        else "The stronger the colour, the more images, on one scale for all rows.",
+        "Click a cell to see its images. The diagonal holds those that the model gets right.",
+    ]
+    st.caption(" ".join(part for part in parts if part))
 
 
 def draw_matrix(
@@ -71,6 +73,7 @@ def draw_matrix(
         key=f"confusion {run.id}",
         name=f"{run.id}-confusion",
         alt="Confusion matrix: rows are true classes, columns predicted classes",
+        least_width_px=confusion_figure.least_width_px(len(labels)),
         on_click=clicked,
     )
     st.download_button(

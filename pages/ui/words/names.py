@@ -16,6 +16,10 @@ EMOJI_CODE = re.compile(r"(:[\w+\-]+:)")
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 BACKSLASHED = r"\\\1"
 WORD_SEPARATORS = re.compile(r"[ _&'-]|, ")
+# Marks that mean nothing more once a backslash stands before them, wherever they are in a name.
+HARMLESS = str.maketrans("", "", "()[]{}.;!?%+#/")
+# Made a link of, backslashes or not.
+ADDRESS = re.compile(r"www\.", re.IGNORECASE)
 
 
 def visible(name: str) -> str:
@@ -35,9 +39,12 @@ def literal(name: str) -> str:
 
 
 def emphasised(name: str) -> str:
-    """Return `name` for Markdown in bold where it is made of plain words, else as a code span (see `literal`)."""
-    words = WORD_SEPARATORS.split(name)
-    plain = all(word and all(unicodedata.category(letter)[0] in "LMN" for letter in word) for word in words)
+    """Return `name` for Markdown in bold where it is made of plain words, which may have brackets and stops, else as a
+    code span (see `literal`)."""
+    words = WORD_SEPARATORS.split(name.translate(HARMLESS))
+    plain = not ADDRESS.search(name) and all(
+        word and all(unicodedata.category(letter)[0] in "LMN" for letter in word) for word in words
+    )
     return f"**{PUNCTUATION.sub(BACKSLASHED, name)}**" if plain else literal(name)
 
 

@@ -27,7 +27,26 @@ def test_literal_name_is_one_code_span_that_holds_the_name(name):
 
 
 @pytest.mark.parametrize(
-    "name", [*HOSTILE, "www.example.com", "https://a.b", "a@b.c", "-> a", "a--b", "a,b", "a, ", " a", "a\u202eb"]
+    "name",
+    [
+        *HOSTILE,
+        "www.example.com",
+        "(www.example.com)",
+        "()",
+        "a ()",
+        "...",
+        "1 < 2",
+        "a: b",
+        "[a]: b",
+        "https://a.b",
+        "a@b.c",
+        "-> a",
+        "a--b",
+        "a,b",
+        "a, ",
+        " a",
+        "a\u202eb",
+    ],
 )
 def test_a_name_of_more_than_plain_words_is_not_set_in_bold(name):
     assert names.emphasised(name) == names.literal(name)
@@ -35,7 +54,15 @@ def test_a_name_of_more_than_plain_words_is_not_set_in_bold(name):
 
 @pytest.mark.parametrize(
     ("name", "bold"),
-    [("roses", "**roses**"), ("R&D 2", r"**R\&D 2**"), ("a_b", r"**a\_b**"), ("roses, old", r"**roses\, old**")],
+    [
+        ("roses", "**roses**"),
+        ("R&D 2", r"**R\&D 2**"),
+        ("a_b", r"**a\_b**"),
+        ("roses, old", r"**roses\, old**"),
+        ("cup (small, blue)", r"**cup \(small\, blue\)**"),
+        ("starling [winter]", r"**starling \[winter\]**"),
+        ("St. Bernard {50%}", r"**St\. Bernard \{50\%\}**"),
+    ],
 )
 def test_plain_words_are_set_in_bold_with_every_mark_escaped(name, bold):
     assert names.emphasised(name) == bold

@@ -54,6 +54,8 @@ class Figure {
     this.plot.setAttribute("aria-label", data.alt);
     const drawing = JSON.parse(data.drawing);
     this.plot.style.minHeight = `${drawing.layout.height}px`;
+    this.plot.style.minWidth = `${data.least}px`;
+    this.reach();
     await this.turn();
     try {
       this.plotly = await loaded(data.library);
@@ -115,7 +117,15 @@ class Figure {
     this.selected({ numbers: points.map((point) => point.customdata), outlines, hidden });
   }
 
+  // What is wider than the page is scrolled by arrow keys, too.
+  reach() {
+    const { parentElement: window } = this.plot;
+    if (window.scrollWidth > window.clientWidth) window.tabIndex = 0;
+    else window.removeAttribute("tabindex");
+  }
+
   fit() {
+    this.reach();
     const { clientWidth: width } = this.plot;
     // Its height is its own: to draw it again as large as it is would take as long as the first time.
     if (!this.listens || !width || width === this.width) return;

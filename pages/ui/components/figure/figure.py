@@ -30,15 +30,17 @@ def figure(
     name: str,
     alt: str,
     zoom: bool = False,
+    least_width_px: int = 0,
     on_click: Callable[[int, int], None] | None = None,
     on_select: Callable[[Marking], None] | None = None,
 ) -> None:
     """Draw a figure with links that save it as PNG and SVG.
 
-    `name` is the saved file's without its ending, `alt` says what is seen to those who cannot see it, and `on_click`
-    is called with the x and y of a cell or point that is clicked. With `on_select` points can be marked by lasso, by
-    box or by a click; it is called with what is marked, the points by their `customdata`, which are numbers, or with
-    nothing once the mark is taken away. Traces of "scattergl" are drawn without WebGL where a browser has none.
+    `name` is the saved file's without its ending, `alt` says what is seen to those who cannot see it. Where the page is
+    narrower than `least_width_px`, the figure scrolls sideways. `on_click` is called with the x and y of a cell or
+    point that is clicked. With `on_select` points can be marked by lasso, by box or by a click; it is called with what
+    is marked, the points by their `customdata`, which are numbers, or with nothing once the mark is taken away. Traces
+    of "scattergl" are drawn without WebGL where a browser has none.
     """
 
     def clicked() -> None:
@@ -54,7 +56,7 @@ def figure(
     data: dict[str, Any] = {"drawing": drawing.to_json(), "library": library_url(), "name": name, "alt": alt}
     _component(
         key=key,
-        data=data | {"zoom": zoom, "select": on_select is not None},
+        data=data | {"zoom": zoom, "least": least_width_px, "select": on_select is not None},
         on_clicked_change=clicked,
         on_selected_change=selected,
     )
