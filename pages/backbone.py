@@ -1,6 +1,8 @@
 """The Backbone page: the table of pretrained networks, the choice, and the device that will do the work."""
 
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -9,7 +11,6 @@ from pages.ui.page.live import POLL_S
 from pages.ui.training import speeds
 from pages.ui.training.own_weights import draw_outcome, draw_own_weights
 from pages.ui.words import amounts
-from pages.ui.words.options import distinct
 from thaw.backbones import device_report
 from thaw.backbones.device_report import DeviceReport
 from thaw.storage.workspace import Workspace
@@ -18,52 +19,69 @@ from tlcore.models.backbones import BACKBONES
 from tlcore.models.weights import is_local
 
 ASKED = "device asked"
+PICKER = "backbones"
+SPEED = "ms an image"
 ANSWER_WITHIN_S = 60
 
 
-def draw_table(workspace: Workspace) -> None:
-    """Draw every backbone with the facts to choose by."""
+def pick_backbone(workspace: Workspace) -> Backbone:
+    """Draw every backbone with the facts to choose by, in a list of which a click or an arrow key picks one; return it.
+
+    How fast each is stands there once anything has been measured.
+    """
     _, measured = speeds.known(workspace)
-    rows = [
-        {
-            "name": row.title,
-            "pixels": row.input_size,
-            "parameters": amounts.millions(row.parameters),
-            "layers": row.layers,
-            "ImageNet top-1": row.imagenet_top1,
-            "ms an image": measured.get(row.name),
-            "weights": "on this machine" if is_local(row) else f"download, {row.download_mb:g} MB",
-            "source": row.accuracy_url,
-        }
-        for row in BACKBONES.values()
-    ]
+    names = list(BACKBONES)
+    present = names.index(selection.backbone().name)
+
+    def pick() -> None:
+        # A click on the mark of a row marks the row, one beside it a cell: what differs from the choice is what is new.
+        said = st.session_state[PICKER].selection
+        wanted = next((row for row in (*said.rows, *(row for row, _ in said.cells)) if row != present), present)
+        selection.choose("backbone", names[wanted])
+        cells = [cell for cell in said.cells if cell[0] == wanted]
+        _mark(wanted, cells)
+
+    # By a link, or by Back.
+    if PICKER in st.session_state and st.session_state[PICKER]["selection"]["rows"] != [present]:
+        _mark(present, [])
     st.dataframe(
-        rows,
+        [describe(row, measured) for row in BACKBONES.values()],
+        key=PICKER,
+        on_select=pick,
+        selection_mode=["single-row-required", "single-cell"],
+        selection_default={"selection": {"rows": [present]}},
         hide_index=True,
-        alt="Backbones with input size, parameters, layers, ImageNet accuracy, speed and where the weights are",
+        alt="Backbones, of which one is chosen, with input size, parameters, layers, ImageNet accuracy"
+        f"{', speed' if measured else ''} and where the weights are",
         height="content",
         placeholder="–",
         column_config={
             "ImageNet top-1": st.column_config.NumberColumn(format="%.1f%%"),
-            "ms an image": st.column_config.NumberColumn(format="%.1f", help="As measured below; empty until then."),
+            SPEED: st.column_config.NumberColumn(format="%.1f", help="As measured on this machine."),
             "source": st.column_config.LinkColumn(display_text="link", help="Where the accuracy is published."),
         },
     )
+    st.caption("Click a row, or go to it with the arrow keys: the one that is marked is the one that is used.")
+    selection.choose("backbone", names[present])
+    return BACKBONES[names[present]]
 
 
-def pick_backbone() -> Backbone:
-    """Draw the choice and return it."""
-    names = list(BACKBONES)
-    picked = st.radio(
-        "Backbone",
-        names,
-        index=names.index(selection.backbone().name),
-        format_func=distinct(names, lambda name: BACKBONES[name].title, str),
-        horizontal=True,
-        key="backbone picker",
-    )
-    selection.choose("backbone", picked)
-    return BACKBONES[picked]
+def _mark(row: int, cells: Sequence[tuple[int, str]]) -> None:
+    st.session_state[PICKER] = {"selection": {"rows": [row], "cells": list(cells)}}
+
+
+def describe(row: Backbone, measured: Mapping[str, float]) -> dict[str, Any]:
+    """Return what the list says of a backbone; its speed only where that of any has been measured."""
+    return {
+        "name": row.title,
+        "pixels": row.input_size,
+        "parameters": amounts.millions(row.parameters),
+        "layers": row.layers,
+        "ImageNet top-1": row.imagenet_top1,
+        **({SPEED: measured.get(row.name)} if measured else {}),
+        "weights": "on this machine" if is_local(row) else f"download, {row.download_mb:g} MB",
+        "source": row.accuracy_url,
+    }
 
 
 def draw_choice(workspace: Workspace, row: Backbone) -> None:
@@ -159,8 +177,8 @@ kept = selection.store()
 workspace, dataset = kept.workspace, selection.dataset(kept)
 if dataset is not None:
     ahead.draw(kept, dataset)
-draw_table(workspace)
-chosen = pick_backbone()
+chosen = pick_backbone(workspace)
+speeds.draw_measuring(workspace)
 draw_choice(workspace, chosen)
 speeds.draw_speeds(workspace, chosen)
 draw_device(workspace)

@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, Position, expect
 from tests.browser.harness import IDLE, PATIENCE_MS, wait_in_page
 
 JOB_MS = 120_000
+ROW_PX = 35
 TITLES = {
     "data": "Data",
     "backbone": "Backbone",
@@ -45,6 +46,12 @@ def look_closer_at_first(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.locator(".thaw-large img").first.wait_for()
+
+
+def click_row(page: Page, number: int, at_px: int = 100) -> None:
+    """Click a row of the page's first table, so far from its left edge."""
+    table = page.get_by_test_id("stDataFrame").first.locator(".dvn-scroller")
+    table.click(position={"x": at_px, "y": (number + 1.5) * ROW_PX})
 
 
 def use_digits(page: Page) -> None:

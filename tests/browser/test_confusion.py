@@ -9,14 +9,13 @@ from playwright.sync_api import Page, expect
 from pages.ui.figures import confusion_figure
 from pages.ui.page.preload import find_modules
 from tests.browser.harness import Server, settle, wait_in_page
-from tests.browser.journey import hover_cell, see_page
+from tests.browser.journey import click_row, hover_cell, see_page
 from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.settings import HeadSettings
 from tlcore.training.history import Epoch
 
-ROW_PX = 35
 MARKER_PX = 20
 SECOND_THOUGHTS_MS = 500
 COUNT_DRAWINGS = """
@@ -67,8 +66,7 @@ def test_a_row_of_the_pairs_filters_the_gallery(page: Page, server: Server) -> N
     see_page(page, "mistakes")
     cards = page.locator(".thaw-card")
     expect(cards).to_have_count(2)
-    table = page.get_by_test_id("stDataFrame").locator(".dvn-scroller")
-    table.click(position={"x": MARKER_PX, "y": 2.5 * ROW_PX})
+    click_row(page, 1, MARKER_PX)
     expect(cards).to_have_count(1)
     expect(cards).to_contain_text("class 001")
     expect(page.locator(".thaw-plot")).to_have_count(0)

@@ -15,6 +15,7 @@ from tests.browser.journey import (
     await_end,
     await_epochs,
     click_cell,
+    click_row,
     epochs_drawn,
     open_page,
     save,
@@ -66,10 +67,9 @@ def add_photos(page: Page, photos: Path) -> None:
 
 def choose_backbone(page: Page) -> None:
     open_page(page, "backbone")
-    page.get_by_test_id("stRadio").get_by_text("EfficientNet-Lite1", exact=True).click()
-    expect(page.get_by_text("EfficientNet-Lite1 sees")).to_be_visible()
-    page.get_by_test_id("stRadio").get_by_text("EfficientNet-Lite0", exact=True).click()
-    expect(page.get_by_text("EfficientNet-Lite0 sees")).to_be_visible()
+    for number, name in ((1, "EfficientNet-Lite1"), (0, "EfficientNet-Lite0")):
+        click_row(page, number)
+        expect(page.get_by_text(f"{name} sees")).to_be_visible()
     expect(page.get_by_text("Training will run on the")).to_be_visible()
 
 

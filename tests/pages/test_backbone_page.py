@@ -96,6 +96,16 @@ def test_what_was_measured_on_this_device_stands_in_the_table(workspace):
     assert "CPU: test chip" in words(page).replace("\\", "")
 
 
+def test_one_list_has_every_backbone_and_no_speeds_before_there_are_any(workspace):
+    page = visit("vgg16")
+    (listed,) = page.dataframe
+    assert listed.value["name"].tolist() == [row.title for row in BACKBONES.values()]
+    assert "ms an image" not in listed.value
+    assert not page.radio
+    assert "Measure on this machine" in labels(page)
+    assert "**VGG16** sees" in words(page)
+
+
 def test_measuring_is_refused_in_words_while_a_run_works(workspace, wait_for):
     page = visit("vgg16")
     with FileLock(workspace.device_lock):

@@ -205,8 +205,8 @@ def test_an_unknown_id_in_the_address_bar_does_no_harm(store):
 
 
 def test_backbone_choice_goes_into_the_address_bar(store):
-    page = visit("backbone")
-    page.radio[0].set_value("mobilenet-v2").run()
+    assert visit("backbone").query_params["backbone"] == "efficientnet-lite0"
+    page = visit("backbone", backbone="mobilenet-v2")
     assert page.query_params["backbone"] == "mobilenet-v2"
     assert "MobileNetV2" in words(page)
     assert "test chip" in words(page)

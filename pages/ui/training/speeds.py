@@ -25,12 +25,8 @@ def known(workspace: Workspace) -> tuple[str, dict[str, float]]:
     return device, {name: value for name, value in speeds.get(device, {}).items() if name in BACKBONES}
 
 
-def draw_speeds(workspace: Workspace, chosen: Backbone) -> None:
-    """Draw accuracy against speed as measured here, and the button that measures."""
-    st.subheader("How fast on this machine", anchor=False)
-    device, speeds = known(workspace)
-    if speeds:
-        _draw_chart(device, speeds, chosen)
+def draw_measuring(workspace: Workspace) -> None:
+    """Draw the button that measures, or how far a measurement has come, and what went wrong with the last one."""
     measuring = read_measuring(workspace)
     if measuring and measuring.active:
         _follow(workspace)
@@ -40,6 +36,14 @@ def draw_speeds(workspace: Workspace, chosen: Backbone) -> None:
     elif measuring and measuring.error:
         st.error(sentence(measuring.error), icon=":material/error:")
     _draw_start(workspace)
+
+
+def draw_speeds(workspace: Workspace, chosen: Backbone) -> None:
+    """Draw accuracy against speed as measured here, once anything has been measured."""
+    device, speeds = known(workspace)
+    if speeds:
+        st.subheader("How fast on this machine", anchor=False)
+        _draw_chart(device, speeds, chosen)
 
 
 def _draw_chart(device: str, speeds: dict[str, float], chosen: Backbone) -> None:
@@ -58,18 +62,21 @@ def _draw_chart(device: str, speeds: dict[str, float], chosen: Backbone) -> None
 
 
 def _draw_start(workspace: Workspace) -> None:
-    everything = st.checkbox(
-        ALL,
-        key="measure all",
-        help="The arithmetic is the same whatever the weights are, so random ones do and nothing is downloaded.",
-    )
+    # Beside the button, though asked before it is drawn.
+    with st.container(horizontal=True, vertical_alignment="center"):
+        place = st.container(width="content")
+        everything = st.checkbox(
+            ALL,
+            key="measure all",
+            help="The arithmetic is the same whatever the weights are, so random ones do and nothing is downloaded.",
+        )
     rows = [name for name, row in BACKBONES.items() if everything or is_local(row)]
-    if st.button("Measure on this machine", icon=":material/speed:", disabled=not rows):
+    if place.button("Measure on this machine", icon=":material/speed:", disabled=not rows):
         start_measuring(workspace, rows)
         st.rerun()
     st.caption(
-        f"Takes about ten seconds for each of {len(rows)} backbones; the largest take longer on a machine without a "
-        "GPU. Wait until no run is working."
+        f"How fast each is: about ten seconds for each of {len(rows)} backbones; the largest take longer on a machine "
+        "without a GPU. Wait until no run is working."
     )
 
 
