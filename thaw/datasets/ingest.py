@@ -34,6 +34,8 @@ from tlcore.progress import Stage
 from tlcore.splits.splits import MAX_CLASSES, too_many
 
 NO_CLASS = "it is not inside a class folder: put it in a folder named after its class"
+# Names of these begin with the folder that somebody chose, where it was one; those of a path on this machine do not.
+BROUGHT = ("staged", "zip", "tar")
 STOP_EVERY_S = 0.5
 
 
@@ -62,7 +64,7 @@ def ingest(
         progress(Stage.FINDING_FILES, 0, 0)
         found = collect(source, unpacked, progress, check, ask)
         admission = Admission(store, into, role)
-        layout = _arrange(found, admission, ask)
+        layout = _arrange(found, admission, ask, brought=into is None and source.kind in BROUGHT)
         known = admission.recognise([entry.path for entry in found.entries], layout.places, check)
         require_space(folder, sum(_copy_bytes(entry) for entry in found.entries))
         spendable = _spendable(source, store.workspace, unpacked)
@@ -139,14 +141,14 @@ def hold_folders(workspace: Workspace, dataset_id: str) -> Iterator[tuple[Path, 
             shutil.rmtree(unpacked, ignore_errors=True)
 
 
-def _arrange(found: Found, admission: Admission, ask: Ask) -> Layout:
+def _arrange(found: Found, admission: Admission, ask: Ask, brought: bool) -> Layout:
     """Return where each entry belongs, by its table, else its folders and name, under what the data set calls it."""
     names = [entry.name for entry in found.entries]
     if admission.role != "pile" and any(entry.label for entry in found.entries):
         named = [entry.label and admission.aliases.get(entry.label, entry.label) for entry in found.entries]
         layout = Layout(place_listed(named, [entry.split for entry in found.entries], admission.role), [])
         return merge_twins(layout, ask, admission.classes)
-    return arrange(names, ask, admission.role, admission.classes, admission.aliases)
+    return arrange(names, ask, admission.role, admission.classes, admission.aliases, brought)
 
 
 def _spendable(source: Source, workspace: Workspace, unpacked: Path) -> tuple[str, ...]:

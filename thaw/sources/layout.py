@@ -20,6 +20,8 @@ _ENDINGS = (
 )
 PICTURE_ENDINGS = frozenset(_ENDINGS.split())
 LEFT_OUT = "it is in the part {folder!r}, which was left out"
+FLAT = "No folder tells a class: the photos are a pile, to be sorted on the page Pile."
+ONE_FOLDER = "All photos lie in one folder, {folder!r}: they are a pile, to be sorted on the page Pile."
 NAMED = 6
 ROLES: Mapping[Kind, tuple[Role, Part]] = {
     "training": ("main", "training"),
@@ -49,12 +51,14 @@ def arrange(
     role: Role = "main",
     classes: Collection[str] = (),
     aliases: Mapping[str, str] = MappingProxyType({}),
+    brought: bool = False,
 ) -> Layout:
     """Return where each file belongs, by its folders and else its own name.
 
     `classes` are there already; `aliases` gives what folders' names stand for by now. Folders around all class folders
     are stripped. `ask` is called where the names can be understood in several ways: "levels", "names", "parts" and
-    "twins". Of photos for the holdout the parts of a split are merged; for the pile no class is read.
+    "twins". Of photos for the holdout the parts of a split are merged; for the pile no class is read. Photos that no
+    folder and no name gives a class are the pile; so are those of a lone folder that was itself `brought`.
     """
     if role == "pile":
         return Layout([Place("", "pile")] * len(names), [])
@@ -75,8 +79,9 @@ def arrange(
     if answer == "class":
         division = plain
         labels = (_read_labels(division, pictures, ask, present) or reading).labels
-    if role == "main" and _stay_without(reading, division, pictures, ask, present):
-        return Layout([Place("", "pile") if each else Place(None) for each in pictures], [])
+    if role == "main" and (reading.none or not (division.folders or _tells(names, reading, pictures, brought))):
+        places = [Place("", "pile") if each else Place(None) for each in pictures]
+        return Layout(places, [] if reading.none else [_say_flat(names, pictures)])
     places = [
         _place(label, kind, name, answer, division)
         for label, kind, name in zip(labels, division.kinds, names, strict=True)
@@ -128,23 +133,24 @@ class _Reading:
     none: bool = False
 
 
-def _stay_without(
-    reading: _Reading, division: Division, pictures: Sequence[bool], ask: Ask, present: Collection[str]
-) -> bool:
-    """Say whether photos come without classes: as the person has answered, or to a data set in which that is useful."""
-    told = any(label is not None for label, picture in zip(reading.labels, pictures, strict=True) if picture)
-    if reading.none or told or division.folders or not present or not any(pictures):
-        return reading.none
-    question = Question(
-        "unlabelled",
-        "None of these photos is in a class folder: what becomes of them?",
-        (
-            Option("pile", "Keep them without a class", f"{sum(pictures):,} photos, to be moved to classes later"),
-            Option("aside", "Set them aside", "They are listed with the files that were not taken in."),
-        ),
-        "pile",
-    )
-    return ask(question) == "pile"
+def _tells(names: Sequence[Parts], reading: _Reading, pictures: Sequence[bool], brought: bool) -> bool:
+    """Say whether the classes that were read are any.
+
+    The folder that somebody brings is a class only where another lies beside it, and a camera's folder is none.
+    """
+    told = {label for label, picture in zip(reading.labels, pictures, strict=True) if picture} - {None}
+    folders = {name[:-1] for name, picture in zip(names, pictures, strict=True) if picture}
+    if not told or reading.notes:
+        return bool(told)
+    lone = brought and len(folders) == 1 and len(folders.pop()) == 1
+    return not lone and not all(parts.is_camera(label) for label in told if label)
+
+
+def _say_flat(names: Sequence[Parts], pictures: Sequence[bool]) -> str:
+    """Say why the photos are a pile."""
+    folders = {name[:-1] for name, picture in zip(names, pictures, strict=True) if picture}
+    lone = folders.pop() if len(folders) == 1 else ()
+    return ONE_FOLDER.format(folder="/".join(lone)) if lone else FLAT
 
 
 def _read_labels(division: Division, pictures: Sequence[bool], ask: Ask, present: Collection[str]) -> _Reading | None:

@@ -61,7 +61,12 @@ def words_of(name: str) -> list[str]:
 def is_neutral(name: str) -> bool:
     """Say whether a folder's name tells nothing of what its photos show: "images", "part 2", "2024-05-01"."""
     words = words_of(name)
-    return bool(words) and (all(word.isdigit() or word in NEUTRAL for word in words) or bool(_CAMERA.fullmatch(name)))
+    return bool(words) and (all(word.isdigit() or word in NEUTRAL for word in words) or is_camera(name))
+
+
+def is_camera(name: str) -> bool:
+    """Say whether a folder's name is one that cameras and phones give, such as "100CANON" or "DCIM"."""
+    return bool(_CAMERA.fullmatch(name)) or name == "DCIM"
 
 
 def read_part(name: str) -> tuple[Kind, str] | None:

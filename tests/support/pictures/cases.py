@@ -148,6 +148,7 @@ def structures() -> list[Situation]:
     pile = named([f"unlabelled/{n}.jpg" for n in range(4)])
     flat = named([f"train/{label}.{n}.jpg" for label in TWO for n in range(EACH)])
     numbered = named([f"test/{n + 1}.jpg" for n in range(4)], first=500)
+    camera = named([f"IMG_{n:04}.jpg" for n in range(EACH)])
     breeds = named([f"pets/{label}_{n}.jpg" for label in ("Abyssinian", "great_dane") for n in range(EACH)])
     deep = photos(["animals/cat", "animals/dog", "vehicles/bike", "vehicles/car"])
     made = {
@@ -161,6 +162,7 @@ def structures() -> list[Situation]:
         Situation("training_set and test_set", other, halves, holdout=2 * EACH, asks=("parts",)),
         Situation("train, test, unlabelled", learn | judge | pile, halves, 2 * EACH, 4, asks=("parts",)),
         Situation("class in the name, in parts", flat | numbered, halves, unlabelled=4, asks=("parts",)),
+        Situation("photos in no folder", camera, {}, unlabelled=EACH, says=("a pile",)),
         Situation("breed in the name", breeds, {"Abyssinian": EACH, "great_dane": EACH}, asks=("names",)),
         Situation("two levels", deep, dict.fromkeys(("cat", "dog", "bike", "car"), EACH), asks=("levels",)),
         Situation("numbers in names", photos(map(str, range(13)), 2), {str(k): 2 for k in range(13)}, check=in_order),
@@ -257,6 +259,14 @@ def archives() -> list[Situation]:
             CATS_AND_DOGS,
             set_aside=2,
             reasons=("add the folder",),
+        ),
+        Situation(
+            "a zip of photos alone",
+            {"all.zip": zipped(named(f"IMG_{n}.jpg" for n in range(EACH)))},
+            {},
+            unlabelled=EACH,
+            says=("a pile",),
+            not_by=packed,
         ),
         Situation("one zip a class", one_a_class, {"cats": EACH, "dogs": EACH}, not_by=packed),
         Situation(

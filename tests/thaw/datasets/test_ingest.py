@@ -60,7 +60,7 @@ def test_copies_conflicts_twins_and_empty_classes_are_found(store, tmp_path):
 
 
 def test_nothing_usable_is_refused_with_advice(store, tmp_path):
-    folder = write_folder(tmp_path / "docs", [Case("a/b.txt", b"hello", SET_ASIDE), Case("c.jpg", jpeg(1), SET_ASIDE)])
+    folder = write_folder(tmp_path / "docs", [Case("a/b.txt", b"hello", SET_ASIDE), Case("c.mp4", bytes(9), SET_ASIDE)])
     with pytest.raises(DatasetError, match=r"like flowers/rose/a.jpg.*0 usable images among 2 files.*text file"):
         ingest(store, source("folder", folder), "Docs")
     assert leftovers(store) == []

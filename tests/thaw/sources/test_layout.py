@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from thaw.archives.entries import Place
-from thaw.sources.layout import arrange
+from thaw.sources.layout import ONE_FOLDER, arrange
 from thaw.storage.questions import require_answer, take_default
 
 
@@ -196,8 +196,10 @@ def test_windows_numbers_in_brackets_are_no_part_of_the_class():
         "a.jpg b.jpg",
     ],
 )
-def test_what_cameras_call_their_photos_is_no_class(names):
-    assert read(tree(names)) == {(None, "main", ""): 12 * len(names.split())}
+def test_what_cameras_call_their_photos_is_no_class_but_a_pile(names):
+    person = Person()
+    assert read(tree(names), person) == {("", "pile", ""): 12 * len(names.split())}
+    assert person.asked == {}
 
 
 def test_a_lone_folder_with_telling_names_is_asked_about():
@@ -326,12 +328,27 @@ def test_flat_photos_can_be_left_without_a_class():
     assert [option.key for option in person.asked["names"].options] == ["names", "pile"]
 
 
-def test_photos_without_any_class_are_offered_a_place_in_a_data_set_that_has_classes():
-    names = tree("IMG_{}.jpg")
-    assert read(names, classes={"cat"}) == PILE
-    assert read(names, Person(unlabelled="aside"), classes={"cat"}) == {(None, "main", ""): 12}
-    assert read(names) == {(None, "main", ""): 12}
-    assert read(tree("unlabelled/{}.jpg"), classes={"cat"}) == PILE
+@pytest.mark.parametrize("classes", [(), {"cat"}])
+@pytest.mark.parametrize("names", ["IMG_{}.jpg", "DCIM/100CANON/{}.jpg", "sea.jpg tree.jpg"])
+def test_photos_that_nothing_gives_a_class_are_a_pile_and_nobody_is_asked(names, classes):
+    person, files = Person(), [*tree(names), ("notes.txt",)]
+    assert read(files, person, classes=classes) == {("", "pile", ""): len(files) - 1, (None, "main", ""): 1}
+    assert person.asked == {}
+    assert "pile" in arrange(files, person, classes=classes).notes[0]
+
+
+@pytest.mark.parametrize("folder", ["cats", "unsorted", "test", "holiday-2024"])
+def test_a_flat_folder_that_was_brought_is_a_pile_and_one_within_a_folder_a_class(folder):
+    person, names = Person(), tree(f"{folder}/IMG_{{}}.jpg")
+    assert read(names, person, brought=True) == PILE
+    assert arrange(names, brought=True, ask=person).notes == [ONE_FOLDER.format(folder=folder)]
+    assert read(names, person) == classes(folder)
+    assert read([("animals", *name) for name in names], person, brought=True) == classes(folder)
+    assert person.asked == {}
+
+
+def test_a_folder_beside_loose_photos_stays_a_class_whoever_brought_it():
+    assert read(tree("cats/{}.jpg sea{}.jpg"), brought=True) == classes("cats") | {(None, "main", ""): 12}
 
 
 def test_a_folder_called_unsorted_may_be_a_class():
