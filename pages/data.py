@@ -9,6 +9,7 @@ from pages.ui.page import ahead, deleting, live, rebuilding, selection, steps
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, sentence, visible
 from pages.ui.words.options import dataset_names
+from pages.ui.words.plain import plain_refusal
 from thaw.storage.records import Dataset, Job
 from thaw.storage.store import Store
 
@@ -73,6 +74,7 @@ def pick_dataset(store: Store, present: Dataset) -> None:
 def draw_dataset(store: Store, dataset: Dataset) -> None:
     """Draw a data set: its numbers, its latest change and the tabs."""
     st.subheader(emphasised(dataset.name), anchor=False)
+    draw_next(store, dataset)
     draw_numbers(dataset)
     if dataset.ignored:
         files = amounts.count(dataset.ignored, "hidden or system file")
@@ -84,6 +86,15 @@ def draw_dataset(store: Store, dataset: Dataset) -> None:
     with st.container():
         edit_history.undo_bar(store, dataset)
     draw_tabs(store, dataset)
+
+
+def draw_next(store: Store, dataset: Dataset) -> None:
+    """Draw the way on, or why there is none yet, before all else: a room is not to scroll for it."""
+    refusal = split_choice.refusal(store, dataset)
+    if refusal is None:
+        steps.onward("backbone", "On to step 2: choose a backbone")
+    else:
+        st.warning(sentence(plain_refusal(refusal, dataset)), icon=":material/warning:")
 
 
 def draw_numbers(dataset: Dataset) -> None:
@@ -216,5 +227,4 @@ else:
     split_choice.choose(kept, shown)
     dataset_download.draw(kept, shown)
     deleting.offer(kept, [shown.id], "Delete this data set…")
-    steps.onward("backbone", "On to step 2: choose a backbone")
     count_findings(kept, shown)

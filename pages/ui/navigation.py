@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.page import failure, selection, steps
+from pages.ui.page import failure, selection, shell, steps
 from pages.ui.page.preload import load_ahead
 from thaw.jobs import lifecycle
 from thaw.jobs.standby import standby
@@ -33,4 +33,6 @@ try:
 except ThawError as problem:
     failure.show(problem)
 finally:
+    # Also around a page that ends early, for want of a model.
+    shell.draw()
     selection.tell()

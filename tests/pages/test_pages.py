@@ -110,7 +110,8 @@ def test_a_data_set_that_cannot_be_trained_on_is_refused_with_advice(store):
     image = Image("img-0123456789ab", "only", "only/a.png", "0" * 64, 32, 32, suffix=".png")
     store.add_dataset(DATASET, "one", "folder", Arrival([image]))
     page = visit("data")
-    assert "Add a second folder" in page.warning[0].value
+    assert "You gave me one\\: only" in page.warning[0].value
+    assert "Add a second folder" in page.warning[1].value
     page.switch_page("../head.py").run()
     assert "Add a second folder" in page.warning[0].value
     assert page.button[0].disabled

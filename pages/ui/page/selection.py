@@ -61,6 +61,11 @@ def tell() -> None:
     _one_entry(key="address")
 
 
+def place() -> str | None:
+    """Return the address of the page that is visited, or None before any."""
+    return _visit().page
+
+
 def address() -> dict[str, str]:
     """Return the choices that the address bar has."""
     return {key: st.query_params[key] for key in KEYS if st.query_params.get(key)}

@@ -53,15 +53,15 @@ ASIDE = {
 
 def page(name: str) -> st.Page:
     """Return the Streamlit page of a step or of a page beside the steps."""
-    return _make(*_find(name), name)
+    return make(*_find(name), name)
 
 
 def pages() -> dict[str, list[st.Page]]:
     """Return all pages as the menu groups them: the story, the same step by step, and more."""
-    story = [_make(step, icon, file) for step, (icon, file) in STORY.items()]
+    story = [make(step, icon, file) for step, (icon, file) in STORY.items()]
     by_step = [page(step.name) for step in STEPS[:-1]]
     # One page has one place in a menu: the last step is the story's page under another address.
-    by_step.append(_make(Step("worst", STEPS[-1].title, STEPS[-1].purpose), f"counter_{len(STEPS)}", STEPS[-1].name))
+    by_step.append(make(Step("worst", STEPS[-1].title, STEPS[-1].purpose), f"counter_{len(STEPS)}", STEPS[-1].name))
     return {"": story, "Step by step": by_step, "More": [page(step.name) for step in ASIDE]}
 
 
@@ -72,7 +72,8 @@ def find_title(address: str) -> str:
     return _find(address or STUDIO.name)[0].title
 
 
-def _make(step: Step, icon: str, file: str) -> st.Page:
+def make(step: Step, icon: str, file: str) -> st.Page:
+    """Return the Streamlit page of a place in the menu, whose script is `file`.py."""
     return st.Page(
         FOLDER / f"{file}.py",
         title=step.title,
@@ -85,6 +86,8 @@ def _make(step: Step, icon: str, file: str) -> st.Page:
 def heading(name: str) -> None:
     """Draw a page's title with its place among the steps, if it is one of them."""
     step, _ = _find(name)
+    # Where the page has two places in the menu, the one that it was opened at.
+    step = next((each for each, (_, file) in STORY.items() if file == name and each.name == selection.place()), step)
     place = f":gray[Step {STEPS.index(step) + 1} of {len(STEPS)}.] " if step in STEPS else ""
     st.title(step.title, anchor=False)
     st.markdown(f"{place}{step.purpose}")

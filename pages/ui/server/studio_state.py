@@ -4,10 +4,10 @@ from typing import Any
 
 from pages.ui.server.addresses import address
 from pages.ui.server.frame_route import TOKEN, frames_url
-from pages.ui.server.studio_words import STAGES, plain_refusal
 from pages.ui.words import amounts
 from pages.ui.words.names import visible
 from pages.ui.words.options import dataset_names
+from pages.ui.words.plain import STAGES, plain_refusal
 from thaw.backbones import device_report
 from thaw.backbones.speeds import read_measuring, read_speeds
 from thaw.datasets import look_ahead
@@ -27,6 +27,8 @@ from tlcore.settings import HeadSettings
 MOST_ON_A_WALL = 60
 MOST_CLASSES = 200
 IMPORTS = 20
+# An epoch on cached features is over in milliseconds: the head is to settle, which fine-tuning waits for.
+MOST_EPOCHS = 150
 # Below this share the answer is "I don't know", where the person has chosen no threshold of their own.
 LEAST_SURE = 0.6
 EYES = {"Quick": "efficientnet-lite0", "Balanced": "efficientnet-lite1", "Sharp": "efficientnet-lite2"}
@@ -36,7 +38,8 @@ Json = dict[str, Any]
 
 def find_settings(eye: str | None) -> HeadSettings:
     """Return the settings that the Studio teaches with through one of the backbones; an unknown one is the default."""
-    return HeadSettings(backbone=eye) if eye in BACKBONES else HeadSettings()
+    name = eye if eye in BACKBONES else HeadSettings().backbone
+    return HeadSettings(backbone=str(name), epochs=MOST_EPOCHS)
 
 
 def draw_state(store: Store, dataset_id: str | None, import_id: str | None, eye: str | None, known: str) -> Json:

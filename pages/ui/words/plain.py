@@ -1,4 +1,4 @@
-"""The Studio's plain words: for what a job is at, and for why photos cannot be taught as they are."""
+"""Plain words for a room: what a job is at, and why photos cannot be taught as they are."""
 
 from pages.ui.words import amounts
 from pages.ui.words.names import visible

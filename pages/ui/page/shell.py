@@ -1,0 +1,35 @@
+"""What is around every page: the bar at the bottom of a phone, and the keys of presentation mode."""
+
+import streamlit as st
+
+from pages.ui.components.assets import read_assets
+from pages.ui.page import selection, steps
+
+# What a thumb's width holds.
+SHORT = {"export": "Take it"}
+
+_presenting = st.components.v2.component("thaw_presenting", js=read_assets("page/presenting.js"))
+_bar_styles = st.components.v2.component(
+    "thaw_bottom_bar", html="<i hidden></i>", css=read_assets("page/bottom_bar.css"), isolate_styles=False
+)
+
+
+def draw() -> None:
+    """Draw the bar, and have the browser listen to the keys: F makes the page large for a room, the space bar goes on
+    to the next page of the story."""
+    # The first page of the story lies at the empty address.
+    _presenting(key="presenting", data={"story": ["", *(step.name for step in list(steps.STORY)[1:])]})
+    _draw_bar()
+
+
+def _draw_bar() -> None:
+    """Draw the four pages of the story under the thumb of whoever holds a phone; wider windows have the menu."""
+    _bar_styles(key="bottom bar styles")
+    with st.container(key="bottom-bar", horizontal=True):
+        for step, (icon, file) in steps.STORY.items():
+            st.page_link(
+                steps.make(step, icon, file),
+                label=SHORT.get(step.name, step.title),
+                icon=f":material/{icon}:",
+                query_params=selection.as_query(),
+            )
