@@ -5,7 +5,6 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.page import failure, selection, shell, steps
-from pages.ui.page.preload import load_ahead
 from thaw.jobs import lifecycle
 from thaw.jobs.standby import standby
 from tlcore import garbage_collection
@@ -27,7 +26,7 @@ try:
     if store.datasets():
         standby.keep(store.workspace)
     page.run()
-    load_ahead()
+    shell.load_ahead()
     # Streamlit searches for garbage after every run of this script.
     garbage_collection.spare_modules()
 except ThawError as problem:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.ui.figures import confusion_figure
-from pages.ui.page.preload import find_modules
+from pages.ui.page.shell import find_modules
 from tests.browser.harness import Server, settle, wait_in_page
 from tests.browser.journey import click_row, hover_cell, see_page
 from tests.support.pages import add_many_classes

@@ -9,7 +9,7 @@ import pytest
 from pages.ui import warm_up
 from pages.ui.data import findings, split_choice
 from pages.ui.mistakes import map_points
-from pages.ui.page import image_cache, prediction_cache, preload
+from pages.ui.page import image_cache, prediction_cache, shell
 from tests.support.judged_runs import DATASET, add, run_of
 from tests.support.judged_runs import store as store
 from tests.support.maps import make_map
@@ -83,6 +83,6 @@ def test_every_module_of_the_pages_is_loaded_and_none_is_run_as_a_page():
 
 
 def test_streamlit_has_every_widget_that_is_loaded_ahead():
-    found = preload.find_modules()
-    assert [Path(url).name.partition(".")[0] for url in found] == list(preload.WIDGETS)
+    found = shell.find_modules()
+    assert [Path(url).name.partition(".")[0] for url in found] == list(shell.WIDGETS)
     assert all(url.startswith("/static/js/") and url.endswith(".js") for url in found)

@@ -1,12 +1,12 @@
 """The Studio in the browser: from a drop to a number and an answer of the camera, with nothing pressed on the way."""
 
+import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
-from tests.browser.harness import DESKTOP, PHONE, Server, Watch, drop, open_browser
+from tests.browser.harness import DESKTOP, PHONE, Server, Watch, drop, open_browser, wait_in_page
 from tests.browser.journey import JOB_MS
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -122,15 +122,45 @@ def test_a_kind_is_renamed_removed_and_brought_back_in_place(page, store):
     assert "renamed kind" in store.datasets()[0].classes
 
 
-def test_new_photos_make_a_set_of_their_own_and_one_kind_is_told_plainly(page, store, tiny_photos: Path):
+def test_new_photos_make_a_set_of_their_own_and_one_kind_is_told_plainly(page, store, tiny_photos, tmp_path):
     before = {dataset.id for dataset in store.datasets()}
     page.get_by_label("Which photos").select_option("New photos…")
     expect(page.get_by_test_id("class-wall")).to_have_count(0)
-    drop(page, next(tiny_photos.iterdir()))
+    (tmp_path / "alone").mkdir()
+    shutil.copytree(next(tiny_photos.iterdir()), tmp_path / "alone" / "cats")
+    drop(page, tmp_path / "alone")
     expect(page.get_by_test_id("class-wall")).to_have_count(1, timeout=JOB_MS)
     (added,) = (dataset for dataset in store.datasets() if dataset.id not in before)
-    expect(page.locator(".learning .state")).to_contain_text("I need two kinds of photos")
+    expect(page.locator(".learning .state")).to_have_text(
+        "I need two kinds of photos, such as cats and dogs. You gave me one: cats."
+    )
     expect(page).to_have_url(f"{page.url.partition('?')[0]}?dataset={added.id}")
     page.reload()
     expect(page.get_by_test_id("class-wall")).to_have_count(1)
     page.set_viewport_size(DESKTOP)
+
+
+def test_the_room_mode_enlarges_every_page_outlives_a_reload_and_goes_on_with_the_space_bar(page):
+    size = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
+    usual = page.evaluate(size)
+    page.keyboard.press("f")
+    assert page.evaluate(size) == pytest.approx(1.6 * usual)
+    page.reload()
+    expect(page.locator(".studio")).to_be_visible()
+    wait_in_page(page, "document.documentElement.hasAttribute('data-presenting')")
+    page.keyboard.press(" ")
+    expect(page.get_by_role("heading", name="Thaw", exact=True)).to_be_visible()
+    assert "present=1" in page.url
+    page.keyboard.press("f")
+    assert page.evaluate(size) == usual
+    assert "present" not in page.url
+
+
+def test_a_phone_has_the_story_under_the_thumb_and_a_desktop_has_not(page):
+    bar = page.locator(".st-key-bottom-bar")
+    expect(bar).to_be_hidden()
+    page.set_viewport_size(PHONE)
+    expect(bar.get_by_role("link")).to_have_count(4)
+    bar.get_by_role("link", name="Mistakes").click()
+    expect(page).to_have_title("Mistakes - Thaw")
+    assert bar.evaluate(IN_VIEW)
