@@ -54,6 +54,7 @@ WORK: dict[JobKind, Work] = {
     "import": Work("thaw.datasets.importer:import_photos"),
     "open": Work("thaw.projects.jobs:open_saved"),
     "check": Work("thaw.datasets.checker:check", needs_device=True),
+    "sort": Work("thaw.labelling.sorter:sort", needs_device=True),
     "head": LEARNING,
     "fine_tune": LEARNING,
     "probe": TRIAL,

@@ -21,6 +21,7 @@ TITLES = {
     "history": "History",
     "export": "Export",
     "disk": "Disk",
+    "pile": "Pile",
 }
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"

@@ -30,6 +30,7 @@ PAGES = (
     "history",
     "export",
     "disk",
+    "pile",
 )
 TAG, BOLD = "<img src=x onerror=alert(1)>", "**bold** $x$ :smile:"
 DATASET = "data-0123456789ab"

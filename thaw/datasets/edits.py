@@ -1,7 +1,7 @@
 """What a person can change in a data set. Originals and copies stay as they are; every change can be undone."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from thaw.names import check_class_name
 from thaw.storage.edits import ALIAS
@@ -9,9 +9,10 @@ from thaw.storage.journal.rows import Change
 from thaw.storage.records import Edit, EditKind, Image
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
+from tlcore.photos import natural
 from tlcore.splits.groups import GroupRules
 
-IGNORED, GROUPING = "ignored", "grouping"
+IGNORED, GROUPING, PILE_GROUP = "ignored", "grouping", "pile group"
 
 
 def rename_class(store: Store, dataset_id: str, old: str, new: str) -> int:
@@ -55,6 +56,28 @@ def move_images(store: Store, dataset_id: str, ids: Iterable[str], label: str) -
     changes = [Change("label", image_id, wanted) for image_id in chosen]
     changes += [Change("role", image_id, "main") for image_id in pile]
     return store.add_edit(dataset_id, "move", detail, changes) - len(pile)
+
+
+def name_images(store: Store, dataset_id: str, labels: Mapping[str, str]) -> int:
+    """Give each image of `labels`, id to class, its class in one change; return how many changed.
+
+    Classes may be new, and images of the pile are learnt from then. Raises DatasetError for what can be no class.
+    """
+    present = store.dataset(dataset_id).classes
+    classes = {
+        label: label if label in present else check_class_name(label) for label in dict.fromkeys(labels.values())
+    }
+    images = store.images_by_id(list(labels))
+    changes = [Change("label", image_id, classes[label]) for image_id, label in labels.items()]
+    pile = [Change("role", image_id, "main") for image_id in labels if image_id in images and _waits(images[image_id])]
+    detail = {"classes": sorted(set(classes.values()), key=natural), "images": len(labels)}
+    return store.add_edit(dataset_id, "name", detail, [*changes, *pile]) - len(pile)
+
+
+def arrange_pile(store: Store, dataset_id: str, groups: Mapping[str, str]) -> int:
+    """Put images of the pile into groups, by id the key of each; return how many changed."""
+    changes = [Change(PILE_GROUP, image_id, group) for image_id, group in groups.items()]
+    return store.add_edit(dataset_id, "arrange", {"images": len(changes)}, changes)
 
 
 def exclude_images(store: Store, dataset_id: str, ids: Iterable[str]) -> int:
@@ -119,6 +142,10 @@ def _relabel(store: Store, dataset_id: str, kind: EditKind, sources: Sequence[st
     changes += [Change(ALIAS, folder, None if folder == target else target) for folder in folders]
     store.add_edit(dataset_id, kind, detail, changes)
     return len(images)
+
+
+def _waits(image: Image) -> bool:
+    return image.role == "pile"
 
 
 def _require_unseen(images: Sequence[Image], restored: set[str]) -> None:

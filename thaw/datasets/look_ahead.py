@@ -48,8 +48,8 @@ def start(store: Store, dataset: Dataset, backbone: Backbone) -> Job | None:
     in no time and is left to jobs that were asked for. What the person stopped, or what failed, is not begun again
     before photos are added.
     """
-    # What a person moves or takes out of training is looked at all the same, and stays so.
-    request = {"backbone": backbone.name, "images": dataset.included + dataset.excluded + dataset.holdout}
+    # What a person moves, names or takes out of training is looked at all the same, and stays so.
+    request = {"backbone": backbone.name, "images": dataset.accepted}
     active, latest = None, None
     for job in store.jobs(UNASKED, limit=KNOWN):
         active = active or (job if job.active else None)
@@ -75,11 +75,12 @@ def look_ahead(reporter: Reporter, job: Job) -> None:
 
 def _look(reporter: Reporter, dataset_id: str, request: dict[str, Any]) -> None:
     store, row = reporter.store, find_backbone(request["backbone"])
-    images = store.images(dataset_id)
-    loaded = load_backbone(reporter, row, recommend_image_size(images, row.input_size))
+    images, pile = store.images(dataset_id), store.images(dataset_id, role="pile")
+    loaded = load_backbone(reporter, row, recommend_image_size([*images, *pile], row.input_size))
     mark_similar(reporter, dataset_id, loaded, images)
-    pooled_features(loaded, images, store.workspace.features, reporter.progress, reporter.check_stop)
-    reporter.progress(Stage.COMPUTING_FEATURES, len(images), len(images))
+    every = [*images, *pile]
+    pooled_features(loaded, every, store.workspace.features, reporter.progress, reporter.check_stop)
+    reporter.progress(Stage.COMPUTING_FEATURES, len(every), len(every))
 
 
 def _in_the_way(store: Store) -> bool:

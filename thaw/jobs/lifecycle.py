@@ -20,8 +20,8 @@ from tlcore.processes import is_alive, ticking
 # The kind of jobs that nobody has asked for.
 UNASKED: JobKind = "look_ahead"
 ENDS_WITHIN_S, LOOK_AGAIN_S = 20.0, 0.05
-# Kinds of jobs that never load TensorFlow.
-LIGHT = ("import", "open", "save", "map", UNASKED)
+# Kinds of jobs that load no TensorFlow, or on a GPU alone.
+LIGHT = ("import", "open", "save", "map", "sort", UNASKED)
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
 
@@ -32,6 +32,7 @@ DIED = (
 WHY_DIED = "ended without finishing: it was killed, or the computer ran out of memory or disk or was switched off."
 IMPORT_DIED = f"The import {WHY_DIED} No half-made data set was kept; please add the photos again."
 CHECK_DIED = f"The check {WHY_DIED} Start it again; what had been computed is kept."
+SORT_DIED = f"The sorting {WHY_DIED} Start it again; what was named is kept, and what had been computed."
 PROBE_DIED = f"The probe {WHY_DIED} Every finished depth is kept; start it again to go on with the others."
 SEARCH_DIED = f"The search {WHY_DIED} The run is as it was; start the search again."
 SAVE_DIED = f"Saving {WHY_DIED} No half of a project was kept; save it again."
@@ -42,6 +43,7 @@ DEATHS = {
     "import": IMPORT_DIED,
     "open": IMPORT_DIED,
     "check": CHECK_DIED,
+    "sort": SORT_DIED,
     "probe": PROBE_DIED,
     "rate_search": SEARCH_DIED,
     "save": SAVE_DIED,

@@ -11,12 +11,25 @@ from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 JobKind = Literal[
-    "import", "open", "check", "head", "fine_tune", "probe", "rate_search", "map", "save", "export", "look_ahead"
+    "import",
+    "open",
+    "check",
+    "sort",
+    "head",
+    "fine_tune",
+    "probe",
+    "rate_search",
+    "map",
+    "save",
+    "export",
+    "look_ahead",
 ]
 WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save", "look_ahead")
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout", "pile"]
-EditKind = Literal["add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group"]
+EditKind = Literal[
+    "add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group", "name", "arrange"
+]
 LABEL_ERRORS = "label_errors"
 """What a check's facts call the likely label errors."""
 

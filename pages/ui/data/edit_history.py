@@ -91,6 +91,10 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
         return f"deleted the class {shown(detail['class'])}, {images}"
     if edit.kind == "move":
         return f"moved {images} to {shown(detail['class'])}"
+    if edit.kind == "name":
+        return f"named {images}: {', '.join(map(shown, detail['classes'][:NAMED]))}{_others(detail['classes'])}"
+    if edit.kind == "arrange":
+        return f"moved {images} to another group of the pile"
     if edit.kind == "refile":
         return f"moved {images} to {' and '.join(map(shown, detail['classes'][:NAMED]))}, as their files were"
     if edit.kind == "exclude":
@@ -100,6 +104,10 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
     if edit.kind == "ignore":
         return f"ignored a finding: {FINDINGS.get(detail['finding'], detail['finding'])}"
     return f"set the grouping by {shown(detail['pattern'])}" if detail["pattern"] else "set the grouping"
+
+
+def _others(classes: list[str]) -> str:
+    return f" and {len(classes) - NAMED:,} more" if len(classes) > NAMED else ""
 
 
 def _whereto(detail: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ STOPPED = {
     "import": IMPORT_STOPPED,
     "open": IMPORT_STOPPED,
     "check": CHECK_STOPPED,
+    "sort": CHECK_STOPPED,
     "save": SAVE_STOPPED,
     "export": EXPORT_STOPPED,
 }

@@ -19,6 +19,7 @@ WORK = {
     "head": "the head (phase 1)",
     "fine_tune": "fine-tuning (phase 2)",
     "check": "a check of the data",
+    "sort": "the sorting of a pile",
     "probe": "a trial of depths",
     "rate_search": "a search for a learning rate",
     "export": "an export",

@@ -40,6 +40,7 @@ STEPS = (
 )
 # Pages that are no step of the way, with their icons.
 ASIDE = {
+    Step("pile", "Pile", "No folders? Name groups of photos that look alike; the rest is suggested."): "workspaces",
     Step("evaluation", "Evaluation", "See how good the model is, and how far to trust it."): "monitoring",
     Step(
         "map", "Map", "See all photos on one map, like beside like, and look at those that stand out."

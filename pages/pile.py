@@ -1,0 +1,84 @@
+"""The Pile page: photos that came without folders, in groups of what looks alike, until each has its class."""
+
+import streamlit as st
+
+from pages.ui.data import edit_history
+from pages.ui.page import live, selection, steps
+from pages.ui.pile import one_by_one, state, walls
+from pages.ui.words.names import csv, emphasised
+from thaw.labelling.pile import list_labels
+from thaw.labelling.sorter import latest_sorting, start_sorting
+from thaw.storage.records import Dataset, Job
+from thaw.storage.store import Store
+
+GROUPS, SINGLE = "Groups", "One at a time"
+
+
+def draw(store: Store, dataset: Dataset) -> None:
+    """Draw what waits of a data set: its groups, or one photo after another."""
+    st.subheader(emphasised(dataset.name), anchor=False)
+    draw_progress(store, dataset)
+    if not dataset.pile:
+        st.success("Every photo has its class.", icon=":material/check:")
+        steps.onward("backbone", "On: choose a backbone")
+        return
+    looked = state.look(store, dataset)
+    job = latest_sorting(store, dataset.id)
+    if job and job.active:
+        live.follow(store, job, lambda present: draw_sorting(store, present))
+    elif looked is None or looked.pile.unseen:
+        sort(store, dataset, job)
+    if looked is None or not len(looked.pile.places):
+        return
+    way = st.segmented_control(
+        "How to name them", [GROUPS, SINGLE], default=GROUPS, required=True, label_visibility="collapsed", key="way"
+    )
+    if way == GROUPS:
+        walls.draw(store, dataset, looked)
+    else:
+        one_by_one.draw(store, dataset, looked)
+
+
+def draw_progress(store: Store, dataset: Dataset) -> None:
+    """Draw how many photos are named, the latest change with its undo, and the download of the labels so far."""
+    total = dataset.included + dataset.pile
+    if total:
+        st.progress(dataset.included / total, text=f"**{dataset.included:,} of {total:,} named**")
+    # A place of its own, also when it is empty: what is below must not move.
+    with st.container():
+        edit_history.undo_bar(store, dataset)
+    st.download_button(
+        "Labels as CSV",
+        lambda: csv(list_labels(store, dataset.id), ["file", "label"]),
+        file_name=f"{dataset.id}-labels.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help="The name of each photo and its class so far; the class is empty for those that wait.",
+    )
+
+
+def draw_sorting(store: Store, job: Job) -> None:
+    """Draw how far the sorting is."""
+    st.markdown("**Looking at your photos, to put those together that look alike.**")
+    live.progress(job, "photos")
+    live.stop(store, job, "Stop")
+
+
+def sort(store: Store, dataset: Dataset, latest: Job | None) -> None:
+    """Start sorting what has not been sorted yet, unless that was stopped or has failed: then offer it."""
+    if latest and latest.status != "finished":
+        live.ending(latest)
+        if not st.button("Sort again", type="primary", icon=":material/workspaces:"):
+            return
+    start_sorting(store, dataset.id, selection.backbone().name)
+    st.rerun()
+
+
+steps.heading("pile")
+kept = selection.store()
+shown = selection.dataset(kept)
+if shown is None:
+    steps.missing("data", "There are no photos yet.", "On to your photos")
+else:
+    draw(kept, shown)

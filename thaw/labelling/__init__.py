@@ -1,0 +1,1 @@
+"""From a pile of photos to classes: groups of what looks alike, and suggestions that follow what has been named."""
