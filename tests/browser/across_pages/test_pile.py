@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from sklearn.datasets import load_sample_images
 
 from tests.browser.harness import drop, settle, wait_until
-from tests.browser.journey import JOB_MS, open_page, save, see_page
+from tests.browser.journey import JOB_MS, save, see_page
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
@@ -29,6 +29,7 @@ def write_flat(folder: Path) -> Path:
 
 
 def test_from_a_flat_folder_to_classes_by_names_and_keys(page: Page, server, tmp_path: Path) -> None:
+    page.goto(f"{server.url}/data")
     see_page(page, "data")
     drop(page, write_flat(tmp_path / "holiday"))
     expect(page.get_by_role("heading", name="holiday")).to_be_visible(timeout=JOB_MS)
@@ -36,7 +37,8 @@ def test_from_a_flat_folder_to_classes_by_names_and_keys(page: Page, server, tmp
     dataset = store.datasets()[0]
     assert (dataset.pile, dataset.classes, dataset.set_aside) == (2 * EACH, {}, 0)
 
-    open_page(page, "pile")
+    page.goto(f"{server.url}/pile?dataset={dataset.id}")
+    see_page(page, "pile")
     field = page.get_by_placeholder(FIELD).first
     expect(field).to_be_visible(timeout=JOB_MS)
     settle(page)
@@ -59,7 +61,10 @@ def test_from_a_flat_folder_to_classes_by_names_and_keys(page: Page, server, tmp
     page.get_by_label("Another class").press("Enter")
     expect(page.get_by_text(f"{named + 1} of {2 * EACH} named")).to_be_visible()
     bar = page.locator(".walk")
-    bar.get_by_role("button", name=f"{name}", exact=False).last.focus()
+    # Its keys are made anew for the new class.
+    expect(bar.get_by_role("button", name="something else").last).to_be_visible()
+    settle(page)
+    bar.get_by_role("button", name="Exclude").focus()
     key = sorted(store.dataset(dataset.id).classes).index(name) + 1
     page.keyboard.press(str(key))
     expect(page.get_by_text(f"{named + 2} of {2 * EACH} named")).to_be_visible()
