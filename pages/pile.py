@@ -20,6 +20,7 @@ def draw(store: Store, dataset: Dataset) -> None:
     draw_progress(store, dataset)
     if not dataset.pile:
         st.success("Every photo has its class.", icon=":material/check:")
+        draw_download(store, dataset)
         steps.onward("backbone", "On: choose a backbone")
         return
     looked = state.look(store, dataset)
@@ -30,9 +31,19 @@ def draw(store: Store, dataset: Dataset) -> None:
         sort(store, dataset, job)
     if looked is None or not len(looked.pile.places):
         return
-    way = st.segmented_control(
-        "How to name them", [GROUPS, SINGLE], default=GROUPS, required=True, label_visibility="collapsed", key="way"
-    )
+    # In one line: the photos are to be on the first screen.
+    with st.container(horizontal=True, vertical_alignment="center"):
+        way = st.segmented_control(
+            "How to name them",
+            [GROUPS, SINGLE],
+            default=GROUPS,
+            required=True,
+            label_visibility="collapsed",
+            key="way",
+            width="content",
+        )
+        walls.draw_sure(store, dataset, looked)
+        draw_download(store, dataset)
     if way == GROUPS:
         walls.draw(store, dataset, looked)
     else:
@@ -40,13 +51,17 @@ def draw(store: Store, dataset: Dataset) -> None:
 
 
 def draw_progress(store: Store, dataset: Dataset) -> None:
-    """Draw how many photos are named, the latest change with its undo, and the download of the labels so far."""
+    """Draw how many photos are named, and the latest change with its undo."""
     total = dataset.included + dataset.pile
     if total:
         st.progress(dataset.included / total, text=f"**{dataset.included:,} of {total:,} named**")
     # A place of its own, also when it is empty: what is below must not move.
     with st.container():
         edit_history.undo_bar(store, dataset)
+
+
+def draw_download(store: Store, dataset: Dataset) -> None:
+    """Draw the download of the labels so far."""
     st.download_button(
         "Labels as CSV",
         lambda: csv(list_labels(store, dataset.id), ["file", "label"]),

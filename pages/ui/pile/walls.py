@@ -24,8 +24,7 @@ LIKELY = 0.5
 
 
 def draw(store: Store, dataset: Dataset, looked: Looked) -> None:
-    """Draw what is sure to be accepted at once, and the groups that wait, those first that teach the most."""
-    draw_sure(store, dataset, looked)
+    """Draw the groups that wait, those first that teach the most."""
     pile = looked.pile
     groups = order_groups(pile.groups[pile.places], looked.margins(pile.places))
     st.markdown(
