@@ -26,6 +26,14 @@ def photograph(page: Page, name: str, tallest_px: int = TALLEST_PX) -> None:
     shrink(path)
 
 
+def photograph_window(page: Page, name: str) -> None:
+    """Save what the window shows, with what lies over the page, as a small PNG."""
+    wait_in_page(page, STILL)
+    path = FOLDER / f"{name}.png"
+    page.screenshot(path=path)
+    shrink(path)
+
+
 def photograph_part(page: Page, name: str, first: Locator, last: Locator) -> None:
     """Save what lies between two elements of a page, both included, as a small PNG."""
     unroll(page)

@@ -8,8 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Page, expect
 from sklearn.datasets import load_digits
 
-from docs.camera import PATIENCE_MS, expander, photograph, photograph_part
-from tests.browser.harness import Server, drop, load_pictures, settle
+from docs.camera import PATIENCE_MS, expander, photograph, photograph_part, photograph_window
+from tests.browser.harness import Server, drop, load_pictures, settle, wait_in_page
 from tests.browser.journey import await_end, look_closer_at_first, open_page, see_page, start_head
 from tests.support.pictures.corpus import photo
 from thaw.sources.samples import write_digits
@@ -54,15 +54,17 @@ def look_closer(page: Page) -> None:
     open_page(page, "mistakes")
     settle(page)
     look_closer_at_first(page)
-    page.get_by_text("Where it looks").click()
-    page.get_by_text("The bright places speak most for").wait_for(timeout=PATIENCE_MS)
+    wait_in_page(page, "document.querySelector('.thaw-heat img')?.naturalWidth", PATIENCE_MS / 1000)
     settle(page)
-    photograph_part(page, "closer", page.get_by_text("Look closer").first, expander(page, "Fix several at once"))
+    photograph_window(page, "closer")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def fix_and_retrain(page: Page) -> None:
     """Look through the pictures that are likeliest in the wrong class, give those that are the class that is suggested,
     and learn from that."""
+    page.get_by_text("Other photos:").click()
     page.get_by_text("Likely label errors", exact=True).click()
     expect(page.locator(".tile").first).to_be_visible(timeout=PATIENCE_MS)
     load_pictures(page)

@@ -1,5 +1,7 @@
 """The Mistakes page: the images that the model gets wrong, surest errors first, what is taken for what, and fixes."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.ui.components.lazy_cards import CardListing
@@ -7,6 +9,7 @@ from pages.ui.components.pictures import Card
 from pages.ui.data import findings
 from pages.ui.evaluation import accuracy, confusion_panel
 from pages.ui.mistakes import close_up, fixing, pager
+from pages.ui.mistakes.fixing import Fixes
 from pages.ui.page import live, prediction_cache, selection, steps
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, sentence, visible
@@ -16,9 +19,12 @@ from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation import predictions as evaluation
+from tlcore.evaluation.metrics import most_confused
 from tlcore.evaluation.predictions import VALIDATION, Predictions
 
 MOST_IN_GALLERY = 200
+MOST_PAIRS = 5
+OTHERS = "Choose other classes."
 ANY = "any class"
 WORST, UNCERTAIN, DOUBTED = LISTS = ("Worst mistakes first", "Most uncertain", "Likely label errors")
 ABOUT = {
@@ -44,17 +50,66 @@ def ask_list(run: Run) -> str:
     return st.segmented_control("List", LISTS, default=WORST, required=True, key=_keys(run)["list"])
 
 
-def draw_confusion(run: Run, predictions: Predictions) -> None:
-    """Draw what is taken for what; a click sets both filters."""
+def open_cell(run: Run, true: str, predicted: str) -> None:
+    """Show the photos of one class that are taken for another, and have the browser go to them."""
     keys = _keys(run)
+    st.session_state[keys["true"]], st.session_state[keys["predicted"]] = true, predicted
+    listed = st.session_state.get(keys["list"])
+    if listed == DOUBTED or (true != predicted and listed == UNCERTAIN):
+        st.session_state[keys["list"]] = WORST
+    st.session_state[keys["reveal"]] = st.session_state.get(keys["reveal"], 0) + 1
 
-    def open_cell(true: str, predicted: str) -> None:
-        st.session_state[keys["true"]], st.session_state[keys["predicted"]] = true, predicted
-        if true != predicted or st.session_state.get(keys["list"]) == DOUBTED:
-            st.session_state[keys["list"]] = WORST
 
-    shown = st.session_state.get(keys["true"]), st.session_state.get(keys["predicted"])
-    confusion_panel.draw(run, predictions, open_cell, shown)
+def show_all(run: Run) -> None:
+    """Show the photos of all classes again."""
+    keys = _keys(run)
+    st.session_state[keys["true"]] = st.session_state[keys["predicted"]] = None
+
+
+def draw_pairs(run: Run, predictions: Predictions) -> None:
+    """Draw the classes that are mixed up most often, ranked; a click shows their photos."""
+    pairs = most_confused(predictions.true, predictions.predicted, MOST_PAIRS)
+    if not pairs:
+        return
+    labels = predictions.labels
+    st.subheader("Mixed up most often", anchor=False)
+    with st.container(gap=None):
+        for pair in pairs:
+            true, predicted = labels[pair.true], labels[pair.predicted]
+            times = "once" if pair.images == 1 else f"{pair.images:,} times"
+            st.button(
+                f"{emphasised(true)} taken for {emphasised(predicted)}: {times}",
+                type="tertiary",
+                key=f"pair {run.id} {pair.true} {pair.predicted}",
+                on_click=open_cell,
+                args=(run, true, predicted),
+            )
+
+
+def draw_confusion(run: Run, predictions: Predictions) -> None:
+    """Draw what is taken for what in a drawer, once that is open; a click sets both filters."""
+    drawer = st.expander(
+        "Everything that is taken for something else: the confusion matrix",
+        icon=":material/grid_on:",
+        key=f"confusion drawer of {run.id}",
+        on_change="rerun",
+    )
+    if drawer.open:
+        keys = _keys(run)
+        shown = st.session_state.get(keys["true"]), st.session_state.get(keys["predicted"])
+        with drawer:
+            confusion_panel.draw(run, predictions, partial(open_cell, run), shown)
+
+
+def ask_shown(run: Run, labels: list[str]) -> tuple[str, str | None, str | None]:
+    """Draw, folded, the choice of what is listed and of the classes; return both, None standing for any class."""
+    with st.expander("Other photos: the uncertain, the doubtful, those of one class", icon=":material/filter_list:"):
+        listed = ask_list(run)
+        # A list of the whole data set, in which every class is meant.
+        true, predicted = (None, None) if listed == DOUBTED else ask_filters(run, labels)
+        if listed in ABOUT:
+            st.caption(ABOUT[listed])
+    return listed, true, predicted
 
 
 def ask_filters(run: Run, labels: list[str]) -> tuple[str | None, str | None]:
@@ -121,7 +176,7 @@ def draw_downloads(store: Store, run: Run, cards: CardListing) -> None:
 
 
 def _keys(run: Run) -> dict[str, str]:
-    return {name: f"{name} of {run.id}" for name in ("list", "true", "predicted")}
+    return {name: f"{name} of {run.id}" for name in ("list", "true", "predicted", "reveal")}
 
 
 def _row(card: Card) -> dict[str, object]:
@@ -175,28 +230,48 @@ def draw_run(store: Store, run: Run) -> None:
         f"right and **{wrong:,}** wrong."
     )
     fixes = fixing.fixes_since(store, run)
-    # In a place that stays: what a fix adds here must not move the stepper below, which would lose the focus.
-    with st.container():
-        accuracy.draw_age(dataset, run)
-        fixing.draw_fixes(store, run, fixes)
-    draw_confusion(run, predictions)
-    listed = ask_list(run)
+    listed, true, predicted = ask_shown(run, predictions.labels)
+    cards = CardListing(predictions, list_rows(predictions, listed, true, predicted))
+    key = f"{run.id} {side} {listed} {true} {predicted}"
     if listed == DOUBTED:
         draw_label_errors(store, dataset)
-        return
-    true, predicted = ask_filters(run, predictions.labels)
-    cards = CardListing(predictions, list_rows(predictions, listed, true, predicted))
+    else:
+        draw_cards(run, side, cards, fixes, listed, (true, predicted), key)
+    draw_pairs(run, predictions)
+    draw_confusion(run, predictions)
+    if listed != DOUBTED and cards:
+        fixing.draw_several(store, run, cards, fixes)
+        draw_downloads(store, run, cards)
+    # In a place that stays: what a fix adds here must not move what is above.
+    with st.container():
+        accuracy.draw_age(dataset, run)
+    fixing.draw_fixes(store, run, fixes)
+    if listed != DOUBTED:
+        close_up.draw_overlay(store, run, side, cards, key)
+
+
+def draw_cards(
+    run: Run,
+    side: str,
+    cards: CardListing,
+    fixes: Fixes,
+    listed: str,
+    classes: tuple[str | None, str | None],
+    key: str,
+) -> None:
+    """Draw the gallery of the list, with the way back to all classes where it is of some."""
+    true, predicted = classes
     right = listed == WORST and true is not None and true == predicted
-    st.subheader("These it gets right" if right else listed, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("These it gets right" if right else listed, anchor=False)
+        if true is not None or predicted is not None:
+            st.button("Show all", icon=":material/close:", type="tertiary", on_click=show_all, args=(run,))
     if not cards:
-        st.info("No image here. Choose other classes." if wrong else f"Not one mistake on the {NOUNS[side]}s.")
+        st.info(f"No image here. {OTHERS}" if true or predicted else f"Not one mistake on the {NOUNS[side]}s.")
         return
-    st.caption("The least sure first." if right else ABOUT[listed])
-    picked = pager.draw(store, run, cards, fixes, f"{run.id} {side} {listed} {true} {predicted}")
-    if picked:
-        close_up.draw(store, run, side, predictions, picked, fixes)
-    fixing.draw_several(store, run, cards, fixes)
-    draw_downloads(store, run, cards)
+    if right:
+        st.caption("The least sure first.")
+    pager.draw(run, cards, fixes, key, st.session_state.get(_keys(run)["reveal"], 0))
 
 
 def draw_waiting(store: Store, run: Run) -> None:

@@ -40,13 +40,15 @@ def see_page(page: Page, name: str) -> None:
 
 
 def look_closer_at_first(page: Page) -> None:
-    """Choose the first picture of the Mistakes page for a closer look, by keyboard."""
-    page.get_by_role("combobox", name="Look closer").focus()
-    # A list closes when the page scrolls, and the page scrolls to what has just got the focus.
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
+    """Open the first photo of the Mistakes page, by keyboard."""
+    page.locator(".thaw-card").first.press("Enter")
     page.locator(".thaw-large img").first.wait_for()
+
+
+def open_matrix(page: Page) -> None:
+    """Open the drawer of the Mistakes page in which the confusion matrix is."""
+    page.get_by_text("the confusion matrix").click()
+    page.locator(".thaw-plot").first.wait_for()
 
 
 def click_row(page: Page, number: int, at_px: int = 100) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from pages.ui.figures import confusion_figure
 from pages.ui.page.shell import find_modules
 from tests.browser.harness import Server, settle, wait_in_page
-from tests.browser.journey import click_row, hover_cell, see_page
+from tests.browser.journey import click_row, hover_cell, open_matrix, see_page
 from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -44,6 +44,8 @@ def test_hover_names_the_classes_and_the_count(page: Page, server: Server, class
     run_id = add_many_classes(Store(open_workspace(server.workspace)), classes)
     page.goto(f"{server.url}/mistakes?run={run_id}")
     see_page(page, "mistakes")
+    assert page.locator(".thaw-plot").count() == 0
+    open_matrix(page)
     settle(page)
     hover_cell(page, true=1, predicted=7)
     told = page.locator(".hoverlayer .hovertext")
@@ -66,6 +68,7 @@ def test_a_row_of_the_pairs_filters_the_gallery(page: Page, server: Server) -> N
     see_page(page, "mistakes")
     cards = page.locator(".thaw-card")
     expect(cards).to_have_count(2)
+    page.get_by_text("the confusion matrix").click()
     click_row(page, 1, MARKER_PX)
     expect(cards).to_have_count(1)
     expect(cards).to_contain_text("class 001")

@@ -17,6 +17,7 @@ from tests.browser.journey import (
     click_cell,
     click_row,
     epochs_drawn,
+    open_matrix,
     open_page,
     save,
     see_page,
@@ -152,6 +153,8 @@ def look_at_mistakes(page: Page, store: Store, folder: Path) -> None:
     open_page(page, "mistakes")
     run = store.runs()[0]
     matrix = confusion(read_predictions(store, run))
+    settle(page)
+    open_matrix(page)
     settle(page)
     click_cell(page, 0, 0)
     expect(page.get_by_role("heading", name="These it gets right")).to_be_visible()

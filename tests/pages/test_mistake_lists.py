@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.evaluation import confusion_panel
 from tests.support.judged_runs import DATASET, add, field, judged_run, run_of
 from tests.support.judged_runs import store as store
-from tests.support.pages import TAG, add_dataset, add_many_classes, add_run, drawn_html, visit, words
+from tests.support.mistakes import cards, say
+from tests.support.pages import TAG, add_dataset, add_many_classes, add_run, drawn_html, unfold_panel, visit, words
 from thaw.runs.results import predictions_file
 from thaw.storage.facts import Doubt
 from thaw.storage.records import LABEL_ERRORS
@@ -45,10 +46,9 @@ def test_the_most_uncertain_are_right_and_wrong_ones(store, run_id):
     page = choose(visit("mistakes", run=run_id), run_id, "list", "Most uncertain")
     assert "Most uncertain" in [each.value for each in page.subheader]
     assert "how little lies between the two likeliest classes" in words(page)
-    drawn = drawn_html(page)
-    places = [drawn.index(image_id) for image_id in (ids[5], ids[0]) if image_id in drawn]
-    assert places[0] == min(drawn.index(image_id) for image_id in ids if image_id in drawn)
-    assert drawn.count("<figure") == 12
+    assert cards(page)[0]["id"] == ids[5]
+    assert say(cards(page)[0]).endswith("52% sure. Right.")
+    assert len(cards(page)) == 12
 
 
 def test_likely_label_errors_lead_to_where_they_are_looked_for(store, run_id):
@@ -79,7 +79,7 @@ def test_likely_label_errors_of_the_whole_data_set_are_listed(store, run_id):
 
 def test_cells_show_shares_and_classes_stand_by_what_is_confused(store):
     run_id = add_many_classes(store, 9)
-    page = visit("mistakes", run=run_id)
+    page = unfold_panel(visit("mistakes", run=run_id), f"confusion drawer of {run_id}")
     names = matrix_of(page)["layout"]["yaxis"]["ticktext"]
     assert names == sorted(names)
     page = choose(page, run_id, "class order", confusion_panel.BY_LIKENESS)
@@ -90,6 +90,12 @@ def test_cells_show_shares_and_classes_stand_by_what_is_confused(store):
     page = choose(page, run_id, "cells", confusion_panel.RATES)
     assert {text for trace in matrix_of(page)["data"][1:] for text in trace["text"]} == {"100%"}
     assert "Each row adds up to 100%" in words(page)
+
+
+def test_the_matrix_is_drawn_once_its_drawer_is_open(store, run_id):
+    page = visit("mistakes", run=run_id)
+    assert not any("drawing" in each.proto.json for each in page.get("bidi_component"))
+    assert matrix_of(unfold_panel(page, f"confusion drawer of {run_id}"))["layout"]["yaxis"]["ticktext"]
 
 
 def test_the_matrix_as_a_table_has_each_cell_with_its_share():
@@ -111,7 +117,8 @@ def test_a_cell_of_the_evaluation_page_opens_on_the_mistakes_page(store):
         "rose",
         "tulip",
     )
-    assert drawn_html(page).count("<figcaption>rose/") == 12
+    assert len(cards(page)) == 12
+    assert {say(card).partition(". ")[2] for card in cards(page)} == {"Really rose."}
     assert confusion_panel.WANTED not in page.session_state
 
 

@@ -7,10 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.figures import answer_figure
-from pages.ui.mistakes import fixing
-from tests.support.judged_runs import DATASET, add, field, run_of
+from pages.ui.mistakes import fixing, pager
+from tests.support.judged_runs import DATASET, LABELS, add, field, run_of
 from tests.support.judged_runs import store as store
-from tests.support.mistakes import grids, look_closer, mistakes
+from tests.support.mistakes import cards, grids, look_closer, mistakes, open_photo, say
 from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, press, visit, words
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
@@ -42,6 +42,23 @@ def figures_by_alt(page: AppTest) -> dict[str, dict[str, object]]:
     return {figure["alt"]: json.loads(figure["drawing"]) for figure in drawn}
 
 
+def know_features(store: Store, run_id: str) -> None:
+    """Give the photos of a run features by which each training photo is less like those that judge than the last."""
+    parts = read_split(store, store.run(run_id))
+    cache = FeatureCache(store.workspace.features, {"of": "the test"}, [(2,)], ["float32"])
+    every = [*parts.training, *parts.validation]
+    angles = np.linspace(0, 1.5, len(parts.training)).tolist() + [0.0] * len(parts.validation)
+    cache.append(
+        [image.content for image in every], [np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)]
+    )
+    store.add_facts(run_id, {"feature_cache": {"folder": cache.folder.name, "channels": 2}})
+
+
+def gallery(page: AppTest) -> dict[str, object]:
+    (data,) = [json.loads(each.proto.json) for each in page.get("bidi_component") if '"cards"' in each.proto.json]
+    return data
+
+
 def buttons(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
 
@@ -49,13 +66,47 @@ def buttons(page: AppTest) -> list[str]:
 def test_nothing_is_fixed_or_looked_at_before_it_is_asked_for(store, run_id):
     page = visit("mistakes", run=run_id)
     assert not page.exception
-    assert not page.button
+    assert buttons(page) == ["**rose** taken for **tulip**: 3 times"]
     assert not grids(page)
-    assert 'class="thaw-large"' not in drawn_html(page)
-    (choice,) = field(page, "selectbox", "Look closer")
+    assert "thaw-large" not in drawn_html(page)
     worst = mistakes(store, run_id)[0]
-    assert choice.options[0] == f"1. {worst.name.rpartition('/')[2]}: {worst.true} taken for {worst.predicted}"
-    assert len(choice.options) == 3
+    assert [card["id"] for card in cards(page)] == [each.image_id for each in mistakes(store, run_id)]
+    first = cards(page)[0]
+    assert say(first) == f"{worst.predicted}, 90% sure. Really {worst.true}."
+    assert (first["alt"], first["note"]) == (worst.name.rpartition("/")[2], "")
+    strong = [part["text"] for line in first["lines"] for part in line if part["strong"]]
+    assert strong == [worst.predicted, worst.true]
+
+
+def test_a_pair_of_classes_that_are_mixed_up_shows_its_photos_and_the_way_back(store, run_id):
+    page = press(visit("mistakes", run=run_id), "**rose** taken for **tulip**: 3 times")
+    assert not page.exception
+    assert {say(card) for card in cards(page)} == {"tulip, 90% sure. Really rose."}
+    assert [each.value for each in page.selectbox] == ["rose", "tulip"]
+    assert gallery(page)["reveal"] == 1
+    press(page, "Show all")
+    assert [each.value for each in page.selectbox] == [None, None]
+    assert "Show all" not in buttons(page)
+
+
+def test_the_overlay_shows_where_the_model_looks_and_three_photos_most_like_it(store, run_id):
+    know_features(store, run_id)
+    worst = mistakes(store, run_id)[0]
+    drawn = drawn_html(look_closer(store, run_id))
+    number = sorted(LABELS).index(worst.predicted)
+    assert f'src="/thaw/heat/{run_id}/{DATASET}/{worst.image_id}/{number}"' in drawn
+    assert f'alt="Heat map over the photo: where it is bright speaks most for {worst.predicted}"' in drawn
+    assert drawn.count("<figcaption title=") == 3
+    assert f"**{worst.predicted}**, 90% sure. Really **{worst.true}**." in words(look_closer(store, run_id))
+
+
+def test_the_browser_goes_back_to_the_card_of_what_is_closed(store, run_id):
+    page = look_closer(store, run_id)
+    assert (gallery(page)["closed"], gallery(page)["last"]) == (0, "")
+    last = mistakes(store, run_id)[1].image_id
+    page.session_state[pager.CLOSED] = (1, last)
+    page.run()
+    assert (gallery(page)["closed"], gallery(page)["last"]) == (1, last)
 
 
 def test_a_closer_look_shows_the_picture_its_origin_and_the_likeliest_classes(store, run_id):
@@ -97,16 +148,9 @@ def test_the_five_likeliest_of_many_classes_are_drawn_from_the_top():
 
 
 def test_the_nearest_training_photos_are_shown_and_can_be_fixed(store, run_id):
-    run, worst = store.run(run_id), mistakes(store, run_id)[0]
-    parts = read_split(store, run)
-    cache = FeatureCache(store.workspace.features, {"of": "the test"}, [(2,)], ["float32"])
-    every = [*parts.training, *parts.validation]
-    angles = np.linspace(0, 1.5, len(parts.training)).tolist() + [0.0] * len(parts.validation)
-    cache.append(
-        [image.content for image in every], [np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)]
-    )
+    parts, worst = read_split(store, store.run(run_id)), mistakes(store, run_id)[0]
     assert not grids(look_closer(store, run_id))
-    store.add_facts(run_id, {"feature_cache": {"folder": cache.folder.name, "channels": 2}})
+    know_features(store, run_id)
     (neighbours,) = grids(look_closer(store, run_id)).values()
     assert [tile["id"] for tile in neighbours["tiles"]] == [image.id for image in parts.training[:5]]
     assert neighbours["tiles"][0]["caption"] == f"{parts.training[0].label}, 100% alike"
@@ -127,13 +171,13 @@ def test_a_mistake_is_moved_to_the_predicted_class_told_and_undone(store, run_id
     assert standing(store, worst.image_id) == (worst.predicted, False)
     assert [edit.kind for edit in store.edits(DATASET)] == ["move"]
     assert "**1 fix** since this run saw the data set: 1 photo moved to another class." in words(page)
-    assert f"moved to {worst.predicted} since" in drawn_html(page)
+    assert f"moved to {worst.predicted} since" in cards(page)[0]["note"]
     # It may be moved on, and the class that it is in by now is not offered.
     assert field(page, "selectbox", "It belongs to")[0].options == [worst.true]
     press(page, "Undo")
     assert standing(store, worst.image_id) == (worst.true, False)
     assert "since this run saw" not in words(page)
-    assert f"moved to {worst.predicted} since" not in drawn_html(page)
+    assert not cards(page)[0]["note"]
 
 
 def test_a_mistake_is_excluded_told_and_undone(store, run_id):
@@ -141,7 +185,7 @@ def test_a_mistake_is_excluded_told_and_undone(store, run_id):
     page = press(look_closer(store, run_id, place=1), "Exclude it")
     assert standing(store, worst.image_id) == (worst.true, True)
     assert "**1 fix** since this run saw the data set: 1 photo excluded." in words(page)
-    assert "excluded since" in drawn_html(page)
+    assert cards(page)[1]["note"] == "excluded since"
     assert not {"Exclude it", "Move it there"} & set(buttons(page))
     press(page, "Undo")
     assert standing(store, worst.image_id) == (worst.true, False)
@@ -189,7 +233,7 @@ def test_retrain_starts_the_same_head_anew_and_shows_how_it_goes(store, run_id, 
     assert "Cancel" in buttons(page)
     assert RETRAIN not in buttons(page)
     # The page stays usable: the same mistakes are there, and another fix can be made meanwhile.
-    assert field(page, "selectbox", "Look closer")
+    assert field(page, "selectbox", "It belongs to") or cards(page)
     store.fail_job(store.latest_job(retrained.id).id, "The disk is full.")
     page.run()
     assert "The disk is full" in page.error[0].value
@@ -231,7 +275,7 @@ def test_as_i_go_retrains_after_every_fix_one_at_a_time_and_the_last_fixes_win(s
     first = store.runs()[0]
     assert first.facts.retrained_from == run_id
     assert RETRAIN not in buttons(page)
-    field(page, "selectbox", "Look closer")[0].set_value(mistakes(store, run_id)[1].image_id).run()
+    open_photo(page, run_id, mistakes(store, run_id)[1].image_id)
     press(page, "Exclude it")
     assert len(store.runs()) == 2
     store.update_job(store.latest_job(first.id).id, status="stopped")
@@ -268,9 +312,7 @@ def test_the_rounds_are_drawn_with_their_effect_and_undone(store, run_id):
 
 def test_names_are_literal_in_a_closer_look(store):
     images = add_dataset(store)
-    add_run(store, images)
-    page = visit("mistakes")
-    field(page, "selectbox", "Look closer")[0].set_value(images[0].id).run()
+    page = open_photo(visit("mistakes"), add_run(store, images), images[0].id)
     press(page, "Move it there")
     assert not page.exception
     assert TAG not in drawn_html(page)

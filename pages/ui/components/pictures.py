@@ -24,6 +24,16 @@ STYLE = """<style>
 /* A line to itself, so that words stay whole, and no more than two: the title tells the rest. */
 .thaw-card dd.name, .thaw-card figcaption { display: -webkit-box; overflow: hidden; overflow-wrap: break-word;
   -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
+.thaw-captioned { display: grid; grid-template-columns: repeat(3, 1fr); gap: 0.6rem; }
+.thaw-captioned figure { margin: 0; min-width: 0; }
+.thaw-captioned img { width: 100%; height: 110px; object-fit: cover; border-radius: 8px; background: #8882; }
+.thaw-captioned figcaption { overflow: hidden; font-size: 0.85rem; text-overflow: ellipsis; white-space: nowrap; }
+.thaw-heat { position: relative; margin: 0; }
+/* Behind the picture, until it has come. */
+.thaw-heat::before { position: absolute; inset: 3rem 0 auto; text-align: center; content: "Looking at the photo…"; }
+.thaw-heat img { position: relative; }
+[role="dialog"] .thaw-large img { height: min(420px, 38dvh); }
+.thaw-heat figcaption { font-size: 0.85rem; }
 .thaw-large img { width: 100%; max-height: 420px; object-fit: contain; border-radius: 10px; background: #8882; }
 </style>"""
 
@@ -54,14 +64,19 @@ def strip(images: Iterable[Image]) -> None:
     st.html(f'{STYLE}<div class="thaw-strip">{pictures}</div>')
 
 
-def cards(shown: Sequence[Card]) -> None:
-    """Draw one card for each image: the picture, its true class, the predicted one, and both confidences."""
-    gallery([(card.image, _rows(card), card.note) for card in shown])
-
-
 def gallery(shown: Iterable[tuple[Image, Sequence[Row], str]]) -> None:
     """Draw a card for each image: the picture, its rows of facts, its name and a note."""
     st.html(f'{STYLE}<div class="thaw-cards">{"".join(_card(*each) for each in shown)}</div>')
+
+
+def captioned(shown: Iterable[tuple[Image, str]]) -> None:
+    """Draw a few images side by side, each with a line below it."""
+    drawn = "".join(
+        f'<figure><img src="{picture_url("image", image)}" alt="{in_html(image.name)}">'
+        f'<figcaption title="{in_html(line)}">{in_html(line)}</figcaption></figure>'
+        for image, line in shown
+    )
+    st.html(f'{STYLE}<div class="thaw-captioned">{drawn}</div>')
 
 
 def large(image: Image) -> None:
@@ -69,10 +84,6 @@ def large(image: Image) -> None:
     st.html(
         f'{STYLE}<div class="thaw-large"><img src="{picture_url("image", image)}" alt="{in_html(image.name)}"></div>'
     )
-
-
-def _rows(card: Card) -> list[Row]:
-    return [("true", card.true, card.true_confidence), ("predicted", card.predicted, card.confidence)]
 
 
 def _card(image: Image, rows: Sequence[Row], note: str) -> str:

@@ -1,4 +1,4 @@
-"""One mistake looked at closely: the picture, what each phase says of it, what it resembles, and its fix."""
+"""One mistake looked at closely, over the page: the photo, what each phase says of it, what it resembles, its fix."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,16 +10,17 @@ import streamlit as st
 from pages.ui.components import pictures
 from pages.ui.components.figure.figure import figure
 from pages.ui.components.grid.grid import grid
+from pages.ui.components.lazy_cards import CardListing
 from pages.ui.components.pictures import Card
 from pages.ui.data import browse, curation
 from pages.ui.figures import answer_figure
 from pages.ui.figures.answer_figure import PHASES
-from pages.ui.mistakes import heat_map
-from pages.ui.mistakes.fixing import Fixes, tell_fix
+from pages.ui.mistakes import heat_map, pager
+from pages.ui.mistakes.fixing import Fixes, fixes_since, tell_fix
 from pages.ui.page import prediction_cache
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal, sentence, visible
-from pages.ui.words.options import class_names, distinct
+from pages.ui.words.options import class_names
 from thaw.prediction.answers import list_likeliest
 from thaw.runs.neighbours import Neighbour
 from thaw.runs.results import list_neighbours
@@ -29,36 +30,68 @@ from thaw.storage.workspace import Workspace
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import Predictions
 
+LOOK_ALIKES = 3
+TITLE = "Look closer"
+KEYS = (
+    "Keys: `←` and `→` go to the neighbours, `p` gives the photo the class that the model says, `x` removes it, `u` "
+    "undoes the last change, `Esc` closes this."
+)
 
-def pick(cards: Sequence[Card], key: str) -> Card | None:
-    """Draw the choice of one of the cards that are shown, and return it."""
-    by_id = {card.image.id: card for card in cards}
-    picked = st.selectbox(
-        "Look closer at one of these",
-        list(by_id),
-        index=None,
-        format_func=distinct(by_id, lambda image_id: _title(list(by_id).index(image_id) + 1, by_id[image_id]), str),
-        placeholder="Choose a picture",
-        key=key,
-    )
-    return by_id.get(picked or "")
+
+def draw_overlay(store: Store, run: Run, side: str, cards: CardListing, key: str) -> None:
+    """Draw the overlay while one of the cards is open (`pager.open_photo`), until it is closed."""
+    ids = [cards.predictions.images[row].id for row in cards.rows]
+    if st.session_state.get(pager.choice_key(key)) not in ids:
+        return
+    version = store.dataset(run.dataset_id).version
+
+    def body() -> None:
+        pager.make_deferred()
+        if store.dataset(run.dataset_id).version != version:
+            # What was fixed here is told and learnt from on the page below, which is drawn anew with it.
+            st.rerun()
+        place = ids.index(st.session_state[pager.choice_key(key)])
+        fixes = fixes_since(store, run)
+        pager.draw_stepper(store, run, cards, place, fixes, key)
+        draw(store, run, side, cards.predictions, cards[place], fixes)
+        st.caption(KEYS)
+
+    st.dialog(TITLE, width="large", on_dismiss=partial(pager.close, key))(body)()
 
 
 def draw(store: Store, run: Run, side: str, predictions: Predictions, card: Card, fixes: Fixes) -> None:
-    """Draw all that is known of one image that judged a run, and what can be done about it."""
-    with st.container(border=True):
-        left, right = st.columns(2)
-        with left:
-            pictures.large(card.image)
-        with right:
-            draw_facts(card)
-            draw_fix(store, run, card, fixes)
+    """Draw all that is known of one image that judged a run, and what can be done about it: first what anyone sees, the
+    photo, where the model looks and what it resembles, then the rest, folded."""
+    draw_sentence(card, fixes)
+    left, right = st.columns(2)
+    with left:
+        pictures.large(card.image)
+    with right:
+        heat_map.draw_picture(run, predictions.labels, card)
+    found = find_neighbours(store, run, card)
+    draw_likest(found)
+    with st.expander("More about this photo", icon=":material/info:"):
+        draw_facts(card)
+        draw_fix(store, run, card, fixes)
         draw_answers(store, run, side, predictions, card)
-        above = st.container()
-        draw_neighbours(store, run, card, fixes)
-        # Drawn last, since the predictor may have to start first.
-        with above:
-            heat_map.draw(store, run, predictions.labels, card)
+        draw_neighbours(store, run, card, found, fixes)
+    # Last, since the predictor may have to start first.
+    heat_map.draw(store, run, predictions.labels, card)
+
+
+def draw_sentence(card: Card, fixes: Fixes) -> None:
+    """Say what the model takes the photo for, what it really is, and what was done about it since."""
+    sure = f"{emphasised(card.predicted)}, {card.confidence:.0%} sure."
+    st.markdown(f"{sure} Right." if card.true == card.predicted else f"{sure} Really {emphasised(card.true)}.")
+    if card.image.id in fixes:
+        st.info(sentence(f"Fixed: {tell_fix(fixes, card.image.id)}."), icon=":material/check:")
+
+
+def draw_likest(found: Sequence[Neighbour]) -> None:
+    """Draw the photos that the model learnt from and that most resemble this one, with their classes."""
+    if found:
+        st.markdown("It learnt from these, which look most like it:")
+        pictures.captioned([(each.image, each.image.label or "") for each in found[:LOOK_ALIKES]])
 
 
 def draw_facts(card: Card) -> None:
@@ -75,8 +108,6 @@ def draw_facts(card: Card) -> None:
 def draw_fix(store: Store, run: Run, card: Card, fixes: Fixes) -> None:
     """Draw the two fixes of one image: another class, by default the predicted one, or out of the data set."""
     dataset, image_id = store.dataset(run.dataset_id), card.image.id
-    if image_id in fixes:
-        st.info(sentence(f"Fixed: {tell_fix(fixes, image_id)}."), icon=":material/check:")
     present = fixes.get(image_id, card.true)
     if present is None:
         return
@@ -92,16 +123,16 @@ def draw_fix(store: Store, run: Run, card: Card, fixes: Fixes) -> None:
         st.button(
             "Move it there",
             icon=":material/drive_file_move:",
-            on_click=curation.move,
-            args=(store, dataset, [image_id], label),
+            on_click=pager.defer,
+            args=(curation.move, store, dataset, [image_id], label),
             key=f"move {image_id}",
         )
     st.button(
         "Exclude it",
         icon=":material/block:",
         help="It takes part in neither training nor evaluation any more. The original stays as it is.",
-        on_click=curation.exclude,
-        args=(store, dataset, [image_id]),
+        on_click=pager.defer,
+        args=(curation.exclude, store, dataset, [image_id]),
         key=f"exclude {image_id}",
     )
 
@@ -133,12 +164,17 @@ def draw_answers(store: Store, run: Run, side: str, predictions: Predictions, ca
     )
 
 
-def draw_neighbours(store: Store, run: Run, card: Card, fixes: Fixes) -> None:
+def find_neighbours(store: Store, run: Run, card: Card) -> list[Neighbour]:
+    """Return the training images that most resemble one image, or none where the run does not know them."""
+    version = store.dataset(run.dataset_id).version
+    return _neighbours(card.image, store.workspace.root, run.id, card.image.id, version, str(run.facts))
+
+
+def draw_neighbours(store: Store, run: Run, card: Card, found: Sequence[Neighbour], fixes: Fixes) -> None:
     """Draw the training images that most resemble one image; a wrong class among them can be fixed at once."""
-    dataset = store.dataset(run.dataset_id)
-    found = _neighbours(card.image, store.workspace.root, run.id, card.image.id, dataset.version, str(run.facts))
     if not found:
         return
+    dataset = store.dataset(run.dataset_id)
     st.markdown(f"The {len(found)} training photos that the backbone finds most like it, with their classes:")
     grid(
         f"neighbours of {card.image.id}",
@@ -152,7 +188,7 @@ def draw_neighbours(store: Store, run: Run, card: Card, fixes: Fixes) -> None:
         ],
         [curation.EXCLUDE, curation.move_to(dataset, [card.true])],
         "Training photos that most resemble it",
-        partial(browse.act, store, dataset),
+        partial(pager.defer, browse.act, store, dataset),
     )
 
 
@@ -167,10 +203,3 @@ def _neighbours(_image: Image, root: Path, run_id: str, image_id: str, version: 
     """Return what `list_neighbours` does, held by all that it depends on."""
     store = Store(Workspace(root))
     return list_neighbours(store, store.run(run_id), _image)
-
-
-def _title(number: int, card: Card) -> str:
-    name = card.image.name.rpartition("/")[2]
-    if card.true == card.predicted:
-        return visible(f"{number}. {name}: {card.true}")
-    return visible(f"{number}. {name}: {card.true} taken for {card.predicted}")

@@ -15,10 +15,18 @@ from thaw.storage.store import Store
 from tlcore.errors import RunError
 
 POLL_S = 0.3
+BAR = "retrain-bar"
+# At the lower edge of the window for as long as its place in the page is further down.
+STAYING = f"""<style>
+[data-testid="stLayoutWrapper"]:has(> .st-key-{BAR}) {{ position: sticky; bottom: 0; z-index: 90; }}
+.st-key-{BAR} {{ max-height: 40dvh; padding: 0.6rem 0; overflow-y: auto; border-top: 1px solid #8885;
+  background: light-dark(#ffffff, #12191c); }}
+</style><span></span>"""
 
 
-def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str | None]]) -> None:
-    """Draw how to learn from the fixes, a retraining that goes on, and what the ones before it brought.
+def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str | None]], told: str) -> None:
+    """Draw what the retrainings so far brought, and a bar that stays in sight with what is `told`, in Markdown, how to
+    learn from the fixes, and a retraining that goes on.
 
     `fixes_since` returns what has become of the images since a run saw them. The page stays with its own run: what is
     retrained is the newest head that came of it.
@@ -29,19 +37,34 @@ def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str |
     job = find_retraining(store, run)
     changed = newest.facts.dataset_version not in (None, version)
     if not changed and job is None and len(chain) == 1:
+        # A run that never said what it had seen.
+        if told:
+            st.markdown(told)
         return
     fixes = fixes_since(newest)
-    as_i_go = ask_as_i_go(run)
-    if as_i_go and fixes and not tried(store, job, version):
-        start(store, newest)
-        job = find_retraining(store, run)
-    if job is not None and job.active:
-        draw_progress(store, run, job)
-    else:
-        fix_rounds.draw_effect(store, chain)
-        draw_start(store, newest, changed, len(fixes), job)
-    draw_newer(run, newest)
-    fix_rounds.draw(store, chain)
+    rounds = st.container()
+    with st.container(key=BAR, gap=None):
+        # With something to draw, however little: styles alone Streamlit lays where the overlay lies.
+        st.html(STAYING)
+        row = st.container(horizontal=True, vertical_alignment="center")
+        if told:
+            row.markdown(told, width="stretch")
+        with row:
+            as_i_go = ask_as_i_go(run)
+        if as_i_go and fixes and not tried(store, job, version):
+            start(store, newest)
+            job = find_retraining(store, run)
+        if job is not None and job.active:
+            draw_progress(store, run, job)
+        else:
+            draw_failure(newest, changed, job)
+            fix_rounds.draw_effect(store, chain)
+            with row:
+                draw_start(store, newest, changed, len(fixes))
+        with row:
+            draw_newer(run, newest)
+    with rounds:
+        fix_rounds.draw(store, chain)
 
 
 def ask_as_i_go(run: Run) -> bool:
@@ -95,12 +118,16 @@ def draw_progress(store: Store, run: Run, job: Job) -> None:
     panel()
 
 
-def draw_start(store: Store, newest: Run, changed: bool, fixes: int, job: Job | None) -> None:
-    """Draw the button that retrains, where something has changed since the newest head learnt, and a failure."""
+def draw_failure(newest: Run, changed: bool, job: Job | None) -> None:
+    """Say how the latest retraining ended, where it left nothing and there is still something to learn from."""
+    if changed and job is not None and job.run_id != newest.id:
+        live.ending(job)
+
+
+def draw_start(store: Store, newest: Run, changed: bool, fixes: int) -> None:
+    """Draw the button that retrains, where something has changed since the newest head learnt."""
     if not changed:
         return
-    if job is not None and job.run_id != newest.id:
-        live.ending(job)
     label = "Retrain the head with these fixes" if fixes else "Retrain the head on the data as they are now"
     st.button(
         label,

@@ -37,14 +37,14 @@ def tell_fix(fixes: Fixes, image_id: str) -> str:
 
 def draw_fixes(store: Store, run: Run, fixes: Fixes) -> None:
     """Say how much was fixed since a run saw its data set, with the undo and the way to learn from it."""
-    dataset = store.dataset(run.dataset_id)
+    told = ""
     if fixes:
         excluded = sum(label is None for label in fixes.values())
         parts = {"moved to another class": len(fixes) - excluded, "excluded": excluded}
-        told = " and ".join(f"{amounts.count(number, 'photo')} {what}" for what, number in parts.items() if number)
-        st.markdown(f"**{amounts.count(len(fixes), 'fix', 'fixes')}** since this run saw the data set: {told}.")
-        edit_history.undo_bar(store, dataset)
-    fix_loop.draw(store, run, partial(fixes_since, store))
+        done = " and ".join(f"{amounts.count(number, 'photo')} {what}" for what, number in parts.items() if number)
+        told = f"**{amounts.count(len(fixes), 'fix', 'fixes')}** since this run saw the data set: {done}."
+        edit_history.undo_bar(store, store.dataset(run.dataset_id))
+    fix_loop.draw(store, run, partial(fixes_since, store), told)
 
 
 def draw_several(store: Store, run: Run, cards: Sequence[Card], fixes: Fixes) -> None:

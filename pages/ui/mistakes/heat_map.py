@@ -1,16 +1,15 @@
 """Shows where in a picture the evidence for a class lies: a heat map over the picture, asked of the predictor."""
 
 import base64
-import io
 from pathlib import Path
 
 import numpy as np
-import plotly.colors
 import streamlit as st
 from PIL import Image
 
 from pages.ui.components.pictures import STYLE, Card
 from pages.ui.page import failure
+from pages.ui.server.heat_route import STRENGTH, encode, heat_url, overlay
 from pages.ui.words.names import emphasised, in_html, sentence, visible
 from pages.ui.words.options import distinct
 from thaw.prediction.client import predictor
@@ -24,28 +23,23 @@ TITLE = "Where it looks"
 STARTING = "Starting the predictor, about 10 s the first time"
 LOOKING = "Looking at the picture"
 FROZEN, TRAINED = "By the layers that stayed frozen", "By the layers that were fine-tuned"
-STRENGTH = 60
-# Dark to light in even steps, so that it can be read without seeing its hues (Inferno, by van der Walt and Smith).
-COLOURS = np.array([plotly.colors.hex_to_rgb(each) for each in plotly.colors.sequential.Inferno])
 
 
-def overlay(picture: np.ndarray, values: np.ndarray, strength: float) -> Image.Image:
-    """Lay a heat map over a picture, uint8 (height, width, 3): dark where it is cold and bright where it is hot.
-
-    `values` is float32 (rows, columns) and `strength`, the share that is the map's, a number; both in 0..1. All places
-    are covered alike, so that the map can be told from the picture's own colours by its brightness.
-    """
-    height, width = picture.shape[:2]
-    stretched = Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
-    heat = np.clip(np.asarray(stretched), 0, 1)
-    steps = np.linspace(0, 1, len(COLOURS))
-    colours = np.stack([np.interp(heat, steps, COLOURS[:, channel]) for channel in range(3)], axis=-1)
-    return Image.fromarray(np.round(picture * (1 - strength) + colours * strength).astype(np.uint8))
+def draw_picture(run: Run, labels: list[str], card: Card) -> None:
+    """Draw the heat map of an image for the class that the model says; the browser fetches it, so that no one waits."""
+    url = heat_url(run.id, card.image.folder, card.image.id, labels.index(card.predicted))
+    alt = f"Heat map over the photo: where it is bright speaks most for {visible(card.predicted)}"
+    st.html(
+        f'{STYLE}<figure class="thaw-heat thaw-large"><img loading="lazy" src="{url}" alt="{in_html(alt)}">'
+        f"<figcaption>Where it looks: the bright places speak most for {in_html(card.predicted)}.</figcaption></figure>"
+    )
 
 
 def draw(store: Store, run: Run, labels: list[str], card: Card) -> None:
     """Draw the panel of one image that judged a run; nothing is asked of the predictor until it is opened."""
-    panel = st.expander(TITLE, icon=":material/visibility:", key=f"heat map of {run.id}", on_change="rerun")
+    panel = st.expander(
+        f"{TITLE}, by class and by layer", icon=":material/visibility:", key=f"heat map of {run.id}", on_change="rerun"
+    )
     if not panel.open:
         return
     image = card.image
@@ -101,7 +95,7 @@ def draw_maps(maps: HeatMaps, run: Run, label: str, name: str) -> None:
     st.caption(_explain(chosen, label))
     st.download_button(
         "Heat map as PNG",
-        lambda: _encode(drawn, "PNG"),
+        lambda: encode(drawn, "PNG"),
         file_name=f"{name}.png",
         mime="image/png",
         icon=":material/image:",
@@ -144,13 +138,7 @@ def _tell_place(chosen: HeatMap) -> str:
 
 
 def _as_source(image: Image.Image) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(_encode(image, 'JPEG', quality=90)).decode()}"
-
-
-def _encode(image: Image.Image, encoding: str, **options: int) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, encoding, **options)
-    return buffer.getvalue()
+    return f"data:image/jpeg;base64,{base64.b64encode(encode(image, 'JPEG', quality=90)).decode()}"
 
 
 # Moving the slider draws anew what was asked once. A megabyte each.

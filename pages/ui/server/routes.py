@@ -17,6 +17,7 @@ from pages.ui.server.dataset_route import DATASET_ROUTE
 from pages.ui.server.export_route import EXPORT_ROUTE
 from pages.ui.server.frame_route import FRAMES
 from pages.ui.server.headers import NOT_KEPT
+from pages.ui.server.heat_route import HEAT_ROUTE
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.studio_route import STUDIO_ROUTES
 from pages.ui.server.token import read_token
@@ -164,6 +165,7 @@ ROUTES = [
     Route(address("thaw/plotly.js"), send_plotly, methods=["GET"]),
     EXPORT_ROUTE,
     DATASET_ROUTE,
+    HEAT_ROUTE,
     Route(address("thaw/{kind}/{folder}/{image_id}"), send_picture, methods=["GET"]),
     FRAMES,
     *STUDIO_ROUTES,

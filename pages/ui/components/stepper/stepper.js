@@ -3,7 +3,9 @@
 const MOVES = { ArrowLeft: -1, ArrowRight: 1 };
 // Where the focus is while nothing is in use: arrows mean something else on a field, a slider, a tab or a table. A link
 // takes none, and the focus is on that of the menu by which a person has come.
-const NOTHING_IN_USE = "body, [data-testid='stMain'], a[href]";
+const NOTHING_IN_USE = "body, [data-testid='stMain'], [role='dialog'], a[href]";
+// What opens brings the focus to a place of its own first.
+const AFTER_OPENING_MS = 150;
 
 const steppers = new WeakMap();
 
@@ -28,8 +30,8 @@ class Stepper {
     this.find(".previous").onclick = () => this.move(-1);
     this.find(".next").onclick = () => this.move(1);
     this.bar.onkeydown = (event) => {
-      // Streamlit's own single-letter keys listen further out.
-      event.stopPropagation();
+      // Streamlit's own single-letter keys listen further out, and so does what closes an overlay.
+      if (event.key !== "Escape") event.stopPropagation();
       this.press(event);
     };
     this.elsewhere = (event) => {
@@ -47,12 +49,13 @@ class Stepper {
     // Steps that are still on their way count from where they lead.
     if (!this.post.sent) this.wanted = data.place;
     this.bar.setAttribute("aria-label", data.label);
+    if (data.grab && !before) setTimeout(() => this.bar.focus({ preventScroll: true }), AFTER_OPENING_MS);
     this.find(".place").textContent = data.place < 0 ? `${data.total} pictures` : `${data.place + 1} of ${data.total}`;
     this.enable(this.find(".previous"), data.place > 0);
     this.enable(this.find(".next"), data.place < data.total - 1);
     this.offer(data.actions);
-    // Only news is spoken: the first showing is read as the rest of the page is.
-    if (before && before.said !== data.said) this.find(".spoken").textContent = data.said;
+    // Only news is spoken: the first showing is read as the rest of the page is, unless the focus goes there.
+    if (before ? before.said !== data.said : data.grab) this.find(".spoken").textContent = data.said;
   }
 
   offer(actions) {

@@ -49,11 +49,12 @@ def stepper(
     keys: Sequence[Key],
     said: str,
     on_asked: Callable[[Asked], None],
+    grab: bool = False,
 ) -> None:
     """Draw the stepper over the pictures of `ids`, at `place` (None before one is shown).
 
     `said` tells what is shown to those who cannot see it, whenever it changes. `on_asked` is called once for each thing
-    that is asked for, before the page's script runs again.
+    that is asked for, before the page's script runs again. With `grab` the focus goes to it as it appears.
     """
     answered = f"{key} answered"
 
@@ -76,6 +77,7 @@ def stepper(
             "total": len(ids),
             "actions": [asdict(each) for each in keys],
             "said": said,
+            "grab": grab,
             "answered": st.session_state.get(answered),
         },
         on_asked_change=asked,

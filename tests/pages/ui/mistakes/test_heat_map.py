@@ -10,6 +10,7 @@ from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.mistakes import heat_map
+from pages.ui.server import heat_route
 from tests.support.judged_runs import add, field, run_of
 from tests.support.judged_runs import store as store
 from tests.support.mistakes import look_closer
@@ -64,17 +65,17 @@ def test_it_is_bright_where_the_map_is_hot_and_as_strong_as_was_asked():
     picture = np.random.default_rng(1).integers(0, 256, (60, 90, 3), dtype=np.uint8)
     values = np.zeros((3, 3), np.float32)
     values[0, 2] = 1
-    np.testing.assert_array_equal(heat_map.overlay(picture, values, 0), picture)
-    laid = np.asarray(heat_map.overlay(picture, values, 1))
+    np.testing.assert_array_equal(heat_route.overlay(picture, values, 0), picture)
+    laid = np.asarray(heat_route.overlay(picture, values, 1))
     assert laid.shape == picture.shape
-    np.testing.assert_allclose(laid[0, -1], heat_map.COLOURS[-1], atol=3)
-    np.testing.assert_allclose(laid[-1, 0], heat_map.COLOURS[0], atol=3)
-    half = np.asarray(heat_map.overlay(picture, values, 0.5)).astype(int)
+    np.testing.assert_allclose(laid[0, -1], heat_route.COLOURS[-1], atol=3)
+    np.testing.assert_allclose(laid[-1, 0], heat_route.COLOURS[0], atol=3)
+    half = np.asarray(heat_route.overlay(picture, values, 0.5)).astype(int)
     np.testing.assert_allclose(half, (laid.astype(int) + picture) / 2, atol=1)
 
 
 def test_the_colours_grow_lighter_step_by_step():
-    lightness = heat_map.COLOURS @ np.array([0.2126, 0.7152, 0.0722])
+    lightness = heat_route.COLOURS @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(lightness) > 5).all()
 
 

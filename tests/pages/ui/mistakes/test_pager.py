@@ -11,7 +11,8 @@ from pages.ui.components.stepper.stepper import GO, Asked, Key, read_asked
 from pages.ui.mistakes import pager
 from tests.support.judged_runs import DATASET, add, field, run_of
 from tests.support.judged_runs import store as store
-from tests.support.pages import drawn_html, visit
+from tests.support.mistakes import cards, open_photo
+from tests.support.pages import visit
 from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
 from tlcore.evaluation.predictions import find_mistakes, list_worst
@@ -37,7 +38,7 @@ def turn(page: AppTest, run_id: str, ids: list[str], place: int, times: int) -> 
     """Turn to a picture as `walk.turn_to` does from a callback."""
     key = f"{run_id} validation Worst mistakes first None None"
     page.session_state[f"turned of {key}"] = (times, place // 12 + 1)
-    page.session_state[f"close-up of {key} {place // 12 + 1}"] = ids[place]
+    page.session_state[pager.choice_key(key)] = ids[place]
     page.run()
     assert not page.exception
     return page
@@ -45,11 +46,11 @@ def turn(page: AppTest, run_id: str, ids: list[str], place: int, times: int) -> 
 
 def test_one_page_of_cards_is_drawn_and_offered_and_all_can_be_walked_through(store, run_id):
     page = visit("mistakes", run=run_id)
-    assert drawn_html(page).count("<figure") == 12
-    assert len(field(page, "selectbox", "Look closer")[0].options) == 12
-    data = stepper_of(page)
-    assert (data["place"], data["total"], data["said"]) == (-1, WRONG, "")
-    assert [(each["key"], each["enabled"]) for each in data["actions"]] == [("p", False), ("x", False), ("u", False)]
+    assert len(cards(page)) == 12
+    data = stepper_of(open_photo(page, run_id, cards(page)[2]["id"]))
+    assert (data["place"], data["total"]) == (2, WRONG)
+    assert [(each["key"], each["enabled"]) for each in data["actions"]] == [("p", True), ("x", True), ("u", False)]
+    assert [each["label"] for each in data["actions"]] == ["The model is right", "Remove", "Undo"]
 
 
 def test_a_step_over_the_end_of_a_page_turns_it_and_back_again(store, run_id):
@@ -58,27 +59,27 @@ def test_a_step_over_the_end_of_a_page_turns_it_and_back_again(store, run_id):
     page = turn(visit("mistakes", run=run_id), run_id, ids, 12, 1)
     data = stepper_of(page)
     assert (data["place"], data["id"]) == (12, ids[12])
-    assert drawn_html(page).count("<figure") == WRONG - 12
+    assert len(cards(page)) == WRONG - 12
     name = mistakes[12].name.rpartition("/")[2]
     assert data["said"] == f"13 of 14: {name}, {mistakes[12].true} taken for {mistakes[12].predicted}"
     assert field(page, "selectbox", "It belongs to")[0].value == mistakes[12].predicted
     page = turn(page, run_id, ids, 11, 2)
     assert stepper_of(page)["place"] == 11
-    assert drawn_html(page).count("<figure") == 12
+    assert len(cards(page)) == 12
 
 
 def test_the_keys_relabel_exclude_and_undo_and_the_page_tells_it(store, run_id):
     predictions = read_predictions(store, store.run(run_id))
-    cards = CardListing(predictions, list_worst(predictions))
-    ids = [card.image.id for card in cards]
+    listing = CardListing(predictions, list_worst(predictions))
+    ids = [card.image.id for card in listing]
 
     def press(action: str, place: int) -> None:
         latest = next((edit for edit in store.edits(DATASET) if edit.undone_at is None), None)
-        pager.act(store, store.dataset(DATASET), ids, cards[place], latest, "any", Asked(action, place))
+        pager.act(store, store.dataset(DATASET), ids, listing[place], latest, "any", Asked(action, place))
 
     standing = partial(store.standing, DATASET)
     press("agree", 0)
-    assert standing()[ids[0]] == cards[0].predicted != cards[0].true
+    assert standing()[ids[0]] == listing[0].predicted != listing[0].true
     press("exclude", 1)
     assert standing()[ids[1]] is None
     page = turn(visit("mistakes", run=run_id), run_id, ids, 1, 1)
@@ -89,9 +90,9 @@ def test_the_keys_relabel_exclude_and_undo_and_the_page_tells_it(store, run_id):
     data = stepper_of(turn(page, run_id, ids, 0, 2))
     assert [each["enabled"] for each in data["actions"]] == [False, True, True], "it has the predicted class by now"
     press("undo", 1)
-    assert standing()[ids[1]] == cards[1].true
+    assert standing()[ids[1]] == listing[1].true
     press("undo", 1)
-    assert standing()[ids[0]] == cards[0].true
+    assert standing()[ids[0]] == listing[0].true
 
 
 @pytest.mark.parametrize(
@@ -114,9 +115,9 @@ def test_only_what_the_page_offers_for_what_it_shows_is_done(message, asked):
 
 def test_cards_are_made_as_they_are_asked_for_and_equal_the_list_of_mistakes(store, run_id):
     predictions = read_predictions(store, store.run(run_id))
-    cards, mistakes = CardListing(predictions, list_worst(predictions)), find_mistakes(predictions)
-    assert len(cards) == WRONG
-    assert [card.image.id for card in cards[3:5]] == [each.image_id for each in mistakes[3:5]]
-    last = cards[-1]
+    listing, mistakes = CardListing(predictions, list_worst(predictions)), find_mistakes(predictions)
+    assert len(listing) == WRONG
+    assert [card.image.id for card in listing[3:5]] == [each.image_id for each in mistakes[3:5]]
+    last = listing[-1]
     assert (last.true, last.predicted) == (mistakes[-1].true, mistakes[-1].predicted)
     assert (last.confidence, last.true_confidence) == (mistakes[-1].confidence, mistakes[-1].true_confidence)
