@@ -15,6 +15,8 @@ from PIL import Image
 from tests.campaigns.tally import Tally
 from tests.support.pictures.corpus import photo
 from tests.support.tiers import is_quick
+from tests.support.warm_decoder import warm_child as warm_child
+from tests.support.warm_decoder import warm_decoder as warm_decoder
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
@@ -24,6 +26,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # What Thaw does unasked would take the processor from the tests; those of it switch it on.
 os.environ.setdefault("THAW_UNASKED", "off")
 os.environ.setdefault("THAW_ROOTS", tempfile.gettempdir())
+# Each process that a test starts would compile what it loads anew: a tenth of a second or two for each of some hundred.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Tracing a network makes many objects that stay: looking through them took a tenth of the time of training one.
 gc.set_threshold(100_000, 20, 100)

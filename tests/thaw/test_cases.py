@@ -15,7 +15,6 @@ from pages.ui.server.routes import ROUTES, refuse
 from tests.support.pictures.cases import EACH, SITUATIONS, Situation, photos, zipped
 from tests.support.pictures.corpus import in_words, leftovers
 from tests.support.pictures.uploads import ORIGIN, frame
-from tests.support.warm_decoder import warm_decoder as warm_decoder
 from thaw.__main__ import main
 from thaw.jobs.reporter import Reporter
 from thaw.storage.store import Store

@@ -8,6 +8,8 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, RunError, ThawError
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 
 @pytest.fixture
 def store(tmp_path):

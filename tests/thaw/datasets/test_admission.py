@@ -14,6 +14,8 @@ from tlcore.errors import DatasetError
 from tlcore.settings import HeadSettings
 from tlcore.splits.groups import group_images
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 
 @pytest.fixture
 def store(tmp_path):

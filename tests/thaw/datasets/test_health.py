@@ -17,6 +17,8 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 SIDE_PX, IMAGE_SIZE = 224, 224
 CROPS = 40
 

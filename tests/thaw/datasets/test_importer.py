@@ -13,7 +13,6 @@ import pytest
 from tests.support.command_line import ask
 from tests.support.pictures.corpus import ACCEPTED, Case, jpeg, write_classes, write_folder, write_upload, zip_of
 from tests.support.server import Server
-from tests.support.warm_decoder import warm_decoder as warm_decoder
 from thaw.datasets import importer
 from thaw.jobs import lifecycle, starts
 from thaw.sources.samples import FLOWERS

@@ -32,6 +32,8 @@ from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, Stopped
 from tlcore.progress import Stage
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 
 @pytest.fixture
 def store(tmp_path):

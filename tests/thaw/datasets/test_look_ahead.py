@@ -21,6 +21,8 @@ from tlcore.errors import RunError
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import HeadSettings
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 ROW = find_backbone("efficientnet-lite0")
 SHORT = HeadSettings(epochs=2, validation_split=0.25)
 

@@ -24,6 +24,8 @@ from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 from tlcore.errors import DatasetError, RunError, SettingsError
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 ROOT = Path(__file__).parents[3]
 PLAIN = SplitChoice()
 CLASSES = {"cat": 6, "Cat": 2, "=cmd()": 3, "con": 3, "a.": 2}

@@ -25,6 +25,8 @@ from thaw.worker import work
 from tlcore.errors import DatasetError, RunError
 from tlcore.settings import HeadSettings
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 KINDS = ("dataset", "run", "export", "project", "features", "downloads", "speed")
 
 

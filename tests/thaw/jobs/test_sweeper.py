@@ -21,6 +21,8 @@ from tlcore import files
 from tlcore.files import PART, SCRATCH, replacing, scratch_folder, temporary_beside
 from tlcore.processes import mark
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 ROOT = Path(__file__).parents[3]
 DEAD = f"{2**22 - 1}-12345"
 RUN, DATA, CACHE, PROJECTS, TOP = "runs/run-1", "datasets/data-1", "features/abc", "projects", "."

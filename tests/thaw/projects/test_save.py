@@ -20,6 +20,8 @@ from thaw.worker import work
 from tlcore.errors import DatasetError, RunError, SettingsError
 from tlcore.settings import HeadSettings
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 
 def files_of(store, run_id):
     files = [path for path in store.workspace.run(run_id).iterdir() if path != store.workspace.record(run_id)]

@@ -22,6 +22,8 @@ from tlcore.errors import Stopped
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 HEAD = HeadSettings(image_size=48, epochs=12, batch_size=4, validation_split=0.25)
 
 

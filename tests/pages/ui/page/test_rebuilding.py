@@ -15,6 +15,8 @@ from thaw.sources.sources import Source
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 ROOT = Path(__file__).parents[4]
 OFFER = "Rebuild from the folders"
 

@@ -25,6 +25,8 @@ from tlcore.errors import DatasetError
 from tlcore.settings import HeadSettings
 from tlcore.training.history import Epoch
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 TABLES = ("datasets", "images", "set_aside", "marks", "checks", "runs", "epochs")
 
 
