@@ -1,4 +1,4 @@
-"""Which backbones every test run builds, one of each family, and which only the slow ones do."""
+"""Which backbones every test run builds, one of each way in which layers hang together, and which the slow ones do."""
 
 import pytest
 
@@ -10,9 +10,14 @@ LATER = (
     "mobilenet-v2-160",
     "mobilenet-v2-96",
     "mobilenet-v3-large",
+    "inception-v3",
+    "resnet50",
     "resnet50-v2",
+    "efficientnetv2-b0",
     "efficientnetv2-b3",
     "efficientnetv2-s",
+    "xception",
+    "nasnet-mobile",
 )
 
 

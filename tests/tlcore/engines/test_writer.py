@@ -17,15 +17,7 @@ from tlcore.models.keras_graph import name_tensor
 from tlcore.models.plan import PIXELS, Network, PlainLayer, pooled_cut
 
 # The others have layers that no other family has, of which a small network is made below.
-LATER = (
-    "mobilenet-v2",
-    "nasnet-mobile",
-    "densenet121",
-    "inception-v3",
-    "xception",
-    "resnet50",
-    "convnext-tiny",
-)
+LATER = ("mobilenet-v2", "densenet121", "convnext-tiny")
 NETWORKS = [PRETRAINED, *each_backbone("efficientnet-lite0", later=LATER)]
 # Rounding alone makes 1e-6 of the largest; random weights amplify it.
 TOLERANCE = 1e-4

@@ -20,10 +20,11 @@ from tlcore.training.snapshots import name_variables, read_variables, trainable
 # One network stands for each way in which layers hang together: the pretrained one for residual sums, MobileNetV3 for
 # squeeze-excite, arithmetic between layers and preprocessing in the network, DenseNet for concatenations of all that
 # came before, ConvNeXt for LayerNormalization and layers of its own, VGG16 for a plain chain. Those alike come later.
-ALIKE = ("mobilenet-v2", "resnet50", "efficientnetv2-b0", "inception-v3", "xception", "nasnet-mobile")
+ALIKE = ("mobilenet-v2",)
 EACH = [PRETRAINED, *each_backbone("efficientnet-lite0", later=ALIKE)]
-# DenseNet takes ten seconds at all depths; what is peculiar to it, many tensors at a cut, is tested below.
-NETWORKS = [PRETRAINED, *each_backbone("efficientnet-lite0", later=(*ALIKE, "densenet121"))]
+# DenseNet and ConvNeXt take ten seconds each at all depths; what is peculiar to them, many tensors at a cut and layers
+# of its own, is tested below.
+NETWORKS = [PRETRAINED, *each_backbone("efficientnet-lite0", later=(*ALIKE, "densenet121", "convnext-tiny"))]
 # Not a plain chain of layers, where one tensor crosses everywhere.
 BRANCHING = [PRETRAINED, *each_backbone("efficientnet-lite0", "vgg16", later=ALIKE)]
 SETTINGS = HeadSettings(dropout=0.0)
@@ -77,12 +78,12 @@ def predict_in_two(network, cut, folded=True):
 
 
 def boundaries(backbone):
-    """Return two boundaries at which one tensor crosses, and the two of all that are looked at where most do."""
+    """Return a boundary at which one tensor crosses, and the one of all that are looked at where most do."""
     layers = len(backbone.layers)
     counts = {index: len(models.crossing_tensors(backbone, index)) for index in range(2, layers, 1 + layers // 150)}
     narrow = [index for index, count in counts.items() if count == 1]
     wide = sorted(counts, key=lambda index: (-counts[index], -index))
-    return [narrow[len(narrow) // 3], narrow[-1], *wide[:2]]
+    return [narrow[len(narrow) // 3], wide[0]]
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -7,6 +7,7 @@ import math
 import keras
 import pytest
 
+from tests.support.pictures.families import each_backbone
 from tlcore.errors import SettingsError
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
@@ -133,7 +134,7 @@ def test_refuses_a_depth_outside_the_backbone(top):
         summarise_depth(lite0()[1], top)
 
 
-@pytest.mark.parametrize("name", ["mobilenet-v2", "inception-v3", "resnet50", "efficientnetv2-b0"])
+@pytest.mark.parametrize("name", ["mobilenet-v3-small", *each_backbone("mobilenet-v3-small", later=tuple(BACKBONES))])
 def test_every_keras_backbone_can_be_described(name):
     row = BACKBONES[name]
     layers = describe_layers(row, build_backbone(row, row.min_size, None))
