@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 CLASSES = {"rose": 40, "tulip": 40}
 FILES = sum(CLASSES.values())
 KILLS = [2, pytest.param(100, marks=pytest.mark.slow)]
+LOOK_EVERY_S = 0.001
 
 # Named moments of an import, each seen in the job's row, or in the data sets.
 STAGES = {
@@ -129,6 +130,7 @@ def strike(store, job_id, comes, before):
     deadline = time.monotonic() + 60
     while not comes(store, store.job(job_id), before) and store.job(job_id).active:
         assert time.monotonic() < deadline, "the stage did not come"
+        time.sleep(LOOK_EVERY_S)
     kill(store, job_id)
 
 

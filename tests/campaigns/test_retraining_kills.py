@@ -19,7 +19,7 @@ from thaw.storage.workspace import SPLIT_FILE
 from tlcore.progress import Stage
 
 RESULTS = ("head.npz", "predictions-1.npz")
-LIMIT_S = 60
+LIMIT_S, LOOK_EVERY_S = 60, 0.001
 
 
 def file(name):
@@ -76,6 +76,7 @@ def strike(store, kill, run_id, comes):
         if not job.active:
             return False
         assert time.monotonic() < deadline, "the moment did not come"
+        time.sleep(LOOK_EVERY_S)
     return kill(store.latest_job(run_id).pid)
 
 
