@@ -20,6 +20,8 @@ from tlcore.errors import SettingsError
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import class_weights
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 QUICK = HeadSettings(image_size=48, epochs=2, validation_split=0.25, patience=20)
 
 

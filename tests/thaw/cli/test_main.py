@@ -13,6 +13,8 @@ import pytest
 
 from thaw.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 ROOT = Path(__file__).parents[3]
 EPOCH_FIELDS = {"epoch", "phase", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"}
 TRAINING_FIELDS = {

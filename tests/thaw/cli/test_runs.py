@@ -21,6 +21,8 @@ from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 SMALL = ("--image-size", 32, "--batch-size", 8, "--validation-split", 0.25)
 TRAINING, VALIDATION = 12, 4
 HEAD_RATE = 1e-2

@@ -21,6 +21,8 @@ from tlcore.images.decode import load_pixels
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.phases import probabilities
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 
 @pytest.fixture(scope="module")
 def run_id(store, tiny_dataset):

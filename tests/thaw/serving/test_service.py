@@ -24,6 +24,8 @@ from tlcore.evaluation.threshold import Decision
 from tlcore.images.decode import load_pixels
 from tlcore.settings import HeadSettings
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 SIDE = 48
 PNG = {"content-type": "image/png"}
 ROWS = "/v1/models/tiny:predict"

@@ -13,11 +13,21 @@ from tlcore.errors import RunError
 from tlcore.models import classifier as models
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
+from tlcore.tuning import depth_probe
 from tlcore.tuning.depth_probe import fit_heads, prepare_trial, try_depth
 from tlcore.tuning.probe_record import ProbeSettings, read_probe
 
 HEAD = HeadSettings(image_size=48, epochs=3, validation_split=0.25, dropout=0.3)
 SETTINGS = ProbeSettings(depths=2, folds=2, epochs=1, batch_size=8, learning_rate=1e-3)
+
+
+# A gradient through the whole network takes longest to be traced, and is tried in the slow tests.
+@pytest.fixture(scope="module", autouse=True, params=[9, pytest.param(141, marks=pytest.mark.slow)])
+def deepest(request):
+    """The deeper of the two depths that are tried."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(depth_probe, "list_depths", lambda layers, depths: [0, request.param])
+        yield request.param
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +45,7 @@ def results(store, run_id):
 
 
 @pytest.fixture(scope="module")
-def probed(store, head_run):
+def probed(store, head_run, deepest):
     before = (store.run(head_run), store.epochs(head_run), contents(store, head_run))
     told = []
     job_id = starts.add_probe_job(store, head_run, SETTINGS)
@@ -44,10 +54,10 @@ def probed(store, head_run):
     return before, told
 
 
-def test_every_depth_is_judged_on_every_chosen_photo(store, head_run, probed):
+def test_every_depth_is_judged_on_every_chosen_photo(store, head_run, probed, deepest):
     probe = read_probe(store.workspace.run(head_run))
     assert [depth.top for depth in probe.depths] == probe.plan.tops
-    assert (probe.plan.tops[0], probe.plan.tops[-1], len(probe.plan.tops)) == (0, 141, 2)
+    assert probe.plan.tops == [0, deepest]
     for depth in probe.depths:
         assert (depth.images, len(depth.accuracies)) == (18, 2)
         assert 0 <= depth.right <= 18
