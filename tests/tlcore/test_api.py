@@ -51,12 +51,14 @@ def test_the_program_of_the_documentation_runs(folder, capsys):
     assert HeadSettings(**{word.arg: ast.literal_eval(word.value) for word in asked.keywords}).patience == 8
 
 
+# What the example of an export does, the program of the documentation does in every run.
 @pytest.mark.timeout(900)
-def test_every_example_of_a_docstring_is_true():
+@pytest.mark.parametrize("examples", [EXAMPLES[:-1], pytest.param(EXAMPLES, marks=pytest.mark.slow)], ids=len)
+def test_every_example_of_a_docstring_is_true(examples):
     names = {name: getattr(tlcore, name) for name in tlcore.__all__}
     assert set(EXAMPLES) == set(names)
     finder, runner, values = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner(), dict(names)
-    for name in EXAMPLES:
+    for name in examples:
         (example,) = finder.find(names[name], name, globs={})
         assert example.examples, name
         example.globs = values

@@ -147,6 +147,43 @@ def test_every_task_starts_and_explains_itself(optimised, task):
     assert len(done.stdout.splitlines()) > 4
 
 
+# Does each command that it reads as `python -m thaw` does, and tells its exit status on a line of its own.
+DO_COMMANDS = """
+import json, sys
+from thaw.__main__ import main
+for line in sys.stdin.buffer:
+    print(f"ended with {main(json.loads(line))}", flush=True)
+"""
+
+
+class OneProcess:
+    """A process that does one command after another, so that TensorFlow is loaded once; `errors` gets its stderr."""
+
+    def __init__(self, surroundings: dict[str, str], errors: Path) -> None:
+        self._errors, line = errors, [sys.executable, "-c", DO_COMMANDS]
+        with errors.open("wb") as log:
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
+            self._process = subprocess.Popen(line, cwd=ROOT, env=surroundings, **pipes)
+
+    def do(self, *words: object) -> bytes:
+        """Do a command that succeeds; return what it printed."""
+        self._process.stdin.write(json.dumps([*map(str, words)]).encode() + b"\n")
+        self._process.stdin.flush()
+        printed = []
+        for line in self._process.stdout:
+            if line.startswith(b"ended with "):
+                assert line.split()[-1] == b"0", self._errors.read_text()
+                return b"".join(printed)
+            printed.append(line)
+        raise AssertionError(self._errors.read_text())
+
+    def close(self) -> None:
+        """Let it end."""
+        self._process.communicate(timeout=60)
+        assert self._process.returncode == 0, self._errors.read_text()
+        assert "UnicodeEncodeError" not in self._errors.read_text()
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
@@ -163,16 +200,22 @@ def photos(tmp_path_factory) -> Path:
 def test_a_project_goes_through(surroundings, optimised, photos, tmp_path, whole):
     """Importer, worker, predictor, a converter, its prover; the whole has fine-tuning, all formats, the service, -OO.
 
-    Without -OO nothing has to be compiled, which takes longer than all the rest.
+    Without -OO nothing has to be compiled, which takes longer than all the rest. The whole starts a process for each
+    command; else one does them all, so that TensorFlow is loaded once.
     """
-    thaw = ("-m", "thaw")
-    surroundings = optimised if whole else surroundings
     place = ("--workspace", tmp_path / "ws")
+    surroundings = optimised if whole else surroundings
+    one = None if whole else OneProcess(surroundings, tmp_path / "errors.txt")
+
+    def say(*words: object) -> bytes:
+        if one:
+            return one.do(*words, *place)
+        done = run(surroundings, "-m", "thaw", *words, *place)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
 
     def command(*words: object) -> dict:
-        done = run(surroundings, *thaw, *words, *place, "--json")
-        assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout.splitlines()[-1])
+        return json.loads(say(*words, "--json").splitlines()[-1])
 
     dataset = command("import", photos)
     assert dataset["classes"] == dict.fromkeys(COLOURS, 6)
@@ -188,12 +231,11 @@ def test_a_project_goes_through(surroundings, optimised, photos, tmp_path, whole
     exact = [each for each in made["formats"] if FORMATS[each["name"]].tolerance is None]
     assert {each["verdict"] for each in exact} == {"passed"}, made["formats"]
     assert json.loads((Path(made["folder"]) / "labels.json").read_text("utf-8")) == sorted(COLOURS)
-    told = {words: run(surroundings, *thaw, *words.split(), *place) for words in ("datasets", "history --csv")}
-    told["mistakes"] = run(surroundings, *thaw, "mistakes", head["run"], *place)
-    for each in told.values():
-        assert each.returncode == 0, each.stderr.decode()
-        assert each.stdout.isascii()
-    shown = told["datasets"].stdout.decode("ascii")
+    told = [say(*words) for words in (["datasets"], ["history", "--csv"], ["mistakes", head["run"]])]
+    if one:
+        one.close()
+    assert all(map(bytes.isascii, told))
+    shown = told[0].decode("ascii")
     assert "\\u732b" in shown
     assert "\\U0001f408" in shown
     run_exported_program(surroundings, Path(made["folder"]), photos)

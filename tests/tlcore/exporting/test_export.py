@@ -87,7 +87,7 @@ def test_one_file_is_written_once_it_is_verified(told, tmp_path):
 def test_a_file_that_answers_otherwise_is_refused_and_leaves_nothing(told, tmp_path):
     made, predictions = told
     other = dataclasses.replace(predictions, probabilities=predictions.probabilities[:, ::-1])
-    path = tmp_path / "model.keras"
+    path = tmp_path / "model.tflite"
     path.write_bytes(b"an earlier one")
     with pytest.raises(RunError, match="answers as the model does"):
         export_file(made, Decision(1), find_format(path), {"validation": other}, [], False, path)
