@@ -70,7 +70,8 @@ def draw(store: Store, run: Run, side: str, predictions: Predictions, card: Card
         heat_map.draw_picture(run, predictions.labels, card)
     found = find_neighbours(store, run, card)
     draw_likest(found)
-    with st.expander("More about this photo", icon=":material/info:"):
+    # With a key, so that it stays open from photo to photo and through a fix.
+    with st.expander("More about this photo", icon=":material/info:", key=f"more of {run.id}", on_change="rerun"):
         draw_facts(card)
         draw_fix(store, run, card, fixes)
         draw_answers(store, run, side, predictions, card)
