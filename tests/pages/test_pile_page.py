@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pages.ui.components.stepper.stepper import Asked
+from pages.ui.components.stepper.stepper import Asked, Key, read_asked
 from pages.ui.pile import naming, one_by_one, state, walls
 from tests.support.mistakes import grids
 from tests.support.pages import DATASET, add_dataset, press, visit, words
@@ -201,6 +201,13 @@ def test_the_keys_name_exclude_turn_and_undo(page, store, told):
     assert store.dataset(DATASET).included == 17
     ask(one_by_one.UNDO, 0)
     assert store.dataset(DATASET).pile == 1
+
+
+@pytest.mark.parametrize(("action", "asked"), [("undo", Asked("undo", 0)), ("class 1", None)])
+def test_an_undo_that_meets_the_next_photo_on_its_way_counts_and_a_class_does_not(action, asked):
+    keys = [Key("class 1", "cat", "1", True), Key("undo", "Undo", "u", True, anywhere=True)]
+    message = {"action": action, "place": 0, "id": "the photo before"}
+    assert read_asked(message, 0, ["the next photo"], keys) == asked
 
 
 def test_a_class_without_a_key_can_be_typed(page, store):

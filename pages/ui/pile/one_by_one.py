@@ -63,7 +63,14 @@ def _keys(classes: Sequence[str], label: str, store: Store, dataset: Dataset) ->
         Key(YES, f"Yes, {visible(label)}", "y", True),
         *numbered,
         Key(curation.EXCLUDE.name, curation.EXCLUDE.label, curation.EXCLUDE.key, True),
-        Key(UNDO, "Undo", "u", latest is not None, f"Undo: {edit_history.tell(latest, visible)}" if latest else ""),
+        Key(
+            UNDO,
+            "Undo",
+            "u",
+            latest is not None,
+            f"Undo: {edit_history.tell(latest, visible)}" if latest else "",
+            anywhere=True,
+        ),
     ]
 
 

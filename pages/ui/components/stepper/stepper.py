@@ -25,13 +25,17 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Key:
-    """Something to do with the picture that is shown: a button and the lower-case letter that presses it."""
+    """Something to do with the picture that is shown: a button and the lower-case letter that presses it.
+
+    What is `anywhere` is not about that picture, and is done also where another has come into its place meanwhile.
+    """
 
     name: str
     label: str
     key: str
     enabled: bool
     about: str = ""
+    anywhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ def read_asked(message: dict[str, Any], place: int | None, ids: Sequence[str], k
         return None
     if action == GO:
         return Asked(GO, wanted)
-    offered = {each.name for each in keys if each.enabled}
+    offered = {each.name: each for each in keys if each.enabled}
+    if action in offered and offered[action].anywhere:
+        return Asked(action, wanted)
     if action not in offered or wanted != place or message.get("id") != ids[wanted]:
         return None
     return Asked(action, wanted)
