@@ -2,9 +2,15 @@
 
 from pages.ui.components.studio.studio import studio
 from pages.ui.page import deleting, rebuilding, selection
+from thaw.jobs.standby import is_unasked_allowed, standby
+from thaw.prediction.client import predictor
 
 kept = selection.store()
 rebuilding.draw(kept)
+# Before there are any photos: it takes longer to get ready than to drop them.
+standby.keep(kept.workspace)
+if is_unasked_allowed():
+    predictor(kept.workspace).open()
 deleting.undo_bar(kept)
 present = selection.dataset(kept)
 shown = studio(present.id if present else None)

@@ -102,6 +102,18 @@ class Predictor:
             return _read_maps(self._ask(Frame(asked, [picture]), 1))
         return _read_maps(self._ask(Frame(asked | {"paths": [_absolute(picture)]}), 1))
 
+    def open(self) -> None:
+        """Have the process there before anyone asks about anything; returns at once, as `warm` does."""
+        if self.running or psutil.virtual_memory().available < FREE_BYTES:
+            return
+
+        def start() -> None:
+            with contextlib.suppress(ThawError), self._turn:
+                if not self.running:
+                    self._start()
+
+        threading.Thread(target=start, daemon=True).start()
+
     def warm(self, run_id: str) -> None:
         """Have a run's model ready in the process before anyone asks about a picture; returns at once.
 

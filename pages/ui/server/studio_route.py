@@ -61,7 +61,7 @@ async def do_action(request: Request) -> JSONResponse:
 
 def _teach(store: Store, asked: Json) -> Json:
     dataset = store.dataset(_require(asked, "dataset"))
-    return {"run": teach.teach(store, dataset, studio_state.find_settings(_text(asked, "eye")))}
+    return {"run": teach.teach(store, dataset, studio_state.find_settings(_text(asked, "eye"), dataset.included))}
 
 
 def _stop(store: Store, asked: Json) -> Json:

@@ -27,8 +27,10 @@ from tlcore.settings import HeadSettings
 MOST_ON_A_WALL = 60
 MOST_CLASSES = 200
 IMPORTS = 20
-# An epoch on cached features is over in milliseconds: the head is to settle, which fine-tuning waits for.
-MOST_EPOCHS = 150
+# So many steps an epoch, of batches of 8 to 32 photos: of few photos a head would need a hundred epochs to settle.
+ENOUGH_STEPS, BATCHES = 25, (32, 16, 8)
+# More than by default: the head is to settle, which fine-tuning waits for.
+MOST_EPOCHS = 60
 # Below this share the answer is "I don't know", where the person has chosen no threshold of their own.
 LEAST_SURE = 0.6
 EYES = {"Quick": "efficientnet-lite0", "Balanced": "efficientnet-lite1", "Sharp": "efficientnet-lite2"}
@@ -36,20 +38,21 @@ EYES = {"Quick": "efficientnet-lite0", "Balanced": "efficientnet-lite1", "Sharp"
 Json = dict[str, Any]
 
 
-def find_settings(eye: str | None) -> HeadSettings:
-    """Return the settings that the Studio teaches with through one of the backbones; an unknown one is the default."""
+def find_settings(eye: str | None, images: int) -> HeadSettings:
+    """Return what the Studio teaches so many images with through a backbone; an unknown one is the default."""
+    batch = next((size for size in BATCHES if images >= ENOUGH_STEPS * size), BATCHES[-1])
     name = eye if eye in BACKBONES else HeadSettings().backbone
-    return HeadSettings(backbone=str(name), epochs=MOST_EPOCHS)
+    return HeadSettings(backbone=str(name), epochs=MOST_EPOCHS, batch_size=batch)
 
 
 def draw_state(store: Store, dataset_id: str | None, import_id: str | None, eye: str | None, known: str) -> Json:
     """Return all that the component shows of a data set; its photos only where they are not what `known` names."""
     lifecycle.reconcile(store)
-    settings = find_settings(eye)
     importing = _find_import(store, import_id)
     if importing is not None and importing.status == "finished" and importing.id == import_id:
         dataset_id = importing.dataset_id
     dataset = _find_dataset(store, dataset_id)
+    settings = find_settings(eye, dataset.included if dataset else 0)
     datasets = store.datasets()
     naming = dataset_names(datasets)
     state: Json = {
@@ -159,6 +162,7 @@ def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings, ahead
 
 def _tell_job(store: Store, run: Run, job: Job) -> Json:
     if job.active:
+        shares, total = _list_epochs(store, run), run.facts.validation_images
         return {
             "stage": "learning",
             "job": job.id,
@@ -169,8 +173,8 @@ def _tell_job(store: Store, run: Run, job: Job) -> Json:
             "total": job.total,
             "looking": job.stage in ("computing_features", "reading_features"),
             "left": amounts.roughly(job.seconds_left) if job.seconds_left is not None and job.rate > 0 else "",
-            "epochs": _list_epochs(store, run),
-        }
+            "epochs": shares,
+        } | ({"exam": {"right": round(shares[-1] * total), "total": total}} if shares and total else {})
     stage = "taught" if run.result_phase is not None else "failed" if job.status == "failed" else "stopped"
     return {"stage": stage, "run": run.id, "error": plain_refusal(job.error) if job.error and stage == "failed" else ""}
 

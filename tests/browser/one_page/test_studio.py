@@ -76,7 +76,8 @@ def test_a_drop_becomes_walls_a_number_and_answers_of_the_camera_without_a_scrol
     dataset = store.datasets()[0]
     assert walls(page) == list(dataset.classes)
     score = page.get_by_test_id("exam-score")
-    expect(score).to_be_visible(timeout=JOB_MS)
+    expect(page.locator(".learning .state")).to_have_text("Learnt. Try it on the right.", timeout=JOB_MS)
+    expect(score).to_be_visible()
     run = store.runs()[0]
     total = run.facts.validation_images
     assert score.inner_text() == f"{round(run.facts.head.accuracies['validation'] * total)} of {total}"

@@ -36,7 +36,7 @@ class Adding {
       const videos = [];
       await list((item) => {
         if (label && VIDEO.test(item.file?.type ?? "")) videos.push(item.file);
-        else items.push(label ? { ...item, path: `${label}/${item.path.split("/").at(-1)}` } : item);
+        else items.push(label ? { ...item, path: `${pathTo(label, this.studio.dataset)}/${item.path.split("/").at(-1)}` } : item);
       });
       if (items.length) await this.send((found) => items.forEach(found), name);
       for (const video of videos) await this.takeVideo(video, label);

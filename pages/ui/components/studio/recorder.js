@@ -52,7 +52,7 @@ class Recording {
   }
 
   take(file) {
-    const path = `${this.label}/recording-${this.id}-${String(this.number).padStart(4, "0")}.jpg`;
+    const path = `${pathTo(this.label, this.dataset)}/recording-${this.id}-${String(this.number).padStart(4, "0")}.jpg`;
     this.waiting.push({ number: this.number, path, file });
     this.number += 1;
     this.told(this.number);
@@ -74,6 +74,11 @@ class Recording {
     const asked = JSON.stringify({ name: "My photos", ...target });
     return (await this.upload.persist(() => this.upload.post("/finish", asked))).job;
   }
+}
+
+// A lone folder that is brought for a new data set is a pile; within another it is a kind.
+function pathTo(label, dataset) {
+  return dataset ? label : `photos/${label}`;
 }
 
 function happened(video, kind) {

@@ -1,6 +1,6 @@
 // Studio: photos, learning and trying side by side. It asks the server how all stands and draws it, without a reload.
 
-const BUSY_MS = 300;
+const BUSY_MS = 400;
 const IDLE_MS = 1500;
 
 const studios = new WeakMap();
@@ -148,6 +148,7 @@ class Studio {
     this.learning.draw(state.learning, this.photos);
     this.learning.drawEyes(state.eyes, state.measuring);
     this.tryout.taught(state.live);
+    this.tryout.learns = state.learning.stage === "learning";
     if (this.isToLearn(state)) this.teach();
     return Boolean(state.import?.active || state.learning.stage === "learning" || this.recording || state.measuring);
   }

@@ -13,6 +13,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 from tlcore.progress import Stage
+from tlcore.training.history import Epoch
 
 SENT = {"origin": "http://testserver", "x-thaw-token": TOKEN}
 STATE, DO = "/thaw/studio/state", "/thaw/studio/do"
@@ -90,6 +91,8 @@ def test_learning_is_told_from_ready_over_its_rounds_to_the_grade(client, store)
     assert ask(client, dataset=dataset.id)["learning"]["stopping"]
     store.add_facts(run_id, {"dataset_version": dataset.version, "validation_images": 6, "image_size": 96})
     store.add_phase_facts(run_id, "head", {"accuracies": {"validation": 5 / 6}})
+    store.add_epoch(run_id, Epoch(1, 1, 0.5, 0.5, 0.5, 4 / 6, 0.1))
+    assert ask(client, dataset=dataset.id)["learning"]["exam"] == {"right": 4, "total": 6}
     store.set_result(run_id, 1)
     store.update_job(job.id, status="finished")
     state = ask(client, dataset=dataset.id)
