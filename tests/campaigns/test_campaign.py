@@ -229,10 +229,16 @@ def test_a_decoder_that_hangs_or_dies_costs_an_import_one_file(blow, reason, sto
     monkeypatch.setattr(Decoder.__init__, "__defaults__", (2, 2.0))
     folder = write_classes(tmp_path / "photos", {"rose": 30, "tulip": 30})
     struck = []
+    # Other tests of this worker may have left one that waits.
+    idle = {each.pid for each in psutil.Process().children()}
 
     def strike(stage, done, total):
         if stage == Stage.CHECKING_IMAGES and done >= 10 and not struck:
-            child = next(each for each in psutil.Process().children() if "thaw.decoding.decoder" in each.cmdline())
+            child = next(
+                each
+                for each in psutil.Process().children()
+                if each.pid not in idle and "thaw.decoding.decoder" in each.cmdline()
+            )
             child.send_signal(getattr(signal, blow))
             struck.append(child.pid)
 

@@ -7,7 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support.judged_runs import DATASET, add, field, images, judged_run, run_of
 from tests.support.judged_runs import store as store
-from tests.support.pages import drawn_html, visit, words
+from tests.support.mistakes import cards
+from tests.support.pages import visit, words
 from thaw.datasets import edits
 from thaw.jobs import starts
 from thaw.runs.results import predictions_file
@@ -156,7 +157,7 @@ def test_mistakes_can_be_looked_at_on_every_set(store):
     judged_run(store)
     page = visit("mistakes")
     assert "93.8%** of 16 validation images right and **1** wrong" in words(page)
-    assert drawn_html(page).count("<figure") == 1
+    assert len(cards(page)) == 1
     choice = next(group for group in page.get("button_group") if group.key.startswith("judged on"))
     assert [option.content for option in choice.proto.options] == [
         "Validation photos: 93.8%",
@@ -166,7 +167,7 @@ def test_mistakes_can_be_looked_at_on_every_set(store):
     page.session_state[f"judged on {store.runs()[0].id}"] = "holdout"
     page.run()
     assert "60.0%** of 40 holdout images right and **16** wrong" in words(page)
-    assert drawn_html(page).count("<figure") == 12
+    assert len(cards(page)) == 12
 
 
 @pytest.mark.parametrize("name", ["head", "finetune", "mistakes"])

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.figures.history_figure import trainable_share
 from pages.ui.runs import run_downloads
 from pages.ui.runs.projects import latest_save
-from tests.support.pages import BOLD, DATASET, TAG, add_dataset, add_run, visit, words
+from tests.support.pages import BAR, BOLD, DATASET, TAG, add_dataset, add_run, visit, words
 from tests.support.pages import store as store
 from thaw.projects.save import save_project
 from thaw.storage.datasets import Arrival
@@ -118,7 +118,7 @@ def test_the_share_of_layers_is_of_all_the_backbone_has(store, runs):
 
 def test_several_ticked_runs_lead_to_the_comparison_and_one_to_what_can_be_taken_along(store, runs):
     page = tick(visit("history"), 1, 2)
-    (link,) = page.get("page_link")
+    (link,) = (each for each in page.get("page_link") if each.proto.label not in BAR)
     assert link.proto.label == "Compare these 2 runs"
     assert link.proto.query_string == f"compare={runs['tuned']}%2C{runs['head']}"
     page = tick(page, 2)

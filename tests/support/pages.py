@@ -147,6 +147,10 @@ def add_many_classes(store: Store, classes: int) -> str:
     return run_id
 
 
+# The links at the bottom of a phone, which stand below every page.
+BAR = ("Studio", "Thaw", "Mistakes", "Take it")
+
+
 def visit(name: str, **query: str) -> AppTest:
     page = AppTest.from_file(str(ROOT / "pages" / "ui" / "navigation.py"), default_timeout=30)
     for key, value in query.items():

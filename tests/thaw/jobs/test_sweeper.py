@@ -39,6 +39,7 @@ REPLACED = {
     # These lie in the folder of an export that grows, which has a temporary name of its own.
     ("thaw.exporting.guide", "write_atomically", "folder / README_FILE"): RUN,
     ("thaw.storage.export_record", "write_atomically", "folder / RECORD_FILE"): RUN,
+    ("thaw.labelling.pile", "replacing", "store.workspace.dataset(dataset_id) / FILE"): "datasets/data-0123456789ab",
     ("thaw.datasets.zip_file", "replacing", "target"): OUTSIDE,
     ("thaw.datasets.zip_file", "write_atomically", "target"): OUTSIDE,
     ("thaw.exporting.guide", "write_atomically", "folder / READER_FILE"): RUN,
