@@ -19,17 +19,24 @@ TITLES = {
     "try_it": "Try it",
     "compare": "Compare",
     "history": "History",
-    "export": "Export",
+    "export": "Take it with you",
     "disk": "Disk",
     "pile": "Pile",
 }
+# What the menu shows at once; the others are a click away, in one of its groups.
+STORY, STEPS = ("mistakes", "export"), ("data", "backbone", "head", "finetune")
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"
 
 
 def open_page(page: Page, name: str) -> None:
     """Go to a page by the menu, as a click there does; what was chosen is kept."""
-    page.get_by_role("link", name=TITLES[name], exact=True).first.click()
+    if name not in STORY:
+        group = "Step by step" if name in STEPS else "More"
+        page.get_by_test_id("stTopNavSection").filter(has=page.get_by_text(group, exact=True)).click()
+        page.get_by_test_id("stTopNavDropdownLink").filter(has=page.get_by_text(TITLES[name], exact=True)).click()
+    else:
+        page.get_by_role("link", name=TITLES[name], exact=True).first.click()
     see_page(page, name)
 
 

@@ -81,7 +81,7 @@ def test_a_page_of_another_port_gets_nothing(
     page.evaluate(FRAME, target)
     assert page.frames[1].url.startswith("chrome-error:")
     # The same from Thaw's own page: it is for whose they are that the others are refused.
-    page.goto(target)
+    page.goto(f"{target}/data")
     page.get_by_role("heading", name="Data", exact=True, level=1).wait_for()
     own = page.evaluate(ATTEMPTS, [target, picture])
     assert (own["socket"], own["read"], own["post"]) == ("open", "basic200", "basic403")
@@ -92,7 +92,7 @@ def test_a_page_that_opened_thaw_has_no_hold_on_it(server: Server, browser: Brow
     page = browser.pages[0]
     page.goto(f"http://127.0.0.1:{foreign_port}")
     with page.expect_popup() as opened:
-        page.evaluate("(url) => { window.held = window.open(url); }", server.url)
+        page.evaluate("(url) => { window.held = window.open(url); }", f"{server.url}/data")
     opened.value.get_by_role("heading", name="Data", exact=True, level=1).wait_for()
     assert page.evaluate("window.held.closed")
     assert opened.value.evaluate("window.opener") is None

@@ -55,7 +55,9 @@ def draw() -> None:
     """Draw the bar, and have the browser listen to the keys: F makes the page large for a room, the space bar goes on
     to the next page of the story."""
     # The first page of the story lies at the empty address.
-    _presenting(key="presenting", data={"story": ["", *(step.name for step in list(steps.STORY)[1:])]})
+    story = ["", *(step.name for step in list(steps.STORY)[1:])]
+    # Told of each page, or the browser would not hear of a new address.
+    _presenting(key="presenting", data={"story": story, "page": selection.place()})
     _draw_bar()
 
 

@@ -4,15 +4,15 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.harness import settle
+from tests.browser.harness import Server, settle
 from tests.browser.journey import click_row, see_page
 
 MARK_PX = 20
 ROWS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "mobilenet-v2")
 
 
-def test_a_row_is_picked_by_a_click_by_its_mark_by_keys_and_by_the_address(page: Page) -> None:
-    page.goto(f"{page.url}backbone?backbone={ROWS[3]}")
+def test_a_row_is_picked_by_a_click_by_its_mark_by_keys_and_by_the_address(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/backbone?backbone={ROWS[3]}")
     see_page(page, "backbone")
     settle(page)
     expect(page.get_by_text("MobileNetV2 sees")).to_be_visible()
