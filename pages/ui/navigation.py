@@ -1,5 +1,6 @@
 """The script that Streamlit runs for every visit: it finds the page, and catches what goes wrong on it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -25,7 +26,8 @@ try:
     selection.check_address(store)
     if store.datasets():
         standby.keep(store.workspace)
-    page.run()
+    with suppress(steps.PageEnds):
+        page.run()
     shell.load_ahead()
     # Streamlit searches for garbage after every run of this script.
     garbage_collection.spare_modules()

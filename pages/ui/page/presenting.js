@@ -20,6 +20,7 @@ export default function (component) {
   apply(isOn());
   if (listening) return;
   listening = true;
+  document.documentElement.toggleAttribute("data-hears-keys", true);
   window.addEventListener("keydown", (event) => {
     const [target] = event.composedPath();
     if (event.ctrlKey || event.metaKey || event.altKey || target.closest?.(TYPED)) return;

@@ -11,6 +11,10 @@ from pages.ui.page import selection
 FOLDER = Path(__file__).parents[2]
 
 
+class PageEnds(Exception):
+    """Ends a page early; after `st.stop` nothing could be drawn around it any more."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One page: its file and URL (`name`), its menu title and the sentence that says what is done there."""
@@ -104,7 +108,7 @@ def missing(name: str, what: str, label: str) -> None:
     """Say what has to be done first, with the link to where it is done, and end the page there."""
     st.markdown(f"**{what}**")
     onward(name, label)
-    st.stop()
+    raise PageEnds
 
 
 def _find(name: str) -> tuple[Step, str]:

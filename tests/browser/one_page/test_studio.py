@@ -143,15 +143,17 @@ def test_new_photos_make_a_set_of_their_own_and_one_kind_is_told_plainly(page, s
 
 def test_the_room_mode_enlarges_every_page_outlives_a_reload_and_goes_on_with_the_space_bar(page):
     size = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
+    wait_in_page(page, "document.documentElement.hasAttribute('data-hears-keys')")
     usual = page.evaluate(size)
     page.keyboard.press("f")
     assert page.evaluate(size) == pytest.approx(1.6 * usual)
     page.reload()
     expect(page.locator(".studio")).to_be_visible()
     wait_in_page(page, "document.documentElement.hasAttribute('data-presenting')")
+    wait_in_page(page, "document.documentElement.hasAttribute('data-hears-keys')")
     page.keyboard.press(" ")
     expect(page.get_by_role("heading", name="Thaw", exact=True)).to_be_visible()
-    assert "present=1" in page.url
+    wait_in_page(page, "location.search.includes('present=1')")
     page.keyboard.press("f")
     assert page.evaluate(size) == usual
     assert "present" not in page.url
