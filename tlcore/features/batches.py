@@ -1,7 +1,7 @@
 """Feeds training batch by batch, the same for the same seed: from cached tensors, one view an image and epoch, or from
 views that are drawn anew every epoch and run through the frozen part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -72,9 +72,17 @@ class CachedBatches(Batches):
         return [np.asarray(tensor[self._rows[:, 0]]) for tensor in self._tensors], self._labels
 
     def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-        picked = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        rows = self._chosen[picked]
-        return tuple(np.asarray(tensor[rows]) for tensor in self._tensors), self._labels[picked]
+        return self._pick(self._order[index * self._batch_size : (index + 1) * self._batch_size])
+
+    def _pick(self, images: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        rows = self._chosen[images]
+        return tuple(np.asarray(tensor[rows]) for tensor in self._tensors), self._labels[images]
+
+    def runs(self, count: int) -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray]]:
+        """Yield the epoch's batches, `count` of them end to end at a time."""
+        images = count * self._batch_size
+        for start in range(0, len(self._order), images):
+            yield self._pick(self._order[start : start + images])
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch's order and views."""

@@ -46,7 +46,7 @@ class EpochKeeper(keras.callbacks.Callback):
         self.smashed_accuracy: float | None = None
         self.last_epoch = last_epoch
         self.epochs_trained = 0
-        self._observer, self._phase, self._first_epoch, self._patience = observer, phase, first_epoch, patience
+        self._observer, self.phase, self._first_epoch, self._patience = observer, phase, first_epoch, patience
         self._snapshot, self._trained, self._history, self._smashes = snapshot, trained, history, smashes
         self._epoch_started = 0.0
         self._checked_at = 0.0
@@ -57,7 +57,7 @@ class EpochKeeper(keras.callbacks.Callback):
         self.standing, self.best = load_snapshot(self._snapshot, model) or (self._nothing_trained, {})
         if self.standing.best_epoch:
             self.best = self.best or read_variables(self._trained)
-        known = (epoch for epoch in [*self._history, *self.epochs] if epoch.phase == self._phase)
+        known = (epoch for epoch in [*self._history, *self.epochs] if epoch.phase == self.phase)
         by_number = {epoch.epoch: epoch for epoch in known if epoch.epoch <= self.standing.epoch}
         self.epochs = [by_number[number] for number in sorted(by_number)]
         self._observer.go_on_after(self.standing.epoch)
@@ -101,7 +101,7 @@ class EpochKeeper(keras.callbacks.Callback):
         if self.standing.best_epoch == number:
             self.best = read_variables(self._trained)
         self.epochs_trained += 1
-        self.epochs.append(Epoch(number, self._phase, seconds=seconds, **values))
+        self.epochs.append(Epoch(number, self.phase, seconds=seconds, **values))
         # Told first: a kill before the snapshot means that this epoch is trained and told again.
         self._observer.finish_epoch(self.epochs[-1])
         save_snapshot(self._snapshot, self.model, self.standing, self.best)
@@ -121,5 +121,5 @@ class EpochKeeper(keras.callbacks.Callback):
     def _tell(self, epoch: int) -> None:
         """Report `epoch` as finished."""
         total = self.last_epoch - self._first_epoch + 1
-        stage = Stage.TRAINING_HEAD if self._phase == 1 else Stage.FINE_TUNING
+        stage = Stage.TRAINING_HEAD if self.phase == 1 else Stage.FINE_TUNING
         self._observer.progress(stage, epoch - self._first_epoch + 1, total)

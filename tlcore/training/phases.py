@@ -22,6 +22,7 @@ from tlcore.splits.groups import group_images
 from tlcore.splits.svm import fit_svm
 from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.guards import smashed
+from tlcore.training.head_epochs import HeadEpochs
 from tlcore.training.history import Epoch
 from tlcore.training.recovery import Incidents
 from tlcore.training.rehearsal import rehearsing
@@ -29,9 +30,6 @@ from tlcore.training.results import FineTuneResult, HeadResult, Observer
 from tlcore.training.sanity_checks import examine_head, measure_drift, read_statistics
 from tlcore.training.snapshots import name_variables, read_start, trainable, write_start, write_variables
 
-# A step of the head takes less time than Python takes between two: 16 at once train the same weights in three quarters
-# of the time, 64 are no faster. Fewer steps an epoch than that gain less than the loop around them takes to be built.
-HEAD_STEPS = 16
 HEAD_SNAPSHOT = "snapshot-1.npz"
 # Half precision keeps more in its snapshot, so that a resume on another device starts phase 2 anew.
 FINE_TUNE_SNAPSHOTS = {FULL: "snapshot-2.npz", HALF: "snapshot-2-half.npz"}
@@ -66,8 +64,7 @@ def train_head(
 
     # 2. Training.
     model = models.head_model(cut, head)
-    at_once = 1 if settings.draws_anew or len(feed.training) < HEAD_STEPS else HEAD_STEPS
-    compile_model(model, settings.output, settings.learning_rate, at_once)
+    compile_model(model, settings.output, settings.learning_rate)
     trained = trainable(name_variables(None, head))
     epochs = 1 if settings.method == "svm" else settings.epochs
     keeper = EpochKeeper(observer, 1, 1, epochs, settings.patience, folder / HEAD_SNAPSHOT, trained, history)
@@ -182,17 +179,13 @@ def build_head(materials: Materials) -> keras.Model:
     return models.build_head(materials.row.features, len(materials.split.labels), materials.settings)
 
 
-def compile_model(model: keras.Model, output: str, learning_rate: float, steps_at_once: int = 1) -> None:
-    """Compile with Adam and cross-entropy. No XLA: on a CPU it made these networks twenty times slower.
-
-    Python is left alone for `steps_at_once` steps, during which nobody is asked whether to stop.
-    """
+def compile_model(model: keras.Model, output: str, learning_rate: float) -> None:
+    """Compile with Adam and cross-entropy. No XLA: on a CPU it made these networks twenty times slower."""
     model.compile(
         keras.optimizers.Adam(learning_rate),
         loss="binary_crossentropy" if output == "sigmoid" else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=False,
-        steps_per_execution=steps_at_once,
     )
     if not tf.distribute.has_strategy():
         _make_variables(model, output)
@@ -245,7 +238,7 @@ def fit(
             learning_rate = incidents.lower_rate(learning_rate, before.val_accuracy, keeper.smashed_accuracy)
         # Compiled anew, so that nothing of the given-up steps is left in the optimizer.
         write_start(model, start)
-        compile_model(model, materials.settings.output, learning_rate, model.steps_per_execution)
+        compile_model(model, materials.settings.output, learning_rate)
         keeper.restore(model)
     return time.perf_counter() - started, stopped
 
@@ -258,13 +251,20 @@ def fit_batches(
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Train from the keeper's last finished epoch until it ends the training."""
+    heard = [keeper, *callbacks]
+    class_weight = number_weights(materials.settings, materials.split)
+    # Copies of a model on several GPUs train in step by Keras's own loop alone.
+    if keeper.phase == 1 and isinstance(feed.training, CachedBatches) and not tf.distribute.has_strategy():
+        first = keeper.standing.epoch + 1
+        HeadEpochs(model, class_weight).run(feed.training, feed.validation, first, keeper.last_epoch, heard)
+        return
     model.fit(
         feed.training,
         validation_data=feed.validation,
         initial_epoch=keeper.standing.epoch,
         epochs=keeper.last_epoch,
-        callbacks=[keeper, *callbacks],
-        class_weight=number_weights(materials.settings, materials.split),
+        callbacks=heard,
+        class_weight=class_weight,
         shuffle=False,
         verbose=0,
     )

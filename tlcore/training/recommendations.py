@@ -7,6 +7,9 @@ from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 
 SETTLED_GAIN = 0.05
+# Half a percent of the probability that goes to the right class: less is no news, however large a share of a loss near
+# zero it is.
+SETTLED_FALL = 0.005
 SETTLED_OVER_EPOCHS = 3
 LARGEST_RATE_RATIO = 0.1
 PHOTO_RATE_RATIO = 0.01
@@ -23,9 +26,9 @@ def unsettled(epochs: Sequence[Epoch], patience: int) -> str | None:
     """Say why the head has not settled yet, or None if it has.
 
     It has settled when early stopping ended phase 1, or when the best validation loss of the last three epochs is
-    less than 5% below the best before them. Gradients from a head that is still random would wash out the pretrained
-    weights (Keras guide "Transfer learning & fine-tuning": "only do this step after you have trained the model with
-    the frozen layers to convergence").
+    less than 5%, or less than 0.005, below the best before them. Gradients from a head that is still random would wash
+    out the pretrained weights (Keras guide "Transfer learning & fine-tuning": "only do this step after you have trained
+    the model with the frozen layers to convergence").
     """
     losses = [epoch.val_loss for epoch in epochs if epoch.phase == 1]
     if len(losses) <= SETTLED_OVER_EPOCHS:
@@ -38,7 +41,7 @@ def unsettled(epochs: Sequence[Epoch], patience: int) -> str | None:
         return None
     before, recent = min(losses[:-SETTLED_OVER_EPOCHS]), min(losses[-SETTLED_OVER_EPOCHS:])
     gain = (before - recent) / before if before > 0 else 0.0
-    if gain < SETTLED_GAIN:
+    if gain < SETTLED_GAIN or before - recent < SETTLED_FALL:
         return None
     return (
         f"The head is still learning: its validation loss fell by {gain:.0%} over the last {SETTLED_OVER_EPOCHS} "

@@ -12,8 +12,8 @@ from thaw.runs.results import read_predictions
 from thaw.storage.datasets import Arrival
 from thaw.worker import work
 from tlcore.errors import GuardError, RunError
-from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.training.snapshots import save_snapshot
 
 HEAD = HeadSettings(image_size=48, epochs=4, validation_split=0.25, patience=20)
 TUNED = FineTuneSettings(layers=9, epochs=2, learning_rate=1e-5, insist=True)
@@ -58,14 +58,15 @@ def broken_off_run(store, tiny_dataset):
     """A run of its own of the same seed, whose phase 2 broke off after its first epoch."""
     run_id = train(store, tiny_dataset)
 
-    def break_off(stage, done, total):
-        # Progress is told at most so often: the first epoch may go by untold.
-        if stage == Stage.FINE_TUNING and done >= 1:
-            raise ConnectionAbortedError("the test breaks it off here")
+    def save_and_break_off(*saved):
+        save_snapshot(*saved)
+        raise ConnectionAbortedError("the test breaks it off here")
 
     starts.add_fine_tune_job(store, run_id, TUNED)
-    with pytest.raises(ConnectionAbortedError):
-        work(store, waiting_job(store, run_id), break_off)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tlcore.training.early_stopping.save_snapshot", save_and_break_off)
+        with pytest.raises(ConnectionAbortedError):
+            work(store, waiting_job(store, run_id))
     return run_id
 
 

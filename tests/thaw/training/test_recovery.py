@@ -119,7 +119,7 @@ def test_what_the_guards_found_is_on_record(store, retried):
 @pytest.fixture
 def small_memory(monkeypatch):
     """Return a function that lets the computer hold no batch above a size once so many have been fed."""
-    feed = CachedBatches.__getitem__
+    feed, run = CachedBatches.__getitem__, CachedBatches.runs
 
     def limit(largest, after=0):
         fed = []
@@ -133,7 +133,15 @@ def small_memory(monkeypatch):
                 raise MemoryError
             return inputs, labels
 
+        def go(self, count):
+            for inputs, labels in run(self, count):
+                if min(self.batch_size, len(labels)) > largest:
+                    raise MemoryError
+                yield inputs, labels
+
+        # Phase 2 is fed by the batch, phase 1 by runs of batches.
         monkeypatch.setattr(CachedBatches, "__getitem__", take)
+        monkeypatch.setattr(CachedBatches, "runs", go)
 
     return limit
 

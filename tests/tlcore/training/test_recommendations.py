@@ -40,6 +40,11 @@ def test_under_five_percent_counts_as_settled(last, settled):
     assert (unsettled(epochs_of([1.5, 1.0, 1.0, 1.0, last]), patience=5) is None) == settled
 
 
+@pytest.mark.parametrize(("last", "settled"), [(0.006, True), (0.0049, False)])
+def test_a_fall_that_hardly_changes_a_probability_counts_as_settled(last, settled):
+    assert (unsettled(epochs_of([0.5, 0.01, 0.01, 0.01, last]), patience=5) is None) == settled
+
+
 def test_early_stopping_is_settled_whatever_came_before():
     losses = [9.0, 1.0, 1.1, 1.2]
     assert unsettled(epochs_of(losses), patience=2) is None

@@ -1,0 +1,100 @@
+"""Epochs of a head over cached features: many of Keras's training steps in one call of a graph.
+
+A step of a head takes less than a millisecond, what Keras's `fit` does around each takes ten: on two cores an epoch of
+204 images took 0.11 to 0.14 s by `fit` and 0.01 to 0.02 s here, with the same weights after it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tlcore.features.batches import CachedBatches
+from tlcore.models.backend import keras
+
+# What is in memory at once of features that lie on disk, and how long nobody is asked whether to stop.
+IMAGES_AT_ONCE = 4096
+
+Logs = dict[str, float]
+
+
+class HeadEpochs:
+    """Trains a compiled model, whose inputs are the tensors that the batches hold, as `fit` does.
+
+    `class_weight` maps the number of a class to the weight of its images.
+    """
+
+    def __init__(self, model: keras.Model, class_weight: Mapping[int, float] | None) -> None:
+        self._model = model
+        classes = max(2, model.output.shape[-1])
+        self._weights = np.array([(class_weight or {}).get(number, 1) for number in range(classes)], np.float32)
+        self._train = _repeat(model, model.train_step)
+        self._test = _repeat(model, model.test_step)
+
+    def run(
+        self,
+        training: CachedBatches,
+        validation: CachedBatches,
+        first_epoch: int,
+        last_epoch: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> None:
+        """Train from `first_epoch`, the number of which the training batches stand at, through `last_epoch`, or until a
+        callback sets the model's `stop_training`.
+
+        Callbacks hear of epochs counted from 0, as Keras counts, and of a batch wherever Python has its turn.
+        """
+        heard = keras.callbacks.CallbackList(list(callbacks), model=self._model)
+        self._model.stop_training = False
+        heard.on_train_begin()
+        for epoch in range(first_epoch - 1, last_epoch):
+            heard.on_epoch_begin(epoch)
+            logs = self._pass(self._train, training, heard.on_train_batch_end, weighed=True)
+            judged = self._pass(self._test, validation, heard.on_test_batch_end, weighed=False)
+            heard.on_epoch_end(epoch, logs | {f"val_{name}": value for name, value in judged.items()})
+            training.on_epoch_end()
+            if self._model.stop_training:
+                break
+        heard.on_train_end()
+
+    def _pass(
+        self, step: Callable[..., Any], batches: CachedBatches, tell: Callable[[int, Logs], None], weighed: bool
+    ) -> Logs:
+        """Take a step for every batch; return what was measured over all of them."""
+        self._model.reset_metrics()
+        measured: Logs = {}
+        size = batches.batch_size
+        for number, (tensors, targets) in enumerate(batches.runs(max(1, IMAGES_AT_ONCE // size))):
+            weights = self._weights[targets.reshape(-1).astype(int)] if weighed else np.ones(len(targets), np.float32)
+            found = step(tensors, targets, weights, np.int32(size))
+            measured = {name: float(value) for name, value in found.items()}
+            tell(number, measured)
+        return measured
+
+
+def _repeat(model: keras.Model, step: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return a function of (tensors, targets, weights, batch size) that has a graph take a step a batch and returns the
+    model's metrics."""
+    inputs = tuple(tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in model.inputs)
+    output = model.output.shape[-1]
+    # A sigmoid has one output, and its targets a column.
+    targets = tf.TensorSpec((None, 1), tf.float32) if output == 1 else tf.TensorSpec((None,), tf.int32)
+    signature = (inputs, targets, tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32))
+
+    def take(tensors: tuple[tf.Tensor, ...], targets: tf.Tensor, weights: tf.Tensor, size: tf.Tensor) -> Any:
+        images = tf.shape(targets)[0]
+
+        def body(start: tf.Tensor) -> tf.Tensor:
+            place = slice(start, tf.minimum(start + size, images))
+            pieces = [tensor[place] for tensor in tensors]
+            for piece, each in zip(pieces, inputs, strict=True):
+                piece.set_shape(each.shape)
+            step((pieces[0] if len(pieces) == 1 else tuple(pieces), targets[place], weights[place]))
+            return start + size
+
+        # One after another: each step begins with the weights of the one before.
+        tf.while_loop(lambda start: start < images, body, [tf.constant(0)], parallel_iterations=1)
+        return model.get_metrics_result()
+
+    return tf.function(take, input_signature=signature, autograph=False)
