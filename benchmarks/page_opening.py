@@ -84,7 +84,7 @@ def add_run(store: Store, dataset_id: str, images: list[Image], judged: int, see
     run_id = store.add_run(dataset_id, settings.backbone, settings.to_json())
     store.update_job(store.add_job("head", {}, dataset_id, run_id), status="finished")
     for number in range(1, 9):
-        store.add_epoch(run_id, Epoch(number, 1, 1 / number, 0.8, 1 / number, 0.8, 0.5))
+        store.add_epochs(run_id, [Epoch(number, 1, 1 / number, 0.8, 1 / number, 0.8, 0.5)])
     store.set_result(run_id, 1)
     version = store.dataset(dataset_id).version
     store.add_facts(run_id, {"feature_cache": {"folder": "none", "channels": 4}})

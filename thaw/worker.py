@@ -17,7 +17,7 @@ import threadpoolctl
 
 from thaw.jobs.queue import hold_device
 from thaw.jobs.reporter import Reporter, reporting
-from thaw.jobs.standby import FORKS
+from thaw.jobs.standby import FORKS, READY
 from thaw.storage.records import Job, JobKind
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--workspace")
     arguments = parser.parse_args()
     if arguments.standby:
-        _stand_by()
+        _stand_by(arguments.workspace)
         return
     store = Store(open_workspace(arguments.workspace))
     asked = WORK[store.job(arguments.job).kind]
@@ -108,8 +108,9 @@ def main() -> None:
     work(store, arguments.job)
 
 
-def _stand_by() -> None:
-    """Load what jobs need; then have each job that is asked for done by a fork, or where there is none, by this."""
+def _stand_by(workspace: str) -> None:
+    """Load what jobs need, and have a fork get ready what the first of them would; then have each job that is asked for
+    done by a fork, or where there is none, by this."""
     loading = threading.Thread(target=_load)
     loading.start()
     loading.join()
@@ -119,6 +120,12 @@ def _stand_by() -> None:
     if FORKS:
         # Whoever asked for a job learns from the store how it ends; the system is to keep no record for this process.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        if os.fork() == 0:
+            os.nice(LOW_PRIORITY)
+            importlib.import_module("thaw.backbones.loading").get_ready(open_workspace(workspace))
+            return
+    sys.stdout.buffer.write(READY + b"\n")
+    sys.stdout.buffer.flush()
     for line in sys.stdin.buffer:
         if not FORKS or os.fork() == 0:
             _do_for(json.loads(line))

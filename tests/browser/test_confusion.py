@@ -109,7 +109,7 @@ def test_no_two_ticks_of_a_narrow_range_say_the_same(page: Page, server: Server)
     run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
     store.update_job(store.add_job("head", {}, dataset_id, run_id), status="stopped")
     for number, accuracy in enumerate((0.961, 0.97, 0.979), 1):
-        store.add_epoch(run_id, Epoch(number, 1, 0.1, accuracy, 0.1, accuracy, 0.5))
+        store.add_epochs(run_id, [Epoch(number, 1, 0.1, accuracy, 0.1, accuracy, 0.5)])
     page.goto(f"{server.url}/head?run={run_id}")
     see_page(page, "head")
     settle(page)

@@ -123,7 +123,7 @@ def test_automatic_class_weights_say_what_they_do_here(store, moved, said):
 def fine_tune(store: Store, run_id: str) -> None:
     """Give a run a phase 2 that was better, and says of each image what the head says."""
     store.set_fine_tune(run_id, FineTuneSettings(2, learning_rate=1e-5).to_json())
-    store.add_epoch(run_id, Epoch(2, 2, 0.4, 0.9, 0.4, 0.95, 0.1))
+    store.add_epochs(run_id, [Epoch(2, 2, 0.4, 0.9, 0.4, 0.95, 0.1)])
     store.add_facts(run_id, {"fine_tune": {"best_epoch": 2}})
     folder = store.workspace.run(run_id)
     for side in EVALUATION_SIDES:

@@ -30,7 +30,7 @@ def runs(store: Store) -> dict[str, str]:
     tuned = store.add_run("data-2", "mobilenet-v2", HeadSettings(backbone="mobilenet-v2").to_json())
     store.set_fine_tune(tuned, FineTuneSettings(layers=38, learning_rate=1e-5).to_json())
     for number, phase in enumerate((1, 1, 2), 1):
-        store.add_epoch(tuned, Epoch(number, phase, 0.5, 0.8, 0.6, 0.7, 1.5))
+        store.add_epochs(tuned, [Epoch(number, phase, 0.5, 0.8, 0.6, 0.7, 1.5)])
     store.set_result(tuned, 2)
     outcome = {"best_epoch": 3, "accuracies": {"validation": 0.7, "holdout": 0.6}, "frozen_layers": 116}
     counts = {"training": {BOLD: 3, "rose": 4}}

@@ -319,7 +319,7 @@ def fine_tuned(store: Store, status: str) -> None:
     run_id = add_run(store, add_dataset(store))
     store.set_fine_tune(run_id, FineTuneSettings(4, learning_rate=1e-5).to_json())
     for number, accuracy in ((9, 0.93), (10, 0.97)):
-        store.add_epoch(run_id, Epoch(number, 2, 0.4, 0.9, 1 - accuracy, accuracy, 0.1))
+        store.add_epochs(run_id, [Epoch(number, 2, 0.4, 0.9, 1 - accuracy, accuracy, 0.1)])
     store.add_facts(run_id, {"fine_tune": {"best_epoch": 9}})
     job_id = store.add_job("fine_tune", {}, DATASET, run_id)
     if status == "failed":

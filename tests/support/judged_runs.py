@@ -60,7 +60,7 @@ def run_of(store: Store, settings: HeadSettings, wrong: dict[str, int]) -> str:
     """A run whose head is trained and takes the first `wrong` images of each evaluation set for the next class."""
     run_id = store.add_run(DATASET, settings.backbone, settings.to_json())
     store.update_job(store.add_job("head", {}, DATASET, run_id), status="finished")
-    store.add_epoch(run_id, Epoch(1, 1, 0.5, 0.9, 0.5, 0.9, 0.1))
+    store.add_epochs(run_id, [Epoch(1, 1, 0.5, 0.9, 0.5, 0.9, 0.1)])
     store.set_result(run_id, 1)
     facts = {"seconds_per_image": 0.01, "image_size": 224, "head": {"best_epoch": 1}}
     store.add_facts(run_id, facts | {"dataset_version": store.dataset(DATASET).version})

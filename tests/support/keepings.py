@@ -55,7 +55,7 @@ def add_run(store: Store, dataset_id: str, **facts: object) -> str:
     run_id = store.add_run(dataset_id, "efficientnet-lite0", HeadSettings().to_json())
     job_id = store.add_job("head", {}, dataset_id, run_id)
     store.update_job(job_id, status="finished")
-    store.add_epoch(run_id, Epoch(1, 1, 0.5, 0.9, 0.5, 0.9, 0.1))
+    store.add_epochs(run_id, [Epoch(1, 1, 0.5, 0.9, 0.5, 0.9, 0.1)])
     store.set_result(run_id, 1)
     store.add_facts(run_id, dict(facts))
     folder = store.workspace.run(run_id)

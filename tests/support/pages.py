@@ -78,7 +78,7 @@ def add_run(store: Store, images: list[Image]) -> str:
     job_id = store.add_job("head", {}, DATASET, run_id)
     store.update_job(job_id, status="finished")
     for number in range(1, 9):
-        store.add_epoch(run_id, Epoch(number, 1, 0.5, 0.9, 0.5 if number > 2 else 0.7, 0.9, 0.1))
+        store.add_epochs(run_id, [Epoch(number, 1, 0.5, 0.9, 0.5 if number > 2 else 0.7, 0.9, 0.1)])
     store.set_result(run_id, 1)
     head = {"best_epoch": 3, "accuracies": {"validation": 0.9}}
     store.add_facts(run_id, {"seconds_per_image": 0.01, "image_size": 224, "head": head})

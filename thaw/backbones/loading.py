@@ -1,11 +1,23 @@
-"""Loads a backbone for a job, with the weights that this workspace knows."""
+"""Loads a backbone for a job, with the weights that this workspace knows, and keeps what is the same for every job."""
+
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any
 
 from thaw.backbones.known_weights import recognise
 from thaw.backbones.weights import fetch
 from thaw.jobs.reporter import Reporter
+from thaw.storage.workspace import Workspace
+from tlcore.features.frozen import freeze_up_to, uses_onnx
+from tlcore.files import write_atomically
 from tlcore.models import loading
 from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import find_backbone
 from tlcore.models.loading import LoadedBackbone
+from tlcore.models.plan import pooled_cut
+from tlcore.models.weights import is_local
+from tlcore.settings import HeadSettings
 
 
 def load_backbone(
@@ -25,3 +37,29 @@ def load_backbone(
         lambda row, path: recognise(workspace, row, path),
         fetch,
     )
+
+
+def list_layers(loaded: LoadedBackbone, caches: Path) -> list[dict[str, Any]]:
+    """Describe the layers of a backbone, which for one size of images are the same whatever it learns from: they are
+    kept in `caches`."""
+    path = caches / f"layers-{loaded.row.name}-{loaded.image_size}-{importlib.metadata.version('keras')}.json"
+    if path.exists():
+        return list(json.loads(path.read_text(encoding="utf-8")))
+    from tlcore.models.layers import describe_layers
+
+    layers = describe_layers(loaded.row, loaded.backbone)
+    write_atomically(path, json.dumps(layers).encode())
+    return layers
+
+
+def get_ready(workspace: Workspace) -> None:
+    """Make what the first run of a workspace would find missing: the network of the default backbone for ONNX Runtime,
+    compared with Keras, and the list of its layers; nothing where its weights are not on this machine."""
+    row = find_backbone(HeadSettings().backbone)
+    if not is_local(row) or not uses_onnx():
+        return
+    loaded = loading.load_backbone(row, row.input_size, recognise=lambda row, path: recognise(workspace, row, path))
+    frozen = freeze_up_to(workspace.features, loaded, pooled_cut(row))
+    frozen.forward([])
+    frozen.verify([])
+    list_layers(loaded, workspace.features)

@@ -63,10 +63,11 @@ def request_stop(store: Store, run_id: str) -> None:
 def launch(store: Store, job_id: str, environment: Mapping[str, str] | None = None) -> None:
     """Start a job in a process with a session of its own, so that it outlives the server that started it.
 
-    Where a process waits with TensorFlow loaded, a job that may want it begins there; else `python -m thaw.worker JOB`
-    is started, with `environment` besides this process's own.
+    Where a process waits with TensorFlow loaded, a job that may want it begins there, and an import if that waits
+    already; else `python -m thaw.worker JOB` is started, with `environment` besides this process's own.
     """
-    if store.job(job_id).kind not in LIGHT and standby.hand(store, job_id):
+    kind = store.job(job_id).kind
+    if (kind not in LIGHT or kind == "import") and standby.hand(store, job_id, at_once=kind in LIGHT):
         return
     root = store.workspace.root
     with store.workspace.job_log(job_id).open("wb") as log:

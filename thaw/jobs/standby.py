@@ -23,6 +23,7 @@ IDLE_S = 600.0
 # What must be free for a process to be kept waiting: it takes 0.7 GB itself, what it makes possible as much again.
 FREE_BYTES = 1_500_000_000
 LOG = "standby"
+READY = b"ready"
 UNASKED_VARIABLE = "THAW_UNASKED"
 # What is multiplied in NumPy by jobs that learn is small; a job with larger things takes all cores itself.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"} | KEPT_MEMORY
@@ -38,6 +39,7 @@ class Standby:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._wanted_at = 0.0
 
@@ -58,8 +60,9 @@ class Standby:
             if self.pid is None and is_unasked_allowed() and psutil.virtual_memory().available >= FREE_BYTES:
                 self._process = self._start(workspace)
 
-    def hand(self, store: Store, job_id: str) -> bool:
-        """Give a job that waits to start to the process; return False where none is there to take it."""
+    def hand(self, store: Store, job_id: str, at_once: bool = False) -> bool:
+        """Give a job that waits to start to the process; return False where none is there to take it, or with
+        `at_once` where it still loads what this job can do without."""
         request = {
             "job": job_id,
             "workspace": str(store.workspace.root),
@@ -70,6 +73,8 @@ class Standby:
         with self._lock:
             process, pid = self._process, self.pid
             if process is None or pid is None or process.stdin is None:
+                return False
+            if at_once and not (FORKS and self._ready is process):
                 return False
             # Until the job's own process says so itself: one that died meanwhile is told from one that still loads.
             store.note_pid(job_id, pid)
@@ -104,17 +109,24 @@ class Standby:
     def _start(self, workspace: Workspace) -> subprocess.Popen[bytes]:
         with workspace.job_log(LOG).open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "thaw.worker", "--standby"],
+                [sys.executable, "-m", "thaw.worker", "--standby", "--workspace", str(workspace.root)],
                 stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=subprocess.PIPE,
+                stderr=log,
                 start_new_session=True,
                 cwd=SOURCE_ROOT,
                 env=os.environ | ENVIRONMENT,
             )
-        # An unreaped child still answers as alive, so someone must wait for it.
-        threading.Thread(target=process.wait, daemon=True).start()
+        threading.Thread(target=self._follow, args=(process,), daemon=True).start()
         return process
+
+    def _follow(self, process: subprocess.Popen[bytes]) -> None:
+        """Hear when the process has loaded all, and wait for it: an unreaped child still answers as alive."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == READY:
+                self._ready = process
+        process.wait()
 
 
 standby = Standby()

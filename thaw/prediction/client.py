@@ -114,9 +114,10 @@ class Predictor:
 
         threading.Thread(target=start, daemon=True).start()
 
-    def warm(self, run_id: str) -> None:
+    def warm(self, run_id: str, maps: bool = True) -> None:
         """Have a run's model ready in the process before anyone asks about a picture; returns at once.
 
+        Without `maps` the heat maps follow once nobody has asked anything for a while.
         What goes wrong is told to whoever asks. Nothing is done where the computer is short of memory.
         """
         if psutil.virtual_memory().available < FREE_BYTES:
@@ -124,7 +125,7 @@ class Predictor:
 
         def ask() -> None:
             with contextlib.suppress(ThawError):
-                self._ask(Frame({"do": "warm", "run": run_id}), 0)
+                self._ask(Frame({"do": "warm", "run": run_id, "maps": maps}), 0)
 
         threading.Thread(target=ask, daemon=True).start()
 

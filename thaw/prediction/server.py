@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 IDLE_S = 600.0
 KEPT_RUNS = 2
 DECODERS = 2
+# Nobody has asked for so long: what was put off is not in the way.
+QUIET_S = 5.0
 # What the phases leave; a file that is newer than the classifier in memory makes another model.
 RESULTS = (HEAD, TUNED)
 
@@ -76,6 +78,7 @@ class PredictionService:
         self._decoder = decoder
         self._loaded: OrderedDict[tuple[object, ...], Loaded] = OrderedDict()
         self._answers = {"classify": self._classify, "heat_maps": self._draw_heat_maps, "warm": self._warm}
+        self._put_off: Frame | None = None
 
     def answer(self, question: Frame) -> Frame:
         """Answer one question; an error that is meant for the person becomes an answer too."""
@@ -119,12 +122,29 @@ class PredictionService:
         return Frame(header, [array.tobytes() for array in arrays])
 
     def _warm(self, question: Frame) -> Frame:
-        """Do once for a black picture what is slow the first time: load the model and have its functions traced."""
+        """Do once for a black picture what is slow the first time: load the model and have its functions traced.
+
+        Heat maps need TensorFlow, which takes seconds to load; they are put off where the question does not ask for
+        them: whoever looks on waits for answers.
+        """
         loaded = self._load(question)
         black = np.zeros((loaded.network.image_size, loaded.network.image_size, 3), np.uint8)
         loaded.network.predict(black[None])
-        loaded.grad_cam.draw(black, None)
+        self._put_off = None if question.header["maps"] else Frame(question.header | {"maps": True})
+        if question.header["maps"]:
+            loaded.grad_cam.draw(black, None)
         return Frame({})
+
+    @property
+    def has_put_off(self) -> bool:
+        """Say whether there is something to do once nobody asks anything."""
+        return self._put_off is not None
+
+    def catch_up(self) -> None:
+        """Do what was put off; what goes wrong is told to whoever asks for it."""
+        question, self._put_off = self._put_off, None
+        if question is not None:
+            self.answer(question)
 
     def _scratch(self) -> AbstractContextManager[Path]:
         return scratch_folder("predictor", self._store.workspace.root / "staging")
@@ -163,9 +183,12 @@ def serve(store: Store, questions: IO[bytes], answers: IO[bytes], idle_s: float)
         service = PredictionService(store, decoder)
         while True:
             try:
-                question = arrived.get(timeout=idle_s)
+                question = arrived.get(timeout=min(QUIET_S, idle_s) if service.has_put_off else idle_s)
             except queue.Empty:
-                return
+                if not service.has_put_off:
+                    return
+                service.catch_up()
+                continue
             if question is None:
                 return
             try:

@@ -102,12 +102,8 @@ class RunRows(Database):
             merged[phase] = merged.get(phase, {}) | facts
             connection.execute("UPDATE runs SET facts = ? WHERE id = ?", (json.dumps(merged), run_id))
 
-    def add_epoch(self, run_id: str, epoch: Epoch) -> None:
-        """Record a finished epoch; an epoch that is trained again after a resume replaces the earlier one."""
-        self.add_epochs(run_id, [epoch])
-
     def add_epochs(self, run_id: str, epochs: Sequence[Epoch]) -> None:
-        """Record finished epochs in one transaction, each as `add_epoch` does."""
+        """Record finished epochs in one transaction; one that is trained again after a resume replaces the earlier."""
         with self._recording_run(run_id) as connection:
             connection.executemany(
                 f"INSERT OR REPLACE INTO epochs (run_id, {', '.join(EPOCH_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -2,8 +2,8 @@
 
 import json
 import time
-from typing import Any
 
+from thaw.backbones.loading import list_layers
 from thaw.datasets.run_split import write_split
 from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import LAYERS_FILE
@@ -11,18 +11,13 @@ from thaw.training.materials import RunMaterials
 from thaw.training.run_facts import describe_split, read_versions
 from tlcore.files import write_atomically
 from tlcore.images.deep_pictures import WIDEST
-from tlcore.models.backend import keras
-from tlcore.models.layers import describe_layers
 from tlcore.training.history import PhaseSeconds
 from tlcore.training.results import PhaseResult
 
 
 def record_materials(reporter: Reporter, materials: RunMaterials) -> None:
     """Write down all that the run depends on."""
-    folder = reporter.store.workspace.run(materials.run.id)
     parts = materials.split
-    write_atomically(folder / LAYERS_FILE, json.dumps(_describe(materials)).encode())
-    # The split last: once it is there, the others are.
     write_split(reporter.store, materials.run.id, parts)
     reporter.store.add_facts(
         materials.run.id,
@@ -38,14 +33,12 @@ def record_materials(reporter: Reporter, materials: RunMaterials) -> None:
     )
 
 
-def _describe(materials: RunMaterials) -> list[dict[str, Any]]:
-    """Describe the layers of the run's backbone, which for one size of images are the same whatever it learns from."""
-    path = materials.caches / f"layers-{materials.row.name}-{materials.image_size}-{keras.__version__}.json"
-    if path.exists():
-        return list(json.loads(path.read_text(encoding="utf-8")))
-    layers = describe_layers(materials.row, materials.backbone)
-    write_atomically(path, json.dumps(layers).encode())
-    return layers
+def record_layers(reporter: Reporter, materials: RunMaterials) -> None:
+    """Write down the layers of the run's backbone, which fine-tuning asks for: after phase 1, which can do without
+    the second that building it takes."""
+    folder = reporter.store.workspace.run(materials.run.id)
+    layers = list_layers(materials, materials.caches)
+    write_atomically(folder / LAYERS_FILE, json.dumps(layers).encode())
 
 
 def record_times(reporter: Reporter, materials: RunMaterials, phase: str, result: PhaseResult, started: float) -> None:

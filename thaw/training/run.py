@@ -1,6 +1,7 @@
 """The two phases of a run: reads it, has `tlcore.training.phases` train, and records what comes of it."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from thaw.jobs.reporter import Reporter
 from thaw.runs.results import predictions_file
 from thaw.storage.facts import PhaseFacts
-from thaw.training.lineage import record_materials, record_times
+from thaw.training.lineage import record_layers, record_materials, record_times
 from thaw.training.materials import RunMaterials, gather
 from thaw.training.run_facts import kept_epoch, record_outcome
 from tlcore.arrays import load_arrays, save_arrays
@@ -51,8 +52,8 @@ class RunObserver(Observer):
     def go_on_after(self, epoch: int) -> None:
         self._store.drop_epochs(self._run_id, after=epoch)
 
-    def finish_epoch(self, epoch: Epoch) -> None:
-        self._store.add_epoch(self._run_id, epoch)
+    def finish_epochs(self, epochs: Sequence[Epoch]) -> None:
+        self._store.add_epochs(self._run_id, epochs)
 
 
 def train_head(reporter: Reporter, run_id: str) -> None:
@@ -72,6 +73,7 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     )
     save_arrays(folder / "head.npz", result.weights)
     save_predictions(reporter, materials, result, phase=1)
+    record_layers(reporter, materials)
     record_outcome(reporter, run_id, phase=1)
     reporter.store.add_phase_facts(run_id, HEAD, {"checks": asdict(result.checks)})
     record_times(reporter, materials, HEAD, result, started)

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: tell of it, keep the best weights, write a snapshot, stop when it is time."""
+"""What happens at the end of an epoch: keep the best weights, tell of it, write a snapshot, stop when it is time."""
 
 import math
 import time
@@ -15,6 +15,8 @@ from tlcore.training.results import Observer
 from tlcore.training.snapshots import Variables, load_snapshot, read_variables, save_snapshot, write_variables
 
 STOP_CHECK_EVERY_S = 0.5
+# What is told and kept costs a fiftieth of a second, which is as long as an epoch of a small head takes.
+KEEP_EVERY_S = 0.25
 
 
 class EpochKeeper(keras.callbacks.Callback):
@@ -50,10 +52,13 @@ class EpochKeeper(keras.callbacks.Callback):
         self._snapshot, self._trained, self._history, self._smashes = snapshot, trained, history, smashes
         self._epoch_started = 0.0
         self._checked_at = 0.0
+        self._untold: list[Epoch] = []
+        self._kept_at = 0.0
 
     def restore(self, model: keras.Model) -> None:
         """Go on from the snapshot, or from the phase's start without one; forget epochs that came after it."""
         self.smashed = False
+        self._untold = []
         self.standing, self.best = load_snapshot(self._snapshot, model) or (self._nothing_trained, {})
         if self.standing.best_epoch:
             self.best = self.best or read_variables(self._trained)
@@ -78,7 +83,8 @@ class EpochKeeper(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         now = time.monotonic()
-        if now - self._checked_at > STOP_CHECK_EVERY_S:
+        # Not in the middle of an epoch that follows one that is not kept yet: nothing could be made of it.
+        if not self._untold and now - self._checked_at > STOP_CHECK_EVERY_S:
             self._checked_at = now
             self._observer.check_stop()
 
@@ -94,20 +100,37 @@ class EpochKeeper(keras.callbacks.Callback):
             self.model.stop_training = True
             return
         if not finite:
-            # The training ran away and no later epoch can bring it back; nor can SQLite or JSON hold such a number.
+            # The training ran away and no later epoch can bring it back; nor can SQLite or JSON hold such a number. No
+            # snapshot: the weights are no numbers either.
             self.model.stop_training = True
+            self._tell_epochs()
             return
         self.standing = self.standing.after(number, values["val_loss"])
         if self.standing.best_epoch == number:
             self.best = read_variables(self._trained)
         self.epochs_trained += 1
         self.epochs.append(Epoch(number, self.phase, seconds=seconds, **values))
-        # Told first: a kill before the snapshot means that this epoch is trained and told again.
-        self._observer.finish_epoch(self.epochs[-1])
-        save_snapshot(self._snapshot, self.model, self.standing, self.best)
-        self._tell(number)
+        self._untold.append(self.epochs[-1])
         if self.over:
             self.model.stop_training = True
+        if self.over or time.monotonic() - self._kept_at > KEEP_EVERY_S:
+            self._keep()
+        self._tell(number)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self._untold:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Tell of the epochs since the last time, and write a snapshot of how the phase stands after them."""
+        # Told first: a kill before the snapshot means that these epochs are trained and told again.
+        self._tell_epochs()
+        save_snapshot(self._snapshot, self.model, self.standing, self.best)
+        self._kept_at = time.monotonic()
+
+    def _tell_epochs(self) -> None:
+        self._observer.finish_epochs(self._untold)
+        self._untold = []
 
     def restore_best(self) -> None:
         """Put the best weights back; raise RunError if no epoch had a finite validation loss."""

@@ -1,6 +1,7 @@
 """What a phase tells while it trains, and what it leaves: the model with its best weights, what that says of the photos
 that judge it, and how it went."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +31,8 @@ class Observer:
     def go_on_after(self, epoch: int) -> None:
         """Hear that training goes on after epoch number `epoch`; what was told of later ones is void."""
 
-    def finish_epoch(self, epoch: Epoch) -> None:
-        """Hear of a finished epoch, before the snapshot that holds it."""
+    def finish_epochs(self, epochs: Sequence[Epoch]) -> None:
+        """Hear of finished epochs in their order, before the snapshot that holds the last of them."""
 
 
 @dataclass(frozen=True)

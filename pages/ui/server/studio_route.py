@@ -33,13 +33,14 @@ Json = dict[str, Any]
 
 
 async def answer_state(request: Request) -> JSONResponse:
-    """Answer how all stands: {"dataset", "import", "eye", "known"} in, what `draw_state` returns out."""
+    """Answer how all stands: {"dataset", "import", "eye", "known", "learn"} in, what `draw_state` returns out."""
     asked = await _read(request)
 
     def draw() -> Json:
-        known = _text(asked, "known") or ""
+        named = {f"{name}_id": _text(asked, name) for name in ("dataset", "import")}
+        known, learn = _text(asked, "known") or "", asked.get("learn") is True
         return studio_state.draw_state(
-            Store(open_workspace()), _text(asked, "dataset"), _text(asked, "import"), _text(asked, "eye"), known
+            Store(open_workspace()), **named, eye=_text(asked, "eye"), known=known, learn=learn
         )
 
     return JSONResponse(await run_in_threadpool(draw))

@@ -45,8 +45,13 @@ def find_settings(eye: str | None, images: int) -> HeadSettings:
     return HeadSettings(backbone=str(name), epochs=MOST_EPOCHS, batch_size=batch)
 
 
-def draw_state(store: Store, dataset_id: str | None, import_id: str | None, eye: str | None, known: str) -> Json:
-    """Return all that the component shows of a data set; its photos only where they are not what `known` names."""
+def draw_state(
+    store: Store, dataset_id: str | None, import_id: str | None, eye: str | None, known: str, learn: bool
+) -> Json:
+    """Return all that the component shows of a data set; its photos only where they are not what `known` names.
+
+    With `learn` a data set that can be taught and has not been, as it stands, is taught.
+    """
     lifecycle.reconcile(store)
     importing = _find_import(store, import_id)
     if importing is not None and importing.status == "finished" and importing.id == import_id:
@@ -67,12 +72,13 @@ def draw_state(store: Store, dataset_id: str | None, import_id: str | None, eye:
     if dataset is None:
         return state
     mark = f"{dataset.id}:{dataset.version}"
-    ahead = None if importing and importing.active else look_ahead.start(store, dataset, BACKBONES[settings.backbone])
     state["dataset"] = {"id": dataset.id, "name": visible(dataset.name), "mark": mark, "pile": dataset.pile}
     state["dataset"] |= {"images": dataset.included, "set_aside": dataset.set_aside}
     if mark != known:
         state["dataset"]["classes"] = _list_classes(store, dataset)
-    state["learning"] = _tell_learning(store, dataset, settings, ahead)
+    state["learning"] = _tell_learning(store, dataset, settings)
+    if state["learning"]["stage"] in ("ready", "refused") and not (importing and importing.active):
+        state["learning"] |= _begin(store, dataset, settings, learn and state["learning"]["stage"] == "ready")
     state["live"] = _tell_live(store, state["learning"].get("best"))
     return state
 
@@ -139,7 +145,19 @@ def _address(image: Image) -> str:
     return address(f"thaw/thumbnail/{image.folder}/{image.id}")
 
 
-def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings, ahead: Job | None) -> Json:
+def _begin(store: Store, dataset: Dataset, settings: HeadSettings, learn: bool) -> Json:
+    """Teach a data set, or else look at its photos ahead; return what is new about the learning."""
+    if learn:
+        try:
+            teach.teach(store, dataset, settings)
+        except ThawError as problem:
+            return {"stage": "failed", "error": plain_refusal(str(problem), dataset)}
+        return _tell_learning(store, dataset, settings)
+    ahead = look_ahead.start(store, dataset, BACKBONES[settings.backbone])
+    return {"looked": ahead.done, "to_look": ahead.total} if ahead is not None and ahead.active and ahead.total else {}
+
+
+def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings) -> Json:
     lessons = teach.find_lessons(store, dataset, settings)
     refusal = teach.refuse(store, dataset, settings)
     told: Json = {"stage": "ready", "refusal": plain_refusal(refusal, dataset) if refusal else "", "epochs": []}
@@ -155,8 +173,6 @@ def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings, ahead
         told["stage"] = "refused"
     elif lessons.run is not None and lessons.job is not None:
         told |= _tell_job(store, lessons.run, lessons.job)
-    elif ahead is not None and ahead.active and ahead.total:
-        told |= {"looked": ahead.done, "to_look": ahead.total}
     return told
 
 
@@ -191,7 +207,7 @@ def _tell_live(store: Store, run_id: str | None) -> Json | None:
     mark = (store.workspace.root, run_id, run.result_phase)
     if mark not in _warmed:
         _warmed.add(mark)
-        predictor(store.workspace).warm(run_id)
+        predictor(store.workspace).warm(run_id, maps=False)
     decision = read_decision(run)
     return {
         "run": run_id,

@@ -33,7 +33,7 @@ def address(made_up: Server) -> str:
     store = Store(open_workspace(made_up.workspace))
     run_id = add_many_classes(store, CLASSES)
     for number in range(1, 9):
-        store.add_epoch(run_id, Epoch(number, 1, 0.5, 0.9, 0.5, 0.9, 0.1))
+        store.add_epochs(run_id, [Epoch(number, 1, 0.5, 0.9, 0.5, 0.9, 0.1)])
     measured = {"seconds_per_image": 0.01, "image_size": 224, "training_images": 200, "validation_images": CLASSES}
     store.add_facts(run_id, measured | {"head": {"best_epoch": 3}})
     store.update_job(store.add_job("head", {}, store.run(run_id).dataset_id, run_id), status="finished")

@@ -184,7 +184,7 @@ def test_a_run_whose_process_is_gone_is_at_rest(listed):
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(small):
     store, views = small.store, {"augmentation": RECIPE, "views": 2}
-    settings = HeadSettings(image_size=32, batch_size=8, validation_split=0.25, epochs=40, patience=100, **views)
+    settings = HeadSettings(image_size=32, batch_size=8, validation_split=0.25, epochs=400, patience=400, **views)
     run_id = starts.add_head_job(store, small.dataset, settings)
 
     def stop_early(stage, done, total):
@@ -275,7 +275,7 @@ def test_runs_are_listed_with_the_metrics_of_their_result(listed):
     (waiting,) = ask(listed, "runs")
     assert (waiting["status"], waiting["result_phase"], waiting["val_accuracy"]) == (None, None, None)
     for number, phase, loss in ((1, 1, 0.5), (2, 1, 0.4), (3, 2, 0.3), (4, 2, 0.6)):
-        listed.add_epoch(run_id, Epoch(number, phase, loss, 0.5, loss, 1 - loss, 0.1))
+        listed.add_epochs(run_id, [Epoch(number, phase, loss, 0.5, loss, 1 - loss, 0.1)])
     listed.add_facts(run_id, {"head": {"best_epoch": 2}, "fine_tune": {"best_epoch": 3}})
     for phase, loss in ((1, 0.4), (2, 0.3)):
         listed.set_result(run_id, phase)

@@ -175,7 +175,7 @@ def test_a_stop_reaches_only_an_active_job(store, run_id):
 def trained(store, run_id):
     """Make a run look as its worker leaves it after a settled phase 1."""
     for number in range(1, 11):
-        store.add_epoch(run_id, Epoch(number, 1, 0.1, 0.95, 0.1, 0.95, 1.0))
+        store.add_epochs(run_id, [Epoch(number, 1, 0.1, 0.95, 0.1, 0.95, 1.0)])
     store.update_job(store.add_job("head", {}, "data-1", run_id), status="finished")
     store.set_result(run_id, 1)
     folder = store.workspace.run(run_id)

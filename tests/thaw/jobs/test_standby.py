@@ -13,7 +13,9 @@ from thaw.storage.workspace import open_workspace
 from tlcore.settings import HeadSettings
 
 SHORT = HeadSettings(image_size=32, epochs=2, validation_split=0.25)
-ENDLESS = HeadSettings(image_size=32, epochs=1000, batch_size=2, validation_split=0.25, patience=1000)
+# Every epoch draws new views, or a thousand would be over in seconds.
+LONG = {"epochs": 1000, "patience": 1000, "augmentation": "light", "exact": True}
+ENDLESS = HeadSettings(image_size=32, batch_size=2, validation_split=0.25, **LONG)
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +70,20 @@ def test_forks_of_one_process_train_what_a_process_of_its_own_does(
     told = [[(each.loss, each.val_loss, each.val_accuracy) for each in store.epochs(run_id)] for run_id in runs]
     assert len(told[0]) == 2
     assert told[0] == told[1] == told[2]
+
+
+def test_an_import_is_done_by_a_fork_where_that_need_not_be_waited_for(store, tiny_photos, launched, wait_for):
+    request = {"kind": "folder", "path": str(tiny_photos), "name": "tiny"}
+    early = Standby()
+    early.keep(store.workspace)
+    assert not early.hand(store, store.add_job("import", request), at_once=True), "it still loads TensorFlow"
+    early.close()
+    wait_for(lambda: launched._ready is not None, 60, "the process that waits")
+    job_id = starts.start_import(store, request)
+    assert store.job(job_id).pid == launched.pid
+    wait_for(lambda: not store.job(job_id).active, 30, "the import")
+    assert store.job(job_id).status == "finished", store.job(job_id).error
+    assert store.dataset(store.job(job_id).dataset_id).included == 24
 
 
 def test_a_job_outlives_the_process_that_it_came_from(store, tiny_dataset, monkeypatch, wait_for):

@@ -50,7 +50,7 @@ REPLACED = {
     ("tlcore.files", "replacing", "path"): TOP,
     ("thaw.storage.identity", "write_atomically", "workspace.identity"): TOP,
     ("thaw.training.lineage", "write_atomically", "folder / LAYERS_FILE"): RUN,
-    ("thaw.training.lineage", "write_atomically", "path"): "features",
+    ("thaw.backbones.loading", "write_atomically", "path"): "features",
     ("tlcore.engines.kept", "write_atomically", "folder / RECORD"): CACHE,
     ("tlcore.engines.kept", "write_atomically", "folder / NETWORK"): CACHE,
     ("thaw.model_card.model_card", "write_atomically", "folder / name"): OUTSIDE,

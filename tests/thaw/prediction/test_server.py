@@ -1,11 +1,17 @@
 """The predictor's own process: nothing but frames on its output, nothing left of what was sent."""
 
 import io
+import os
 import subprocess
 import sys
+import threading
 
 from tests.support.pictures.corpus import jpeg
+from tests.support.trained_run import DATASET, add_trained_run
 from thaw.prediction.frames import Frame, read_frame, write_frame
+from thaw.prediction.server import Loaded, serve
+from thaw.storage.datasets import Arrival
+from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
 NOISY = """
@@ -42,3 +48,36 @@ def test_it_answers_until_the_questions_end_and_leaves_nothing(tmp_path):
         assert "run-none" in answer.header["message"]
     assert read_frame(answers) is None
     assert not list((workspace.root / "staging").iterdir())
+
+
+class Painter:
+    """Stands for what draws heat maps, for which TensorFlow would start."""
+
+    def __init__(self):
+        self.asked = []
+
+    def draw(self, pixels, class_number):
+        self.asked.append(class_number)
+
+
+def test_heat_maps_are_made_ready_at_once_or_when_nobody_asks_anything(tmp_path, monkeypatch, wait_for):
+    store = Store(open_workspace(tmp_path / "workspace"))
+    store.add_dataset(DATASET, "photos", "folder", Arrival([]))
+    monkeypatch.setattr("thaw.prediction.server.QUIET_S", 0.5)
+    painter = Painter()
+    monkeypatch.setattr(Loaded, "grad_cam", painter)
+    run_id = add_trained_run(store, seed=3)
+    (inlet, asks), (answers, tells) = os.pipe(), os.pipe()
+    with os.fdopen(inlet, "rb") as questions, os.fdopen(tells, "wb") as told, os.fdopen(answers, "rb") as heard:
+        serving = threading.Thread(target=serve, args=(store, questions, told, 60.0))
+        serving.start()
+        with os.fdopen(asks, "wb") as asked:
+            write_frame(asked, Frame({"do": "warm", "run": run_id, "maps": False}))
+            assert read_frame(heard).header == {}
+            assert painter.asked == []
+            wait_for(lambda: len(painter.asked) == 1, 10, "the heat map that was put off")
+            write_frame(asked, Frame({"do": "warm", "run": run_id, "maps": True}))
+            assert read_frame(heard).header == {}
+            assert len(painter.asked) == 2
+        serving.join(10)
+        assert not serving.is_alive()

@@ -47,7 +47,7 @@ def add_run(store, facts, fine_tune=None, phases=(1, 1)):
     if fine_tune:
         store.set_fine_tune(run_id, fine_tune.to_json())
     for number, phase in enumerate(phases, 1):
-        store.add_epoch(run_id, Epoch(number, phase, 0.5, 0.8, 0.6, 0.5 + number / 10, 1.5))
+        store.add_epochs(run_id, [Epoch(number, phase, 0.5, 0.8, 0.6, 0.5 + number / 10, 1.5)])
     store.set_result(run_id, phases[-1])
     store.add_facts(run_id, facts)
     return run_id

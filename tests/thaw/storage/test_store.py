@@ -123,8 +123,8 @@ def test_a_run_needs_its_data_set(store):
 
 def test_epochs_come_in_order_and_can_be_trained_again(store, run_id):
     for number, phase in ((2, 1), (1, 1), (3, 2)):
-        store.add_epoch(run_id, epoch(number, phase))
-    store.add_epoch(run_id, Epoch(2, 1, 0.1, 0.9, 0.2, 0.8, 1.0))
+        store.add_epochs(run_id, [epoch(number, phase)])
+    store.add_epochs(run_id, [Epoch(2, 1, 0.1, 0.9, 0.2, 0.8, 1.0)])
     assert [e.epoch for e in store.epochs(run_id)] == [1, 2, 3]
     assert store.epochs(run_id)[1].loss == 0.1
     store.drop_epochs(run_id, after=1)
@@ -132,8 +132,8 @@ def test_epochs_come_in_order_and_can_be_trained_again(store, run_id):
 
 
 def test_a_branch_is_the_run_at_the_end_of_phase_1(store, run_id):
-    store.add_epoch(run_id, epoch(1))
-    store.add_epoch(run_id, epoch(2, phase=2))
+    store.add_epochs(run_id, [epoch(1)])
+    store.add_epochs(run_id, [epoch(2, phase=2)])
     store.add_facts(run_id, {"device": "CPU", "fine_tune": {"best_epoch": 9}})
     store.set_fine_tune(run_id, "{}")
     store.set_result(run_id, 2)
@@ -166,7 +166,7 @@ def test_jobs_are_found_by_state_kind_and_run(store, run_id):
 def test_many_threads_write_and_none_is_lost(store, run_id):
     def write(start):
         for number in range(start, start + 10):
-            store.add_epoch(run_id, epoch(number))
+            store.add_epochs(run_id, [epoch(number)])
 
     threads = [threading.Thread(target=write, args=(start,)) for start in (1, 11, 21, 31)]
     for thread in threads:
@@ -185,7 +185,7 @@ from thaw.storage.workspace import open_workspace
 store = Store(open_workspace({str(store.workspace.root)!r}))
 number = 1
 while True:
-    store.add_epoch({run_id!r}, Epoch(number, 1, 0.5, 0.8, 0.6, 0.7, 1.5))
+    store.add_epochs({run_id!r}, [Epoch(number, 1, 0.5, 0.8, 0.6, 0.7, 1.5)])
     print(number, flush=True)
     number += 1
 """

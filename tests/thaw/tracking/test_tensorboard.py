@@ -34,7 +34,7 @@ def test_every_epoch_of_both_phases_comes_back(store, tmp_path):
     started = store.run(run_id).created_at
     # 300 takes two bytes as a variable-length number.
     for number, phase in ((1, 1), (2, 1), (300, 2)):
-        store.add_epoch(run_id, Epoch(number, phase, 0.5 / number, 0.8, 0.6, 0.7, 1.5))
+        store.add_epochs(run_id, [Epoch(number, phase, 0.5 / number, 0.8, 0.6, 0.7, 1.5)])
     training, validation = write_events(store, run_id, tmp_path / "events")
     assert training.parent.name == "training"
     version, scalars = read_back(training)
@@ -53,7 +53,7 @@ def test_a_run_without_epochs_and_a_folder_that_is_a_file_are_refused(store, tmp
     run_id = store.add_run("data-1", "resnet50", "{}")
     with pytest.raises(RunError, match="a finished epoch"):
         write_events(store, run_id, tmp_path)
-    store.add_epoch(run_id, Epoch(1, 1, 0.5, 0.8, 0.6, 0.7, 1.5))
+    store.add_epochs(run_id, [Epoch(1, 1, 0.5, 0.8, 0.6, 0.7, 1.5)])
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="a folder that can be written"):
         write_events(store, run_id, tmp_path / "file")

@@ -29,13 +29,19 @@ class Record(Observer):
     def go_on_after(self, epoch):
         self.epochs = {number: row for number, row in self.epochs.items() if number <= epoch}
 
-    def finish_epoch(self, epoch):
-        self.epochs[epoch.epoch] = epoch
+    def finish_epochs(self, epochs):
+        self.epochs |= {epoch.epoch: epoch for epoch in epochs}
 
 
 @pytest.fixture
 def record():
     return Record()
+
+
+@pytest.fixture(autouse=True)
+def every_epoch(monkeypatch):
+    """Each epoch is kept, as those that take long are."""
+    monkeypatch.setattr("tlcore.training.early_stopping.KEEP_EVERY_S", -1.0)
 
 
 class Phase:
@@ -167,3 +173,40 @@ def test_a_keeper_goes_back_to_its_last_snapshot_or_to_the_start_without_one(tmp
     phase.keeper.restore(phase.model)
     assert (phase.keeper.standing.epoch, phase.keeper.best) == (0, {})
     assert record.epochs == {}
+
+
+def test_epochs_that_take_no_time_are_told_and_kept_together(tmp_path, record, monkeypatch):
+    phase = Phase(tmp_path, record, patience=9)
+    phase.finish(1, 0.9)
+    assert list(record.epochs) == [1], "the first point of the curve is not waited for"
+    monkeypatch.setattr("tlcore.training.early_stopping.KEEP_EVERY_S", 1000.0)
+    monkeypatch.setattr("tlcore.training.early_stopping.STOP_CHECK_EVERY_S", -1.0)
+    phase.finish(2, 0.5)
+    phase.finish(3, 0.7)
+    assert list(record.epochs) == [1]
+    record.stop = True
+    phase.keeper.on_train_batch_end(0)  # in the middle of an epoch there is nothing to be kept
+
+    resumed = Phase(tmp_path, record, patience=9)
+    assert resumed.keeper.standing.epoch == 1
+    assert resumed.weight == 1
+
+    phase.keeper.on_train_end()
+    assert list(record.epochs) == [1, 2, 3]
+    resumed = Phase(tmp_path, record, patience=9)
+    assert (resumed.keeper.standing.epoch, resumed.keeper.standing.best_epoch, resumed.weight) == (3, 2, 3)
+    with pytest.raises(Stopped):
+        phase.keeper.on_train_batch_end(0)
+
+
+def test_a_training_that_runs_away_tells_what_came_before_and_keeps_no_such_weights(tmp_path, record, monkeypatch):
+    phase = Phase(tmp_path, record)
+    phase.finish(1, 0.9)
+    monkeypatch.setattr("tlcore.training.early_stopping.KEEP_EVERY_S", 1000.0)
+    phase.finish(2, 0.5)
+    assert phase.finish(3, float("nan"))
+    phase.keeper.on_train_end()
+    assert list(record.epochs) == [1, 2]
+    assert Phase(tmp_path, record).keeper.standing.epoch == 1
+    phase.keeper.restore_best()
+    assert phase.weight == 2

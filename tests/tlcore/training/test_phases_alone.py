@@ -36,14 +36,20 @@ class Watcher(Observer):
     def go_on_after(self, epoch):
         self.epochs = [each for each in self.epochs if each.epoch <= epoch]
 
-    def finish_epoch(self, epoch):
-        self.epochs.append(epoch)
-        if epoch.epoch == self._last and self._error is Killed:
+    def finish_epochs(self, epochs):
+        self.epochs += epochs
+        if self._error is Killed and self._last in [each.epoch for each in epochs]:
             raise Killed
 
     def check_stop(self):
         if self._error is Stopped and self._last in [each.epoch for each in self.epochs]:
             raise Stopped
+
+
+@pytest.fixture(autouse=True)
+def every_epoch(monkeypatch):
+    """Each epoch is kept, as those that take long are."""
+    monkeypatch.setattr("tlcore.training.early_stopping.KEEP_EVERY_S", -1.0)
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,10 @@ class Studio {
       soon: () => this.soon(),
       speak,
       teach: () => this.teach(),
-      stop: (job) => guarded(() => this.server.act("stop", { job })),
+      stop: (job) => {
+        this.declined = this.taught;
+        guarded(() => this.server.act("stop", { job }));
+      },
       measure: () => guarded(() => this.server.act("measure")),
     });
     this.walls = new Walls(this.find(".walls"), {
@@ -103,7 +106,6 @@ class Studio {
   take(dataset) {
     this.dataset = dataset;
     this.mark = "";
-    this.asked = "";
   }
 
   leave() {
@@ -118,6 +120,8 @@ class Studio {
       let wait = IDLE_MS;
       try {
         const asked = { dataset: this.dataset ?? "", import: this.adding.job ?? "", known: this.mark };
+        const free = !this.recording && !this.adding.uploading && this.declined !== this.taught;
+        asked.learn = this.learning.bySelf && free;
         const state = await this.server.state({ ...asked, eye: this.learning.eye });
         if (!this.going) return;
         if (this.lost) this.adding.complain("");
@@ -132,6 +136,11 @@ class Studio {
         setTimeout(resolve, wait);
       });
     }
+  }
+
+  // What is learnt: the photos as they stand, by an eye. Who stopped that is not to see it begin again.
+  get taught() {
+    return `${this.mark} ${this.learning.eye}`;
   }
 
   // Has the server asked at once; set while `poll` waits.
@@ -149,7 +158,6 @@ class Studio {
     this.learning.drawEyes(state.eyes, state.measuring);
     this.tryout.taught(state.live);
     this.tryout.learns = state.learning.stage === "learning";
-    if (this.isToLearn(state)) this.teach();
     return Boolean(state.import?.active || state.learning.stage === "learning" || this.recording || state.measuring);
   }
 
@@ -202,15 +210,6 @@ class Studio {
     const wall = this.walls.wall(name);
     wall.scrollIntoView({ block: "nearest" });
     wall.querySelector(".record").focus();
-  }
-
-  // Whether to learn by itself now: once for each state of the data set and each eye.
-  isToLearn(state) {
-    const wanted = `${state.dataset?.mark} ${state.eyes.find((eye) => eye.chosen)?.name}`;
-    const may = this.learning.bySelf && state.learning.stage === "ready" && !state.import?.active;
-    if (!may || this.recording || this.adding.uploading || this.asked === wanted) return false;
-    this.asked = wanted;
-    return true;
   }
 
   teach() {

@@ -46,7 +46,7 @@ def thaw(store, run_id, losses, result=1, accuracy=0.8, status="finished"):
     """Give a run a phase 2 with these losses on training and validation, of which the lowest is kept."""
     store.set_fine_tune(run_id, ASKED.to_json())
     for number, (loss, val_loss) in enumerate(losses, 9):
-        store.add_epoch(run_id, Epoch(number, 2, loss, 0.9, val_loss, accuracy, 0.1))
+        store.add_epochs(run_id, [Epoch(number, 2, loss, 0.9, val_loss, accuracy, 0.1)])
     kept = min(range(len(losses)), key=lambda number: losses[number][1])
     store.add_facts(run_id, {"fine_tune": {"best_epoch": 9 + kept}})
     store.set_result(run_id, result)

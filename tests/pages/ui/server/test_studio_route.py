@@ -91,13 +91,27 @@ def test_learning_is_told_from_ready_over_its_rounds_to_the_grade(client, store)
     assert ask(client, dataset=dataset.id)["learning"]["stopping"]
     store.add_facts(run_id, {"dataset_version": dataset.version, "validation_images": 6, "image_size": 96})
     store.add_phase_facts(run_id, "head", {"accuracies": {"validation": 5 / 6}})
-    store.add_epoch(run_id, Epoch(1, 1, 0.5, 0.5, 0.5, 4 / 6, 0.1))
+    store.add_epochs(run_id, [Epoch(1, 1, 0.5, 0.5, 0.5, 4 / 6, 0.1)])
     assert ask(client, dataset=dataset.id)["learning"]["exam"] == {"right": 4, "total": 6}
     store.set_result(run_id, 1)
     store.update_job(job.id, status="finished")
     state = ask(client, dataset=dataset.id)
     assert (state["learning"]["stage"], state["learning"]["exam"]) == ("taught", {"right": 5, "total": 6})
     assert (state["live"]["run"], state["live"]["side"], state["live"]["least"]) == (run_id, 96, 0.6)
+
+
+def test_a_set_that_is_ready_is_taught_once_where_it_is_to_learn_by_itself(client, store):
+    dataset = dataset_of(store)
+    learning = ask(client, dataset=dataset.id, learn=True)["learning"]
+    assert learning["stage"] == "learning"
+    assert ask(client, dataset=dataset.id, learn=True)["learning"]["run"] == learning["run"]
+    assert [job.kind for job in store.unfinished_jobs()] == ["head"], "nobody looks ahead beside it"
+    store.add_facts(learning["run"], {"dataset_version": dataset.version})
+    store.update_job(learning["job"], status="stopped")
+    assert ask(client, dataset=dataset.id, learn=True)["learning"]["stage"] == "stopped"
+    act(client, do="rename", dataset=dataset.id, **{"class": next(iter(dataset.classes)), "to": "zebra"})
+    again = ask(client, dataset=dataset.id, learn=True)["learning"]
+    assert (again["stage"], again["run"] != learning["run"]) == ("learning", True)
 
 
 def test_a_class_is_renamed_removed_and_brought_back(client, store):

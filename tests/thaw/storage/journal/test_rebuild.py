@@ -191,7 +191,7 @@ def test_the_changes_in_a_lost_log_come_back(store):
         holder.execute("PRAGMA wal_checkpoint")
         earlier = database.read_bytes()
         edits.rename_class(store, dataset.id, "kitten", "tiger")
-        store.add_epoch(run.id, Epoch(3, 1, 0.4, 0.9, 0.5, 0.8, 1.5))
+        store.add_epochs(run.id, [Epoch(3, 1, 0.4, 0.9, 0.5, 0.8, 1.5)])
         third = store.add_run(dataset.id, "resnet50", "{}")
         before = remembered(store)
     for end in ("-wal", "-shm"):
