@@ -22,7 +22,7 @@ from tlcore.splits.groups import group_images
 from tlcore.splits.svm import fit_svm
 from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.guards import smashed
-from tlcore.training.head_epochs import HeadEpochs
+from tlcore.training.head_epochs import HeadEpochs, answer
 from tlcore.training.history import Epoch
 from tlcore.training.recovery import Incidents
 from tlcore.training.rehearsal import rehearsing
@@ -296,11 +296,6 @@ def fit_at_once(
     return time.perf_counter() - started
 
 
-def probabilities(model: keras.Model, inputs: Any, output: str) -> np.ndarray:
-    """Run `model` and return float32 (n, classes) whatever its output (see `tlcore.models.classifier.share_out`)."""
-    return models.share_out(np.asarray(model.predict(inputs, verbose=0), dtype=np.float32), output)
-
-
 def _verify(feed: Feed, materials: Materials, folder: Path, phase: int) -> None:
     """Make sure of what a phase has learnt from, where that was put off; keep nothing of it where it is refused."""
     try:
@@ -314,14 +309,14 @@ def _result(
     materials: Materials, head: keras.Model, model: keras.Model, keeper: EpochKeeper, feed: Feed, cut: models.Cut
 ) -> dict[str, Any]:
     judged: dict[str, CachedBatches] = {"validation": feed.validation, **feed.extra}
+    alone = keeper.phase == 1 and not tf.distribute.has_strategy()
+    said = {name: answer(model, each) if alone else model.predict(each, verbose=0) for name, each in judged.items()}
     return {
         "head": head,
         "weights": keeper.best,
         "epochs": keeper.epochs,
         "kept": next(epoch for epoch in keeper.epochs if epoch.epoch == keeper.standing.best_epoch),
-        "probabilities": {
-            name: probabilities(model, batches, materials.settings.output) for name, batches in judged.items()
-        },
+        "probabilities": {name: models.share_out(each, materials.settings.output) for name, each in said.items()},
         "cut": cut,
         "feed": feed,
         "epochs_trained": keeper.epochs_trained,

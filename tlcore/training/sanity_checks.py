@@ -60,7 +60,8 @@ def _normalised(materials: Materials, photos: Sequence[Photo]) -> np.ndarray:
     side = materials.image_size
     inputs = keras.Input((side, side, 3), dtype="uint8")
     model = keras.Model(inputs, normalise(materials.row, inputs))
-    return np.asarray(model.predict(np.stack([load_pixels(Path(each.file), side) for each in photos]), verbose=0))
+    pixels = np.stack([load_pixels(Path(each.file), side) for each in photos])
+    return np.asarray(model(pixels, training=False))
 
 
 def _count(photos: Sequence[Photo], labels: list[str]) -> dict[str, int]:

@@ -25,7 +25,7 @@ from tlcore.splits.cross_validation import Fold, list_folds
 from tlcore.splits.groups import group_images
 from tlcore.splits.splits import choose_images
 from tlcore.splits.svm import fit_svm
-from tlcore.training.phases import build_head, compile_model, probabilities
+from tlcore.training.phases import build_head, compile_model
 from tlcore.training.recommendations import recommend_learning_rate
 from tlcore.training.snapshots import read_start, write_start
 from tlcore.tuning.probe_record import (
@@ -210,7 +210,8 @@ def try_depth(
         batches = _batches(trial, tensors, rows, training, plan.batch_size, shuffle=True)
         _fit(model, batches, plan.epochs, trial.weights(training), Watch(check_stop, count))
         judging = _batches(trial, tensors, rows, testing, plan.batch_size, shuffle=False)
-        held_out[testing] = probabilities(model, judging, materials.settings.output).argmax(axis=1)
+        said = models.share_out(model.predict(judging, verbose=0), materials.settings.output)
+        held_out[testing] = said.argmax(axis=1)
     _write_state(model, fresh)
     return held_out
 

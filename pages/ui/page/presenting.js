@@ -9,6 +9,8 @@ const LARGE = `
 `;
 const TYPED = "input, textarea, select, button, a, summary, [contenteditable], [role='button'], [role='slider'], [tabindex='0']";
 
+const LETTERS = "input:not([type='checkbox'], [type='radio'], [type='range']), textarea, select, [contenteditable], [role='combobox']";
+
 // Streamlit writes addresses of its own as pages change: the tab remembers.
 const MARK = "thaw presents";
 
@@ -23,9 +25,9 @@ export default function (component) {
   document.documentElement.toggleAttribute("data-hears-keys", true);
   window.addEventListener("keydown", (event) => {
     const [target] = event.composedPath();
-    if (event.ctrlKey || event.metaKey || event.altKey || target.closest?.(TYPED)) return;
-    if (event.key.toLowerCase() === "f") present(!isOn());
-    else if (event.key === " " && isOn() && goOn()) event.preventDefault();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.toLowerCase() === "f" && !target.closest?.(LETTERS)) present(!isOn());
+    else if (event.key === " " && isOn() && !target.closest?.(TYPED) && goOn()) event.preventDefault();
   });
 }
 

@@ -6,12 +6,13 @@ const RIGHT = 312;
 const TOP = 10;
 const BOTTOM = 108;
 
-function drawCurve(svg, shares) {
+// `rounds` is how many there will be, where they are known.
+function drawCurve(svg, shares, rounds = shares.length) {
   svg.replaceChildren();
   svg.toggleAttribute("hidden", !shares.length);
   if (!shares.length) return;
   const lowest = Math.min(0.5, Math.floor(Math.min(...shares) * 10) / 10);
-  const across = (index) => LEFT + ((RIGHT - LEFT) * index) / Math.max(1, shares.length - 1);
+  const across = (index) => LEFT + ((RIGHT - LEFT) * index) / Math.max(1, rounds - 1);
   const up = (share) => BOTTOM - ((BOTTOM - TOP) * (share - lowest)) / (1 - lowest);
   for (const share of [lowest, (lowest + 1) / 2, 1]) {
     add(svg, "line", { class: "grid", x1: LEFT, x2: RIGHT, y1: up(share), y2: up(share) });

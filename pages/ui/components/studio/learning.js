@@ -2,6 +2,7 @@
 
 const AUTO = "thaw learns by itself";
 const EYE = "thaw eye";
+const REPLAY_MS = 10000;
 
 class Learning {
   // `acts` tells the server what to do and asks it again soon; `auto` is "on" where nothing is said here yet.
@@ -17,6 +18,7 @@ class Learning {
     this.find(".teach").onclick = () => acts.teach();
     this.find(".cancel").onclick = () => acts.stop(this.told.job);
     this.find(".measure").onclick = () => acts.measure();
+    this.find(".replay").onclick = () => (this.replaying ? this.endReplay() : this.replay());
   }
 
   get eye() {
@@ -35,12 +37,14 @@ class Learning {
   draw(told, photos) {
     this.told = told;
     const learns = told.stage === "learning";
-    this.find(".score").hidden = !told.exam;
-    if (told.exam) this.find(".exam").textContent = `${told.exam.right} of ${told.exam.total}`;
+    const shares = told.epochs ?? [];
+    if (learns) this.endReplay();
+    this.find(".replay").hidden = learns || !told.exam || shares.length < 2;
+    if (this.replaying) return;
+    this.drawExam(told.exam);
     this.say(tell(told));
     this.drawFar(learns, told);
     this.drawPassing(learns && told.looking, told, photos);
-    const shares = told.epochs ?? [];
     const curve = JSON.stringify(shares);
     // The old curve stays until there is something new to see.
     if (curve !== this.curve && (shares.length || !learns)) {
@@ -58,6 +62,33 @@ class Learning {
       this.spoken = told.run;
       this.acts.speak(`${told.exam.right} of ${told.exam.total} exam photos right.`);
     }
+  }
+
+  drawExam(exam) {
+    this.find(".score").hidden = !exam;
+    if (exam) this.find(".exam").textContent = `${exam.right} of ${exam.total}`;
+  }
+
+  // Shows once more how the score grew, slowly enough for a room.
+  async replay() {
+    const { epochs, exam } = this.told;
+    const turn = (this.replaying = {});
+    this.find(".replay").textContent = "Stop";
+    for (let number = 1; number <= epochs.length; number++) {
+      drawCurve(this.find(".curve"), epochs.slice(0, number), epochs.length);
+      this.drawExam({ right: Math.round(epochs[number - 1] * exam.total), total: exam.total });
+      this.say(`Round ${number} of ${epochs.length}`);
+      await pause(REPLAY_MS / epochs.length);
+      if (this.replaying !== turn) return;
+    }
+    this.endReplay();
+  }
+
+  endReplay() {
+    if (!this.replaying) return;
+    this.replaying = null;
+    this.curve = null;
+    this.find(".replay").textContent = "Watch it learn again";
   }
 
   drawFar(learns, { done, total }) {

@@ -4,6 +4,7 @@ const FRAME_EVERY_MS = 100;
 const FRAME_SIDE = 320;
 const FRAMES_A_BATCH = 10;
 const MOST_FRAMES = 600;
+const BEYOND_THE_END_S = 1e7;
 const UNREADABLE_VIDEO =
   "This browser cannot play that video. Save it as MP4 (H.264) or WebM, then drop it here again.";
 
@@ -39,6 +40,11 @@ class Recording {
     video.src = URL.createObjectURL(file);
     try {
       await happened(video, "loadeddata");
+      // What a browser has recorded itself knows its length only once it was played to its end.
+      if (!Number.isFinite(video.duration)) {
+        video.currentTime = BEYOND_THE_END_S;
+        await happened(video, "seeked");
+      }
       const step = Math.max(FRAME_EVERY_MS / 1000, video.duration / MOST_FRAMES);
       for (let at = 0; at < video.duration && !this.over; at += step) {
         video.currentTime = at;

@@ -1,5 +1,6 @@
 // Studio: photos, learning and trying side by side. It asks the server how all stands and draws it, without a reload.
 
+const IMPORT_MS = 150;
 const BUSY_MS = 400;
 const IDLE_MS = 1500;
 
@@ -85,7 +86,7 @@ class Studio {
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     const [target] = event.composedPath();
     if (entries.length === 1 && entries[0].isFile && target.closest?.(".try")) {
-      entries[0].file((file) => this.tryout.show(file));
+      entries[0].file((file) => this.tryout.showPhoto(file));
       return;
     }
     const label = target.closest?.(".wall")?.dataset.name;
@@ -111,7 +112,7 @@ class Studio {
   leave() {
     this.going = false;
     if (this.recording) this.recording.over = true;
-    this.tryout.stop();
+    this.tryout.leave();
     for (const [kind, act] of Object.entries(this.drags)) window.removeEventListener(kind, act);
   }
 
@@ -126,7 +127,7 @@ class Studio {
         if (!this.going) return;
         if (this.lost) this.adding.complain("");
         this.lost = false;
-        if (this.draw(state)) wait = BUSY_MS;
+        if (this.draw(state)) wait = state.import?.active ? IMPORT_MS : BUSY_MS;
       } catch (problem) {
         this.lost = true;
         this.adding.complain(problem.message);

@@ -7,15 +7,11 @@ const SPEAK_EVERY_MS = 4000;
 const PHOTO_SIDE = 640;
 const LONG_NAME = 14;
 
-class Tryout {
+class Tryout extends Camera {
   constructor(column, speak) {
-    this.find = (name) => column.querySelector(name);
+    super(column);
     this.column = column;
     this.speak = speak;
-    this.video = this.find("video");
-    this.bars = new Bars(this.find(".bars"));
-    this.questions = new Questions();
-    this.turn = 0;
     this.live = null;
     this.find(".camera").onclick = () => (this.stream ? this.stop() : this.start());
     const picker = this.find(".photo-input");
@@ -23,33 +19,40 @@ class Tryout {
     picker.onchange = () => {
       const [file] = picker.files;
       picker.value = "";
-      if (file) this.show(file);
+      if (file) this.showPhoto(file);
     };
     this.quiet("Show it something, as soon as it has learnt.");
+    this.presenting = new MutationObserver(() => this.fill());
+    this.presenting.observe(document.documentElement, { attributeFilter: ["data-presenting"] });
+  }
+
+  leave() {
+    this.presenting.disconnect();
+    this.stop();
   }
 
   // `live` is where frames go and when to be unsure; the model may be another from one frame to the next.
   taught(live) {
     if (live?.run !== this.live?.run) this.bars.clear();
+    if (live && !this.live) this.quiet("Show it something: to the camera, or a photo.");
     this.live = live;
   }
 
-  async start() {
-    const turn = ++this.turn;
-    this.complain("");
-    try {
-      const stream = await openCamera();
-      if (turn !== this.turn) return release(stream);
-      this.stream = stream;
-      stream.getVideoTracks()[0].onended = () => this.giveUp("The camera was disconnected.");
-      this.find(".tried").hidden = true;
-      this.video.srcObject = stream;
-      this.find(".camera").textContent = "Stop the camera";
-      await this.video.play();
-      this.watch(turn);
-    } catch (problem) {
-      if (turn === this.turn) this.giveUp(explain(problem));
-    }
+  show(on) {
+    if (on) this.find(".tried").hidden = true;
+    this.find(".camera").textContent = on ? "Stop the camera" : "Start the camera";
+    this.find(".rate").textContent = "";
+    this.fill();
+  }
+
+  // In front of a room the camera fills the screen, and the answer goes across its top.
+  fill() {
+    const wanted = Boolean(this.stream) && document.documentElement.hasAttribute("data-presenting");
+    if (wanted === this.column.hasAttribute("popover")) return;
+    if (wanted) {
+      this.column.setAttribute("popover", "manual");
+      this.column.showPopover();
+    } else this.column.removeAttribute("popover");
   }
 
   async watch(turn) {
@@ -83,7 +86,7 @@ class Tryout {
     else this.draw(said);
   }
 
-  async show(file) {
+  async showPhoto(file) {
     this.stop();
     const turn = this.turn;
     try {
@@ -121,25 +124,6 @@ class Tryout {
   quiet(words) {
     this.find(".answer").textContent = words;
     this.find(".answer").className = "answer quiet";
-  }
-
-  complain(words) {
-    this.find(".problem").textContent = words;
-    this.find(".problem").hidden = !words;
-  }
-
-  giveUp(words) {
-    this.stop();
-    this.complain(words);
-  }
-
-  stop() {
-    this.turn += 1;
-    this.questions.end();
-    release(this.stream);
-    this.stream = this.video.srcObject = null;
-    this.find(".camera").textContent = "Start the camera";
-    this.find(".rate").textContent = "";
   }
 }
 

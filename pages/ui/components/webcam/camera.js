@@ -52,6 +52,53 @@ class Questions {
   }
 }
 
+// A camera on a page: on from `start` to `stop`, and looked at by `watch` in between, which a subclass has.
+class Camera {
+  constructor(root) {
+    this.find = (name) => root.querySelector(name);
+    this.video = this.find("video");
+    this.bars = new Bars(this.find(".bars"));
+    this.questions = new Questions();
+    // Counts the starts: what belongs to an earlier one must do nothing when it comes late.
+    this.turn = 0;
+  }
+
+  async start() {
+    const turn = ++this.turn;
+    this.complain("");
+    try {
+      const stream = await openCamera();
+      if (turn !== this.turn) return release(stream);
+      this.stream = stream;
+      stream.getVideoTracks()[0].onended = () => this.giveUp("The camera was disconnected.");
+      this.video.srcObject = stream;
+      this.show(true);
+      await this.video.play();
+      await this.watch(turn);
+    } catch (problem) {
+      if (turn === this.turn) this.giveUp(explain(problem));
+    }
+  }
+
+  stop() {
+    this.turn += 1;
+    this.questions.end();
+    release(this.stream);
+    this.stream = this.video.srcObject = null;
+    this.show(false);
+  }
+
+  complain(words) {
+    this.find(".problem").textContent = words;
+    this.find(".problem").hidden = !words;
+  }
+
+  giveUp(words) {
+    this.stop();
+    this.complain(words);
+  }
+}
+
 function explain(problem) {
   if (problem instanceof Refused) return problem.message;
   return REFUSALS[problem.name] ?? `The camera could not be used: ${problem.message}`;

@@ -20,38 +20,15 @@ export default function (component) {
   };
 }
 
-class Webcam {
+class Webcam extends Camera {
   constructor(root) {
-    this.find = (name) => root.querySelector(name);
-    this.video = this.find("video");
-    this.bars = new Bars(this.find(".bars"));
-    this.questions = new Questions();
-    // Counts the starts: what belongs to an earlier one must do nothing when it comes late.
-    this.turn = 0;
+    super(root);
     this.find(".start").onclick = () => this.start();
     this.find(".stop").onclick = () => {
       this.stop();
       this.find(".start").focus();
     };
     this.find(".still").onclick = () => this.takeStill();
-  }
-
-  async start() {
-    const turn = ++this.turn;
-    this.complain("");
-    try {
-      const stream = await openCamera();
-      if (turn !== this.turn) return release(stream);
-      this.stream = stream;
-      stream.getVideoTracks()[0].onended = () => this.giveUp("The camera was disconnected.");
-      this.video.srcObject = stream;
-      this.show(true);
-      this.find(".stop").focus();
-      await this.video.play();
-      await this.watch(turn);
-    } catch (problem) {
-      if (turn === this.turn) this.giveUp(explain(problem));
-    }
   }
 
   // One request at a time: the next frame is taken when the one before it has been answered.
@@ -117,7 +94,11 @@ class Webcam {
   show(on) {
     for (const name of [".view", ".still", ".stop", ".state"]) this.find(name).hidden = !on;
     for (const name of [".start", ".invite"]) this.find(name).hidden = on;
-    if (!on) this.find(".bars").hidden = true;
+    if (on) this.find(".stop").focus();
+    else {
+      this.bars.clear();
+      this.find(".bars").hidden = true;
+    }
     this.find(".rate").textContent = "";
     this.find(".said").classList.remove("unsure");
     this.told = undefined;
@@ -129,24 +110,5 @@ class Webcam {
 
   speak(words) {
     this.find(".spoken").textContent = words;
-  }
-
-  complain(words) {
-    this.find(".problem").textContent = words;
-    this.find(".problem").hidden = !words;
-  }
-
-  giveUp(words) {
-    this.stop();
-    this.complain(words);
-  }
-
-  stop() {
-    this.turn += 1;
-    this.questions.end();
-    release(this.stream);
-    this.stream = this.video.srcObject = null;
-    this.bars.clear();
-    this.show(false);
   }
 }
