@@ -111,7 +111,7 @@ def draw_choice(workspace: Workspace, row: Backbone) -> None:
 
 def draw_device(workspace: Workspace) -> None:
     """Draw which device TensorFlow will use; it is found out in a process of its own, so that this page stays light."""
-    st.subheader("Which device", anchor=False)
+    st.header("Which device", anchor=False)
     waiting = awaits_answer(workspace)
 
     @st.fragment(run_every=POLL_S if waiting else None)

@@ -166,7 +166,7 @@ def draw_curves(store: Store, entries: Sequence[ComparedRun]) -> None:
         )
         for place, entry in enumerate(entries)
     ]
-    st.subheader("Epoch by epoch", anchor=False)
+    st.header("Epoch by epoch", anchor=False)
     letters = " ".join(entry.letter for entry in entries)
     figure(
         validation_curves(lines),
@@ -187,7 +187,7 @@ def draw_settings(entries: Sequence[ComparedRun]) -> None:
         }
         for row in comparison.compare_settings(entries)
     ]
-    st.subheader("What differs", anchor=False)
+    st.header("What differs", anchor=False)
     st.dataframe(rows, hide_index=True, alt="Settings of the runs; those that differ come first and say so")
     st.download_button(
         "Comparison as CSV",

@@ -73,7 +73,7 @@ def pick_dataset(store: Store, present: Dataset) -> None:
 
 def draw_dataset(store: Store, dataset: Dataset) -> None:
     """Draw a data set: its numbers, its latest change and the tabs."""
-    st.subheader(emphasised(dataset.name), anchor=False)
+    st.header(emphasised(dataset.name), anchor=False)
     draw_next(store, dataset)
     draw_numbers(dataset)
     if dataset.ignored:

@@ -92,7 +92,7 @@ def draw_chosen(store: Store, chosen: Sequence[Holding]) -> None:
 
 def draw_trash(store: Store, entries: Sequence[Trashed], size_bytes: int) -> None:
     """Draw what is in the trash, each with the button that brings it back, and the one that empties it."""
-    st.subheader("Trash", anchor=False)
+    st.header("Trash", anchor=False)
     if not entries and not size_bytes:
         st.caption("Nothing. What you delete lies here first, and can be brought back.")
         return
@@ -132,7 +132,7 @@ def draw(store: Store) -> None:
         draw_figure(usage)
     else:
         _wait(store, holdings)
-    st.subheader("What is kept", anchor=False)
+    st.header("What is kept", anchor=False)
     if holdings:
         chosen = draw_table(holdings, sizes)
         draw_chosen(store, chosen)

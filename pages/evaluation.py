@@ -53,7 +53,7 @@ def draw_accuracy(store: Store, run: Run, side: str) -> None:
 def draw_classes(run: Run, predictions: Predictions) -> None:
     """Draw the figures of each class, the one found least often first, as a figure, a table and a download."""
     found = sorted(measure_classes(predictions), key=lambda each: each.recall.value if each.recall else 2.0)
-    st.subheader("Class by class", anchor=False)
+    st.header("Class by class", anchor=False)
     drawn = found[:MOST_DRAWN]
     figure(
         evaluation_figures.class_intervals(drawn),
@@ -105,7 +105,7 @@ def draw_calibration(run: Run, predictions: Predictions, mended: np.ndarray, tem
     """Draw whether the model is right as often as it says, before and after the correction."""
     told, after = (list_bins(each, predictions.true) for each in (predictions.probabilities, mended))
     error, left = calibration_error(told), calibration_error(after)
-    st.subheader("Can its confidence be trusted?", anchor=False)
+    st.header("Can its confidence be trusted?", anchor=False)
     direction = "surer than it should be" if temperature > 1 else "less sure than it could be"
     verdict = (
         f"It is {direction}: how sure it is and how often it is right lie **{100 * error:.1f} points** apart on average"
@@ -132,7 +132,7 @@ def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.
     """Draw what it costs and brings to answer only from a confidence on, and keep the choice."""
     kept = read_decision(run)
     found = measure_coverage(mended, predictions.true)
-    st.subheader("When should it say “I don't know”?", anchor=False)
+    st.header("When should it say “I don't know”?", anchor=False)
     threshold = st.slider(
         "Answer only if at least so sure",
         0.0,
@@ -208,7 +208,7 @@ def draw_run(store: Store, run: Run) -> None:
     draw_accuracy(store, run, side)
     sets_panel.draw(store, run)
     draw_classes(run, predictions)
-    st.subheader("What is taken for what", anchor=False)
+    st.header("What is taken for what", anchor=False)
     confusion_panel.draw(run, predictions, confusion_panel.want_cell(run, side))
     draw_calibration(run, predictions, mended, temperature)
     draw_threshold(store, run, predictions, mended, temperature)

@@ -43,7 +43,7 @@ def draw_model(store: Store, run: Run) -> None:
 
 def ask_formats(run: Run) -> list[str]:
     """Draw the choice of formats, all at first; return the names of those chosen."""
-    st.subheader("For what?", anchor=False)
+    st.header("For what?", anchor=False)
     return [
         row.name
         for row in FORMATS.values()

@@ -193,7 +193,7 @@ def draw_run(store: Store, run: Run) -> None:
         epochs = [epoch for epoch in store.epochs(run.id) if present.kind == "head" or epoch.phase == 1]
         live.curve(run.id, epochs)
 
-    st.subheader("Training", anchor=False)
+    st.header("Training", anchor=False)
     selection.run_picker(store, run)
     if job.active and job.kind == "fine_tune":
         steps.onward("finetune", "This run is being fine-tuned now: watch it on step 4")

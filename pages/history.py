@@ -171,7 +171,7 @@ def draw_figure(rows: Sequence[Experiment]) -> None:
     measured = [row for row in rows if row.final_accuracy_validation is not None]
     if len(measured) < 2:
         return
-    st.subheader("Accuracy", anchor=False)
+    st.header("Accuracy", anchor=False)
     against = st.segmented_control(
         "Accuracy",
         list(AXES),

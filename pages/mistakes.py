@@ -72,7 +72,7 @@ def draw_pairs(run: Run, predictions: Predictions) -> None:
     if not pairs:
         return
     labels = predictions.labels
-    st.subheader("Mixed up most often", anchor=False)
+    st.header("Mixed up most often", anchor=False)
     with st.container(gap=None):
         for pair in pairs:
             true, predicted = labels[pair.true], labels[pair.predicted]
@@ -263,7 +263,7 @@ def draw_cards(
     true, predicted = classes
     right = listed == WORST and true is not None and true == predicted
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("These it gets right" if right else listed, anchor=False)
+        st.header("These it gets right" if right else listed, anchor=False)
         if true is not None or predicted is not None:
             st.button("Show all", icon=":material/close:", type="tertiary", on_click=show_all, args=(run,))
     if not cards:

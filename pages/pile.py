@@ -16,7 +16,7 @@ GROUPS, SINGLE = "Groups", "One at a time"
 
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw what waits of a data set: its groups, or one photo after another."""
-    st.subheader(emphasised(dataset.name), anchor=False)
+    st.header(emphasised(dataset.name), anchor=False)
     draw_progress(store, dataset)
     if not dataset.pile:
         st.success("Every photo has its class.", icon=":material/check:")

@@ -66,7 +66,7 @@ def ask_files() -> list[Picture]:
 
 def ask_stills(run: Run) -> list[Picture]:
     """Draw the webcam; return the stills that it has handed over."""
-    st.subheader("Webcam", anchor=False)
+    st.header("Webcam", anchor=False)
     webcam(run.id, run.image_size, tried_pictures.keep_still)
     kept = tried_pictures.stills()
     if kept:
@@ -78,7 +78,7 @@ def draw_results(store: Store, run: Run, labels: list[str], tried: list[Tried]) 
     """Draw how many pictures were answered, the reasons of the others, each picture with its answer, and the table."""
     read = [each for each in tried if each.verdict.shares is not None]
     unknown = sum(not each.verdict.known for each in read)
-    st.subheader("What it says", anchor=False)
+    st.header("What it says", anchor=False)
     st.markdown(
         f"**{amounts.count(len(tried), 'picture')}**: {len(read) - unknown:,} answered, {unknown:,} “{UNKNOWN}”, "
         f"{len(tried) - len(read):,} could not be read."

@@ -168,7 +168,7 @@ def test_the_data_set_on_show_can_be_deleted_on_the_data_page(furnished):
     assert "Your data sets appear here" in words(page)
     page = press(page, "Undo")
     assert snapshot(store) == before
-    assert "**Pets**" in [each.value for each in page.subheader]
+    assert "**Pets**" in [each.value for each in page.header]
 
 
 def test_a_run_can_be_deleted_on_the_history_page_and_comes_back(store):

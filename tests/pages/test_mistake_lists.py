@@ -44,7 +44,7 @@ def test_the_most_uncertain_are_right_and_wrong_ones(store, run_id):
     shares[5] = [0.52, 0.48] if shares[5, 0] > 0.5 else [0.48, 0.52]
     np.savez(path, image_ids=ids, probabilities=shares)
     page = choose(visit("mistakes", run=run_id), run_id, "list", "Most uncertain")
-    assert "Most uncertain" in [each.value for each in page.subheader]
+    assert "Most uncertain" in [each.value for each in page.header]
     assert "how little lies between the two likeliest classes" in words(page)
     assert cards(page)[0]["id"] == ids[5]
     assert say(cards(page)[0]).endswith("52% sure. Right.")

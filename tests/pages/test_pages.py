@@ -383,7 +383,7 @@ def test_filters_open_a_cell_and_the_diagonal_shows_what_is_right(store):
     assert len(cards(page)) == 1
     page.selectbox[1].set_value(TAG).run()
     assert len(cards(page)) == 4
-    assert "These it gets right" in [each.value for each in page.subheader]
+    assert "These it gets right" in [each.value for each in page.header]
 
 
 def test_very_many_classes_are_told_as_pairs(store):

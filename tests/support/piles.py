@@ -36,9 +36,12 @@ def add_pile(store: Store, sorted_by: str | None = "job-1") -> list[Image]:
     ]
     store.add_dataset(DATASET, "holiday", "folder", Arrival(photos))
     for each in photos:
-        path = store.workspace.image(DATASET, each.id, each.suffix)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Picture.new("RGB", (8, 8), "teal").save(path)
+        for path in (
+            store.workspace.image(DATASET, each.id, each.suffix),
+            store.workspace.thumbnail(DATASET, each.id),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Picture.new("RGB", (8, 8), "teal").save(path)
     if sorted_by is not None:
         keep_sorting(store, DATASET, sorting(sorted_by))
     return photos

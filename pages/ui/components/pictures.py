@@ -12,6 +12,7 @@ from thaw.storage.records import Image
 STYLE = """<style>
 .thaw-strip { display: flex; gap: 0.4rem; overflow-x: auto; padding: 0.15rem 0 0.4rem; }
 .thaw-strip img { height: 72px; width: 72px; flex: none; object-fit: cover; border-radius: 8px; background: #8882; }
+.thaw-strip:focus-visible { outline: 3px solid currentcolor; }
 .thaw-cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0.9rem; }
 .thaw-card { border: 1px solid #8885; border-radius: 10px; overflow: hidden; margin: 0; }
 .thaw-card img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; background: #8882; }
@@ -54,14 +55,16 @@ class Card:
     note: str = ""
 
 
-def strip(images: Iterable[Image]) -> None:
-    """Draw thumbnails in one row that scrolls sideways."""
+def strip(images: Iterable[Image], label: str) -> None:
+    """Draw thumbnails in one row that scrolls sideways, by the arrow keys too; `label` names it to those who cannot see
+    it."""
     pictures = "".join(
         f'<img loading="lazy" src="{picture_url("thumbnail", image)}" '
         f'alt="{in_html(image.name)}" title="{in_html(image.name)}">'
         for image in images
     )
-    st.html(f'{STYLE}<div class="thaw-strip">{pictures}</div>')
+    # One stop of the Tab key: from there the browser scrolls.
+    st.html(f'{STYLE}<div class="thaw-strip" tabindex="0" role="group" aria-label="{in_html(label)}">{pictures}</div>')
 
 
 def gallery(shown: Iterable[tuple[Image, Sequence[Row], str]]) -> None:

@@ -90,7 +90,7 @@ def draw_overview(store: Store, dataset: Dataset) -> None:
     page = st.pagination(pages, key=f"classes of {dataset.id}") if pages > 1 else 1
     for label in labels[(page - 1) * CLASSES_A_PAGE : page * CLASSES_A_PAGE]:
         st.markdown(f"{emphasised(label)} · {amounts.count(dataset.classes[label], 'image')}")
-        pictures.strip(store.images(dataset.id, label, limit=PICTURES_A_CLASS))
+        pictures.strip(store.images(dataset.id, label, limit=PICTURES_A_CLASS), f"Photos of {label}")
 
 
 def draw_editor(store: Store, dataset: Dataset) -> None:

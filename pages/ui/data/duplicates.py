@@ -45,7 +45,7 @@ def draw(store: Store, dataset: Dataset) -> None:
     draw_summary(dataset, groups)
     leakage.draw(store, dataset)
     if groups:
-        st.subheader("The groups", anchor=False)
+        st.header("The groups", anchor=False)
         draw_groups(store, dataset, groups)
     grouping.draw(store, dataset)
 

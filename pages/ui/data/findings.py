@@ -182,7 +182,7 @@ def draw_twins(store: Store, dataset: Dataset, finding: Finding) -> None:
     """Draw some pictures of classes that have nearly the same name, and offer to merge them."""
     for label in finding.classes:
         st.markdown(f"{emphasised(label)} · {amounts.count(dataset.classes[label], 'image')}")
-        pictures.strip(store.images(dataset.id, label, limit=PICTURES_A_CLASS))
+        pictures.strip(store.images(dataset.id, label, limit=PICTURES_A_CLASS), f"Photos of {label}")
     with st.container(horizontal=True):
         for label in finding.classes:
             st.button(

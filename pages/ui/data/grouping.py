@@ -36,7 +36,7 @@ class Preview:
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw the rules, what they would join, and the button that keeps them."""
     present = edits.grouping(store, dataset.id)
-    st.subheader("Photos of one subject or one burst", anchor=False)
+    st.header("Photos of one subject or one burst", anchor=False)
     st.markdown(
         "Ten photos of the same dog are ten chances to learn that dog by heart. If file names tell what belongs "
         "together, say how, and Thaw keeps each subject on one side of the split."

@@ -19,7 +19,7 @@ NOTABLE_POINTS = 0.5
 
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw the latest measurement, and the button that starts one or the progress of one that goes on."""
-    st.subheader("What would a careless split have claimed?", anchor=False)
+    st.header("What would a careless split have claimed?", anchor=False)
     check, job = store.latest_check(dataset.id), latest_job(store, dataset)
     if check:
         draw_result(dataset, check)

@@ -51,7 +51,7 @@ class Sides:
 
 def choose(store: Store, dataset: Dataset) -> None:
     """Draw the choice of the split, how many images go to each side, and how far the validation can be trusted."""
-    st.subheader("Training, validation and beyond", anchor=False)
+    st.header("Training, validation and beyond", anchor=False)
     ask_shares(store, dataset)
     try:
         sides = count_sides(store, dataset)

@@ -112,7 +112,7 @@ def draw_pairs(run: Run, predictions: Predictions, open_cell: Open) -> None:
 
     if not pairs:
         return
-    st.subheader("Confused most often", anchor=False)
+    st.header("Confused most often", anchor=False)
     st.dataframe(
         [
             {

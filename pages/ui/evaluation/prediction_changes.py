@@ -21,7 +21,7 @@ def draw(entries: Sequence[ComparedRun]) -> None:
     ready = sorted((entry for entry in entries if entry.judged), key=lambda entry: entry.run.number)
     if len(ready) < 2:
         return
-    st.subheader("Which mistakes were fixed, which are new", anchor=False)
+    st.header("Which mistakes were fixed, which are new", anchor=False)
     before, after = ask_two(ready) if len(ready) > 2 else (ready[0], ready[1])
     if before is after or before.judged is None or after.judged is None:
         st.info("Choose two different runs.", icon=":material/compare_arrows:")

@@ -25,7 +25,7 @@ def draw(store: Store, run: Run) -> None:
     if len(prediction_cache.sides(store, run)) < 2:
         return
     measured = prediction_cache.accuracies(store, run)
-    st.subheader("Does it hold on other photos?", anchor=False)
+    st.header("Does it hold on other photos?", anchor=False)
     validation = prediction_cache.predictions(store, run)
     suffering: dict[str, None] = {}
     for side in measured:

@@ -31,6 +31,7 @@ STYLE = """<style>
 .thaw-score { margin: 0; font-size: 1.5rem; line-height: 1.2; }
 .thaw-turned { margin: 0 0 0.3rem; font-weight: 600; }
 .thaw-changed { display: flex; gap: 0.6rem; overflow-x: auto; padding: 3px 3px 0.4rem; }
+.thaw-changed:focus-visible { outline: 3px solid currentcolor; }
 .thaw-changed figure { flex: none; width: 104px; margin: 0; }
 .thaw-changed img { display: block; width: 104px; height: 84px; object-fit: cover; border-radius: 8px;
   background: #8882; }

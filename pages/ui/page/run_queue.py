@@ -38,7 +38,7 @@ def draw(store: Store, shown: str | None = None) -> None:
         if all(job.id == shown for job in line):
             st.rerun()
         waiting = [job for job in line if queue.waits(job)]
-        st.subheader("In progress and waiting", anchor=False)
+        st.header("In progress and waiting", anchor=False)
         for job in line:
             if job not in waiting:
                 draw_working(store, job)

@@ -36,7 +36,10 @@ _loading = st.components.v2.component(
 )
 _presenting = st.components.v2.component("thaw_presenting", js=read_assets("page/presenting.js"))
 _bar_styles = st.components.v2.component(
-    "thaw_bottom_bar", html="<i hidden></i>", css=read_assets("page/bottom_bar.css"), isolate_styles=False
+    "thaw_bottom_bar",
+    html="<i hidden></i>",
+    css=read_assets("page/bottom_bar.css", "page/everyone.css"),
+    isolate_styles=False,
 )
 
 

@@ -41,7 +41,7 @@ def draw(export: Export, stale: str | None) -> None:
     draw_verdict(export)
     draw_table(export)
     draw_costs(export)
-    st.subheader("Files and how to use them", anchor=False)
+    st.header("Files and how to use them", anchor=False)
     for made in export.offered:
         draw_file(export, made)
     with st.expander("What goes in and comes out (signature)"):

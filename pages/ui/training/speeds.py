@@ -42,7 +42,7 @@ def draw_speeds(workspace: Workspace, chosen: Backbone) -> None:
     """Draw accuracy against speed as measured here, once anything has been measured."""
     device, speeds = known(workspace)
     if speeds:
-        st.subheader("How fast on this machine", anchor=False)
+        st.header("How fast on this machine", anchor=False)
         _draw_chart(device, speeds, chosen)
 
 

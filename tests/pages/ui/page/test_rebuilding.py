@@ -54,7 +54,7 @@ def test_a_broken_database_is_told_and_rebuilt_by_a_button(store, content):
     assert not page.error
     assert any("1 data set with 6 images" in each.value for each in page.info)
     assert store.datasets()[0].classes == {"ant": 3, "wasp": 3}
-    assert any("Insects" in each.value for each in page.subheader)
+    assert any("Insects" in each.value for each in page.header)
 
 
 def test_a_database_that_another_program_holds_is_no_reason_to_rebuild(store, tmp_path, monkeypatch):
