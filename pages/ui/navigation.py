@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.page import failure, selection, shell, steps
 from thaw.jobs import lifecycle
 from thaw.jobs.standby import standby
@@ -20,6 +21,8 @@ title = f"{steps.find_title(page.url_path)} - Thaw"
 st.set_page_config(page_title=title, page_icon=ICON, layout="wide" if wide else "centered")
 selection.recall(page.url_path)
 failure.turn_page(page.url_path)
+expert.recall()
+expert.draw()
 try:
     store = selection.store()
     lifecycle.reconcile(store)

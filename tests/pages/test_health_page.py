@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.data import duplicates, findings, grouping, leakage
-from tests.support.pages import drawn_html, visit, words
+from tests.support.pages import drawn_html, toggles, visit, words
 from thaw.datasets import edits
 from thaw.storage.datasets import Arrival
 from thaw.storage.facts import Accuracy, CheckFacts
@@ -277,7 +277,7 @@ def test_groups_are_paged_and_chosen_from_in_a_grid(store):
     page = open_tab("Near-duplicates")
     assert drawn_html(page).count("<figure") == 2 * duplicates.GROUPS_A_PAGE
     assert not grids(page)
-    page.toggle[0].set_value(True).run()
+    toggles(page)[0].set_value(True).run()
     (grid,) = grids(page)
     assert len(grid["tiles"]) == 2
     duplicates.act(store, store.dataset(DATASET), "exclude", [grid["tiles"][1]["id"]], None)

@@ -13,7 +13,7 @@ from tests.support.judged_runs import DATASET, add, run_of
 from tests.support.judged_runs import store as store
 from tests.support.maps import add_large_map, make_map
 from tests.support.mistakes import grids
-from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, figures, press, visit, words
+from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, figures, press, toggles, visit, words
 from thaw.datasets import edits
 from thaw.jobs import starts
 from thaw.runs.results import read_predictions
@@ -253,7 +253,7 @@ def test_a_large_map_opens_with_a_part_of_its_points_and_can_draw_all(store):
     assert not page.exception
     assert points_drawn(page) == MOST_DRAWN
     assert "4,000 of 5,000 photos are drawn, every mistake among them" in words(page)
-    (toggle,) = page.toggle
+    (toggle,) = toggles(page)
     assert toggle.label == "Draw all 5,000 photos"
     toggle.set_value(True).run()
     assert points_drawn(page) == 5_000
@@ -263,7 +263,7 @@ def test_a_large_map_opens_with_a_part_of_its_points_and_can_draw_all(store):
 
 def test_a_map_of_few_points_has_no_such_choice(store, run_id):
     make_map(store, run_id)
-    assert not visit("map", run=run_id).toggle
+    assert not toggles(visit("map", run=run_id))
 
 
 def test_very_many_classes_are_told_apart_and_the_rest_are_others():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Toggle
 
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
@@ -151,9 +152,19 @@ def add_many_classes(store: Store, classes: int) -> str:
 BAR = ("Studio", "Thaw", "Mistakes", "Take it")
 
 
+# What every visit of a test asks for besides.
+ASKED: dict[str, str] = {}
+
+
+@pytest.fixture
+def expert(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the pages opened with Expert switched on, which brings the field's terms, tables and figures."""
+    monkeypatch.setitem(ASKED, "expert", "1")
+
+
 def visit(name: str, **query: str) -> AppTest:
     page = AppTest.from_file(str(ROOT / "pages" / "ui" / "navigation.py"), default_timeout=30)
-    for key, value in query.items():
+    for key, value in (ASKED | query).items():
         page.query_params[key] = value
     page.run()
     if name != "studio":
@@ -172,6 +183,11 @@ def drawn_html(page: AppTest) -> str:
 
 def press(page: AppTest, label: str) -> AppTest:
     return next(button for button in page.button if button.label == label).click().run()
+
+
+def toggles(page: AppTest) -> list[Toggle]:
+    """Return the switches of the page itself, without Expert's above it."""
+    return [each for each in page.toggle if each.label != "Expert"]
 
 
 def figures(page: AppTest) -> list[dict]:

@@ -12,7 +12,7 @@ from pages.ui.server.dataset_route import TABLE, ZIP, Wish, dataset_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
 from tests.support.keepings import add_dataset, add_run
-from tests.support.pages import BOLD, TAG, unfold_panel, visit, words
+from tests.support.pages import BOLD, TAG, toggles, unfold_panel, visit, words
 from tests.support.pages import add_dataset as add_hostile
 from tests.support.pages import store as store
 from thaw.datasets import edits
@@ -105,7 +105,7 @@ def test_the_panel_tells_the_size_that_comes_and_follows_the_choices(store, clie
     (link,) = page.get("link_button")
     assert link.proto.label == "Download 19 pictures (under 1 MB)"
     assert len(names(client.get(link.proto.url).content)) == 21
-    page.toggle[0].set_value(True).run()
+    toggles(page)[0].set_value(True).run()
     page.selectbox(key=f"division of {dataset_id} 0").select("anew").run()
     (link,) = page.get("link_button")
     assert link.proto.label == "Download 20 pictures (under 1 MB)"
