@@ -1,18 +1,22 @@
 """The Head page (phase 1): start, watch, stop and resume the training of the head on the frozen backbone."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.ui.components.expert import expert
 from pages.ui.data import split_choice
 from pages.ui.evaluation import accuracy
+from pages.ui.figures.score_figure import tell_score
 from pages.ui.page import ahead, live, run_queue, selection, steps
 from pages.ui.training import augmentation_choice, evidence, rate_finder
 from pages.ui.training.rate_options import rates_with
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence
 from pages.ui.words.options import distinct
+from pages.ui.words.plain import plain_refusal
 from thaw.jobs import starts
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
@@ -36,7 +40,16 @@ OUTPUT_WORDS = {"softmax": "Softmax, one unit a class", "sigmoid": "Sigmoid, one
 
 
 def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
-    """Draw the options and return the settings they make."""
+    """Draw the options, for experts, and return the settings they make: without them those that are a good start."""
+    plain = HeadSettings(
+        backbone=row.name,
+        seed=selection.seed(),
+        validation_split=selection.validation_share(),
+        later_share=selection.later_share(),
+        parts=selection.parts(),
+    )
+    if not expert.is_on():
+        return replace(plain, image_size=split_choice.image_size(store, dataset, row.input_size))
     with st.expander("Options", icon=":material/tune:"):
         small = dataset.included < starts.SVM_IMAGES
         method = METHODS[0]
@@ -49,7 +62,7 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         if method == "gradient":
             chosen |= ask_steps(dataset, left, right)
             chosen |= augmentation_choice.ask_augmentation(store, dataset, chosen["epochs"])
-        later = selection.later_share()
+        later = plain.later_share
         newest = f", and the newest {later:.0%} of the dated ones for later" if later else ""
         held_out = (
             "The validation photos that came with these photos judge the model"
@@ -57,15 +70,7 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
             else f"{selection.validation_share():.0%} of each class are held out for validation"
         )
         st.caption(f"{held_out}{newest}, seed {selection.seed()}. All are chosen in step 1.")
-    return HeadSettings(
-        backbone=row.name,
-        seed=selection.seed(),
-        validation_split=selection.validation_share(),
-        later_share=later,
-        parts=selection.parts(),
-        method=method,
-        **chosen,
-    )
+    return replace(plain, method=method, **chosen)
 
 
 def ask_materials(
@@ -141,7 +146,8 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
         settings = ask_settings(store, dataset, selection.backbone())
     refusal = split_choice.refusal(store, dataset)
     if refusal:
-        st.warning(sentence(refusal), icon=":material/warning:")
+        words = expert.either(plain_refusal(refusal, dataset), refusal)
+        st.warning(sentence(words), icon=":material/warning:")
     with st.container(horizontal=True):
         busy, goes_on = bool(store.queue()), resumable(job)
         if st.button(
@@ -164,8 +170,9 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
 
 
 def draw_finder(store: Store, run: Run | None, job: Job | None) -> None:
-    """Draw the search of a learning rate for the next head, on what a trained one has cached; it sets the field."""
-    if run is None or run.result_phase is None or (job and job.active):
+    """Draw the search of a learning rate for the next head, on what a trained one has cached, for experts; it sets the
+    field."""
+    if not expert.is_on() or run is None or run.result_phase is None or (job and job.active):
         return
     with st.expander("Find a learning rate", icon=":material/troubleshoot:"):
         found = rate_finder.draw(store, run, 1)
@@ -196,7 +203,13 @@ def draw_run(store: Store, run: Run) -> None:
     st.header("Training", anchor=False)
     selection.run_picker(store, run)
     if job.active and job.kind == "fine_tune":
-        steps.onward("finetune", "This run is being fine-tuned now: watch it on step 4")
+        steps.onward(
+            "finetune",
+            expert.either(
+                "The eye is adapting now (fine-tuning): watch it on step 4",
+                "This run is being fine-tuned now: watch it on step 4",
+            ),
+        )
     if not job.active:
         draw_result(store, run)
         evidence.draw(store, run, phase=1)
@@ -205,7 +218,13 @@ def draw_run(store: Store, run: Run) -> None:
     live.follow(store, job, draw)
     live.downloads(run.id, store.epochs(run.id))
     if not job.active and run.result_phase is not None:
-        steps.onward("finetune", "On to step 4: unfreeze the top layers")
+        steps.onward(
+            "finetune",
+            expert.either(
+                "On to step 4: let the eye adapt (fine-tune)",
+                "On to step 4: unfreeze the top layers",
+            ),
+        )
 
 
 def draw_result(store: Store, run: Run) -> None:
@@ -213,6 +232,11 @@ def draw_result(store: Store, run: Run) -> None:
     epochs = store.epochs(run.id)
     kept_one = kept_epoch(run, epochs, 1)
     if run.result_phase is None or kept_one is None:
+        return
+    if not expert.is_on():
+        images = run.facts.validation_images
+        share = f"**{tell_score(kept_one.val_accuracy, images)}**{'' if images else ' of the'}"
+        st.success(f"The head gets {share} exam photos (validation images) right.", icon=":material/check_circle:")
         return
     trained = sum(1 for epoch in epochs if epoch.phase == 1)
     origin = (
@@ -235,10 +259,13 @@ if dataset_shown is None:
     steps.missing("data", "The head needs photos to learn from.", "First add a data set")
 else:
     name = selection.backbone().title
-    st.markdown(
-        f"{emphasised(dataset_shown.name)}: {amounts.count(dataset_shown.included, 'image')} in "
-        f"{amounts.count(len(dataset_shown.classes), 'class', 'classes')}, seen through **{name}**."
+    images, classes = dataset_shown.included, len(dataset_shown.classes)
+    told = expert.either(
+        f"{amounts.count(images, 'photo')} of {amounts.count(classes, 'kind (class)', 'kinds (classes)')}, seen "
+        f"through the eye **{name}**.",
+        f"{amounts.count(images, 'image')} in {amounts.count(classes, 'class', 'classes')}, seen through **{name}**.",
     )
+    st.markdown(f"{emphasised(dataset_shown.name)}: {told}")
     ahead.draw(kept, dataset_shown)
     draw_controls(kept, dataset_shown, present_run)
     if present_run:

@@ -71,8 +71,18 @@ def use_digits(page: Page) -> None:
     expect(page.get_by_text("Images accepted")).to_be_visible(timeout=JOB_MS)
 
 
+def be_expert(page: Page) -> None:
+    """Switch the field's terms, tables and figures on, for this profile."""
+    switch = page.get_by_role("switch", name="Expert")
+    if not switch.is_checked():
+        page.get_by_text("Expert", exact=True).click()
+        expect(switch).to_be_checked()
+        page.wait_for_selector(IDLE)
+
+
 def set_numbers(page: Page, **values: int) -> None:
-    """Type into number inputs of the options, named by the first word of their label."""
+    """Type into number inputs of an expert's options, named by the first word of their label."""
+    be_expert(page)
     page.get_by_text("Options", exact=True).click()
     for word, value in values.items():
         field = page.get_by_role("spinbutton", name=word)

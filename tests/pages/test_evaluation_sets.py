@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from tests.support.judged_runs import DATASET, add, field, images, judged_run, run_of
 from tests.support.judged_runs import store as store
 from tests.support.mistakes import cards
+from tests.support.pages import expert as expert
 from tests.support.pages import visit, words
 from thaw.datasets import edits
 from thaw.jobs import starts
@@ -28,6 +29,7 @@ def test_the_share_for_later_is_offered_only_where_photos_have_dates(store):
     assert not slider(visit("data"), "Newest photos")
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_newest_photos_are_kept_for_later_and_the_head_page_knows(store):
     add(store, dated=True)
     page = visit("data")
@@ -84,6 +86,7 @@ def settings_of_start(store: Store, page: AppTest, monkeypatch: pytest.MonkeyPat
     return store.runs()[0].head
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_support_vector_machine_hides_the_options_that_it_has_not(store, monkeypatch):
     add(store, dated=True)
     page = visit("head", later="0.2", seed="5")
@@ -103,6 +106,7 @@ def test_a_support_vector_machine_hides_the_options_that_it_has_not(store, monke
     assert (chosen.method, chosen.class_weights, chosen.later_share, chosen.seed) == ("svm", "on", 0.2, 5)
 
 
+@pytest.mark.usefixtures("expert")
 def test_gradient_steps_are_the_default_and_the_only_way_for_large_sets(store, monkeypatch):
     add(store, each=starts.SVM_IMAGES // 2)
     page = visit("head")
@@ -112,6 +116,7 @@ def test_gradient_steps_are_the_default_and_the_only_way_for_large_sets(store, m
     assert (chosen.method, chosen.class_weights, chosen.later_share, chosen.epochs) == ("gradient", "auto", 0.0, 3)
 
 
+@pytest.mark.usefixtures("expert")
 @pytest.mark.parametrize(("moved", "said"), [(0, "Automatic: off here"), (30, "Automatic: on here")])
 def test_automatic_class_weights_say_what_they_do_here(store, moved, said):
     add(store, each=50)
@@ -132,6 +137,7 @@ def fine_tune(store: Store, run_id: str) -> None:
     store.update_job(store.add_job("fine_tune", {}, DATASET, run_id), status="finished")
 
 
+@pytest.mark.usefixtures("expert")
 @pytest.mark.parametrize("name", ["head", "finetune"])
 def test_every_set_that_judges_is_told_with_the_difference(store, name):
     run_id = judged_run(store)
@@ -153,6 +159,7 @@ def test_a_run_judged_by_validation_alone_shows_no_other(store, name):
     assert not [group for group in page.get("button_group") if group.key.startswith("judged on")]
 
 
+@pytest.mark.usefixtures("expert")
 def test_mistakes_can_be_looked_at_on_every_set(store):
     judged_run(store)
     page = visit("mistakes")
@@ -178,6 +185,7 @@ def test_a_run_says_when_its_data_set_has_changed_since(store, name):
     assert "has changed since this run" in words(visit(name))
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_result_of_a_support_vector_machine_counts_no_epochs(store):
     add(store)
     run_of(store, HeadSettings(method="svm"), {})

@@ -20,6 +20,7 @@ from tests.support.pages import (
     visit,
     words,
 )
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from thaw.backbones import device_report
 from thaw.storage.datasets import Arrival
@@ -87,6 +88,7 @@ def open_tab(label: str) -> AppTest:
     return page.run()
 
 
+@pytest.mark.usefixtures("expert")
 def test_split_is_chosen_on_the_data_page_and_used_on_the_head_page(store):
     add_dataset(store)
     page = visit("data")
@@ -108,6 +110,7 @@ def test_an_impossible_split_in_the_address_bar_becomes_the_default(store, addre
     assert (page.slider[0].value, page.number_input[0].value) == (0.2, 0)
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_data_set_that_cannot_be_trained_on_is_refused_with_advice(store):
     image = Image("img-0123456789ab", "only", "only/a.png", "0" * 64, 32, 32, suffix=".png")
     store.add_dataset(DATASET, "one", "folder", Arrival([image]))
@@ -259,6 +262,7 @@ def test_unknown_backbone_in_the_address_bar_does_no_harm(store):
     assert page.button
 
 
+@pytest.mark.usefixtures("expert")
 def test_head_page_tells_the_result_in_words(store):
     add_run(store, add_dataset(store))
     page = visit("head")

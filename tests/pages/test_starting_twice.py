@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.pages import DATASET, add_dataset, add_run, press, visit, words
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from thaw.datasets import edits
 from thaw.jobs import starts
@@ -51,6 +52,7 @@ def test_a_click_with_the_address_from_before_the_first_shows_the_new_run(store,
     assert page.query_params["run"] in (started, [started])
 
 
+@pytest.mark.usefixtures("expert")
 def test_other_settings_are_another_run(store, trained):
     page = start_head(visit("head"))
     next(field for field in page.number_input if field.label.startswith("Patience")).set_value(9).run()

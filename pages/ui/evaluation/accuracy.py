@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.page import prediction_cache
 from pages.ui.words import amounts
 from pages.ui.words.options import distinct
@@ -21,7 +22,22 @@ ON_PHOTOS = {
     "later": "on the newest photos, taken after all the others",
     "holdout": "on the holdout, photos from other days",
 }
+PLAIN_TITLES = {VALIDATION: "Exam photos", "holdout": "Extra exam photos (holdout)"}
+PLAIN_ON_PHOTOS = {
+    VALIDATION: "on the exam photos",
+    "holdout": "on the extra exam photos from other days (holdout)",
+}
 NOTABLE = 0.02
+
+
+def title(side: str) -> str:
+    """Return what a set of photos that judges the model is called."""
+    return expert.either(PLAIN_TITLES.get(side, TITLES[side]), TITLES[side])
+
+
+def on_photos(side: str) -> str:
+    """Return on which photos a set judges the model, within a sentence."""
+    return expert.either(PLAIN_ON_PHOTOS.get(side, ON_PHOTOS[side]), ON_PHOTOS[side])
 
 
 def draw_accuracies(store: Store, run: Run, phase: int) -> None:
@@ -47,7 +63,7 @@ def ask_side(store: Store, run: Run) -> str:
         list(measured),
         default=VALIDATION,
         required=True,
-        format_func=distinct(measured, lambda side: f"{TITLES[side]}: {amounts.percent(measured[side].value)}"),
+        format_func=distinct(measured, lambda side: f"{title(side)}: {amounts.percent(measured[side].value)}"),
         key=side_key(run),
     )
 
@@ -69,7 +85,7 @@ def count_right(accuracy: Interval) -> tuple[int, int]:
 
 def _tell(side: str, accuracy: Interval, on_validation: Interval) -> str:
     """Say how the model does on one set, and how that compares with validation."""
-    words = f"{ON_PHOTOS[side]}: **{amounts.percent(accuracy.value)}** of {accuracy.of:,}"
+    words = f"{on_photos(side)}: **{amounts.percent(accuracy.value)}** of {accuracy.of:,}"
     words = f"{words[:1].upper()}{words[1:]}"
     if side == VALIDATION:
         return f"{words}."

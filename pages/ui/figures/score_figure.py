@@ -1,10 +1,10 @@
-"""Draws the score while the backbone thaws: one curve that begins with what the head alone had."""
+"""Draws the score round by round: while the head learns, and while the backbone thaws, from the head's score on."""
 
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pages.ui.figures.basics import FROZEN, SHARE_AXIS, UNFROZEN, plain
+from pages.ui.figures.basics import FROZEN, SHARE_AXIS, TRAINING, UNFROZEN, VALIDATION, plain
 from tlcore.training.history import Epoch
 
 HEIGHT_PX = 320
@@ -60,6 +60,32 @@ def score_curve(head: Epoch, epochs: Sequence[Epoch], images: int | None) -> go.
     figure.update_yaxes(title="exam photos right", **SHARE_AXIS | {"autorangeoptions": fitted})
     figure.update_layout(uirevision="score")
     return plain(figure, HEIGHT_PX)
+
+
+def learning_score(epochs: Sequence[Epoch]) -> go.Figure:
+    """Draw the share of photos that are right, epoch by epoch: of the exam, and of those that are learnt from."""
+    figure = go.Figure()
+    for name, colour, values in (
+        ("exam photos", VALIDATION, [epoch.val_accuracy for epoch in epochs]),
+        ("photos it learns from", TRAINING, [epoch.accuracy for epoch in epochs]),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=[epoch.epoch for epoch in epochs],
+                y=values,
+                name=name,
+                mode="lines+markers" if len(epochs) <= MOST_MARKED else "lines",
+                line={"color": colour, "width": 3},
+                marker={"size": MARKER_PX},
+                hovertemplate="%{y:.1%}",
+            )
+        )
+    figure.update_xaxes(title="rounds (epochs)", autorangeoptions={"include": [0.5, LEAST_ROUNDS + 0.5]})
+    figure.update_yaxes(title="photos right", **SHARE_AXIS)
+    figure.update_layout(
+        hovermode="x unified", legend={"orientation": "h", "y": 1.1, "x": 0}, uirevision="learning score"
+    )
+    return plain(figure, HEIGHT_PX, top=40)
 
 
 def tell_score(accuracy: float, images: int | None) -> str:

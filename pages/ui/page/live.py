@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
-from pages.ui.figures import basics
-from pages.ui.words import amounts
+from pages.ui.figures import basics, score_figure
+from pages.ui.words import amounts, plain
 from pages.ui.words.names import capital, csv, sentence
 from thaw.jobs import lifecycle, queue, stages
 from thaw.prediction.client import predictor
@@ -21,6 +22,7 @@ LIVE_POLL_S = 0.4
 TRAINING = ("head", "fine_tune")
 IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
 TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goes on from there."
+PLAIN_TRAINING_STOPPED = "Everything up to the last finished round (epoch) is kept; Resume goes on from there."
 CHECK_STOPPED = "What had been computed is kept for the next time."
 SAVE_STOPPED = "No half of a project was kept."
 EXPORT_STOPPED = "Nothing of this export was kept; an earlier one is as it was."
@@ -55,7 +57,7 @@ def follow(store: Store, job: Job, draw: Callable[[Job], None]) -> None:
 
 def progress(job: Job, noun: str) -> None:
     """Draw the stage of an active job with its counts; `noun` is what it counts ("images")."""
-    stage = capital(stages.name(job.stage))
+    stage = tell_stage(job.stage)
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     st.progress(share, text=sentence(" · ".join([stage, *_counts(job, noun)])))
     if job.stop_requested:
@@ -66,6 +68,12 @@ def progress(job: Job, noun: str) -> None:
             "overloaded. It goes on by itself when it can.",
             icon=":material/hourglass_empty:",
         )
+
+
+def tell_stage(stage: Stage) -> str:
+    """Say what a job is at, as the beginning of a sentence."""
+    told = capital(stages.name(stage))
+    return expert.either(plain.STAGES.get(stage, told).removesuffix(", round"), told)
 
 
 def pause(store: Store, job: Job) -> None:
@@ -96,15 +104,28 @@ def ending(job: Job) -> None:
         if job.kind in STOPPED:
             st.info(f"Stopped, as you asked. {STOPPED[job.kind]}", icon=":material/stop_circle:")
         else:
-            st.info(f"Paused, as you asked. {TRAINING_STOPPED}", icon=":material/pause_circle:")
+            kept = expert.either(PLAIN_TRAINING_STOPPED, TRAINING_STOPPED)
+            st.info(f"Paused, as you asked. {kept}", icon=":material/pause_circle:")
 
 
 def curve(run_id: str, epochs: list[Epoch]) -> None:
-    """Draw the learning curve of a run, or a friendly word before its first epoch."""
+    """Draw the learning curve of a run, or a friendly word before its first epoch: the score alone, or for experts the
+    loss as well."""
     if not epochs:
-        st.caption("The curve appears here with the first epoch.")
+        st.caption(f"The curve appears here with the first {expert.either('round (epoch)', 'epoch')}.")
         return
     last = epochs[-1]
+    if not expert.is_on():
+        figure(
+            score_figure.learning_score(epochs),
+            key=f"curve {run_id}",
+            name=f"{run_id}-curve",
+            zoom=True,
+            alt=f"Share of photos right over {amounts.count(len(epochs), 'round')}. After the last: "
+            f"{amounts.percent(last.val_accuracy)} of the exam photos, {amounts.percent(last.accuracy)} of those that "
+            "it learns from.",
+        )
+        return
     figure(
         basics.learning_curve(epochs),
         key=f"curve {run_id}",
@@ -118,8 +139,8 @@ def curve(run_id: str, epochs: list[Epoch]) -> None:
 
 
 def downloads(run_id: str, epochs: list[Epoch]) -> None:
-    """Draw the download of a run's epochs as CSV."""
-    if not epochs:
+    """Draw the download of a run's epochs as CSV, for experts."""
+    if not epochs or not expert.is_on():
         return
     rows = [{column: getattr(epoch, column) for column in EPOCH_COLUMNS} for epoch in epochs]
     st.download_button(
@@ -145,4 +166,6 @@ def _counts(job: Job, noun: str) -> list[str]:
 def _unit(stage: Stage, noun: str) -> tuple[float, str]:
     """Return what a stage counts: epochs while training, rounds of a check, megabytes of a download, else `noun`."""
     unit = stages.unit(stage)
-    return (1e6, "MB") if unit == "bytes" else (1, unit or noun)
+    if unit == "bytes":
+        return 1e6, "MB"
+    return 1, expert.either("rounds (epochs)", unit) if unit == "epochs" else unit or noun

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui.page import selection
+from pages.ui.components.expert import expert
+from pages.ui.page import live, selection
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence
 from thaw.jobs import lifecycle, queue, stages
@@ -23,6 +24,12 @@ WORK = {
     "probe": "a trial of depths",
     "rate_search": "a search for a learning rate",
     "export": "an export",
+}
+
+
+PLAIN_WORK = {
+    "fine_tune": "letting the eye adapt (fine-tuning, phase 2)",
+    "rate_search": "a search for the size of the steps (learning rate)",
 }
 
 
@@ -75,7 +82,7 @@ def tell_asked_twice(run: Run | None, job: Job | None) -> None:
 
 def draw_working(store: Store, job: Job) -> None:
     """Draw the job that has the device."""
-    stage = sentence(stages.name(job.stage))
+    stage = sentence(expert.either(live.tell_stage(job.stage), stages.name(job.stage)))
     counts = f", {job.done:,} of {job.total:,}" if job.total else ""
     st.markdown(f":material/play_circle: {describe(store, job)}  \n:gray[{stage}{counts}]")
 
@@ -99,6 +106,7 @@ def draw_waiting(store: Store, job: Job, place: int) -> None:
 def describe(store: Store, job: Job) -> str:
     """Say what a job does, for Markdown: its data set, its backbone, its phase."""
     work = WORK.get(job.kind, job.kind.replace("_", " "))
+    work = expert.either(PLAIN_WORK.get(job.kind, work), work)
     dataset_id, backbone = job.dataset_id, job.request.get("backbone")
     try:
         if job.run_id:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.page import selection
 
 FOLDER = Path(__file__).parents[2]
@@ -17,11 +18,13 @@ class PageEnds(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One page: its file and URL (`name`), its menu title and the sentence that says what is done there."""
+    """One page: its file and URL (`name`), its menu title and the sentence that says what is done there, plainly and,
+    where that differs, in the field's words."""
 
     name: str
     title: str
     purpose: str
+    expert: str = ""
 
 
 STUDIO = Step("studio", "Studio", "Photos in, and see what the computer makes of them.")
@@ -37,9 +40,24 @@ STORY = {
 }
 STEPS = (
     Step("data", "Data", "Add your photos: one folder for each class."),
-    Step("backbone", "Backbone", "Choose the network that already knows how to see."),
-    Step("head", "Head", "Teach the head (phase 1): a small classifier on top of the frozen backbone."),
-    Step("finetune", "Fine-tune", "Unfreeze the top layers just enough (phase 2)."),
+    Step(
+        "backbone",
+        "Backbone",
+        "Choose the ready-made eye (backbone): a network that already knows how to see.",
+        "Choose the network that already knows how to see.",
+    ),
+    Step(
+        "head",
+        "Head",
+        "Teach the head (phase 1): the small part behind the ready-made eye (backbone) that decides what it sees.",
+        "Teach the head (phase 1): a small classifier on top of the frozen backbone.",
+    ),
+    Step(
+        "finetune",
+        "Fine-tune",
+        "Let the top layers of the eye adapt to your photos, just enough (fine-tune, phase 2).",
+        "Unfreeze the top layers just enough (phase 2).",
+    ),
     Step("mistakes", "Mistakes", "Look at what the model gets wrong, worst first."),
 )
 # Pages that are no step of the way, with their icons.
@@ -95,7 +113,7 @@ def heading(name: str) -> None:
     step = next((each for each, (_, file) in STORY.items() if file == name and each.name == selection.place()), step)
     place = f":gray[Step {STEPS.index(step) + 1} of {len(STEPS)}.] " if step in STEPS else ""
     st.title(step.title, anchor=False)
-    st.markdown(f"{place}{step.purpose}")
+    st.markdown(f"{place}{expert.either(step.purpose, step.expert or step.purpose)}")
 
 
 def onward(name: str, label: str) -> None:

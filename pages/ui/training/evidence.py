@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.words import amounts
 from pages.ui.words.names import sentence, visible
 from thaw.storage.records import Run
@@ -31,6 +32,13 @@ def draw(store: Store, run: Run, phase: int | None = None) -> None:
 
 def _draw_phase(run: Run, phase: int, found: list[Evidence]) -> None:
     concerns = sum(not each.passed for each in found)
+    if not expert.is_on():
+        if concerns:
+            st.caption(
+                f":material/warning: {concerns} of {len(found)} checks of this training found something to look at. "
+                "The switch Expert, at the top, shows them."
+            )
+        return
     told = f"{amounts.count(concerns, 'thing')} to look at" if concerns else "nothing to worry about"
     with st.expander(f"{TITLES[phase]} {len(found)} checks, {told}", icon=":material/verified_user:"):
         for each in sorted(found, key=lambda each: each.passed):

@@ -4,6 +4,7 @@ import pytest
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.components.expert import expert as switch
 from tests.support.pages import DATASET, add_dataset, words
 from tests.support.pages import store as store
 from thaw.storage.store import Store
@@ -37,8 +38,10 @@ def add(store: Store):
         lock.release()
 
 
-def shown() -> AppTest:
-    page = AppTest.from_function(draw_queue).run()
+def shown(expert: bool = False) -> AppTest:
+    page = AppTest.from_function(draw_queue)
+    page.session_state[switch.ON] = expert
+    page.run()
     assert not page.exception
     return page
 
@@ -47,16 +50,24 @@ def test_an_empty_queue_is_not_drawn(store):
     assert not words(shown())
 
 
-def test_what_works_and_what_waits_is_told_in_the_order_of_the_turns(store, add):
+@pytest.mark.parametrize(
+    ("expert", "stage", "work"),
+    [
+        (True, "training, phase 1, 3 of 40", "MobileNetV2: fine-tuning (phase 2)"),
+        (False, "Learning, 3 of 40", "MobileNetV2: letting the eye adapt (fine-tuning, phase 2)"),
+    ],
+    ids=["expert", "plain"],
+)
+def test_what_works_and_what_waits_is_told_in_the_order_of_the_turns(store, add, expert, stage, work):
     add(Stage.TRAINING_HEAD)
     add(Stage.WAITING_FOR_DEVICE, "fine_tune", "mobilenet-v2")
     add(Stage.WAITING_FOR_DEVICE)
-    page = shown()
+    page = shown(expert)
     working, second, third = (element.value for element in page.markdown)
     assert "EfficientNet-Lite0: the head (phase 1)" in working
-    assert "training, phase 1, 3 of 40" in working.replace("\\", "")
+    assert stage in working.replace("\\", "")
     assert second.startswith("**1.**")
-    assert "MobileNetV2: fine-tuning (phase 2)" in second
+    assert work in second
     assert third.startswith("**2.**")
     assert [button.label for button in page.button] == ["Cancel", "Move to the front", "Cancel"]
     for element in page.markdown:

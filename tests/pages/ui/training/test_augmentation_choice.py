@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.training.augmentation_choice import PREVIEW_PX, WORDS, draw_sheet
 from tests.support.pages import DATASET, add_dataset, visit, words
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from tlcore.images.augmentation import draw_view
 from tlcore.images.decode import load_pixels
@@ -50,6 +51,7 @@ def test_without_augmentation_there_is_nothing_to_preview(store):
     assert "digits" not in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_preview_is_drawn_by_the_function_that_training_uses(store):
     add_dataset(store)
     (image,) = store.images(DATASET, limit=1)
@@ -65,6 +67,7 @@ def test_the_preview_is_drawn_by_the_function_that_training_uses(store):
         assert np.abs(found - expected).mean() < 4
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_preview_follows_the_sliders_and_the_recipe_is_what_training_gets(store, monkeypatch):
     add_dataset(store)
     page = choose(visit("head"), "by hand")
@@ -79,6 +82,7 @@ def test_the_preview_follows_the_sliders_and_the_recipe_is_what_training_gets(st
     assert (settings.views, settings.exact) == (4, False)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_exact_mode_tells_what_it_costs_and_is_passed_on(store, monkeypatch):
     add_dataset(store)
     page = choose(visit("head"), "light-unmirrored")
@@ -88,6 +92,7 @@ def test_the_exact_mode_tells_what_it_costs_and_is_passed_on(store, monkeypatch)
     assert (settings.augmentation, settings.draws_anew) == ("light-unmirrored", True)
 
 
+@pytest.mark.usefixtures("expert")
 def test_another_photo_is_shown_on_request(store):
     add_dataset(store)
     page = choose(visit("head"), "light")

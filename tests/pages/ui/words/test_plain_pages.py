@@ -1,0 +1,74 @@
+"""What the pages say to whom has never heard of the field: no term stands alone, and what is first is simple."""
+
+import pytest
+
+from pages.ui.words import glossary
+from tests.support.pages import DATASET, TAG, add_dataset, add_run, figures, press, visit, words
+from tests.support.pages import store as store
+from tests.support.said import everything
+from thaw.datasets import edits
+
+# Those whose words are plain.
+PLAIN = ("studio", "head")
+
+
+def alone(page) -> list[str]:
+    """Return what a page says with a term that stands alone; the title is the page's place in the menu."""
+    titles = [each.value for each in page.title]
+    return [text for text in everything(page) if glossary.list_alone(text) and text not in titles]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_no_term_stands_alone_before_there_are_photos(store, name):
+    assert alone(visit(name)) == []
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_no_term_stands_alone_where_a_head_is_trained(store, name):
+    images = add_dataset(store)
+    for _ in range(2):
+        add_run(store, images)
+    page = visit(name)
+    assert not page.exception
+    assert alone(page) == []
+
+
+def test_terms_that_stand_alone_are_found(store):
+    add_run(store, add_dataset(store))
+    told = " ".join(alone(visit("head", expert="1")))
+    assert "Learning rate" in told
+    assert "validation loss" in told
+    assert "Softmax" in told
+    assert "Epochs as CSV" in told
+
+
+def test_the_head_page_has_one_button_one_headline_and_one_curve(store, monkeypatch):
+    monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda *_: None)
+    run_id = add_run(store, add_dataset(store))
+    store.add_facts(run_id, {"validation_images": 15})
+    page = visit("head")
+    assert not page.number_input
+    assert page.success[0].value == "The head gets **14 of 15** exam photos (validation images) right."
+    (drawn,) = figures(page)
+    assert [line["name"] for line in drawn["data"]] == ["exam photos", "photos it learns from"]
+    press(page, "Start training")
+    (job,) = store.queue()
+    started = store.run(job.run_id).head
+    assert (started.epochs, started.learning_rate, started.image_size) == (40, 1e-3, 96)
+
+
+def test_what_an_expert_has_set_counts_no_more_once_it_is_out_of_sight(store, monkeypatch):
+    monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda *_: None)
+    add_dataset(store)
+    page = visit("head", expert="1")
+    next(field for field in page.number_input if field.label.startswith("Epochs")).set_value(7).run()
+    page.toggle(key="expert switch").set_value(False).run()
+    press(page, "Start training")
+    (job,) = store.queue()
+    assert store.run(job.run_id).head.epochs == 40
+
+
+def test_a_data_set_of_one_kind_is_told_so_in_plain_words(store):
+    add_dataset(store)
+    edits.delete_class(store, DATASET, TAG)
+    assert "I need two kinds of photos" in words(visit("head")).replace("\\", "")

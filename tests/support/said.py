@@ -1,0 +1,82 @@
+"""All that a page says: every word that a person can read on it, in labels, help, tables, figures and components."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block, Node
+
+# What a widget shows; its other fields are ids, addresses and settings.
+READ = {"label", "body", "help", "options", "placeholder", "text", "value", "title", "caption", "content", "alt"}
+# Of a figure of Plotly, the keys whose texts are drawn.
+DRAWN = {"text", "name", "hovertext", "ticktext"}
+UNREAD = {"key", "id", "url", "src", "drawing", "library", "modules", "token", "name", "story", "page", "value"}
+
+
+def everything(page: AppTest) -> list[str]:
+    """Return each text of a page, the texts of panels that are closed included."""
+    return [text for node in _nodes(page._tree) for text in _texts(node) if text.strip()]
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    if isinstance(node, Block):
+        for child in node.children.values():
+            yield from _nodes(child)
+
+
+def _texts(node: Node) -> Iterator[str]:
+    if getattr(node, "proto", None) is None:
+        return
+    if node.type == "bidi_component":
+        yield from _component(json.loads(node.proto.json or "{}"))
+    elif node.type == "arrow_data_frame":
+        frame = node.value
+        yield from map(str, [*frame.columns, *frame.to_numpy().ravel()])
+    else:
+        yield from _fields(MessageToDict(node.proto))
+
+
+def _fields(said: Any, read: bool = False) -> Iterator[str]:
+    if isinstance(said, str) and read:
+        yield said
+    elif isinstance(said, list):
+        for each in said:
+            yield from _fields(each, read)
+    elif isinstance(said, dict):
+        for key, each in said.items():
+            yield from _fields(each, key in READ)
+
+
+def _component(data: Any) -> Iterator[str]:
+    if isinstance(data, dict) and "drawing" in data:
+        yield from _drawn(json.loads(data["drawing"]))
+        yield str(data.get("alt", ""))
+    else:
+        yield from _strings(data)
+
+
+def _drawn(figure: Any, read: bool = False) -> Iterator[str]:
+    if isinstance(figure, str) and read:
+        yield figure
+    elif isinstance(figure, list):
+        for each in figure:
+            yield from _drawn(each, read)
+    elif isinstance(figure, dict):
+        for key, each in figure.items():
+            if key != "template":
+                yield from _drawn(each, key in DRAWN)
+
+
+def _strings(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, list):
+        for each in data:
+            yield from _strings(each)
+    elif isinstance(data, dict):
+        for key, each in data.items():
+            if key not in UNREAD:
+                yield from _strings(each)
