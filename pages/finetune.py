@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.evaluation import accuracy, thaw_result
 from pages.ui.figures.score_figure import score_curve, tell_score
@@ -30,16 +31,32 @@ DEFAULTS = FineTuneSettings()
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 USUAL_RATE = 1e-5
 BATCHES = (8, 16, 32, 64, 128)
+PLAIN_REFUSAL = (
+    "The head is still learning. Teach it for more rounds (epochs) on step 3 first, or its rough corrections will "
+    "damage what the eye knows."
+)
 # The ice is as wide as the window allows. A page's own `set_page_config` comes after the navigation script's: at every
 # run of the page it was narrow for a moment.
 WIDE = "<style>[data-testid='stMainBlockContainer'] { max-width: 76rem; }</style>"
 
 
+def _sizes(run: Run) -> tuple[int, int]:
+    """Return the side of the run's images and that of those that its backbone learnt from, in pixels."""
+    input_size = find_backbone(run.backbone).input_size
+    return run.facts.image_size or input_size, input_size
+
+
+def suit(run: Run, top: int) -> FineTuneSettings:
+    """Return the settings that suit a run at a depth."""
+    return dataclasses.replace(
+        DEFAULTS, layers=top, learning_rate=recommend_learning_rate(run.head.learning_rate, *_sizes(run))
+    )
+
+
 def ask_settings(run: Run, top: int) -> FineTuneSettings:
     """Draw the options and return the settings they make."""
     head_rate = run.head.learning_rate
-    input_size = find_backbone(run.backbone).input_size
-    image_size = run.facts.image_size or input_size
+    image_size, input_size = _sizes(run)
     advised = recommend_learning_rate(head_rate, image_size, input_size)
     field = f"rate {run.id}"
     rates, start = rates_with(RATES, st.session_state.get(field, advised))
@@ -78,37 +95,25 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             st.container(horizontal=True, vertical_alignment="bottom"),
             st.container(),
         )
-        with st.expander("Expert settings", icon=":material/tune:"):
-            with st.expander("Which depth? Let Thaw try some (depth probe)", icon=":material/science:"):
-                found_depth = depth_probe.draw(store, run)
-            if found_depth is not None:
-                depth.choose(run, found_depth)
+        if expert.is_on():
+            top, settings = ask_expert(store, run, layers, head_parameters)
+        else:
             top = depth.recall(run, _last_settings(store, run).layers or 0)
-            depth.ask_preset(run, layers)
-            meaning, finder = st.container(), st.expander("Find a learning rate", icon=":material/troubleshoot:")
-            batch_size = st.session_state.get(f"batch {run.id}", DEFAULTS.batch_size)
-            with finder:
-                found = rate_finder.draw(store, run, 2, FineTuneSettings(top, batch_size=batch_size))
-            if found is not None:
-                st.session_state[f"rate {run.id}"] = found
-            settings = ask_settings(run, top)
-            with meaning:
-                depth.draw_meaning(run, layers, head_parameters, settings)
-                depth.draw_layers(run, layers, top)
+            settings = suit(run, top)
         with block:
             depth.draw_ice(run, layers, top)
         with guard:
             refusal = refuse_fine_tune(store.epochs(run.id), run.head, settings)
             insist = False
             if refusal:
-                st.warning(sentence(refusal), icon=":material/warning:")
+                st.warning(sentence(expert.either(PLAIN_REFUSAL, refusal)), icon=":material/warning:")
                 insist = st.checkbox("I know what I am doing; start anyway", key=f"insist {run.id}")
         with controls:
             depth.ask_exactly(run, layers)
             busy = bool(store.queue())
             cut_short = job.kind == "fine_tune" and job.status in ("stopped", "failed")
             begun = st.button(
-                "Add to the queue" if busy else "Start fine-tuning",
+                "Add to the queue" if busy else expert.either("Let the eye adapt (fine-tune)", "Start fine-tuning"),
                 type="secondary" if cut_short else "primary",
                 icon=":material/playlist_add:" if busy else ":material/play_arrow:",
                 disabled=bool(refusal) and not insist,
@@ -124,6 +129,30 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             st.rerun()
 
     plan()
+
+
+def ask_expert(
+    store: Store, run: Run, layers: list[dict[str, Any]], head_parameters: int
+) -> tuple[int, FineTuneSettings]:
+    """Draw all that an expert may set and try, folded; return the depth and the settings."""
+    with st.expander("Expert settings", icon=":material/tune:"):
+        with st.expander("Which depth? Let Thaw try some (depth probe)", icon=":material/science:"):
+            found_depth = depth_probe.draw(store, run)
+        if found_depth is not None:
+            depth.choose(run, found_depth)
+        top = depth.recall(run, _last_settings(store, run).layers or 0)
+        depth.ask_preset(run, layers)
+        meaning, finder = st.container(), st.expander("Find a learning rate", icon=":material/troubleshoot:")
+        batch_size = st.session_state.get(f"batch {run.id}", DEFAULTS.batch_size)
+        with finder:
+            found = rate_finder.draw(store, run, 2, FineTuneSettings(top, batch_size=batch_size))
+        if found is not None:
+            st.session_state[f"rate {run.id}"] = found
+        settings = ask_settings(run, top)
+        with meaning:
+            depth.draw_meaning(run, layers, head_parameters, settings)
+            depth.draw_layers(run, layers, top)
+    return top, settings
 
 
 def start(store: Store, run: Run, asked: FineTuneSettings) -> None:
@@ -143,6 +172,8 @@ def draw_training(store: Store, run: Run, job: Job) -> None:
         elif present.kind == "fine_tune":
             live.ending(present)
         draw_score(store, run, present)
+        if not expert.is_on():
+            return
         both = st.expander(
             "Curves of both phases", icon=":material/show_chart:", key=f"curves of {run.id}", on_change="rerun"
         )
@@ -174,7 +205,7 @@ def draw_score(store: Store, run: Run, job: Job) -> None:
         zoom=True,
         alt=(
             f"Exam photos that are right: the head had {tell_score(head.val_accuracy, images)}; after "
-            f"{amounts.count(len(tuned), 'round')} of fine-tuning {last}."
+            f"{amounts.count(len(tuned), 'round')} of {expert.either('adapting', 'fine-tuning')} {last}."
         ),
     )
 
@@ -217,7 +248,8 @@ kept = selection.store()
 present_run = selection.run(kept)
 latest = kept.latest_job(present_run.id) if present_run else None
 if present_run is None or latest is None:
-    steps.missing("head", "Fine-tuning starts from a trained head.", "First teach the head (phase 1)")
+    words = expert.either("The eye can adapt once a head is trained.", "Fine-tuning starts from a trained head.")
+    steps.missing("head", words, "First teach the head (phase 1)")
 elif present_run.result_phase is None:
     steps.missing("head", "The head of this run has not been trained yet.", "Go to step 3: teach the head")
 else:

@@ -1,5 +1,6 @@
 """The steps of the main job as a person does them in the browser, shared by the tests and README's pictures."""
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, Position, expect
@@ -24,6 +25,7 @@ TITLES = {
     "pile": "Pile",
 }
 # What the menu shows at once; the others are a click away, in one of its groups.
+FINE_TUNE = re.compile("Start fine-tuning|Let the eye adapt")
 STORY, STEPS = ("mistakes", "export"), ("data", "backbone", "head", "finetune")
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"
@@ -100,7 +102,7 @@ def start_head(page: Page) -> None:
 
 def start_fine_tune(page: Page) -> None:
     """Start phase 2, insisting where the guard refuses, and wait until the page shows that it goes on."""
-    button = page.get_by_role("button", name="Start fine-tuning")
+    button = page.get_by_role("button", name=FINE_TUNE)
     expect(button).to_be_visible()
     page.wait_for_selector(IDLE)
     if button.is_disabled():

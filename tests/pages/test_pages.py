@@ -296,6 +296,7 @@ def test_dead_worker_is_shown_dead(store):
     assert "ended without finishing" in visit("head").error[0].value
 
 
+@pytest.mark.usefixtures("expert")
 def test_slider_tells_what_it_means_as_it_moves(store):
     add_run(store, add_dataset(store))
     page = visit("finetune")
@@ -306,6 +307,7 @@ def test_slider_tells_what_it_means_as_it_moves(store):
     assert r"layer\_0" in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_time_of_an_epoch_depends_on_the_batch_size(store):
     run_id = add_run(store, add_dataset(store))
     store.add_facts(run_id, {"seconds_per_image": 1.0, "training_images": 500, "validation_images": 15})
@@ -350,6 +352,7 @@ def test_a_killed_phase_two_is_not_called_a_failure_to_help(store):
     assert main_buttons(page) == ["Resume"]
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_harmful_phase_two_is_refused_until_the_person_insists(store):
     add_run(store, add_dataset(store))
     page = visit("finetune")
@@ -362,6 +365,7 @@ def test_a_harmful_phase_two_is_refused_until_the_person_insists(store):
     assert not next(button for button in page.button if button.label == "Start fine-tuning").disabled
 
 
+@pytest.mark.usefixtures("expert")
 @pytest.mark.parametrize(("image_size", "rate"), [(224, 1e-5), (96, 1e-4)])
 def test_fine_tune_page_starts_at_the_advised_learning_rate(store, image_size, rate):
     store.add_facts(add_run(store, add_dataset(store)), {"image_size": image_size})

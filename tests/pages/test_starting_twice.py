@@ -11,6 +11,7 @@ from thaw.jobs import starts
 from thaw.storage.store import Store
 from tlcore.settings import HeadSettings
 
+FINE_TUNE = "Let the eye adapt (fine-tune)"
 TWICE = "no second one was started"
 
 
@@ -79,9 +80,9 @@ def test_a_run_that_is_being_cancelled_does_not_stand_for_a_new_one(store, train
 
 
 def test_a_second_click_on_fine_tuning_branches_no_second_run(store, trained):
-    page = start(visit("finetune"), "Start fine-tuning")
+    page = start(visit("finetune"), FINE_TUNE)
     store.update_job(store.latest_job(trained).id, status="finished")
-    page = start(page.run(), "Start fine-tuning")
+    page = start(page.run(), FINE_TUNE)
     (job,) = store.queue()
     assert store.run(job.run_id).facts.branched_from == trained
     page.query_params["run"] = trained

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.evaluation import prediction_changes
 from pages.ui.evaluation.accuracy import count_right
 from pages.ui.page import prediction_cache, steps
@@ -108,7 +109,8 @@ def draw_answers(store: Store, run: Run) -> None:
     if panel.open:
         with panel:
             for number, (title, changes) in enumerate(_sides(compare_phases(store, run))):
-                prediction_changes.draw_gallery(title, changes, "head", "fine-tuned", f"side {number} of {run.id}")
+                after = expert.either("adapted eye", "fine-tuned")
+                prediction_changes.draw_gallery(title, changes, "head", after, f"side {number} of {run.id}")
 
 
 def draw_row(title: str, changes: Sequence[ChangedImage[Image]]) -> str:
@@ -133,16 +135,15 @@ def tell_gain(head: Epoch, tuned: Epoch, epochs: Sequence[Epoch]) -> str:
         else f"kept the score on the exam photos (validation accuracy) at **{after}** and is surer of it (loss "
         f"{head.val_loss:.3f} to {tuned.val_loss:.3f})"
     )
-    return f"Fine-tuning {gain}: the fine-tuned model is this run's result."
+    model = expert.either("the model with the adapted eye", "the fine-tuned model")
+    return f"{_what()} {gain}: {model} is this run's result."
 
 
 def tell_shortfall(found: Shortfall | None, head: Epoch, tuned: Epoch, epochs: Sequence[Epoch]) -> str:
     """Say in one sentence why phase 2 did not help, with the numbers of its curves; what stays is phase 1's model."""
     before, after = amounts.percent(head.val_accuracy), amounts.percent(tuned.val_accuracy)
-    reached = (
-        f"Fine-tuning did not help: it reached **{after}** of the exam photos, and the head alone had **{before}**"
-    )
-    kept = "The model of phase 1 stays this run's result."
+    reached = f"{_what()} did not help: it reached **{after}** of the exam photos, and the head alone had **{before}**"
+    kept = f"The model of {expert.either('before', 'phase 1')} stays this run's result."
     return f"{reached}. {kept}" if found is None else f"{reached}, {_reason(found.reason, head, epochs)}. {kept}"
 
 
@@ -168,6 +169,10 @@ def offer(run: Run, found: Shortfall, busy: bool, start: Callable[[FineTuneSetti
             start(found.advised)
     elif found.reason is Reason.TOO_FEW_PHOTOS:
         steps.onward("data", "Add photos")
+
+
+def _what() -> str:
+    return expert.either("Letting the eye adapt (fine-tuning)", "Fine-tuning")
 
 
 def _sides(found: Turnover[Image]) -> list[tuple[str, list[ChangedImage[Image]]]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.components.ice.ice import Slab, ice
 from pages.ui.figures import basics
@@ -18,7 +19,6 @@ from tlcore.models.layers import count_last_block, summarise_depth
 from tlcore.settings import FineTuneSettings
 from tlcore.training.recommendations import recommend_depth
 
-ICE_LABEL = "Top layers of the backbone that adapt"
 METRIC_WIDTH, EXACT_WIDTH = 170, 180
 SOME_LAYERS = 30
 
@@ -66,7 +66,8 @@ def draw_ice(run: Run, layers: Sequence[dict[str, Any]], top: int, movable: bool
         Slab("top" if name == "head" else str(name), len(list(members)))
         for name, members in groupby(layers, lambda layer: layer["block"])
     ]
-    ice(f"ice {run.id}", blocks, top, ICE_LABEL, (lambda wanted: choose(run, wanted)) if movable else None)
+    label = f"Top layers of the {expert.either('eye', 'backbone')} that adapt"
+    ice(f"ice {run.id}", blocks, top, label, (lambda wanted: choose(run, wanted)) if movable else None)
 
 
 def ask_exactly(run: Run, layers: Sequence[dict[str, Any]]) -> int:
@@ -82,7 +83,11 @@ def ask_exactly(run: Run, layers: Sequence[dict[str, Any]]) -> int:
         key=_slider(run),
         on_change=leave_preset,
         width=EXACT_WIDTH,
-        help="Counted from the output. 0 keeps the whole backbone frozen; the more, the slower and the riskier.",
+        help=expert.either(
+            "The last layers of the eye, those nearest to the answer. 0 keeps the whole eye frozen; the more, the "
+            "slower and the riskier.",
+            "Counted from the output. 0 keeps the whole backbone frozen; the more, the slower and the riskier.",
+        ),
     )
     return int(top)
 

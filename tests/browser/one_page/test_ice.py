@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, expect
 
 from tests.browser.harness import IDLE, PHONE, Server, settle, wait_in_page
-from tests.browser.journey import see_page
+from tests.browser.journey import FINE_TUNE, be_expert, see_page
 from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -57,7 +57,7 @@ def shown(page: Page, address: str) -> Page:
 
 
 def ice(page: Page) -> Locator:
-    return page.get_by_role("slider", name="Top layers of the backbone")
+    return page.get_by_role("slider", name="Top layers of the eye")
 
 
 def field(page: Page) -> Locator:
@@ -141,12 +141,14 @@ def test_a_key_that_is_held_down_tells_the_page_once(shown: Page) -> None:
 
 
 def test_ice_minutes_and_start_are_on_the_first_screen(shown: Page) -> None:
-    start, minutes = shown.get_by_role("button", name="Start fine-tuning"), shown.get_by_text("at most, mostly less")
+    start, minutes = shown.get_by_role("button", name=FINE_TUNE), shown.get_by_text("at most, mostly less")
     for part in (ice(shown), start, minutes):
         assert box(part)["y"] + box(part)["height"] <= FIRST_SCREEN["height"]
     middles = [box(part)["y"] + box(part)["height"] / 2 for part in (start, minutes)]
     assert abs(middles[0] - middles[1]) < box(start)["height"] / 2, "side by side"
     assert box(ice(shown))["width"] > 0.85 * FIRST_SCREEN["width"]
+    expect(shown.get_by_text("Expert settings")).to_have_count(0)
+    be_expert(shown)
     expect(shown.get_by_text("Usual depths")).to_be_hidden()
     shown.get_by_text("Expert settings").click()
     expect(shown.get_by_text("Usual depths")).to_be_visible()

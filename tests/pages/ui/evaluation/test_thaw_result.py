@@ -1,9 +1,7 @@
 """The banner of a phase 2 that has ended: its score, the photos that changed sides, and what to try if none did."""
 
-import json
 import os
 
-import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -20,13 +18,13 @@ from tests.support.pages import (
     visit,
     words,
 )
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
+from tests.support.thawed import answer, thaw
 from thaw.storage.store import Store
 from tlcore.settings import FineTuneSettings
-from tlcore.training.history import Epoch
 from tlcore.training.shortfall import Reason, Shortfall
 
-ASKED = FineTuneSettings(layers=12, epochs=4, learning_rate=1e-5)
 # The head's epoch that is kept, the third, has a loss of 0.5 and a validation loss of 0.5.
 TOO_SMALL = ((0.5, 0.5), (0.49, 0.5), (0.49, 0.5))
 TOO_DEEP = ((0.3, 0.5), (0.2, 0.55), (0.1, 0.6))
@@ -42,29 +40,7 @@ def run_id(store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
     return add_run(store, add_dataset(store))
 
 
-def thaw(store, run_id, losses, result=1, accuracy=0.8, status="finished"):
-    """Give a run a phase 2 with these losses on training and validation, of which the lowest is kept."""
-    store.set_fine_tune(run_id, ASKED.to_json())
-    for number, (loss, val_loss) in enumerate(losses, 9):
-        store.add_epochs(run_id, [Epoch(number, 2, loss, 0.9, val_loss, accuracy, 0.1)])
-    kept = min(range(len(losses)), key=lambda number: losses[number][1])
-    store.add_facts(run_id, {"fine_tune": {"best_epoch": 9 + kept}})
-    store.set_result(run_id, result)
-    store.update_job(store.add_job("fine_tune", {}, DATASET, run_id), status=status)
-
-
-def answer(store, run_id, *wrong):
-    """Have phase 2's model take these of the 15 exam photos for the other class, and no others."""
-    folder = store.workspace.run(run_id)
-    seen = json.loads((folder / "split.json").read_text())["validation"]
-    labels = json.loads((folder / "labels.json").read_text())
-    shares = np.full((len(seen), 2), 0.05, dtype=np.float32)
-    for row, (_, name) in enumerate(seen):
-        true = labels.index(name)
-        shares[row, 1 - true if row in wrong else true] = 0.95
-    np.savez(folder / "predictions-2.npz", image_ids=np.array([each for each, _ in seen]), probabilities=shares)
-
-
+@pytest.mark.usefixtures("expert")
 def test_the_banner_counts_the_exam_photos_and_shows_which_changed_sides(store, run_id):
     thaw(store, run_id, ((0.4, 0.4),), result=2, accuracy=0.93)
     # The head has 0 and 5 wrong.
@@ -131,6 +107,7 @@ def test_a_paused_phase_two_points_to_resume(store, run_id):
     assert not [each for each in labels if each.startswith("Start again")]
 
 
+@pytest.mark.usefixtures("expert")
 def test_while_it_learns_there_is_one_curve_that_begins_at_the_head(store, run_id):
     thaw(store, run_id, TOO_SMALL, status="running")
     store.update_job(store.latest_job(run_id).id, pid=os.getpid())

@@ -8,6 +8,7 @@ import pytest
 from pages.ui.training.depth import list_presets
 from pages.ui.words import amounts
 from tests.support.pages import DATASET, add_dataset, add_run, press, visit, words
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from tlcore.settings import FineTuneSettings
 from tlcore.tuning.probe_record import Depth, Plan, Probe, write_probe
@@ -52,6 +53,7 @@ def test_presets_go_from_nothing_to_everything_and_name_their_source():
     assert [preset.top for preset in list_presets(layers(blocks=2))][3:] == [10, 10]
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_preset_sets_the_slider_and_the_slider_leaves_the_preset(store, run_id):
     page = visit("finetune")
     control = page.get("button_group")[0]
@@ -68,6 +70,7 @@ def ice_of(page):
     return next(data for data in sent if "slabs" in data)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_ice_shows_the_blocks_from_the_photo_up_and_what_is_chosen(store, run_id):
     page = visit("finetune")
     drawn = ice_of(page)
@@ -85,9 +88,10 @@ def test_while_a_run_is_at_work_its_ice_stands_still(store, run_id):
     store.add_job("fine_tune", {}, DATASET, run_id)
     page = visit("finetune")
     assert (ice_of(page)["top"], ice_of(page)["enabled"]) == (7, False)
-    assert not [button for button in page.button if button.label == "Start fine-tuning"]
+    assert not [button for button in page.button if button.label == "Let the eye adapt (fine-tune)"]
 
 
+@pytest.mark.usefixtures("expert")
 def test_what_a_probe_and_a_search_found_is_taken_over_by_the_page(store, run_id):
     folder = store.workspace.run(run_id)
     tried = [Depth(top, [right / 100] * 3, right, 100, 100, 2.0) for top, right in ((0, 80), (10, 90), (50, 90))]
@@ -102,12 +106,14 @@ def test_what_a_probe_and_a_search_found_is_taken_over_by_the_page(store, run_id
     assert page.number_input[0].value == 10
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_time_stands_beside_start(store, run_id):
     page = visit("finetune")
     (told,) = [each.value for each in page.markdown if "at most, mostly less" in each.value]
     assert told == f"**{shown(page)['Time in all, at most']}** at most, mostly less"
 
 
+@pytest.mark.usefixtures("expert")
 def test_each_position_tells_memory_disk_and_time(store, run_id):
     page = visit("finetune")
     page.number_input[0].set_value(0).run()
@@ -121,6 +127,7 @@ def test_each_position_tells_memory_disk_and_time(store, run_id):
     assert nothing["Time in all, at most"] != everything["Time in all, at most"]
 
 
+@pytest.mark.usefixtures("expert")
 def test_at_the_full_depth_nothing_is_said_to_lie_below(store, run_id):
     page = visit("finetune")
     page.number_input[0].set_value(50).run()
@@ -130,6 +137,7 @@ def test_at_the_full_depth_nothing_is_said_to_lie_below(store, run_id):
     assert "Everything below stays as it is." in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_time_in_all_follows_the_number_of_epochs(store, run_id):
     page = visit("finetune")
     page.number_input[0].set_value(50).run()
@@ -138,6 +146,7 @@ def test_the_time_in_all_follows_the_number_of_epochs(store, run_id):
     assert shown(page)["Time in all, at most"] != before
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_run_of_an_earlier_version_shows_dashes_for_what_it_cannot_tell(store):
     add_run(store, add_dataset(store))
     page = visit("finetune")

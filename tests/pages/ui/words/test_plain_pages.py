@@ -6,10 +6,12 @@ from pages.ui.words import glossary
 from tests.support.pages import DATASET, TAG, add_dataset, add_run, figures, press, visit, words
 from tests.support.pages import store as store
 from tests.support.said import everything
+from tests.support.thawed import answer, thaw
 from thaw.datasets import edits
+from tlcore.training.history import Epoch
 
 # Those whose words are plain.
-PLAIN = ("studio", "head")
+PLAIN = ("studio", "head", "finetune")
 
 
 def alone(page) -> list[str]:
@@ -28,6 +30,17 @@ def test_no_term_stands_alone_where_a_head_is_trained(store, name):
     images = add_dataset(store)
     for _ in range(2):
         add_run(store, images)
+    page = visit(name)
+    assert not page.exception
+    assert alone(page) == []
+
+
+@pytest.mark.parametrize("result", [1, 2])
+@pytest.mark.parametrize("name", PLAIN)
+def test_no_term_stands_alone_where_the_eye_has_adapted(store, name, result):
+    run_id = add_run(store, add_dataset(store))
+    thaw(store, run_id, ((0.4, 0.6), (0.3, 0.7)), result=result)
+    answer(store, run_id, 7)
     page = visit(name)
     assert not page.exception
     assert alone(page) == []
@@ -72,3 +85,23 @@ def test_a_data_set_of_one_kind_is_told_so_in_plain_words(store):
     add_dataset(store)
     edits.delete_class(store, DATASET, TAG)
     assert "I need two kinds of photos" in words(visit("head")).replace("\\", "")
+
+
+def test_the_eye_adapts_by_what_suits_the_run_without_an_experts_settings(store, monkeypatch):
+    monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda *_: None)
+    run_id = add_run(store, add_dataset(store))
+    page = visit("finetune")
+    assert [field.label for field in page.number_input] == ["Layers that adapt"]
+    assert not page.expander
+    page.number_input[0].set_value(8).run()
+    press(page, "Let the eye adapt (fine-tune)")
+    asked = store.run(run_id).fine_tune
+    assert (asked.layers, asked.epochs, asked.learning_rate) == (8, 40, pytest.approx(1e-5))
+
+
+def test_a_head_that_is_still_learning_is_told_so_in_plain_words(store):
+    run_id = add_run(store, add_dataset(store))
+    for number in range(9, 12):
+        store.add_epochs(run_id, [Epoch(number, 1, 0.2, 0.9, 0.5 / number, 0.9, 0.1)])
+    (warning,) = visit("finetune").warning
+    assert "Teach it for more rounds" in warning.value
