@@ -121,6 +121,15 @@ def _list_eyes(workspace: Workspace, chosen: str) -> list[Json]:
     return [_tell_eye(title, BACKBONES[name], measured.get(name), chosen) for title, name in named.items()]
 
 
+def list_more_eyes() -> list[Json]:
+    """Return the backbones that have no card of their own: name, title, and whether the weights are here."""
+    return [
+        {"name": row.name, "title": row.title, "here": is_local(row)}
+        for row in BACKBONES.values()
+        if row.name not in EYES.values()
+    ]
+
+
 def _tell_eye(title: str, row: Backbone, milliseconds: float | None, chosen: str) -> Json:
     told: Json = {"name": row.name, "title": title, "backbone": row.title, "chosen": row.name == chosen}
     told["here"] = is_local(row)

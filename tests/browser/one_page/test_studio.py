@@ -1,5 +1,6 @@
 """The Studio in the browser: from a drop to a number and an answer of the camera, with nothing pressed on the way."""
 
+import base64
 import shutil
 from collections.abc import Iterator
 
@@ -21,6 +22,30 @@ IN_VIEW = """(element) => {
     return box.top >= 0 && box.bottom <= window.innerHeight;
 }"""
 LEAST_RECORDED = 2
+# Two seconds of a square that moves over changing colours, as a browser films its own canvas; base64.
+FILM = """async () => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 160;
+    document.body.append(canvas);
+    const drawing = canvas.getContext("2d");
+    const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: "video/webm" });
+    const pieces = [];
+    recorder.ondataavailable = (event) => pieces.push(event.data);
+    recorder.start();
+    for (let number = 0; number < 40; number++) {
+        drawing.fillStyle = `hsl(${number * 40}, 80%, 50%)`;
+        drawing.fillRect(0, 0, 160, 160);
+        drawing.fillStyle = "white";
+        drawing.fillRect((number * 31) % 120, (number * 17) % 120, 40, 40);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const ended = new Promise((resolve) => (recorder.onstop = resolve));
+    recorder.stop();
+    await ended;
+    canvas.remove();
+    const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +117,44 @@ def test_a_drop_becomes_walls_a_number_and_answers_of_the_camera_without_a_scrol
         assert not page.evaluate(SCROLLS)
     page.set_viewport_size(PHONE)
     assert not page.evaluate(OVERFLOWS)
+    page.set_viewport_size(TALL)
+    page.keyboard.press("f")
+    expect(page.locator(".try:popover-open")).to_be_visible()
+    filled, told = page.locator(".try").bounding_box(), answer.bounding_box()
+    assert (filled["width"], filled["height"]) == (TALL["width"], TALL["height"])
+    assert told["y"] + told["height"] <= page.locator("video").bounding_box()["y"]
+    page.keyboard.press("f")
+    expect(page.locator(".try:popover-open")).to_have_count(0)
+
+
+def test_a_run_is_watched_again_and_ends_as_it_did(page):
+    score = page.get_by_test_id("exam-score")
+    expect(score).to_be_visible(timeout=JOB_MS)
+    at_the_end = score.inner_text()
+    page.get_by_role("button", name="Watch it learn again").click()
+    expect(page.locator(".learning .state")).to_contain_text("Round 2 of")
+    page.locator(".replay").click()
+    expect(page.locator(".learning .state")).to_have_text("Learnt. Try it on the right.")
+    expect(score).to_have_text(at_the_end)
+
+
+def test_a_video_gives_pictures_of_a_kind_and_a_photo_is_tried(page, store, tiny_photos, tmp_path):
+    film = tmp_path / "film.webm"
+    film.write_bytes(base64.b64decode(page.evaluate(FILM)))
+    label = walls(page)[0]
+    before = store.datasets()[0].classes[label]
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=f"Add photos or a video of {label}").click()
+    chooser.value.set_files(film)
+    expect(page.locator(f'[data-name="{label}"] .count')).not_to_have_text(f"{before} photos", timeout=JOB_MS)
+    frames = [image for image in store.images(store.datasets()[0].id, label) if image.recording]
+    assert len(frames) >= LEAST_RECORDED
+    assert len({frame.recording for frame in frames}) == 1
+    expect(page.locator(".learning .state")).to_have_text("Learnt. Try it on the right.", timeout=JOB_MS)
+    drop(page, next(tiny_photos.rglob("*.*")), zone=".try .view")
+    expect(page.locator(".try .tried")).to_be_visible()
+    expect(page.locator(".try .bars li")).to_have_count(3, timeout=JOB_MS)
+    assert page.get_by_test_id("answer").inner_text() in (*store.datasets()[0].classes, "I don't know")
 
 
 def test_a_kind_that_is_recorded_is_learnt_and_kept_on_one_side(page, store):

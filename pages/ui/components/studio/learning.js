@@ -5,8 +5,9 @@ const EYE = "thaw eye";
 const REPLAY_MS = 10000;
 
 class Learning {
-  // `acts` tells the server what to do and asks it again soon; `auto` is "on" where nothing is said here yet.
-  constructor(column, auto, acts) {
+  // `acts` tells the server what to do and asks it again soon; `auto` is "on" where nothing is said here yet; `more` are
+  // the eyes that have no card.
+  constructor(column, auto, more, acts) {
     this.find = (name) => column.querySelector(name);
     this.acts = acts;
     const box = this.find(".auto");
@@ -18,6 +19,9 @@ class Learning {
     this.find(".teach").onclick = () => acts.teach();
     this.find(".cancel").onclick = () => acts.stop(this.told.job);
     this.find(".measure").onclick = () => acts.measure();
+    const others = more.map((eye) => new Option(`${eye.title}${eye.here ? "" : ", to be downloaded"}`, eye.name));
+    this.find(".more-eyes").replaceChildren(new Option("More eyes…", ""), ...others);
+    this.find(".more-eyes").onchange = ({ target }) => this.choose(target.value);
     this.find(".replay").onclick = () => (this.replaying ? this.endReplay() : this.replay());
   }
 
@@ -124,11 +128,15 @@ class Learning {
     const facts = `${eye.backbone}: ${eye.right}${eye.here ? "" : ", to be downloaded"}`;
     card.append(element("b", "", eye.title), element("span", "", eye.speed || "speed not measured yet"));
     card.append(element("br"), element("small", "", facts));
-    card.onclick = () => {
-      localStorage.setItem(EYE, eye.name);
-      this.acts.soon();
-    };
+    card.onclick = () => this.choose(eye.name);
     return card;
+  }
+
+  choose(eye) {
+    if (!eye) return;
+    localStorage.setItem(EYE, eye);
+    this.find(".more-eyes").value = "";
+    this.acts.soon();
   }
 }
 

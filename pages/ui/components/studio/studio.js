@@ -39,7 +39,7 @@ class Studio {
     this.adding = new Adding(this.find(".photos"), this);
     this.tryout = new Tryout(this.find(".try"), speak);
     const guarded = (act) => this.adding.guard(act);
-    this.learning = new Learning(this.find(".learning"), data.auto, {
+    this.learning = new Learning(this.find(".learning"), data.auto, data.eyes, {
       soon: () => this.soon(),
       speak,
       teach: () => this.teach(),

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui.components.assets import read_assets
 from pages.ui.server.addresses import address
 from pages.ui.server.studio_route import TOKEN
+from pages.ui.server.studio_state import list_more_eyes
 from thaw.jobs.standby import is_unasked_allowed
 
 KEY = "studio"
@@ -40,6 +41,7 @@ def studio(dataset_id: str | None) -> str | None:
             "act": address("thaw/studio/do"),
             "token": TOKEN,
             "pile": address("pile"),
+            "eyes": list_more_eyes(),
             "dataset": dataset_id,
             "auto": "on" if is_unasked_allowed() else "off",
         },
