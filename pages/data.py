@@ -8,7 +8,6 @@ from pages.ui.figures import basics
 from pages.ui.page import ahead, deleting, live, rebuilding, selection, steps
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, sentence, visible
-from pages.ui.words.options import dataset_names
 from pages.ui.words.plain import plain_refusal
 from thaw.storage.records import Dataset, Job
 from thaw.storage.store import Store
@@ -51,24 +50,6 @@ def draw_import_job(store: Store, job: Job) -> None:
             live.stop(store, job, "Stop the import")
         else:
             live.ending(job)
-
-
-def pick_dataset(store: Store, present: Dataset) -> None:
-    """Draw the choice among data sets, where there are several."""
-    datasets = {each.id: each for each in store.datasets()}
-    if len(datasets) < 2:
-        return
-    picked = st.selectbox(
-        "Data set",
-        list(datasets),
-        index=list(datasets).index(present.id),
-        format_func=dataset_names(datasets.values()),
-        key=f"data set picker {present.id}",
-    )
-    if picked and picked != present.id:
-        selection.choose("dataset", picked)
-        selection.choose("run", None)
-        st.rerun()
 
 
 def draw_dataset(store: Store, dataset: Dataset) -> None:
@@ -222,7 +203,6 @@ deleting.undo_bar(kept)
 if shown is None:
     st.caption("Your data sets appear here. Nothing leaves this machine.")
 else:
-    pick_dataset(kept, shown)
     draw_dataset(kept, shown)
     split_choice.choose(kept, shown)
     dataset_download.draw(kept, shown)

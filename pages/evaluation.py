@@ -201,7 +201,6 @@ def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
     if confusion_panel.is_wanted():
         st.switch_page(steps.page("mistakes"))
-    selection.run_picker(store, run)
     side = judgement.ask_side(store, run)
     predictions = prediction_cache.predictions(store, run, side=side)
     temperature, mended = prediction_cache.mended(store, run, side)

@@ -69,7 +69,6 @@ def draw_progress(store: Store, job: Job) -> None:
 
 def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
-    selection.run_picker(store, run)
     draw_model(store, run)
     deleting.undo_bar(store)
     job, made = starts.latest_trial(store, "export", run.id), exports.latest_export(store, run.id)

@@ -253,7 +253,6 @@ if present_run is None or latest is None:
 elif present_run.result_phase is None:
     steps.missing("head", "The head of this run has not been trained yet.", "Go to step 3: teach the head")
 else:
-    selection.run_picker(kept, present_run)
     draw(kept, present_run, latest)
     if not latest.active:
         steps.onward("mistakes", "On to step 5: look at the mistakes")

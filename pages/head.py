@@ -201,7 +201,6 @@ def draw_run(store: Store, run: Run) -> None:
         live.curve(run.id, epochs)
 
     st.header("Training", anchor=False)
-    selection.run_picker(store, run)
     if job.active and job.kind == "fine_tune":
         steps.onward(
             "finetune",

@@ -192,7 +192,6 @@ def tell(points: MapPoints, row: int) -> str:
 
 def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
-    selection.run_picker(store, run)
     points = map_points.read_points(store, run)
     if points is None and borrow_projection(store, run):
         points = map_points.read_points(store, run)

@@ -217,7 +217,6 @@ def arrive(run: Run) -> None:
 
 def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
-    selection.run_picker(store, run)
     arrive(run)
     side = accuracy.ask_side(store, run)
     predictions = prediction_cache.predictions(store, run, side=side)

@@ -5,6 +5,14 @@ from pages.ui.page import deleting, rebuilding, selection
 from thaw.jobs.standby import is_unasked_allowed, standby
 from thaw.prediction.client import predictor
 
+
+def show(dataset_id: str, run_id: str | None) -> None:
+    """Choose what the Studio has come to show."""
+    selection.choose("dataset", dataset_id)
+    if run_id:
+        selection.choose("run", run_id)
+
+
 kept = selection.store()
 rebuilding.draw(kept)
 # Before there are any photos: it takes longer to get ready than to drop them.
@@ -12,8 +20,4 @@ standby.keep(kept.workspace)
 if is_unasked_allowed():
     predictor(kept.workspace).open()
 deleting.undo_bar(kept)
-present = selection.dataset(kept)
-shown = studio(present.id if present else None)
-if shown is not None and (present is None or shown != present.id):
-    selection.choose("dataset", shown)
-    selection.choose("run", None)
+studio(selection.chosen("dataset"), selection.chosen("run"), show)

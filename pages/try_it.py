@@ -176,7 +176,6 @@ def draw_table(run: Run, labels: list[str], tried: list[Tried]) -> None:
 
 def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
-    selection.run_picker(store, run)
     labels = read_labels(store, run)
     draw_model(store, run, labels)
     pictures = [*ask_files(), *ask_stills(run)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.components.expert import expert
-from pages.ui.page import failure, selection, shell, steps
+from pages.ui.page import choice_bar, failure, selection, shell, steps
 from thaw.jobs import lifecycle
 from thaw.jobs.standby import standby
 from tlcore import garbage_collection
@@ -26,8 +26,12 @@ expert.draw()
 try:
     store = selection.store()
     lifecycle.reconcile(store)
-    selection.check_address(store)
-    if store.datasets():
+    datasets = store.datasets()
+    bar = st.container()
+    selection.check_address(store, datasets)
+    with bar:
+        choice_bar.draw(store, datasets)
+    if datasets:
         standby.keep(store.workspace)
     with suppress(steps.PageEnds):
         page.run()

@@ -61,6 +61,11 @@ class RunRows(Database):
         query = f"SELECT rowid AS number, * FROM runs WHERE {KEPT} ORDER BY rowid DESC"
         return [_run(row) for row in self._rows(query)]
 
+    def run_outlines(self, dataset_id: str) -> list[sqlite3.Row]:
+        """Return `id`, `backbone` and `created_at` (seconds since 1970) of every run of a data set, newest first."""
+        query = f"SELECT id, backbone, created_at FROM runs WHERE dataset_id = ? AND {KEPT} ORDER BY rowid DESC"
+        return self._rows(query, dataset_id)
+
     def branch_run(self, run_id: str, branched: str) -> None:
         """Copy a run's row and its phase-1 epochs under the id `branched`; phase 1 is its result."""
         with self._recording_run(branched) as connection:

@@ -8,8 +8,17 @@ export default function () {
   keeping = true;
   const push = window.history.pushState.bind(window.history);
   window.history.pushState = (state, title, url) => {
-    const samePage = new URL(url ?? "", window.location.href).pathname === window.location.pathname;
-    if (samePage) window.history.replaceState(state, title, url);
-    else push(state, title, url);
+    const next = keepPresenting(new URL(url ?? "", window.location.href));
+    const samePage = next.pathname === window.location.pathname;
+    if (samePage) window.history.replaceState(state, title, next);
+    else push(state, title, next);
   };
+}
+
+// Streamlit writes what the address held as its script began: whether the page is shown to a room is newer.
+function keepPresenting(url) {
+  const { dataset } = document.documentElement;
+  if ("presenting" in dataset) url.searchParams.set("present", "1");
+  else if ("hearsKeys" in dataset) url.searchParams.delete("present");
+  return url;
 }

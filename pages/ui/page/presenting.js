@@ -5,7 +5,7 @@ const SIZE = "160%";
 const SHEET = "thaw-presenting";
 const LARGE = `
   [data-testid="stMainBlockContainer"] { max-width: none !important; }
-  [data-testid="stCaptionContainer"], [data-testid="stDownloadButton"] { display: none !important; }
+  [data-testid="stCaptionContainer"], [data-testid="stDownloadButton"], .st-key-choice-bar { display: none !important; }
 `;
 const TYPED = "input, textarea, select, button, a, summary, [contenteditable], [role='button'], [role='slider'], [tabindex='0']";
 

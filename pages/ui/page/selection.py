@@ -1,13 +1,13 @@
 """What the person is looking at: choices in the address bar, so that a refresh or a second tab finds them again."""
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
 
 from pages.ui.components.assets import read_assets
 from pages.ui.words import amounts
-from pages.ui.words.options import distinct
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -77,13 +77,17 @@ def chosen(key: str) -> str | None:
 
 
 def choose(key: str, value: str | None) -> None:
-    """Remember a choice in the session, and with `tell` in the address bar; None forgets it."""
+    """Remember a choice in the session, and with `tell` in the address bar; None forgets it.
+
+    Another data set lets go of the runs that were chosen of the one before.
+    """
     choices = _choices()
     if value is None:
         choices.pop(key, None)
         return
     if key == "dataset" and choices.get(key, value) != value:
         choices.pop("compare", None)
+        choices.pop("run", None)
     choices[key] = value
 
 
@@ -96,10 +100,14 @@ def choose_started(key: str, start: Callable[[], str]) -> None:
     choices[key] = start()
 
 
-def check_address(kept: Store) -> None:
-    """Forget what is chosen and is not here, and say so for as long as the person stays on the page."""
+def check_address(kept: Store, datasets: Sequence[Dataset]) -> None:
+    """Forget what is chosen and is not here, and say so for as long as the person stays on the page.
+
+    `datasets` are all that are here, newest first.
+    """
     choices, lost = _choices(), _visit().lost
-    for key, has in (("dataset", kept.dataset), ("run", kept.run), ("import", kept.job)):
+    found = {each.id: each for each in datasets}
+    for key, has in (("dataset", found.__getitem__), ("run", kept.run), ("import", kept.job)):
         if key in choices and not _is_there(has, choices[key]):
             del choices[key]
             lost.append(f"The {NOUNS[key]} in this address is not here {GONE}. {_tell_instead(kept, key)}")
@@ -115,6 +123,24 @@ def check_address(kept: Store) -> None:
             lost.append(f"Of the runs to compare in this address, {missing} not here {GONE}.")
     for words in dict.fromkeys(lost):
         st.warning(words, icon=":material/link_off:")
+
+
+def settle(kept: Store, datasets: Sequence[Dataset]) -> tuple[Dataset | None, list[sqlite3.Row]]:
+    """Choose a data set and one of its runs, the newest where none is chosen, and one that a chosen run belongs to.
+
+    `datasets` are all that are here, newest first. Return the data set and the outlines of its runs, newest first.
+    """
+    here = {each.id: each for each in datasets}
+    present = here.get(chosen("dataset") or "", next(iter(datasets), None))
+    if present is None:
+        return None, []
+    runs, known = kept.run_outlines(present.id), chosen("run")
+    if known and known not in [run["id"] for run in runs]:
+        present = here.get(kept.run(known).dataset_id, present)
+        runs = kept.run_outlines(present.id)
+    choose("dataset", present.id)
+    choose("run", next((run["id"] for run in runs if run["id"] == known), runs[0]["id"] if runs else None))
+    return present, runs
 
 
 def validation_share() -> float:
@@ -182,6 +208,7 @@ def run(kept: Store) -> Run | None:
             choose("run", None)
         else:
             choose("dataset", found.dataset_id)
+            choose("run", found.id)
             return found
     wanted = dataset(kept)
     for candidate in kept.runs():
@@ -189,23 +216,6 @@ def run(kept: Store) -> Run | None:
             choose("run", candidate.id)
             return candidate
     return None
-
-
-def run_picker(kept: Store, present: Run) -> None:
-    """Draw the choice among the runs of the present run's data set, where there are several."""
-    runs = {each.id: each for each in kept.runs() if each.dataset_id == present.dataset_id}
-    if len(runs) < 2:
-        return
-    picked = st.selectbox(
-        "Run",
-        list(runs),
-        index=list(runs).index(present.id),
-        format_func=distinct(runs, lambda run_id: _describe(runs[run_id]), str),
-        key=f"run picker {present.id}",
-    )
-    if picked and picked != present.id:
-        choose("run", picked)
-        st.rerun()
 
 
 @dataclass
@@ -245,7 +255,7 @@ def _take(said: dict[str, str]) -> None:
 def _is_there(find: Callable[[str], object], key: str) -> bool:
     try:
         find(key)
-    except ThawError:
+    except (KeyError, ThawError):
         return False
     return True
 
@@ -264,7 +274,3 @@ def _number(key: str, default: float, low: float, high: float) -> float:
     except ValueError:
         return default
     return value if low <= value <= high else default
-
-
-def _describe(run: Run) -> str:
-    return f"{run.backbone}, {amounts.moment(run.created_at)} ({run.id})"

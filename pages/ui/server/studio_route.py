@@ -33,17 +33,12 @@ Json = dict[str, Any]
 
 
 async def answer_state(request: Request) -> JSONResponse:
-    """Answer how all stands: {"dataset", "import", "eye", "known", "learn"} in, what `draw_state` returns out."""
+    """Answer how all stands: what `draw_state` returns of {"dataset", "import", "eye", "run", "newest", "known",
+    "learn"}."""
     asked = await _read(request)
-
-    def draw() -> Json:
-        named = {f"{name}_id": _text(asked, name) for name in ("dataset", "import")}
-        known, learn = _text(asked, "known") or "", asked.get("learn") is True
-        return studio_state.draw_state(
-            Store(open_workspace()), **named, eye=_text(asked, "eye"), known=known, learn=learn
-        )
-
-    return JSONResponse(await run_in_threadpool(draw))
+    looked = ("dataset", "import", "eye", "run", "newest", "known")
+    glance = studio_state.Glance(*(_text(asked, key) for key in looked), learn=asked.get("learn") is True)
+    return JSONResponse(await run_in_threadpool(lambda: studio_state.draw_state(Store(open_workspace()), glance)))
 
 
 async def do_action(request: Request) -> JSONResponse:

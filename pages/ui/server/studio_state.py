@@ -1,12 +1,12 @@
 """What the Studio shows, as JSON for its component: the photos by class, how the learning stands, and the eyes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from pages.ui.server.addresses import address
 from pages.ui.server.frame_route import TOKEN, frames_url
 from pages.ui.words import amounts
 from pages.ui.words.names import visible
-from pages.ui.words.options import dataset_names
 from pages.ui.words.plain import STAGES, plain_refusal
 from thaw.backbones import device_report
 from thaw.backbones.speeds import read_measuring, read_speeds
@@ -45,24 +45,34 @@ def find_settings(eye: str | None, images: int) -> HeadSettings:
     return HeadSettings(backbone=str(name), epochs=MOST_EPOCHS, batch_size=batch)
 
 
-def draw_state(
-    store: Store, dataset_id: str | None, import_id: str | None, eye: str | None, known: str, learn: bool
-) -> Json:
-    """Return all that the component shows of a data set; its photos only where they are not what `known` names.
+@dataclass(frozen=True)
+class Glance:
+    """What the component looks at: a data set, an import that it follows, an eye, and a run whose model it shows unless
+    there is a newer one than `newest`; `known` is the mark of the photos that it has, and with `learn` what can be
+    taught and has not been is to be taught."""
 
-    With `learn` a data set that can be taught and has not been, as it stands, is taught.
+    dataset: str | None = None
+    importing: str | None = None
+    eye: str | None = None
+    run: str | None = None
+    newest: str | None = None
+    known: str | None = None
+    learn: bool = False
+
+
+def draw_state(store: Store, glance: Glance) -> Json:
+    """Return all that the component shows of a data set; its photos only where they are not those that it has.
+
+    Where it is to learn, a data set that can be taught and has not been, as it stands, is taught.
     """
     lifecycle.reconcile(store)
-    importing = _find_import(store, import_id)
-    if importing is not None and importing.status == "finished" and importing.id == import_id:
+    importing, dataset_id = _find_import(store, glance.importing), glance.dataset
+    if importing is not None and importing.status == "finished" and importing.id == glance.importing:
         dataset_id = importing.dataset_id
     dataset = _find_dataset(store, dataset_id)
-    settings = find_settings(eye, dataset.included if dataset else 0)
-    datasets = store.datasets()
-    naming = dataset_names(datasets)
+    settings = find_settings(glance.eye, dataset.included if dataset else 0)
     state: Json = {
         "import": None if importing is None else _tell_import(importing),
-        "sets": [{"id": each.id, "name": naming(each.id)} for each in datasets],
         "eyes": _list_eyes(store.workspace, settings.backbone),
         "measuring": bool((measuring := read_measuring(store.workspace)) and measuring.active),
         "dataset": None,
@@ -74,11 +84,11 @@ def draw_state(
     mark = f"{dataset.id}:{dataset.version}"
     state["dataset"] = {"id": dataset.id, "name": visible(dataset.name), "mark": mark, "pile": dataset.pile}
     state["dataset"] |= {"images": dataset.included, "set_aside": dataset.set_aside}
-    if mark != known:
+    if mark != glance.known:
         state["dataset"]["classes"] = _list_classes(store, dataset)
-    state["learning"] = _tell_learning(store, dataset, settings)
+    state["learning"] = _tell_learning(store, dataset, settings, glance)
     if state["learning"]["stage"] in ("ready", "refused") and not (importing and importing.active):
-        state["learning"] |= _begin(store, dataset, settings, learn and state["learning"]["stage"] == "ready")
+        state["learning"] |= _begin(store, dataset, settings, glance)
     state["live"] = _tell_live(store, state["learning"].get("best"))
     return state
 
@@ -154,24 +164,27 @@ def _address(image: Image) -> str:
     return address(f"thaw/thumbnail/{image.folder}/{image.id}")
 
 
-def _begin(store: Store, dataset: Dataset, settings: HeadSettings, learn: bool) -> Json:
-    """Teach a data set, or else look at its photos ahead; return what is new about the learning."""
-    if learn:
+def _begin(store: Store, dataset: Dataset, settings: HeadSettings, glance: Glance) -> Json:
+    """Teach a data set that is ready, or else look at its photos ahead; return what is new about the learning."""
+    if glance.learn and teach.refuse(store, dataset, settings) is None:
         try:
             teach.teach(store, dataset, settings)
         except ThawError as problem:
             return {"stage": "failed", "error": plain_refusal(str(problem), dataset)}
-        return _tell_learning(store, dataset, settings)
+        return _tell_learning(store, dataset, settings, glance)
     ahead = look_ahead.start(store, dataset, BACKBONES[settings.backbone])
     return {"looked": ahead.done, "to_look": ahead.total} if ahead is not None and ahead.active and ahead.total else {}
 
 
-def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings) -> Json:
+def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings, glance: Glance) -> Json:
     lessons = teach.find_lessons(store, dataset, settings)
     refusal = teach.refuse(store, dataset, settings)
     told: Json = {"stage": "ready", "refusal": plain_refusal(refusal, dataset) if refusal else "", "epochs": []}
     told["unfair"] = [visible(label) for label in teach.list_unfair(store, dataset, settings)]
     best = lessons.best
+    if best is not None:
+        told["newest"] = best.id
+    best = _find_chosen(store, dataset, best, glance) or best
     if best is not None:
         exam = teach.grade(best)
         told["best"] = best.id
@@ -183,6 +196,17 @@ def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings) -> Js
     elif lessons.run is not None and lessons.job is not None:
         told |= _tell_job(store, lessons.run, lessons.job)
     return told
+
+
+def _find_chosen(store: Store, dataset: Dataset, newest: Run | None, glance: Glance) -> Run | None:
+    """Return the run that the person has chosen, where it has a model and none has been taught since."""
+    if glance.run is None or (glance.newest is not None and newest is not None and newest.id != glance.newest):
+        return None
+    try:
+        chosen = store.run(glance.run)
+    except ThawError:
+        return None
+    return chosen if chosen.dataset_id == dataset.id and chosen.result_phase is not None else None
 
 
 def _tell_job(store: Store, run: Run, job: Job) -> Json:

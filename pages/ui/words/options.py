@@ -38,12 +38,13 @@ def class_names(labels: Iterable[str]) -> Callable[[str], str]:
 
 
 def dataset_names(datasets: Iterable[Dataset]) -> Callable[[str], str]:
-    """Return what to call each data set, by its id: its name and the minute in which it was made, and where they are
-    equal the second, the number of images or the id."""
+    """Return what to call each data set, by its id: its name, and of those with one name the minute in which each was
+    made, else the second, the number of images or the id."""
     by_id = {each.id: each for each in datasets}
     return distinct(
         by_id,
-        lambda each: f"{visible(by_id[each].name)}, {amounts.moment(by_id[each].created_at)}",
+        lambda each: visible(by_id[each].name),
+        lambda each: amounts.moment(by_id[each].created_at),
         lambda each: amounts.time_of_day(by_id[each].created_at),
         lambda each: amounts.count(by_id[each].accepted, "image"),
         str,

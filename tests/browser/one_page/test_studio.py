@@ -1,6 +1,7 @@
 """The Studio in the browser: from a drop to a number and an answer of the camera, with nothing pressed on the way."""
 
 import base64
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -173,6 +174,20 @@ def test_a_kind_that_is_recorded_is_learnt_and_kept_on_one_side(page, store):
     expect(page.locator(".try .bars li")).to_have_count(4, timeout=JOB_MS)
 
 
+def test_the_run_that_is_chosen_above_is_the_one_whose_score_is_shown(page, store):
+    newest, *_, oldest = (run for run in store.runs() if run.result_phase)
+    totals = [run.facts.validation_images for run in (newest, oldest)]
+    assert totals[0] != totals[1]
+    score = page.get_by_test_id("exam-score")
+    expect(score).to_have_text(re.compile(f" of {totals[0]}$"))
+    page.get_by_role("combobox", name="Run").click()
+    page.get_by_role("option").last.click()
+    expect(score).to_have_text(re.compile(f" of {totals[1]}$"))
+    expect(page).to_have_url(re.compile(f"run={oldest.id}"))
+    page.reload()
+    expect(score).to_have_text(re.compile(f" of {totals[1]}$"))
+
+
 def test_a_kind_is_renamed_removed_and_brought_back_in_place(page, store):
     first = walls(page)[0]
     field = page.locator(f'[data-name="{first}"] .name')
@@ -188,7 +203,12 @@ def test_a_kind_is_renamed_removed_and_brought_back_in_place(page, store):
 
 def test_new_photos_make_a_set_of_their_own_and_one_kind_is_told_plainly(page, store, tiny_photos, tmp_path):
     before = {dataset.id for dataset in store.datasets()}
-    page.get_by_label("Which photos").select_option("New photos…")
+    shown = len(walls(page))
+    page.get_by_role("button", name="New photos").click()
+    expect(page.get_by_test_id("class-wall")).to_have_count(0)
+    page.get_by_role("button", name="Back to the photos before").click()
+    expect(page.get_by_test_id("class-wall")).to_have_count(shown)
+    page.get_by_role("button", name="New photos").click()
     expect(page.get_by_test_id("class-wall")).to_have_count(0)
     (tmp_path / "alone").mkdir()
     shutil.copytree(next(tiny_photos.iterdir()), tmp_path / "alone" / "cats")

@@ -5,6 +5,8 @@ const BUSY_MS = 400;
 const IDLE_MS = 1500;
 
 const studios = new WeakMap();
+// The newest model of each data set that this tab has seen here, or null; what comes after it is shown unasked.
+const newests = new Map();
 
 export default function (component) {
   let studio = studios.get(component.parentElement);
@@ -13,8 +15,8 @@ export default function (component) {
     studios.set(component.parentElement, studio);
   }
   studio.server.data = component.data;
-  studio.shown = (dataset) => component.setStateValue("shown", dataset);
-  studio.begin(component.data.dataset);
+  studio.shown = (dataset, run) => component.setTriggerValue("shown", { dataset, run });
+  studio.begin(component.data);
   return () => {
     studio.leave();
     studios.delete(component.parentElement);
@@ -56,7 +58,7 @@ class Studio {
       record: (name) => this.record(name),
       recorded: () => this.recording && (this.recording.over = true),
     });
-    this.find(".sets").onchange = (event) => this.chooseSet(event.target.value);
+    this.find(".anew").onclick = () => this.turn();
     this.find(".add").onsubmit = (event) => {
       event.preventDefault();
       this.addKind(this.find(".add input"));
@@ -93,11 +95,17 @@ class Studio {
     this.adding.add((found) => walk(entries, found), nameOf(entries.map((entry) => entry.name)), label);
   }
 
-  // Called each time that Streamlit draws the page: what is on show stays, another data set is taken up.
-  begin(dataset) {
-    if (!this.going || dataset !== this.given) {
+  // Called each time that Streamlit draws the page: what is on show stays, another choice is taken up.
+  begin({ dataset, run }) {
+    if (dataset !== this.given) {
       this.given = dataset;
-      if (dataset !== this.dataset && !this.fresh) this.take(dataset);
+      this.fresh = false;
+      if (dataset !== this.dataset) this.clear(dataset);
+    }
+    if (run !== this.givenRun) {
+      this.givenRun = run;
+      this.run = run;
+      this.soon();
     }
     if (this.going) return;
     this.going = true;
@@ -106,6 +114,7 @@ class Studio {
 
   take(dataset) {
     this.dataset = dataset;
+    this.run = null;
     this.mark = "";
   }
 
@@ -120,11 +129,14 @@ class Studio {
     while (this.going) {
       let wait = IDLE_MS;
       try {
-        const asked = { dataset: this.dataset ?? "", import: this.adding.job ?? "", known: this.mark };
+        const { dataset } = this;
+        const asked = { dataset: dataset ?? "", import: this.adding.job ?? "", known: this.mark };
+        const model = { run: this.run ?? "", newest: newests.get(dataset) ?? "", eye: this.learning.eye };
         const free = !this.recording && !this.adding.uploading && this.declined !== this.taught;
-        asked.learn = this.learning.bySelf && free;
-        const state = await this.server.state({ ...asked, eye: this.learning.eye });
+        const state = await this.server.state({ ...asked, ...model, learn: this.learning.bySelf && free });
         if (!this.going) return;
+        // Another data set has been chosen meanwhile.
+        if (dataset !== this.dataset) continue;
         if (this.lost) this.adding.complain("");
         this.lost = false;
         if (this.draw(state)) wait = state.import?.active ? IMPORT_MS : BUSY_MS;
@@ -150,10 +162,10 @@ class Studio {
   // Returns whether something goes on that is worth looking at often.
   draw(state) {
     this.adding.draw(state.import);
-    // An answer to what was asked before another data set was chosen is late.
-    const late = this.fresh && state.dataset && !state.import;
-    if (state.dataset && !late) this.drawDataset(state.dataset);
-    this.drawSets(state.sets);
+    if (state.dataset) this.drawDataset(state.dataset);
+    this.follow(state.learning.newest ?? null);
+    this.find(".anew").hidden = !this.dataset && !this.fresh;
+    this.find(".anew").textContent = this.fresh ? "Back to the photos before" : "New photos";
     this.find(".studio").classList.toggle("filled", Boolean(this.classes.length));
     this.learning.draw(state.learning, this.photos);
     this.learning.drawEyes(state.eyes, state.measuring);
@@ -166,7 +178,7 @@ class Studio {
     if (this.dataset !== dataset.id) {
       this.take(dataset.id);
       this.fresh = false;
-      this.shown(dataset.id);
+      this.shown(dataset.id, "");
     }
     if (dataset.classes) {
       this.mark = dataset.mark;
@@ -179,26 +191,29 @@ class Studio {
     this.find(".pile a").href = `${this.server.data.pile}?dataset=${dataset.id}`;
   }
 
-  drawSets(sets) {
-    const drawn = JSON.stringify([sets, this.dataset]);
-    if (drawn === this.sets) return;
-    this.sets = drawn;
-    const box = this.find(".sets");
-    box.replaceChildren(...sets.map(({ id, name }) => new Option(name, id)), new Option("New photos…", ""));
-    box.value = this.dataset ?? "";
-    box.hidden = !sets.length;
+  // What is newly learnt, or is the best of another eye, is chosen from then on.
+  follow(newest) {
+    const before = newests.get(this.dataset);
+    newests.set(this.dataset, newest);
+    if (before === undefined || before === newest || !newest) return;
+    this.run = newest;
+    this.shown(this.dataset, newest);
   }
 
-  // Without a `dataset` it begins anew: the photos that come next make a set of their own.
-  chooseSet(dataset) {
-    this.take(dataset || null);
-    this.fresh = !dataset;
+  // Begins anew: the photos that come next make a set of their own. A second press goes back.
+  turn() {
+    this.fresh = !this.fresh;
+    this.clear(this.fresh ? null : this.given);
+    if (!this.fresh) this.run = this.givenRun;
+  }
+
+  clear(dataset) {
+    this.take(dataset);
     this.classes = [];
     this.photos = [];
     this.walls.added = [];
     this.walls.draw([]);
     this.find(".pile").hidden = true;
-    if (dataset) this.shown(dataset);
     this.soon();
   }
 

@@ -1,5 +1,7 @@
 """The Studio: a component of three columns - photos, learning, trying - that speaks with the server by itself."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from pages.ui.components.assets import read_assets
@@ -32,9 +34,18 @@ _component = st.components.v2.component(
 )
 
 
-def studio(dataset_id: str | None) -> str | None:
-    """Draw the Studio with a data set, or empty; return the id of the data set that it has come to show since."""
-    result = _component(
+def studio(dataset_id: str | None, run_id: str | None, on_shown: Callable[[str, str | None], None]) -> None:
+    """Draw the Studio with a data set and the model of a run of it, or empty.
+
+    `on_shown` is called with the ids of what it has come to show since, before the page's script runs again: another
+    data set, or a run that has just been taught.
+    """
+
+    def take() -> None:
+        shown = st.session_state[KEY].shown
+        on_shown(str(shown["dataset"]), str(shown["run"]) or None)
+
+    _component(
         key=KEY,
         data={
             "state": address("thaw/studio/state"),
@@ -43,10 +54,8 @@ def studio(dataset_id: str | None) -> str | None:
             "pile": address("pile"),
             "eyes": list_more_eyes(),
             "dataset": dataset_id,
+            "run": run_id,
             "auto": "on" if is_unasked_allowed() else "off",
         },
-        default={"shown": dataset_id},
-        on_shown_change=lambda: None,
+        on_shown_change=take,
     )
-    shown: str | None = result.shown
-    return shown

@@ -8,11 +8,13 @@ from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
 from pages.ui.server.studio_route import MAX_BODY_BYTES, TOKEN
 from thaw.jobs import lifecycle
+from thaw.storage.datasets import Arrival
 from thaw.storage.questions import Option, Question
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 from tlcore.progress import Stage
+from tlcore.settings import HeadSettings
 from tlcore.training.history import Epoch
 
 SENT = {"origin": "http://testserver", "x-thaw-token": TOKEN}
@@ -64,10 +66,9 @@ def test_a_long_request_is_refused(client):
     assert client.post(STATE, content=b" " * (MAX_BODY_BYTES + 1), headers=SENT).status_code == 413
 
 
-def test_without_a_data_set_all_is_empty_and_the_sets_are_offered(client, store):
+def test_without_a_data_set_all_is_empty(client):
     state = ask(client)
     assert (state["dataset"], state["live"], state["learning"]) == (None, None, {"stage": "empty"})
-    assert [each["id"] for each in state["sets"]] == [dataset_of(store).id]
     assert [eye["title"] for eye in state["eyes"] if eye["chosen"]] == ["Quick"]
 
 
@@ -112,6 +113,39 @@ def test_a_set_that_is_ready_is_taught_once_where_it_is_to_learn_by_itself(clien
     act(client, do="rename", dataset=dataset.id, **{"class": next(iter(dataset.classes)), "to": "zebra"})
     again = ask(client, dataset=dataset.id, learn=True)["learning"]
     assert (again["stage"], again["run"] != learning["run"]) == ("learning", True)
+
+
+def add_taught(store, right):
+    """Return the id of a run that has a model of the data set as it stands and names `right` of 6 photos right."""
+    dataset = dataset_of(store)
+    run_id = store.add_run(dataset.id, "efficientnet-lite0", HeadSettings().to_json())
+    store.add_facts(run_id, {"dataset_version": dataset.version, "validation_images": 6, "image_size": 96})
+    store.add_phase_facts(run_id, "head", {"accuracies": {"validation": right / 6}})
+    store.set_result(run_id, 1)
+    return run_id
+
+
+def test_the_run_that_is_chosen_is_shown_until_another_has_been_taught(client, store):
+    dataset, chosen = dataset_of(store), add_taught(store, 3)
+    newest = add_taught(store, 5)
+    state = ask(client, dataset=dataset.id, run=chosen, newest=newest)
+    assert (state["learning"]["exam"]["right"], state["live"]["run"]) == (3, chosen)
+    assert state["learning"]["newest"] == newest
+    state = ask(client, dataset=dataset.id, run=chosen)
+    assert state["live"]["run"] == chosen
+    taught = add_taught(store, 6)
+    state = ask(client, dataset=dataset.id, run=chosen, newest=newest)
+    assert (state["learning"]["exam"]["right"], state["live"]["run"]) == (6, taught)
+
+
+def test_a_chosen_run_without_a_model_or_of_other_photos_gives_way_to_the_newest(client, store):
+    dataset, newest = dataset_of(store), add_taught(store, 5)
+    waiting = store.add_run(dataset.id, "efficientnet-lite0", HeadSettings().to_json())
+    store.add_dataset("data-ffffffffffff", "others", "folder", Arrival([]))
+    elsewhere = store.add_run("data-ffffffffffff", "efficientnet-lite0", HeadSettings().to_json())
+    store.set_result(elsewhere, 1)
+    for run_id in (waiting, elsewhere, "run-ffffffffffff"):
+        assert ask(client, dataset=dataset.id, run=run_id)["live"]["run"] == newest
 
 
 def test_a_class_is_renamed_removed_and_brought_back(client, store):

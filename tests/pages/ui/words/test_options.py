@@ -140,10 +140,10 @@ def test_what_is_picked_stays_picked(store, twins, name, ends):
 def test_the_data_set_that_is_picked_is_the_one_that_is_worked_on(store, twins):
     page = visit("data", dataset=DATASET)
     for wanted in (TWIN, DATASET, TWIN):
-        picker = next(each for each in page.selectbox if each.label == "Data set")
+        picker = next(each for each in page.selectbox if each.label == "Photos")
         picker.select(wanted).run()
         for _ in range(3):
             page.run()
-            picker = next(each for each in page.selectbox if each.label == "Data set")
+            picker = next(each for each in page.selectbox if each.label == "Photos")
             assert picker.value == wanted
             assert page.query_params["dataset"] == wanted
