@@ -34,7 +34,8 @@ def draw(kept: Store, datasets: Sequence[Dataset]) -> None:
         return
     with st.container(key=KEY, horizontal=True, vertical_alignment="center"):
         if len(datasets) > 1:
-            _pick("dataset", PHOTOS, [each.id for each in datasets], dataset_names(datasets))
+            names = dataset_names(datasets)
+            _pick("dataset", PHOTOS, [each.id for each in datasets], names)
         else:
             _tell(PHOTOS, present.name)
         if runs and selection.place() not in WITHOUT_RUN:

@@ -36,8 +36,10 @@ async def answer_state(request: Request) -> JSONResponse:
     """Answer how all stands: what `draw_state` returns of {"dataset", "import", "eye", "run", "newest", "known",
     "learn"}."""
     asked = await _read(request)
-    looked = ("dataset", "import", "eye", "run", "newest", "known")
-    glance = studio_state.Glance(*(_text(asked, key) for key in looked), learn=asked.get("learn") is True)
+    dataset, importing, eye, run, newest, known = (
+        _text(asked, key) for key in ("dataset", "import", "eye", "run", "newest", "known")
+    )
+    glance = studio_state.Glance(dataset, importing, eye, run, newest, known, asked.get("learn") is True)
     return JSONResponse(await run_in_threadpool(lambda: studio_state.draw_state(Store(open_workspace()), glance)))
 
 
