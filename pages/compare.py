@@ -167,13 +167,15 @@ def draw_curves(store: Store, entries: Sequence[ComparedRun]) -> None:
         for place, entry in enumerate(entries)
     ]
     st.header("Epoch by epoch", anchor=False)
-    letters = " ".join(entry.letter for entry in entries)
+    reached = "; ".join(
+        f"{line.letter} ends at {amounts.percent(line.epochs[-1].val_accuracy)}" for line in lines if line.epochs
+    )
     figure(
         validation_curves(lines),
         key=f"comparison of {' '.join(entry.run.id for entry in entries)}",
         name="comparison",
         zoom=True,
-        alt=f"Validation accuracy and loss by epoch of the runs {letters}",
+        alt=f"Validation accuracy and loss by epoch of {amounts.count(len(lines), 'run')}: {reached}",
     )
 
 

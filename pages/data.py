@@ -147,7 +147,7 @@ def draw_counts(_: Store, dataset: Dataset) -> None:
         basics.class_counts(dataset.classes),
         key=f"counts of {dataset.id}",
         name=f"{dataset.id}-counts",
-        alt=f"Number of images of each of {len(dataset.classes)} classes",
+        alt=basics.describe_counts(dataset.classes),
     )
     if len(dataset.classes) > basics.MOST_BARS:
         st.caption(f"The {basics.MOST_BARS} largest classes are drawn; the table has all.")

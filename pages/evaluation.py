@@ -144,13 +144,13 @@ def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.
     )
     sure = mended.max(axis=1) >= threshold
     right = (mended.argmax(axis=1) == predictions.true)[sure]
-    of_answers = f"**{amounts.percent(float(right.mean()))}** of its answers are right" if len(right) else "of none"
-    st.markdown(f"It answers **{amounts.percent(float(sure.mean()))}** of the photos, and {of_answers}.")
+    st.markdown(f"It {tell_answers(sure, right, '**')}.")
     figure(
         evaluation_figures.coverage(found, threshold),
         key=f"coverage {run.id}",
         name=f"{run.id}-coverage",
-        alt="Share of photos answered and share of answers right against the threshold",
+        alt="Share of photos answered and share of answers right, by the threshold; at "
+        f"{threshold:.0%}: {tell_answers(sure, right)}",
     )
     decision = Decision(run.result_phase or 1, temperature, threshold)
     if st.button("Keep this threshold", icon=":material/check:", disabled=kept == decision):
@@ -158,6 +158,14 @@ def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.
         st.rerun()
     if kept:
         st.caption(f"Kept with this run: no answer below {kept.threshold:.0%}, temperature {kept.temperature:.2f}.")
+
+
+def tell_answers(sure: np.ndarray, right: np.ndarray, mark: str = "") -> str:
+    """Say how many photos are answered and how many of the answers are right; both bool, (photos,) and (answers,)."""
+    of_answers = (
+        f"{mark}{amounts.percent(float(right.mean()))}{mark} of its answers are right" if len(right) else "of none"
+    )
+    return f"answers {mark}{amounts.percent(float(sure.mean()))}{mark} of the photos, and {of_answers}"
 
 
 def draw_curves(run: Run, predictions: Predictions) -> None:

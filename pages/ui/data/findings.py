@@ -212,7 +212,7 @@ def draw_sizes(store: Store, dataset: Dataset, finding: Finding) -> None:
         basics.class_counts(shown),
         key=_key("sizes", dataset, finding),
         name=f"{dataset.id}-{finding.kind}",
-        alt=f"Number of images of each of {len(shown)} classes",
+        alt=basics.describe_counts(shown),
     )
     if len(shown) > basics.MOST_BARS:
         st.caption(f"The {basics.MOST_BARS} largest of {len(shown):,} classes are drawn.")

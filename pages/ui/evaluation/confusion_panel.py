@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.components.figure.figure import figure
+from pages.ui.components.figure.figure import Cells, figure
 from pages.ui.figures import confusion_figure
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, visible
@@ -47,7 +47,8 @@ def draw(
         "Each row adds up to 100%; the stronger the colour, the larger the share."
         if rates
         else "The stronger the colour, the more images, on one scale for all rows.",
-        "Click a cell to see its images. The diagonal holds those that the model gets right.",
+        "Click a cell to see its images, or go to it by arrow keys and press Enter. The diagonal holds those that the "
+        "model gets right.",
     ]
     st.caption(" ".join(part for part in parts if part))
 
@@ -72,9 +73,10 @@ def draw_matrix(
         ),
         key=f"confusion {run.id}",
         name=f"{run.id}-confusion",
-        alt="Confusion matrix: rows are true classes, columns predicted classes",
+        alt=describe_matrix(labels, matrix),
         least_width_px=confusion_figure.least_width_px(len(labels)),
         on_click=clicked,
+        cells=Cells(labels, matrix),
     )
     st.download_button(
         "Matrix as CSV",
@@ -85,6 +87,19 @@ def draw_matrix(
         on_click="ignore",
         key=f"confusion as csv {run.id}",
     )
+
+
+def describe_matrix(labels: list[str], matrix: np.ndarray) -> str:
+    """Say what the matrix shows: how many images are right, and what is taken for what most often."""
+    wrong = matrix - np.diag(np.diag(matrix))
+    told = (
+        f"Confusion matrix of {len(labels):,} classes: {int(np.trace(matrix)):,} of {int(matrix.sum()):,} images right"
+    )
+    if not wrong.any():
+        return told
+    true, predicted = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    often = amounts.count(int(wrong.max()), "time")
+    return f"{told}; most often {visible(labels[true])} is taken for {visible(labels[predicted])}, {often}"
 
 
 def list_cells(labels: list[str], matrix: np.ndarray) -> list[dict[str, Any]]:

@@ -56,6 +56,15 @@ def class_counts(classes: Mapping[str, int]) -> go.Figure:
     return plain(figure, height=90 + 26 * len(shown))
 
 
+def describe_counts(classes: Mapping[str, int]) -> str:
+    """Say in words what `class_counts` shows: from how many images to how many, and of which classes."""
+    told = f"Images of each of {len(classes):,} classes"
+    if not classes:
+        return told
+    least, most = min(classes, key=classes.__getitem__), max(classes, key=classes.__getitem__)
+    return f"{told}, from {classes[least]:,} ({least}) to {classes[most]:,} ({most})"
+
+
 def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
     """Draw accuracy above loss, epoch by epoch; where phase 2 begins a dashed line says so.
 

@@ -132,8 +132,9 @@ def curve(run_id: str, epochs: list[Epoch]) -> None:
         name=f"{run_id}-curve",
         zoom=True,
         alt=(
-            f"Accuracy and loss over {len(epochs)} epochs. Last epoch: validation accuracy "
-            f"{amounts.percent(last.val_accuracy)}, validation loss {last.val_loss:.3f}."
+            f"Accuracy and loss over {amounts.count(len(epochs), 'epoch')}: validation accuracy from "
+            f"{amounts.percent(epochs[0].val_accuracy)} to {amounts.percent(last.val_accuracy)}, validation loss from "
+            f"{epochs[0].val_loss:.3f} to {last.val_loss:.3f}."
         ),
     )
 

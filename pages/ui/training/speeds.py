@@ -55,7 +55,8 @@ def _draw_chart(device: str, speeds: dict[str, float], chosen: Backbone) -> None
         accuracy_against_speed(points),
         key="speed figure",
         name="accuracy-against-speed",
-        alt="ImageNet accuracy against milliseconds an image of each measured backbone",
+        alt="ImageNet accuracy against milliseconds an image: "
+        + "; ".join(f"{point.title} {point.accuracy:.1f}% at {point.milliseconds:.1f} ms" for point in points),
     )
     # A processor's name may hold marks such as (R) and @, which Markdown would read.
     st.caption(sentence(f"Measured on the {device}: one image, in batches of {BATCH} at the backbone's own size."))

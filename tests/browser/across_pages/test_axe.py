@@ -118,6 +118,9 @@ def test_axe_finds_nothing_on_a_page(page: Page, server: Server, name: str) -> N
     open_at(page, server, name, **asked)
     unfold(page)
     assert find_faults(page) == []
+    # A figure says what it shows, which is in numbers.
+    told = [str(each.get_attribute("aria-label")) for each in page.locator(".thaw-plot").all()]
+    assert [alt for alt in told if not any(letter.isdigit() for letter in alt)] == []
 
 
 def test_axe_finds_nothing_in_the_overlay_of_a_photo(page: Page, server: Server) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from pages.ui.figures import confusion_figure
 from pages.ui.page.shell import find_modules
 from tests.browser.harness import Server, settle, wait_in_page
-from tests.browser.journey import click_row, hover_cell, open_matrix, see_page
+from tests.browser.journey import click_cell, click_row, hover_cell, open_matrix, open_page, see_page
 from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -118,3 +118,40 @@ def test_no_two_ticks_of_a_narrow_range_say_the_same(page: Page, server: Server)
     shares = [tick for tick in ticks.all_text_contents() if tick.endswith("%")]
     assert len(shares) > 2
     assert len(set(shares)) == len(shares)
+
+
+def test_the_keyboard_goes_from_cell_to_cell_hears_each_and_opens_it(page: Page, server: Server) -> None:
+    run_id = add_many_classes(Store(open_workspace(server.workspace)), 15)
+    page.goto(f"{server.url}/mistakes?run={run_id}")
+    see_page(page, "mistakes")
+    open_matrix(page)
+    settle(page)
+    cell = page.locator(".thaw-cell")
+    page.get_by_role("button", name="PNG", exact=True).press("Shift+Tab")
+    expect(cell).to_be_focused()
+    expect(cell).to_have_accessible_name("class 000: 0 photos right")
+    for key in ("ArrowDown", *7 * ["ArrowRight"]):
+        page.keyboard.press(key)
+    expect(page.locator(".thaw-spoken")).to_have_text("class 001 taken for class 007: 1 photo")
+    ring = cell.bounding_box()
+    assert ring
+    page.mouse.move(ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2)
+    for words in ("true class 001", "predicted class 007"):
+        expect(page.locator(".hoverlayer .hovertext")).to_contain_text(words)
+    page.keyboard.press("Enter")
+    expect(page.locator(".thaw-card")).to_have_count(1)
+    expect(page.locator(".thaw-card")).to_contain_text("class 001")
+
+
+def test_a_cell_opens_after_evaluation_a_pair_and_the_way_back_to_all(page: Page, server: Server) -> None:
+    run_id = add_many_classes(Store(open_workspace(server.workspace)), 17)
+    page.goto(f"{server.url}/evaluation?run={run_id}")
+    see_page(page, "evaluation")
+    open_page(page, "mistakes")
+    open_matrix(page)
+    page.get_by_role("button", name="class 000 taken for class 007").click()
+    page.get_by_role("button", name="Show all").click()
+    expect(page.get_by_role("button", name="Show all")).to_have_count(0)
+    click_cell(page, true=1, predicted=7)
+    expect(page.locator(".thaw-card")).to_have_count(1)
+    expect(page.locator(".thaw-card")).to_contain_text("class 001")

@@ -42,6 +42,7 @@ class Figure {
     // The page changes its colours a moment after the system does.
     this.repaint = () => setTimeout(() => this.draw(), WAIT_FOR_DRAG_MS);
     this.scheme.addEventListener("change", this.repaint);
+    this.cells = new Cells(root, (cell) => this.clicked(cell));
     this.size = new ResizeObserver(() => this.fit());
     this.size.observe(this.plot);
     for (const button of root.querySelectorAll(".thaw-save button")) {
@@ -52,6 +53,7 @@ class Figure {
   async show(data) {
     this.data = data;
     this.plot.setAttribute("aria-label", data.alt);
+    this.cells.show(data.cells, data.alt);
     const drawing = JSON.parse(data.drawing);
     this.plot.style.minHeight = `${drawing.layout.height}px`;
     this.plot.style.minWidth = `${data.least}px`;
@@ -100,6 +102,8 @@ class Figure {
 
   listen() {
     this.listens = true;
+    this.plot.on("plotly_afterplot", () => this.cells.place());
+    this.cells.place();
     this.plot.on("plotly_click", ({ points: [point] }) => {
       if (this.data.select) this.mark([point], []);
       else this.clicked([point.x, point.y]);
@@ -120,7 +124,8 @@ class Figure {
   // What is wider than the page is scrolled by arrow keys, too.
   reach() {
     const { parentElement: window } = this.plot;
-    if (window.scrollWidth > window.clientWidth) window.tabIndex = 0;
+    // Cells have arrow keys of their own.
+    if (window.scrollWidth > window.clientWidth && !this.data?.cells) window.tabIndex = 0;
     else window.removeAttribute("tabindex");
   }
 

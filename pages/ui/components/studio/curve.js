@@ -22,8 +22,9 @@ function drawCurve(svg, shares, rounds = shares.length) {
   const points = shares.map((share, index) => `${across(index).toFixed(1)},${up(share).toFixed(1)}`);
   add(svg, "polyline", { class: "line", points: points.join(" ") });
   add(svg, "circle", { cx: across(shares.length - 1), cy: up(shares.at(-1)), r: 4 });
-  const last = Math.round(100 * shares.at(-1));
-  svg.setAttribute("aria-label", `Exam photos right, by round: ${last}% after ${shares.length} rounds.`);
+  const [first, last] = [shares[0], shares.at(-1)].map((share) => `${Math.round(100 * share)}%`);
+  const rounds = shares.length === 1 ? `after one round: ${last}` : `over ${shares.length} rounds: from ${first} to ${last}`;
+  svg.setAttribute("aria-label", `Exam photos right ${rounds}.`);
 }
 
 function add(parent, name, attributes) {
