@@ -38,7 +38,7 @@ class FeatureCache:
         self._dtypes = [np.dtype(dtype) for dtype in dtypes]
         self._rows: dict[str, int] = {}
         self._keys_bytes = 0
-        self._load_keys()
+        self._read_keys()
 
     @property
     def row_bytes(self) -> int:
@@ -59,25 +59,33 @@ class FeatureCache:
             )
 
     def append(self, keys: Sequence[str], tensors: Sequence[np.ndarray]) -> None:
-        """Add one row a key: `tensors[i]` is (len(keys), *shapes[i])."""
+        """Add one row a key: `tensors[i]` is (len(keys), *shapes[i]). What another process has added stays as it is."""
+        for index, tensor in enumerate(tensors):
+            expected = (len(keys), *self._shapes[index])
+            if tensor.shape != expected:
+                raise ValueError(f"Expected a tensor of shape {expected}. Received: shape={tensor.shape}.")
         with FileLock(self.folder / "write.lock"):
-            self._load_keys()
-            first = len(self._rows)
+            whole = self._read_keys()
+            if self._keys.exists() and self._keys.stat().st_size > whole:
+                # A kill in mid-write left part of a line; cutting it off keeps row numbers and lines in step.
+                os.truncate(self._keys, whole)
+            # A key that came twice would have more lines than rows, and all that follow another's tensors.
+            added = {key: place for place, key in enumerate(keys) if key not in self._rows}
+            places, first = list(added.values()), len(self._rows)
+            if not added:
+                return
             for index, tensor in enumerate(tensors):
-                expected = (len(keys), *self._shapes[index])
-                if tensor.shape != expected:
-                    raise ValueError(f"Expected a tensor of shape {expected}. Received: shape={tensor.shape}.")
                 with self._data(index).open("r+b" if self._data(index).exists() else "w+b") as data:
                     data.seek(first * self._item_bytes(index))
-                    data.write(np.ascontiguousarray(tensor, self._dtypes[index]).tobytes())
+                    data.write(np.ascontiguousarray(tensor[places], self._dtypes[index]).tobytes())
                     data.flush()
                     os.fsync(data.fileno())
             with self._keys.open("ab") as lines:
-                lines.write("".join(f"{key}\n" for key in keys).encode())
+                lines.write("".join(f"{key}\n" for key in added).encode())
                 lines.flush()
                 os.fsync(lines.fileno())
                 self._keys_bytes = lines.tell()
-        self._rows.update({key: first + offset for offset, key in enumerate(keys)})
+        self._rows.update({key: first + offset for offset, key in enumerate(added)})
 
     def rows(self, keys: Sequence[str]) -> np.ndarray:
         """Return the row number of each key, int64 (n,); raise KeyError for one that is missing."""
@@ -110,18 +118,15 @@ class FeatureCache:
     def _item_bytes(self, index: int) -> int:
         return int(np.prod(self._shapes[index], dtype=np.int64)) * self._dtypes[index].itemsize
 
-    def _load_keys(self) -> None:
-        """Read the keys, unless the file is as this process left it."""
+    def _read_keys(self) -> int:
+        """Read the keys, unless the file is as this process left it; return the bytes of the whole lines."""
         size = self._keys.stat().st_size if self._keys.exists() else 0
-        if size == self._keys_bytes:
-            return
-        text = self._keys.read_bytes()
-        whole = text[: text.rfind(b"\n") + 1]
-        if len(whole) < len(text):
-            # A kill in mid-write left part of a line; cutting it off keeps row numbers and lines in step.
-            os.truncate(self._keys, len(whole))
-        self._rows = {key: row for row, key in enumerate(whole.decode().split())}
-        self._keys_bytes = len(whole)
+        if size != self._keys_bytes:
+            text = self._keys.read_bytes()
+            whole = text[: text.rfind(b"\n") + 1]
+            self._rows = {key: row for row, key in enumerate(whole.decode().split())}
+            self._keys_bytes = len(whole)
+        return self._keys_bytes
 
 
 def trim_caches(root: Path, keep: Path, budget_bytes: int = BUDGET_BYTES) -> None:

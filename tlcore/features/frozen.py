@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ONNX, TENSORFLOW = "onnxruntime", "tensorflow"
 PRECISION = "float32"
+# Of a cache's files: where two processes had computed the same photos, rows of the first layout were out of step.
+LAYOUT = 2
 # How far a file's answers may be from Keras's, as a share of the largest; rounding alone makes 1e-6.
 TOLERANCE = 1e-3
 COMPARED = 4
@@ -207,6 +209,7 @@ class FrozenPart:
             "keras": importlib.metadata.version("keras"),
             "engine": self.engine,
             "precision": PRECISION,
+            "layout": LAYOUT,
         }
         cache = FeatureCache(self._caches, identity, source.cut.shapes, source.cut.dtypes)
         trim_caches(self._caches, keep=cache.folder)

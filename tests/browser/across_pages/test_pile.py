@@ -8,12 +8,13 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from sklearn.datasets import load_sample_images
 
-from tests.browser.harness import drop, settle, wait_until
+from tests.browser.harness import DESKTOP, drop, settle, wait_until
 from tests.browser.journey import JOB_MS, save, see_page
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
 EACH, SIDE_PX = 12, 160
+TALL = {"width": 1280, "height": 2600}
 FIELD = "Such as cats; press Enter"
 
 
@@ -41,6 +42,15 @@ def test_from_a_flat_folder_to_classes_by_names_and_keys(page: Page, server, tmp
     see_page(page, "pile")
     field = page.get_by_placeholder(FIELD).first
     expect(field).to_be_visible(timeout=JOB_MS)
+    settle(page)
+    # Both in sight: a page that scrolls meanwhile would have another picture under the mouse.
+    page.set_viewport_size(TALL)
+    stray, home = (page.locator(".pick").nth(place).locator(".tile").last for place in (0, 1))
+    moved, there = stray.get_attribute("data-id"), home.get_attribute("data-id")
+    stray.drag_to(home)
+    wall = page.locator(".pick").filter(has=page.locator(f'[data-id="{there}"]'))
+    expect(wall.locator(f'[data-id="{moved}"]')).to_be_visible()
+    page.set_viewport_size(DESKTOP)
     settle(page)
     first = page.locator(".tile").first
     number = int(first.get_attribute("aria-label")[4:8])

@@ -154,3 +154,26 @@ def test_two_processes_that_append_in_turn_keep_each_others_rows(tmp_path):
     add(first, 4)
     assert_holds(first, 1, 2, 3, 4)
     assert_holds(open_cache(tmp_path), 4, 3, 2, 1)
+
+
+def test_two_processes_that_compute_the_same_images_keep_one_row_of_each_and_all_in_step(tmp_path):
+    one, other = open_cache(tmp_path), open_cache(tmp_path)
+    add(one, 1, 2, 3)
+    add(other, 2, 3, 4)
+    add(other, 4)
+    add(one, 5, 5)
+    assert_holds(one, 1, 2, 3, 5)
+    for cache in (other, open_cache(tmp_path)):
+        assert_holds(cache, 1, 2, 3, 4)
+    assert_holds(open_cache(tmp_path), 5, 4, 3, 2, 1)
+    assert len(open_cache(tmp_path).tensors()[0]) == 5
+
+
+def test_who_only_reads_leaves_a_line_that_is_being_written(tmp_path):
+    cache = open_cache(tmp_path)
+    add(cache, 1)
+    keys = cache.folder / "keys.txt"
+    with keys.open("a") as lines:
+        lines.write("key-")
+    assert_holds(open_cache(tmp_path), 1)
+    assert keys.read_text().endswith("key-")

@@ -3,6 +3,9 @@
 const SPEAK_AFTER_MS = 700;
 
 const grids = new WeakMap();
+// What is dragged from one grid to another, which share nothing else: each is drawn by a module of its own.
+const DRAGGED = "application/x-thaw-pictures";
+const DROPPED = "thaw-pictures-dropped";
 
 export default function (component) {
   let grid = grids.get(component.parentElement);
@@ -38,12 +41,29 @@ class Grid {
     this.list.onmousedown = (event) => {
       if (event.shiftKey) event.preventDefault();
     };
+    this.list.ondragstart = (event) => this.drag(event);
+    this.list.ondragend = () => (this.dragging = false);
+    const box = this.find(".pick");
+    box.ondragover = (event) => {
+      if (this.dragging || !event.dataTransfer.types.includes(DRAGGED)) return;
+      event.preventDefault();
+      box.classList.add("over");
+    };
+    box.ondragleave = (event) => box.contains(event.relatedTarget) || box.classList.remove("over");
+    box.ondrop = (event) => {
+      event.preventDefault();
+      box.classList.remove("over");
+      document.dispatchEvent(new CustomEvent(DROPPED, { detail: this.label }));
+    };
+    this.dropped = ({ detail }) => this.dragging && this.take(detail);
+    document.addEventListener(DROPPED, this.dropped);
     this.find(".all").onclick = () => this.selectAll();
     this.find(".none").onclick = () => this.select(new Set());
     this.find(".open-active").onclick = () => this.viewer.open();
   }
 
   show(data) {
+    this.label = data.label;
     this.list.setAttribute("aria-label", data.label);
     this.offer(data.actions);
     this.arrange(data.tiles);
@@ -110,6 +130,7 @@ class Grid {
   make(id) {
     const node = this.find(".tile-form").content.firstElementChild.cloneNode(true);
     node.dataset.id = id;
+    node.draggable = true;
     this.nodes.set(id, node);
     return node;
   }
@@ -128,6 +149,26 @@ class Grid {
     this.focus();
     if (opens) this.viewer.open();
     else if (!event.shiftKey) this.toggle(index);
+  }
+
+  // What is dragged is what is selected, or a single picture that is not.
+  drag(event) {
+    const index = this.placeOf(event);
+    if (index < 0 || !this.actions.some((action) => action.choices.length)) {
+      event.preventDefault();
+      return;
+    }
+    const { id } = this.tiles[index];
+    if (!this.selected.has(id)) this.select(new Set([id]));
+    this.dragging = true;
+    event.dataTransfer.setData(DRAGGED, this.label);
+    event.dataTransfer.effectAllowed = "move";
+  }
+
+  // Takes what is dragged to the grid that is called so, where an action leads there.
+  take(label) {
+    const action = this.actions.find(({ choices }) => choices.some(({ value }) => value === label));
+    if (action) this.act(action, label);
   }
 
   press(event) {
@@ -270,6 +311,7 @@ class Grid {
 
   leave() {
     clearTimeout(this.speaking);
+    document.removeEventListener(DROPPED, this.dropped);
     this.post.leave();
     grids.delete(this.root);
   }

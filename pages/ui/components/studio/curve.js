@@ -23,8 +23,8 @@ function drawCurve(svg, shares, rounds = shares.length) {
   add(svg, "polyline", { class: "line", points: points.join(" ") });
   add(svg, "circle", { cx: across(shares.length - 1), cy: up(shares.at(-1)), r: 4 });
   const [first, last] = [shares[0], shares.at(-1)].map((share) => `${Math.round(100 * share)}%`);
-  const rounds = shares.length === 1 ? `after one round: ${last}` : `over ${shares.length} rounds: from ${first} to ${last}`;
-  svg.setAttribute("aria-label", `Exam photos right ${rounds}.`);
+  const told = shares.length === 1 ? `after one round: ${last}` : `over ${shares.length} rounds: from ${first} to ${last}`;
+  svg.setAttribute("aria-label", `Exam photos right ${told}.`);
 }
 
 function add(parent, name, attributes) {

@@ -26,7 +26,9 @@ def store(tmp_path, tiny_photos, monkeypatch):
     """Return a store of its own with the tiny photos; no process is started, and no predictor warmed."""
     monkeypatch.setenv("THAW_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setattr(lifecycle, "launch", lambda *_: None)
-    monkeypatch.setattr("pages.ui.server.studio_state.predictor", lambda _: type("P", (), {"warm": lambda *run, maps: None}))
+    monkeypatch.setattr(
+        "pages.ui.server.studio_state.predictor", lambda _: type("P", (), {"warm": lambda *run, maps: None})
+    )
     store = Store(open_workspace())
     work(store, store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": "Tiny photos"}))
     return store
