@@ -53,29 +53,28 @@ def draw_import_job(store: Store, job: Job) -> None:
 
 
 def draw_dataset(store: Store, dataset: Dataset) -> None:
-    """Draw a data set: its numbers, its latest change and the tabs."""
+    """Draw a data set: its photos first, with the tabs of all else about them, then its numbers."""
     st.header(emphasised(dataset.name), anchor=False)
-    draw_next(store, dataset)
+    # A place of its own, also when it is empty: the tabs must not move, or what is focused in them would be lost.
+    with st.container():
+        edit_history.undo_bar(store, dataset)
+    draw_tabs(store, dataset)
+    ahead.draw(store, dataset)
     draw_numbers(dataset)
     if dataset.ignored:
         files = amounts.count(dataset.ignored, "hidden or system file")
         st.caption(f"{files} ignored, such as Thumbs.db or what lies in .ipynb_checkpoints.")
     for note in dataset.notes:
         st.info(sentence(note), icon=":material/info:")
-    ahead.draw(store, dataset)
-    # A place of its own, also when it is empty: the tabs must not move, or what is focused in them would be lost.
-    with st.container():
-        edit_history.undo_bar(store, dataset)
-    draw_tabs(store, dataset)
 
 
-def draw_next(store: Store, dataset: Dataset) -> None:
-    """Draw the way on, or why there is none yet, before all else: a room is not to scroll for it."""
-    refusal = split_choice.refusal(store, dataset)
-    if refusal is None:
-        steps.onward("backbone", "On to step 2: choose a backbone")
-    else:
+def draw_obstacles(dataset: Dataset, refusal: str | None) -> None:
+    """Draw why there is no way on yet, and the way to what has no class, before all else."""
+    if refusal is not None:
         st.warning(sentence(plain_refusal(refusal, dataset)), icon=":material/warning:")
+    if dataset.pile:
+        waiting = amounts.count(dataset.pile, "photo has", "photos have")
+        steps.onward("pile", f"Sort them: {waiting} no class yet")
 
 
 def draw_numbers(dataset: Dataset) -> None:
@@ -191,7 +190,7 @@ def _topic(label: str) -> str:
     return label.partition(" (")[0]
 
 
-steps.heading("data")
+steps.heading("data", wide=True)
 kept = selection.store()
 rebuilding.draw(kept)
 shown = selection.dataset(kept)
@@ -203,8 +202,12 @@ deleting.undo_bar(kept)
 if shown is None:
     st.caption("Your data sets appear here. Nothing leaves this machine.")
 else:
+    refusal = split_choice.refusal(kept, shown)
+    draw_obstacles(shown, refusal)
     draw_dataset(kept, shown)
     split_choice.choose(kept, shown)
     dataset_download.draw(kept, shown)
     deleting.offer(kept, [shown.id], "Delete this data set…")
+    if refusal is None:
+        steps.onward("backbone", "On to step 2: choose a backbone", stays=True)
     count_findings(kept, shown)

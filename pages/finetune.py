@@ -35,9 +35,6 @@ PLAIN_REFUSAL = (
     "The head is still learning. Teach it for more rounds (epochs) on step 3 first, or its rough corrections will "
     "damage what the eye knows."
 )
-# The ice is as wide as the window allows. A page's own `set_page_config` comes after the navigation script's: at every
-# run of the page it was narrow for a moment.
-WIDE = "<style>[data-testid='stMainBlockContainer'] { max-width: 76rem; }</style>"
 
 
 def _sizes(run: Run) -> tuple[int, int]:
@@ -242,8 +239,8 @@ def draw(store: Store, run: Run, job: Job) -> None:
     draw_training(store, run, job)
 
 
-st.html(WIDE)
-steps.heading("finetune")
+# The ice is as wide as the window allows.
+steps.heading("finetune", wide=True)
 kept = selection.store()
 present_run = selection.run(kept)
 latest = kept.latest_job(present_run.id) if present_run else None

@@ -102,8 +102,10 @@ def rename(page: Page, old: str, new: str) -> None:
 
 
 def add(page: Page, place: str, folder: Path, total: int) -> None:
+    page.get_by_role("button", name="Where they go").click()
     page.get_by_test_id("stRadio").get_by_text(place).click()
     expect(page.locator("#drop-title")).to_have_text(TITLES[place])
+    page.keyboard.press("Escape")
     drop(page, folder)
     expect(page.get_by_test_id("stMetric").filter(has_text="Images accepted")).to_contain_text(str(total))
     page.wait_for_selector(IDLE)

@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,19 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.data import browse, edit_history, sources, split_choice
 from pages.ui.data.browse import Shelf
-from tests.support.pages import BOLD, CLASS_SIZE, DATASET, TAG, add_dataset, drawn_html, press, visit, words
+from tests.support.pages import (
+    BAR,
+    BOLD,
+    CLASS_SIZE,
+    DATASET,
+    TAG,
+    add_dataset,
+    add_many_classes,
+    drawn_html,
+    press,
+    visit,
+    words,
+)
 from tests.support.pages import store as store
 from tests.support.pictures.corpus import write_classes
 from thaw.datasets import edits
@@ -48,6 +61,34 @@ def test_with_no_data_set_there_is_no_choice_of_where_photos_go(store):
     page = visit("data")
     assert not page.radio
     assert drop_zone_data(page)["target"] == {}
+    assert not drop_zone_data(page)["small"]
+
+
+def test_the_drop_zone_is_one_line_once_there_are_photos(store):
+    store.add_dataset(DATASET, "empty", "folder", Arrival([]))
+    assert not drop_zone_data(visit("data"))["small"]
+    add_many_classes(store, 12)
+    assert drop_zone_data(visit("data"))["small"]
+
+
+def test_photos_without_a_class_lead_to_where_they_are_sorted(store):
+    images = add_dataset(store)
+    assert links(visit("data")) == ["On to step 2: choose a backbone"]
+    waiting = [replace(image, id=f"img-f{n:011x}", label="", role="pile") for n, image in enumerate(images[:3])]
+    store.add_to_dataset(DATASET, "folder", Arrival(waiting))
+    page = visit("data")
+    assert links(page) == ["Sort them: 3 photos have no class yet", "On to step 2: choose a backbone"]
+    assert "**Without a class** · 3 images" in words(page)
+    flat = "data-fedcba987654"
+    store.add_dataset(flat, "flat", "folder", Arrival([replace(waiting[0], id="img-e00000000000", folder=flat)]))
+    page = visit("data", dataset=flat)
+    assert links(page) == ["Sort them: 1 photo has no class yet"]
+    assert page.warning[0].value.startswith("None of these photos has a kind yet")
+
+
+def links(page: AppTest) -> list[str]:
+    assert not page.exception
+    return [each.proto.label for each in page.get("page_link") if each.proto.label not in BAR]
 
 
 def drop_zone_data(page: AppTest) -> dict[str, object]:

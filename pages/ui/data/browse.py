@@ -1,6 +1,7 @@
 """The Pictures tab: a strip of every class, or a shelf of pictures in a grid, to exclude, move and restore them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -20,7 +21,7 @@ from thaw.storage.store import Store
 from tlcore.errors import DatasetError
 
 CLASSES_A_PAGE = 20
-PICTURES_A_CLASS = 12
+PICTURES_A_CLASS = 15
 TILES_A_PAGE = 100
 OVERVIEW, EDIT = "Overview", "Edit"
 TITLES = {
@@ -84,13 +85,23 @@ def draw(store: Store, dataset: Dataset) -> None:
 def draw_overview(store: Store, dataset: Dataset) -> None:
     """Draw a strip of thumbnails for each class, twenty classes a page."""
     labels = list(dataset.classes)
-    if not labels:
+    if not labels and not dataset.pile:
         st.caption("No picture is left in any class. Those that were taken out are under Edit.")
     pages = max(1, math.ceil(len(labels) / CLASSES_A_PAGE))
     page = st.pagination(pages, key=f"classes of {dataset.id}") if pages > 1 else 1
     for label in labels[(page - 1) * CLASSES_A_PAGE : page * CLASSES_A_PAGE]:
-        st.markdown(f"{emphasised(label)} · {amounts.count(dataset.classes[label], 'image')}")
-        pictures.strip(store.images(dataset.id, label, limit=PICTURES_A_CLASS), f"Photos of {label}")
+        shown = store.images(dataset.id, label, limit=PICTURES_A_CLASS)
+        draw_strip(emphasised(label), dataset.classes[label], shown, f"Photos of {label}")
+    if dataset.pile:
+        shown = store.images(dataset.id, limit=PICTURES_A_CLASS, role="pile")
+        draw_strip(f"**{TITLES['pile']}**", dataset.pile, shown, "Photos without a class")
+
+
+def draw_strip(title: str, count: int, shown: Sequence[Image], label: str) -> None:
+    """Draw some of the `count` pictures of a class below its title, which is Markdown; `label` names the row."""
+    with st.container(gap="xxsmall"):
+        st.markdown(f"{title} · {amounts.count(count, 'image')}")
+        pictures.strip(shown, label)
 
 
 def draw_editor(store: Store, dataset: Dataset) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.components.drop_zone.drop_zone import drop_zone
 from pages.ui.page import failure, selection
@@ -25,6 +26,9 @@ BUTTON_WIDTH = 260
 PREVIEW_WIDTH = 380
 PATH_FORM, PROJECT_FORM = "path form", "project form"
 NEW, MAIN, HOLDOUT = "new", "main", "holdout"
+# A line of its own for the drop zone.
+PHONE = "<style>@media (max-width: 640px) { .st-key-ways-in > :first-child { flex: 1 0 100% !important; } }</style>"
+OTHERS = "Other ways: a path on this machine, a project, or a sample"
 SENTENCES = {
     NEW: "Thaw makes a data set of its own from them.",
     MAIN: "A folder named like a class joins it, any other becomes a new class. What is there already is skipped.",
@@ -41,12 +45,26 @@ class Target:
 
 
 def draw(store: Store, shown: Dataset | None) -> None:
-    """Draw the ways in; the data set on show can be the one that photos are added to."""
-    target = choose_target(shown)
-    uploaded = drop_zone(store.workspace, target.request, target.title)
+    """Draw the ways in; the data set on show can be the one that photos are added to.
+
+    Where it has photos, they are to be seen first: the ways in are one line.
+    """
+    small = shown is not None and shown.accepted > 0
+    where: DeltaGenerator
+    others: DeltaGenerator
+    if small:
+        st.html(PHONE)
+        with st.container(key="ways-in", horizontal=True, vertical_alignment="center", gap="small"):
+            zone, where, others = st.container(), st.popover("Where they go"), st.popover("Other ways")
+    else:
+        where, zone, others = st.container(), st.container(), st.expander(OTHERS, icon=":material/folder_open:")
+    with where:
+        target = choose_target(shown)
+    with zone:
+        uploaded = drop_zone(store.workspace, target.request, target.title, small)
     if uploaded:
         follow_import(lambda: uploaded)
-    with st.expander("Other ways: a path on this machine, a project, or a sample", icon=":material/folder_open:"):
+    with others:
         draw_path(store, target)
         st.divider()
         draw_project(store)
@@ -74,7 +92,7 @@ def choose_target(shown: Dataset | None) -> Target:
         return Target({"dataset": shown.id, "role": MAIN}, "Drop photos here to add them")
     if place == HOLDOUT:
         return Target({"dataset": shown.id, "role": HOLDOUT}, "Drop the holdout photos here")
-    return Target({}, "Drop a folder of photos here")
+    return Target({}, "Drop photos here for a new data set" if shown.accepted else "Drop a folder of photos here")
 
 
 def draw_path(store: Store, target: Target) -> None:

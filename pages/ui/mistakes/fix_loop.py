@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from pages.ui.mistakes import fix_rounds
-from pages.ui.page import live, selection
+from pages.ui.page import live, selection, steps
 from pages.ui.words.names import sentence
 from thaw.jobs import lifecycle
 from thaw.retraining.fix_history import find_retraining, list_chain
@@ -16,12 +16,6 @@ from tlcore.errors import RunError
 
 POLL_S = 0.3
 BAR = "retrain-bar"
-# At the lower edge of the window for as long as its place in the page is further down.
-STAYING = f"""<style>
-[data-testid="stLayoutWrapper"]:has(> .st-key-{BAR}) {{ position: sticky; bottom: 0; z-index: 90; }}
-.st-key-{BAR} {{ max-height: 40dvh; padding: 0.6rem 0; overflow-y: auto; border-top: 1px solid #8885;
-  background: light-dark(#ffffff, #12191c); }}
-</style><span></span>"""
 
 
 def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str | None]], told: str) -> None:
@@ -44,8 +38,7 @@ def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str |
     fixes = fixes_since(newest)
     rounds = st.container()
     with st.container(key=BAR, gap=None):
-        # With something to draw, however little: styles alone Streamlit lays where the overlay lies.
-        st.html(STAYING)
+        steps.stay(BAR)
         row = st.container(horizontal=True, vertical_alignment="center")
         if told:
             row.markdown(told, width="stretch")

@@ -12,6 +12,18 @@ from pages.ui.page import selection
 FOLDER = Path(__file__).parents[2]
 
 
+# A page's own `set_page_config` comes after the navigation script's: at every run of the page it was narrow for a
+# moment.
+WIDE = "<style>[data-testid='stMainBlockContainer'] { max-width: 76rem; }</style>"
+STAYING = """
+[data-testid="stLayoutWrapper"]:has(> .st-key-KEY) { position: sticky; bottom: 0; z-index: 90; }
+.st-key-KEY { max-height: 40dvh; padding: 0.6rem 0; overflow-y: auto; border-top: 1px solid #8885;
+  background: light-dark(#ffffff, #12191c); }
+/* Above the links at the bottom of a phone. */
+@media (max-width: 640px) { [data-testid="stLayoutWrapper"]:has(> .st-key-KEY) { bottom: 2.5rem; } }
+"""
+
+
 class PageEnds(Exception):
     """Ends a page early; after `st.stop` nothing could be drawn around it any more."""
 
@@ -106,8 +118,11 @@ def make(step: Step, icon: str, file: str) -> st.Page:
     )
 
 
-def heading(name: str) -> None:
-    """Draw a page's title with its place among the steps, if it is one of them."""
+def heading(name: str, wide: bool = False) -> None:
+    """Draw a page's title with its place among the steps, if it is one of them; the page is wider where it is asked
+    for."""
+    if wide:
+        st.html(WIDE)
     step, _ = _find(name)
     # Where the page has two places in the menu, the one that it was opened at.
     step = next((each for each, (_, file) in STORY.items() if file == name and each.name == selection.place()), step)
@@ -116,10 +131,20 @@ def heading(name: str) -> None:
     st.markdown(f"{place}{expert.either(step.purpose, step.expert or step.purpose)}")
 
 
-def onward(name: str, label: str) -> None:
-    """Draw the link to another step, taking the chosen data set and run along."""
-    with st.container(border=True, width="content"):
+def onward(name: str, label: str, stays: bool = False) -> None:
+    """Draw the link to another step, taking the chosen data set and run along; as the last thing on a page it can stay
+    in sight, at the lower edge of the window."""
+    with st.container(key=f"on-to-{name}") if stays else st.container(border=True, width="content"):
+        if stays:
+            stay(f"on-to-{name}")
         st.page_link(page(name), label=label, icon=":material/arrow_forward:", query_params=selection.as_query())
+
+
+def stay(key: str) -> None:
+    """Keep the container of that key, which this is drawn in, at the lower edge of the window for as long as its place
+    in the page is further down."""
+    # With something to draw, however little: styles alone Streamlit lays where the overlay lies.
+    st.html(f"<style>{STAYING.replace('KEY', key)}</style><span></span>")
 
 
 def missing(name: str, what: str, label: str) -> None:

@@ -51,11 +51,15 @@ class Zone {
     this.chooser(".browse", ".folder-input");
     this.chooser(".zip", ".zip-input");
     this.find(".cancel").onclick = () => going?.upload.cancel();
+    box.onclick = ({ target }) => {
+      if (this.data.small && !going && !target.closest("button, input")) this.find(".folder-input").click();
+    };
   }
 
   dress(data) {
     this.data = data;
     this.find("#drop-title").textContent = data.title;
+    this.find(".zone").classList.toggle("small", data.small);
   }
 
   // Takes over what goes on or has ended while another page was open, and tells what a reload cut off.

@@ -24,10 +24,11 @@ _component = st.components.v2.component(
 )
 
 
-def drop_zone(workspace: Workspace, target: dict[str, str], title: str) -> str | None:
+def drop_zone(workspace: Workspace, target: dict[str, str], title: str, small: bool = False) -> str | None:
     """Draw the drop zone; return the id of the import job that an upload has just started, else None.
 
-    `target` goes into the request for the import; it is taken as it stands when the photos are dropped.
+    `target` goes into the request for the import; it is taken as it stands when the photos are dropped. A `small` one
+    is a single line, which takes the same and opens the choice of a folder wherever it is clicked.
     """
     ticket: upload.Ticket | None = st.session_state.get(KEY)
     if ticket is None or not upload.is_open(workspace, ticket.upload_id):
@@ -39,6 +40,7 @@ def drop_zone(workspace: Workspace, target: dict[str, str], title: str) -> str |
             "token": ticket.token,
             "target": target,
             "title": title,
+            "small": small,
             "junk": JUNK,
             "max_files": items.MAX_FILES,
             "max_image_bytes": items.MAX_IMAGE_BYTES,
