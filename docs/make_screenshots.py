@@ -1,5 +1,5 @@
-"""Makes the pictures of README and the guide again: the journey and the trials on the sample digits, and photos with
-faults put right.
+"""Makes the pictures of README and the guide again: the journey and the trials on photos of six kinds, mislabelled
+digits, and photos with faults put right.
 
 Run it from the repository with `python -m docs.make_screenshots`; it needs what the browser tests need.
 """
@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from docs.camera import FOLDER, PATIENCE_MS, expander, photograph, photograph_part
 from docs.closed_loop import close_the_loop, write_mislabelled_digits
 from docs.faulty_photos import write_faulty_photos
+from docs.scenes import write_scenes
 from tests.browser.harness import IDLE, Server, drop, open_browser, settle
 from tests.browser.journey import (
     await_end,
@@ -20,7 +21,6 @@ from tests.browser.journey import (
     see_page,
     start_fine_tune,
     start_head,
-    use_digits,
 )
 
 WHOLE_PX = 2100
@@ -35,7 +35,7 @@ def main() -> None:
         server.start()
         try:
             with open_browser(playwright, Path(scratch) / "profile") as browser:
-                walk(browser.pages[0], server.url)
+                walk(browser.pages[0], server.url, write_scenes(Path(scratch) / "Postcards"))
                 try_out(browser.pages[0])
                 close_the_loop(
                     browser.pages[0], server, write_mislabelled_digits(Path(scratch) / "Digits, some mislabelled")
@@ -45,11 +45,12 @@ def main() -> None:
             server.stop()
 
 
-def walk(page: Page, url: str) -> None:
+def walk(page: Page, url: str, photos: Path) -> None:
     """Do the main job with the defaults."""
-    page.goto(url)
+    page.goto(f"{url}/data")
     see_page(page, "data")
-    use_digits(page)
+    drop(page, photos)
+    expect(page.get_by_role("heading", name=photos.name)).to_be_visible(timeout=PATIENCE_MS)
     page.wait_for_selector(IDLE)
     photograph(page, "data")
     open_page(page, "backbone")

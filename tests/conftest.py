@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.campaigns.tally import Tally
 from tests.support.pictures.corpus import photo
-from tests.support.tiers import is_quick
+from tests.support.tiers import is_long, is_quick
 from tests.support.warm_decoder import warm_child as warm_child
 from tests.support.warm_decoder import warm_decoder as warm_decoder
 from thaw.storage.store import Store
@@ -52,10 +52,12 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_collection_modifyitems(items, config):
     items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
-    if "quick" in config.option.markexpr:
-        for item in items:
-            if is_quick(item.path) and not item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.quick)
+    quick = "quick" in config.option.markexpr
+    for item in items:
+        if is_long(item.nodeid.removeprefix("tests/")):
+            item.add_marker(pytest.mark.long)
+        elif quick and is_quick(item.path) and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.quick)
 
 
 def pytest_collection_finish():

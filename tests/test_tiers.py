@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import LONGEST
-from tests.support.tiers import imports, is_quick
+from tests.support.tiers import LONG, imports, is_long, is_quick
 
 TESTS = Path(__file__).parent
 
@@ -24,6 +24,20 @@ TESTS = Path(__file__).parent
 )
 def test_quick_is_what_needs_no_keras_no_page_and_no_process(name, quick):
     assert is_quick(TESTS / name) == quick
+
+
+def test_what_takes_long_is_listed_by_name_or_case_and_is_there():
+    gone = []
+    for node in LONG:
+        file, _, name = node.partition("::")
+        path = TESTS / file
+        if not path.is_file() or f"def {name.partition('[')[0]}(" not in path.read_text("utf-8"):
+            gone.append(node)
+    assert gone == []
+    listed = next(node for node in LONG if "[" not in node)
+    assert is_long(listed)
+    assert is_long(f"{listed}[a case]")
+    assert not is_long(f"{listed}_too")
 
 
 def test_what_is_begun_first_is_there():

@@ -1,4 +1,5 @@
-"""Which test files the quick tier runs: those that need no Keras, no page, no browser and no process of their own."""
+"""Which tests are run when: the quick tier is of files that need no Keras, no page, no browser and no process of their
+own; the long one of tests that take longest for what they add, as `long_tests.txt` lists them."""
 
 import ast
 from functools import cache
@@ -9,6 +10,19 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {"keras", "tensorflow", "streamlit", "playwright"}
 # What a test file that starts processes imports or calls.
 PROCESSES = ("subprocess", "psutil", "work(store", "start_import", "ServiceProcess")
+
+
+# Of the tests by the processor's time, the first hundredth takes half of it all.
+LONG = frozenset(
+    line
+    for line in (Path(__file__).parent / "long_tests.txt").read_text("utf-8").splitlines()
+    if line[:1] not in ("", "#")
+)
+
+
+def is_long(node: str) -> bool:
+    """Say whether a test, by its path in `tests` and its name, is on the list, alone or with all its cases."""
+    return node in LONG or node.partition("[")[0] in LONG
 
 
 @cache
