@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from docs.camera import PATIENCE_MS, expander, photograph, photograph_part, photograph_window
 from tests.browser.harness import Server, drop, load_pictures, settle, wait_in_page
-from tests.browser.journey import await_end, look_closer_at_first, open_page, see_page, start_head
+from tests.browser.journey import await_end, be_expert, look_closer_at_first, open_page, see_page, start_head
 from tests.support.pictures.corpus import photo
 from thaw.sources.samples import write_digits
 
@@ -32,6 +32,7 @@ def close_the_loop(page: Page, server: Server, photos: Path) -> None:
     """Drop the photos, teach the head, look at what it gets wrong, fix what is mislabelled and watch the score move."""
     page.goto(server.url)
     see_page(page, "data")
+    be_expert(page)
     drop(page, photos)
     expect(page.get_by_role("heading", name=photos.name)).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("tab", name="Near-duplicates").click()

@@ -17,6 +17,7 @@ from tests.browser.harness import IDLE, Server, drop, open_browser, settle
 from tests.browser.journey import (
     await_end,
     await_epochs,
+    be_expert,
     open_page,
     see_page,
     start_fine_tune,
@@ -54,7 +55,7 @@ def walk(page: Page, url: str, photos: Path) -> None:
     page.wait_for_selector(IDLE)
     photograph(page, "data")
     open_page(page, "backbone")
-    page.get_by_text("Training will run on the").wait_for()
+    page.wait_for_selector(IDLE)
     photograph(page, "backbone")
     open_page(page, "head")
     start_head(page)
@@ -74,6 +75,7 @@ def try_out(page: Page) -> None:
     """Search a learning rate, look at the checks, try depths, fine-tune at the one advised, compare both runs,
     see them in the history, and export one."""
     open_page(page, "head")
+    be_expert(page)
     page.get_by_text("Find a learning rate").click()
     page.get_by_role("button", name="Search a learning rate").click()
     page.get_by_role("button", name="Search again").wait_for(timeout=PATIENCE_MS)
@@ -111,6 +113,7 @@ def put_right(page: Page, server: Server, photos: Path) -> None:
     """Import photos with faults, open what the Data page finds, and select some of them."""
     page.goto(server.url)
     see_page(page, "data")
+    be_expert(page)
     drop(page, photos)
     expect(page.get_by_role("heading", name=photos.name)).to_be_visible()
     page.get_by_role("tab", name="Health").click()

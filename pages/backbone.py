@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.page import ahead, selection, steps
 from pages.ui.page.live import POLL_S
 from pages.ui.training import speeds
@@ -21,6 +22,7 @@ from tlcore.models.weights import is_local
 ASKED = "device asked"
 PICKER = "backbones"
 SPEED = "ms an image"
+CONTEST = "right in a contest"
 ANSWER_WITHIN_S = 60
 
 
@@ -51,12 +53,18 @@ def pick_backbone(workspace: Workspace) -> Backbone:
         selection_mode=["single-row-required", "single-cell"],
         selection_default={"selection": {"rows": [present]}},
         hide_index=True,
-        alt="Backbones, of which one is chosen, with input size, parameters, layers, ImageNet accuracy"
-        f"{', speed' if measured else ''} and where the weights are",
+        alt=expert.either(
+            "Ready-made eyes (backbones), of which one is chosen, with how often each is right",
+            "Backbones, of which one is chosen, with input size, parameters, layers, ImageNet accuracy",
+        )
+        + f"{', speed' if measured else ''} and where {expert.either('it is', 'the weights are')}",
         height="content",
         placeholder="–",
         column_config={
             "ImageNet top-1": st.column_config.NumberColumn(format="%.1f%%"),
+            CONTEST: st.column_config.NumberColumn(
+                format="%.1f%%", help="Of the photos of a well-known contest (ImageNet), of 1,000 kinds."
+            ),
             SPEED: st.column_config.NumberColumn(format="%.1f", help="As measured on this machine."),
             "source": st.column_config.LinkColumn(display_text="link", help="Where the accuracy is published."),
         },
@@ -72,6 +80,13 @@ def _mark(row: int, cells: Sequence[tuple[int, str]]) -> None:
 
 def describe(row: Backbone, measured: Mapping[str, float]) -> dict[str, Any]:
     """Return what the list says of a backbone; its speed only where that of any has been measured."""
+    if not expert.is_on():
+        return {
+            "name": row.title,
+            CONTEST: row.imagenet_top1,
+            **({SPEED: measured.get(row.name)} if measured else {}),
+            "where": "on this machine" if is_local(row) else f"download, {row.download_mb:g} MB",
+        }
     return {
         "name": row.title,
         "pixels": row.input_size,
@@ -86,17 +101,26 @@ def describe(row: Backbone, measured: Mapping[str, float]) -> dict[str, Any]:
 
 def draw_choice(workspace: Workspace, row: Backbone) -> None:
     """Say what the chosen backbone brings, and how its weights come to this machine."""
-    st.markdown(
-        f"**{row.title}** sees {row.input_size} × {row.input_size} pixels through {row.layers} layers with "
-        f"{amounts.millions(row.parameters)} parameters. It names {row.imagenet_top1:.1f}% of ImageNet's photos right."
+    told = expert.either(
+        f"names {row.imagenet_top1:.1f}% of the photos of a well-known contest (ImageNet) right.",
+        f"{row.input_size} × {row.input_size} pixels through {row.layers} layers with "
+        f"{amounts.millions(row.parameters)} parameters. It names {row.imagenet_top1:.1f}% of ImageNet's photos right.",
     )
-    st.caption(f"Source of the accuracy: {row.accuracy_source}.")
+    size = expert.either(f"{row.input_size} × {row.input_size} pixels and ", "")
+    st.markdown(f"**{row.title}** sees {size}{told}")
+    if expert.is_on():
+        st.caption(f"Source of the accuracy: {row.accuracy_source}.")
     if is_local(row):
-        st.caption(":material/check: Its weights are on this machine: nothing needs to be downloaded.")
+        what = expert.either("It is", "Its weights are")
+        st.caption(f":material/check: {what} on this machine: nothing needs to be downloaded.")
     elif row.weights_url:
+        what = expert.either(
+            f"{row.title} is not on this machine yet. It is downloaded",
+            f"The weights of {row.title} are not on this machine yet. They are downloaded",
+        )
         st.info(
-            f"The weights of {row.title} are not on this machine yet. They are downloaded once "
-            f"({row.download_mb:g} MB) when you start training; without internet, choose one that is on this machine.",
+            f"{what} once ({row.download_mb:g} MB) when you start training; without internet, choose one that is on "
+            "this machine.",
             icon=":material/download:",
         )
         draw_outcome(workspace, row)
@@ -170,7 +194,8 @@ def _draw_report(report: DeviceReport) -> None:
 
 steps.heading("backbone")
 st.markdown(
-    "A backbone has learnt from 1.3 million photos (ImageNet) what edges, fur, wheels and petals look like. "
+    f"A {expert.either('ready-made eye (backbone)', 'backbone')} has learnt from "
+    "1.3 million photos (ImageNet) what edges, fur, wheels and petals look like. "
     "The first three work offline and are a good start; larger ones see more and take longer."
 )
 kept = selection.store()
@@ -181,5 +206,6 @@ chosen = pick_backbone(workspace)
 speeds.draw_measuring(workspace)
 draw_choice(workspace, chosen)
 speeds.draw_speeds(workspace, chosen)
-draw_device(workspace)
+if expert.is_on():
+    draw_device(workspace)
 steps.onward("head", "On to step 3: teach the head")

@@ -5,12 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.evaluation import accuracy as judgement
 from pages.ui.evaluation import prediction_changes
 from pages.ui.figures.comparison_figure import Line, validation_curves
 from pages.ui.page import prediction_cache, selection, steps
 from pages.ui.words import amounts
+from pages.ui.words.glossary import plainly
 from pages.ui.words.names import csv, emphasised, sentence, visible
 from thaw.runs import comparison
 from thaw.runs.comparison import MOST_RUNS, ComparedRun, level
@@ -46,6 +48,13 @@ def describe(run: Run, names: dict[str, str]) -> dict[str, Any]:
     """Say what a run was trained on and how."""
     head = run.head
     tuned = run.fine_tune
+    if not expert.is_on():
+        return {
+            "Data set": visible(names.get(run.dataset_id, run.dataset_id)),
+            "Eye": backbone_title(run.backbone),
+            "Layers that adapted": tuned.layers if tuned else 0,
+            "Time": amounts.duration(spent(run)),
+        }
     rates = [head.learning_rate, *([tuned.learning_rate] if tuned and tuned.learning_rate else [])]
     size = run.facts.image_size or head.image_size
     return {
@@ -64,10 +73,10 @@ def describe(run: Run, names: dict[str, str]) -> dict[str, Any]:
 def judge(store: Store, run: Run) -> dict[str, float | None]:
     """Return a run's accuracy on every set of photos, by its title; on validation it is on record with the epochs."""
     best = kept_epoch(run, store.epochs(run.id), run.result_phase) if run.result_phase else None
-    measured: dict[str, float | None] = {judgement.TITLES[VALIDATION]: best.val_accuracy if best else None}
+    measured: dict[str, float | None] = {judgement.title(VALIDATION): best.val_accuracy if best else None}
     if run.result_phase and any(run.facts.extra_images.values()):
         extra = prediction_cache.accuracies(store, run)
-        measured |= {judgement.TITLES[side]: found.value for side, found in extra.items() if side != VALIDATION}
+        measured |= {judgement.title(side): found.value for side, found in extra.items() if side != VALIDATION}
     return measured
 
 
@@ -135,12 +144,16 @@ def draw_summary(entries: Sequence[ComparedRun]) -> None:
         st.caption(LEVELLED)
     warning = comparison.warn(entries)
     if warning:
-        st.warning(sentence(warning), icon=":material/warning:")
+        st.warning(sentence(_say(warning)), icon=":material/warning:")
     summary = comparison.summarise(entries)
     if summary:
-        st.info("\n\n".join(map(sentence, summary)), icon=":material/balance:")
+        st.info("\n\n".join(sentence(_say(each)) for each in summary), icon=":material/balance:")
     if len(entries) > FEWEST_RUNS:
         st.caption("The best of several is partly the luckiest: the more runs, the larger a difference has to be.")
+
+
+def _say(words: str) -> str:
+    return expert.either(plainly(words), words)
 
 
 def introduce(entry: ComparedRun) -> str:
@@ -161,21 +174,22 @@ def draw_curves(store: Store, entries: Sequence[ComparedRun]) -> None:
     lines = [
         Line(
             entry.letter,
-            ", ".join(f"{row.name.lower()} {shorten(cell(entries, row.values, place))}" for row in differing),
+            ", ".join(f"{_say(row.name.lower())} {shorten(cell(entries, row.values, place))}" for row in differing),
             store.epochs(entry.run.id),
         )
         for place, entry in enumerate(entries)
     ]
-    st.header("Epoch by epoch", anchor=False)
+    st.header(expert.either("Round by round (epochs)", "Epoch by epoch"), anchor=False)
     reached = "; ".join(
         f"{line.letter} ends at {amounts.percent(line.epochs[-1].val_accuracy)}" for line in lines if line.epochs
     )
     figure(
-        validation_curves(lines),
+        validation_curves(lines, loss=expert.is_on()),
         key=f"comparison of {' '.join(entry.run.id for entry in entries)}",
         name="comparison",
         zoom=True,
-        alt=f"Validation accuracy and loss by epoch of {amounts.count(len(lines), 'run')}: {reached}",
+        alt=expert.either("Share of exam photos right, round by round,", "Validation accuracy and loss by epoch")
+        + f" of {amounts.count(len(lines), 'run')}: {reached}",
     )
 
 
@@ -251,7 +265,8 @@ def draw(store: Store) -> None:
     draw_summary(entries)
     prediction_changes.draw(entries)
     draw_curves(store, entries)
-    draw_settings(entries)
+    if expert.is_on():
+        draw_settings(entries)
 
 
 steps.heading("compare")

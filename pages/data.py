@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.data import browse, dataset_download, duplicates, edit_history, findings, sources, split_choice
 from pages.ui.figures import basics
@@ -83,7 +84,8 @@ def draw_numbers(dataset: Dataset) -> None:
         f"{dataset.accepted:,} accepted + {dataset.set_aside:,} set aside + {dataset.ignored:,} ignored + "
         f"{dataset.known:,} there already = {dataset.found:,} found"
     )
-    standing = f"{dataset.included:,} in classes + {dataset.excluded:,} excluded + {dataset.holdout:,} holdout"
+    standing = f"{dataset.included:,} in classes + {dataset.excluded:,} excluded + "
+    standing += f"{dataset.holdout:,} {expert.either('extra exam photos', 'holdout')}"
     standing += f" + {dataset.pile:,} without a class" if dataset.pile else ""
     numbers = [
         ("Images accepted", dataset.accepted, standing if dataset.accepted > dataset.included else None),
@@ -94,7 +96,13 @@ def draw_numbers(dataset: Dataset) -> None:
     if dataset.excluded:
         numbers.append(("Excluded", dataset.excluded, "Neither trained on nor tested with, until they are restored."))
     if dataset.holdout:
-        numbers.append(("Holdout", dataset.holdout, "Training never sees them; the finished model is tested on them."))
+        numbers.append(
+            (
+                expert.either("Extra exam photos", "Holdout"),
+                dataset.holdout,
+                "Training never sees them; the finished model is tested on them.",
+            )
+        )
     if dataset.pile:
         numbers.append(
             (
@@ -118,7 +126,7 @@ def draw_tabs(store: Store, dataset: Dataset) -> None:
     tabs = {
         "Pictures": browse.draw,
         "Health" if number is None else f"Health ({number:,})": findings.draw,
-        "Near-duplicates": duplicates.draw,
+        expert.either("Look-alikes", "Near-duplicates"): duplicates.draw,
         "Counts": draw_counts,
         f"Set aside ({dataset.set_aside:,})": draw_set_aside,
         "History": edit_history.draw,
@@ -209,5 +217,6 @@ else:
     dataset_download.draw(kept, shown)
     deleting.offer(kept, [shown.id], "Delete this data set…")
     if refusal is None:
-        steps.onward("backbone", "On to step 2: choose a backbone", stays=True)
+        what = expert.either("an eye (backbone)", "a backbone")
+        steps.onward("backbone", f"On to step 2: choose {what}", stays=True)
     count_findings(kept, shown)

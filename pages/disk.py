@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
-from pages.ui.figures.disk_figure import KINDS, where_bytes_go
+from pages.ui.figures.disk_figure import KINDS, name_kind, where_bytes_go
 from pages.ui.page import deleting, selection, steps
 from pages.ui.page.deleting import NOUNS
 from pages.ui.words import amounts
@@ -48,7 +49,7 @@ def draw_numbers(usage: Usage, whole: bool) -> None:
         ("Kept by Thaw", _brief(usage.thaw) if whole else UNKNOWN, None),
         ("Free on this disk", _brief(usage.free), f"Of {amounts.size(usage.total)} in all."),
         (
-            "Cached features",
+            name_kind("features"),
             _brief(usage.by_kind.get("features", 0)),
             f"At most {amounts.size(BUDGET_BYTES)}: what was used longest ago makes room. Computed again when needed.",
         ),
@@ -61,7 +62,9 @@ def draw_numbers(usage: Usage, whole: bool) -> None:
 
 def draw_figure(usage: Usage) -> None:
     """Draw where the bytes go."""
-    told = ", ".join(f"{KINDS[kind]} {amounts.size(usage.by_kind[kind])}" for kind in KINDS if kind in usage.by_kind)
+    told = ", ".join(
+        f"{name_kind(kind)} {amounts.size(usage.by_kind[kind])}" for kind in KINDS if kind in usage.by_kind
+    )
     figure(where_bytes_go(usage.by_kind), key="where the bytes go", name="disk", alt=f"Where the bytes go: {told}")
 
 
@@ -159,9 +162,9 @@ def _describe(holding: Holding, sizes: Mapping[str, int]) -> dict[str, str]:
     along = [amounts.count(count, *NOUNS[name]) for name, count in holding.goes_with.items()]
     along += [f"{amounts.count(count, *NOUNS[name])} began with it" for name, count in holding.stays.items()]
     return {
-        "What": ONE_OF_EACH[holding.kind],
+        "What": name_kind("features") if holding.kind == "features" else ONE_OF_EACH[holding.kind],
         "Size": amounts.size(sizes[holding.id]) if holding.id in sizes else UNKNOWN,
-        "Name": visible(holding.title),
+        "Name": visible(expert.said(holding.title)),
         "With it": ", ".join(along) or "–",
         "Made": amounts.moment(holding.made_at),
         "Id": holding.id,

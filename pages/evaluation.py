@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.evaluation import accuracy as judgement
 from pages.ui.evaluation import confusion_panel, sets_panel
@@ -37,15 +38,16 @@ NOTHING = "–"
 def draw_accuracy(store: Store, run: Run, side: str) -> None:
     """Say how many images the model gets right, between which bounds, and how the other sets compare."""
     accuracy = prediction_cache.accuracy(store, run, side=side)
-    words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    words = judgement.name_model(run)
     st.markdown(
         f"On {emphasised(store.dataset(run.dataset_id).name)} the {words} gets "
         f"**{amounts.percent(accuracy.value)}** of {amounts.count(accuracy.of, 'photo')} right "
-        f"({judgement.TITLES[side].lower()})."
+        f"({judgement.title(side).lower()})."
     )
+    how = expert.either("", " (95% interval, bootstrap over groups of near-duplicates)")
     st.caption(
         f"With other photos of the same kind it might as well have been {amounts.percent(accuracy.low)} to "
-        f"{amounts.percent(accuracy.high)} (95% interval, bootstrap over groups of near-duplicates)."
+        f"{amounts.percent(accuracy.high)}{how}."
     )
     judgement.draw_age(store.dataset(run.dataset_id), run)
 
@@ -71,8 +73,9 @@ def draw_classes(run: Run, predictions: Predictions) -> None:
             f"{' and others' if len(few) > 5 else ''}. The bars show how little their figures say.",
             icon=":material/info:",
         )
-    with st.expander("As a table"):
-        draw_table(run, found)
+    if expert.is_on():
+        with st.expander("As a table"):
+            draw_table(run, found)
 
 
 def draw_table(run: Run, found: list[ClassFigures]) -> None:
@@ -119,6 +122,9 @@ def draw_calibration(run: Run, predictions: Predictions, mended: np.ndarray, tem
         else f"Corrected by one number fitted on the validation photos (temperature {temperature:.2f}) it is "
         f"{100 * left:.1f}. No answer changes by that, only how sure it is."
     )
+    if not expert.is_on():
+        st.markdown(f"{verdict}.")
+        return
     st.markdown(f"{verdict} (expected calibration error). {correction}")
     figure(
         evaluation_figures.reliability(told, after if temperature != 1 else []),
@@ -140,7 +146,7 @@ def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.
         kept.threshold if kept else 0.0,
         0.01,
         key=f"threshold {run.id}",
-        help="Of the corrected confidence. Below it the model says that it does not know.",
+        help=expert.either("", "Of the corrected confidence. ") + "Below it the model says that it does not know.",
     )
     sure = mended.max(axis=1) >= threshold
     right = (mended.argmax(axis=1) == predictions.true)[sure]
@@ -149,15 +155,17 @@ def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.
         evaluation_figures.coverage(found, threshold),
         key=f"coverage {run.id}",
         name=f"{run.id}-coverage",
-        alt="Share of photos answered and share of answers right, by the threshold; at "
-        f"{threshold:.0%}: {tell_answers(sure, right)}",
+        alt="Share of photos answered and share of answers right, by "
+        + expert.either("how sure it has to be", "the threshold")
+        + f"; at {threshold:.0%}: {tell_answers(sure, right)}",
     )
     decision = Decision(run.result_phase or 1, temperature, threshold)
-    if st.button("Keep this threshold", icon=":material/check:", disabled=kept == decision):
+    if st.button(expert.either("Keep this", "Keep this threshold"), icon=":material/check:", disabled=kept == decision):
         keep_decision(store, run.id, decision)
         st.rerun()
     if kept:
-        st.caption(f"Kept with this run: no answer below {kept.threshold:.0%}, temperature {kept.temperature:.2f}.")
+        also = expert.either("", f", temperature {kept.temperature:.2f}")
+        st.caption(f"Kept with this run: no answer below {kept.threshold:.0%}{also}.")
 
 
 def tell_answers(sure: np.ndarray, right: np.ndarray, mark: str = "") -> str:
@@ -169,7 +177,9 @@ def tell_answers(sure: np.ndarray, right: np.ndarray, mark: str = "") -> str:
 
 
 def draw_curves(run: Run, predictions: Predictions) -> None:
-    """Draw the curves over all thresholds of one class against the others, once they are asked for."""
+    """Draw the curves over all thresholds of one class against the others, once an expert asks for them."""
+    if not expert.is_on():
+        return
     panel = st.expander(
         "One class against all others: every threshold (ROC, precision and recall)",
         key=f"curves panel {run.id}",

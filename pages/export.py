@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
+from pages.ui.evaluation import accuracy
 from pages.ui.page import deleting, live, prediction_cache, selection, steps
 from pages.ui.runs import export_result
 from pages.ui.words import amounts
@@ -21,8 +23,8 @@ from tlcore.progress import Stage
 def draw_model(store: Store, run: Run) -> None:
     """Say which model is exported, how good it is, and what is put inside it."""
     said = prediction_cache.predictions(store, run)
-    words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
-    photos = amounts.count(len(said.images), "validation photo")
+    words = accuracy.name_model(run)
+    photos = amounts.count(len(said.images), expert.either("exam photo", "validation photo"))
     st.markdown(
         f"The {words} of {emphasised(store.dataset(run.dataset_id).name)}, right on "
         f"**{amounts.percent(said.accuracy)}** of {photos}. Every file takes plain pixels: scaling is inside."
@@ -30,14 +32,17 @@ def draw_model(store: Store, run: Run) -> None:
     kept = read_decision(run)
     if kept is None:
         st.caption(
-            "Neither a temperature nor a threshold has been kept for this model, so that it always answers. The "
-            "Evaluation page has both."
+            expert.either(
+                "This model always answers, however unsure it is.",
+                "Neither a temperature nor a threshold has been kept for this model, so that it always answers. The "
+                "Evaluation page has both.",
+            )
         )
         steps.onward("evaluation", "Choose when it should say “I don't know”")
     else:
         st.caption(
-            f"Inside too: the temperature {kept.temperature:.2f}, and “I don't know” below {kept.threshold:.0%}, as "
-            "kept on the Evaluation page."
+            f"Inside too: {expert.either('', f'the temperature {kept.temperature:.2f}, and ')}“I don't know” below "
+            f"{kept.threshold:.0%}, as kept on the Evaluation page."
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.figures import history_figure
 from pages.ui.page import deleting, selection, steps
@@ -30,6 +31,24 @@ ORDERS = {
 }
 AXES = {history_figure.TIME: "over time", history_figure.SHARE: "by layers unfrozen"}
 NONE = "–"
+PLAIN_PHASES = PHASES | {"head": "Head only", "fine_tune": "Eye adapted (fine-tuned)"}
+PLAIN_ORDERS = ORDERS | {
+    VALIDATION: "Best on the exam photos first",
+    HOLDOUT: "Best on the extra exam photos (holdout) first",
+    UNFROZEN: "Most layers adapted first",
+}
+PLAIN_AXES = AXES | {history_figure.SHARE: "by layers that adapted"}
+PLAIN_COLUMNS = {
+    "Started": "Started",
+    "Data set": "Data set",
+    "Validation": "Exam photos",
+    "Newest photos": "Newest photos",
+    "Holdout": "Extra exam photos",
+    "Backbone": "Eye",
+    "Classes": "Kinds",
+    "Photos to learn from": "Photos to learn from",
+    "Layers unfrozen": "Layers that adapted",
+}
 
 
 def backbone_title(name: str) -> str:
@@ -41,6 +60,8 @@ def choose(rows: Sequence[Experiment]) -> list[Experiment]:
     """Draw the filters and the order; return the runs that pass, in that order."""
     datasets = {row.dataset_id: row.dataset_name for row in rows}
     backbones = sorted({row.base_architecture for row in rows})
+    phases, orders = (PHASES, ORDERS) if expert.is_on() else (PLAIN_PHASES, PLAIN_ORDERS)
+    everything = expert.either("All eyes", "All backbones")
     with st.container(horizontal=True):
         dataset = st.selectbox(
             "Data set",
@@ -49,16 +70,22 @@ def choose(rows: Sequence[Experiment]) -> list[Experiment]:
             width=344,
         )
         backbone = st.selectbox(
-            "Backbone",
+            expert.either("Ready-made eye (backbone)", "Backbone"),
             [ANY, *backbones],
             format_func=distinct(
-                [ANY, *backbones], lambda each: "All backbones" if each == ANY else visible(backbone_title(each)), str
+                [ANY, *backbones], lambda each: everything if each == ANY else visible(backbone_title(each)), str
             ),
             width=344,
         )
-        phase = st.selectbox("Phase", list(PHASES), format_func=distinct(PHASES, PHASES.__getitem__), width=344)
-        order = st.selectbox("Order", list(ORDERS), format_func=distinct(ORDERS, ORDERS.__getitem__), width=344)
-    text = st.text_input("Search", placeholder="a class, a hash, a run's id, a version …").strip().casefold()
+        phase = st.selectbox(
+            expert.either("What has learnt", "Phase"),
+            list(phases),
+            format_func=distinct(phases, phases.__getitem__),
+            width=344,
+        )
+        order = st.selectbox("Order", list(orders), format_func=distinct(orders, orders.__getitem__), width=344)
+    hint = expert.either("a kind, an eye, a data set …", "a class, a hash, a run's id, a version …")
+    text = st.text_input("Search", placeholder=hint).strip().casefold()
     wanted = [
         row
         for row in rows
@@ -91,7 +118,13 @@ def arrange(rows: Sequence[Experiment], order: str) -> list[Experiment]:
 
 
 def describe(row: Experiment) -> dict[str, Any]:
-    """Return a run as one row of the table, with plain titles."""
+    """Return a run as one row of the table, under the titles of the depth that is chosen."""
+    told = describe_fully(row)
+    return told if expert.is_on() else {plain: told[title] for title, plain in PLAIN_COLUMNS.items()}
+
+
+def describe_fully(row: Experiment) -> dict[str, Any]:
+    """Return all that is on record of a run as one row of the expert's table."""
     counts = row.class_counts or {}
     classes = {label for side in counts.values() for label, number in side.items() if number}
     return {
@@ -131,7 +164,7 @@ def draw_table(rows: Sequence[Experiment]) -> list[Experiment]:
         on_select="rerun",
         selection_mode="multi-row",
         placeholder=NONE,
-        alt="Runs with their data, layers, rates and accuracies, with a box to tick at each",
+        alt=f"Runs with their data, layers{expert.either('', ', rates')} and accuracies, with a box to tick at each",
     ).selection.rows
     st.download_button(
         "Table as CSV",
@@ -139,7 +172,7 @@ def draw_table(rows: Sequence[Experiment]) -> list[Experiment]:
         file_name="history.csv",
         mime="text/csv",
         icon=":material/download:",
-        help="With hashes, counts of each class and package versions.",
+        help=expert.either("With all that is on record.", "With hashes, counts of each class and package versions."),
         on_click="ignore",
     )
     # A single run needs no tick.
@@ -171,13 +204,14 @@ def draw_figure(rows: Sequence[Experiment]) -> None:
     measured = [row for row in rows if row.final_accuracy_validation is not None]
     if len(measured) < 2:
         return
-    st.header("Accuracy", anchor=False)
+    st.header(expert.either("Score (accuracy)", "Accuracy"), anchor=False)
+    axes = AXES if expert.is_on() else PLAIN_AXES
     against = st.segmented_control(
         "Accuracy",
-        list(AXES),
+        list(axes),
         default=history_figure.TIME,
         required=True,
-        format_func=distinct(AXES, AXES.__getitem__),
+        format_func=distinct(axes, axes.__getitem__),
         label_visibility="collapsed",
     )
     titles = {row.base_architecture: backbone_title(row.base_architecture) for row in measured}
@@ -187,7 +221,8 @@ def draw_figure(rows: Sequence[Experiment]) -> None:
         key=f"history {against}",
         name="history",
         zoom=True,
-        alt=f"Accuracy of {len(measured)} runs {AXES[against]}; the best on validation has {amounts.percent(best)}",
+        alt=f"Accuracy of {len(measured)} runs {axes[against]}; the best on "
+        f"{expert.either('the exam photos', 'validation')} has {amounts.percent(best)}",
     )
     if len({row.dataset_id for row in measured}) > 1:
         st.caption("Runs of different data sets are judged on different photos: choose one data set to compare them.")

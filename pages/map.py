@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components import pictures
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.components.figure.lasso import Marking
 from pages.ui.components.grid.grid import grid
@@ -30,9 +31,14 @@ Group = tuple[str, str]
 MARKED, MISTAKES = ("marked", ""), ("mistakes", "")
 STOPPED = "Nothing of this map was kept, and the run is as it was."
 WHAT_IT_IS = (
-    "Thaw can lay all photos of this run out on a map: photos that the frozen backbone finds alike lie side by side. A "
-    "photo among those of another class is often in the wrong one."
+    "Thaw can lay all photos of this run out on a map: photos that {eye} finds alike lie side by side. A photo among "
+    "those of another class is often in the wrong one."
 )
+PLAIN_HOW = {
+    TSNE: "Photos side by side are truly alike; how far clusters lie from each other, and how large they are, says "
+    "little (arranged by t-SNE).",
+    "PCA": "This shows the coarse order alone: photos that lie together may still differ (placed by PCA).",
+}
 HOW = {
     TSNE: "Arranged by t-SNE from the features of the backbone. Neighbours are truly alike; how far clusters lie from "
     "each other, and how large they are, says little.",
@@ -45,7 +51,7 @@ HOW = {
 def draw_making(store: Store, run: Run) -> None:
     """Draw how the making of the map stands, or the button that starts it."""
     job = starts.latest_trial(store, "map", run.id)
-    st.markdown(WHAT_IT_IS)
+    st.markdown(WHAT_IT_IS.format(eye=expert.either("the ready-made eye (backbone)", "the frozen backbone")))
     if job and job.active:
         live.follow(store, job, lambda present: trial_progress.progress(store, present))
         return
@@ -102,7 +108,8 @@ def draw_map(store: Store, run: Run, points: MapPoints, rows: np.ndarray) -> Non
         on_select=marked,
     )
     st.caption(
-        f"{HOW[points.method]} Draw around points, or tap one, to see their photos below; a double click takes the "
+        f"{expert.either(PLAIN_HOW[points.method], HOW[points.method])} "
+        "Draw around points, or tap one, to see their photos below; a double click takes the "
         "mark away."
     )
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.lazy_cards import CardListing
 from pages.ui.components.pictures import Card
 from pages.ui.data import findings
@@ -27,13 +28,24 @@ MOST_PAIRS = 5
 OTHERS = "Choose other classes."
 ANY = "any class"
 WORST, UNCERTAIN, DOUBTED = LISTS = ("Worst mistakes first", "Most uncertain", "Likely label errors")
+PLAIN_ABOUT = {
+    WORST: "The surest mistakes first.",
+    UNCERTAIN: "Right and wrong ones alike, those first between whose two likeliest kinds the model hardly decides. "
+    "Photos like these teach the most, so it pays to check their kinds and to add more of them.",
+}
 ABOUT = {
     WORST: "Largest gap first: p(predicted) minus p(true), the confidence gap.",
     UNCERTAIN: "Right and wrong ones alike, by how little lies between the two likeliest classes (the margin), the "
     "least first. Photos like these teach the most, so it pays to check their classes and to add more of their kind.",
 }
 NOUNS = {VALIDATION: "validation image", "later": "later image", "holdout": "holdout image"}
+PLAIN_NOUNS = {VALIDATION: "exam photo", "later": "newest photo", "holdout": "extra exam photo"}
 COLUMNS = ("image", "true", "predicted", "confidence", "true_confidence", "confidence_gap")
+
+
+def name_photo(side: str) -> str:
+    """Return what a photo of a set that judges the model is called."""
+    return expert.either(PLAIN_NOUNS[side], NOUNS[side])
 
 
 def list_rows(predictions: Predictions, listed: str, true: str | None, predicted: str | None) -> list[int]:
@@ -89,7 +101,8 @@ def draw_pairs(run: Run, predictions: Predictions) -> None:
 def draw_confusion(run: Run, predictions: Predictions) -> None:
     """Draw what is taken for what in a drawer, once that is open; a click sets both filters."""
     drawer = st.expander(
-        "Everything that is taken for something else: the confusion matrix",
+        "Everything that is taken for something else: the "
+        + expert.either("mix-up table (confusion matrix)", "confusion matrix"),
         icon=":material/grid_on:",
         key=f"confusion drawer of {run.id}",
         on_change="rerun",
@@ -107,8 +120,9 @@ def ask_shown(run: Run, labels: list[str]) -> tuple[str, str | None, str | None]
         listed = ask_list(run)
         # A list of the whole data set, in which every class is meant.
         true, predicted = (None, None) if listed == DOUBTED else ask_filters(run, labels)
-        if listed in ABOUT:
-            st.caption(ABOUT[listed])
+        about = PLAIN_ABOUT if not expert.is_on() else ABOUT
+        if listed in about:
+            st.caption(about[listed])
     return listed, true, predicted
 
 
@@ -137,7 +151,8 @@ def draw_label_errors(store: Store, dataset: Dataset) -> None:
     if check is None or check.facts.label_errors is None:
         st.info(
             "Not looked for yet: it takes a measurement in which every photo is judged by a model that has not seen "
-            "it. It is on the Data page, under Near-duplicates; the result is listed there under Health, and here.",
+            f"it. It is on the Data page, under {expert.either('Look-alikes (near-duplicates)', 'Near-duplicates')}; "
+            "the result is listed there under Health, and here.",
             icon=":material/label_off:",
         )
         steps.onward("data", "Measure it on the Data page")
@@ -146,7 +161,7 @@ def draw_label_errors(store: Store, dataset: Dataset) -> None:
     if finding is None:
         st.success("No picture is left whose class the latest measurement doubts.", icon=":material/check_circle:")
     else:
-        st.markdown(f"**{sentence(finding.title)}**, among all photos of the data set, the surest first.")
+        st.markdown(f"**{sentence(expert.said(finding.title))}**, among all photos of the data set, the surest first.")
         findings.draw_finding(store, dataset, finding)
     if check.version != dataset.version:
         st.caption("The data set has changed since it was measured. Measure again to look at what is new.")
@@ -221,11 +236,11 @@ def draw_run(store: Store, run: Run) -> None:
     side = accuracy.ask_side(store, run)
     predictions = prediction_cache.predictions(store, run, side=side)
     wrong = int((predictions.true != predictions.predicted).sum())
-    words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    words = accuracy.name_model(run)
     dataset = store.dataset(run.dataset_id)
     st.markdown(
         f"On {emphasised(dataset.name)} the {words} gets "
-        f"**{amounts.percent(predictions.accuracy)}** of {amounts.count(len(predictions.images), NOUNS[side])} "
+        f"**{amounts.percent(predictions.accuracy)}** of {amounts.count(len(predictions.images), name_photo(side))} "
         f"right and **{wrong:,}** wrong."
     )
     fixes = fixing.fixes_since(store, run)
@@ -266,7 +281,7 @@ def draw_cards(
         if true is not None or predicted is not None:
             st.button("Show all", icon=":material/close:", type="tertiary", on_click=show_all, args=(run,))
     if not cards:
-        st.info(f"No image here. {OTHERS}" if true or predicted else f"Not one mistake on the {NOUNS[side]}s.")
+        st.info(f"No image here. {OTHERS}" if true or predicted else f"Not one mistake on the {name_photo(side)}s.")
         return
     if right:
         st.caption("The least sure first.")

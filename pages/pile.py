@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.data import edit_history
 from pages.ui.page import live, selection, steps
 from pages.ui.pile import one_by_one, state, walls
@@ -21,7 +22,7 @@ def draw(store: Store, dataset: Dataset) -> None:
     if not dataset.pile:
         st.success("Every photo has its class.", icon=":material/check:")
         draw_download(store, dataset)
-        steps.onward("backbone", "On: choose a backbone")
+        steps.onward("backbone", expert.either("On: choose an eye (backbone)", "On: choose a backbone"))
         return
     looked = state.look(store, dataset)
     job = latest_sorting(store, dataset.id)

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.components.webcam.webcam import webcam
+from pages.ui.evaluation import accuracy
 from pages.ui.figures import answer_figure
 from pages.ui.mistakes import heat_map
 from pages.ui.page import selection, steps
@@ -30,7 +32,7 @@ MEBIBYTE = 1024**2
 
 def draw_model(store: Store, run: Run, labels: Sequence[str]) -> None:
     """Say which model is tried, and when it says that it does not know."""
-    words = "head (phase 1)" if run.result_phase == 1 else "fine-tuned model (phase 2)"
+    words = accuracy.name_model(run)
     st.markdown(
         f"The {words} of {emphasised(store.dataset(run.dataset_id).name)} tells "
         f"{amounts.count(len(labels), 'class', 'classes')} apart, whatever it is shown."
@@ -38,14 +40,19 @@ def draw_model(store: Store, run: Run, labels: Sequence[str]) -> None:
     decision = read_decision(run)
     if decision:
         st.caption(
-            f"It says “{UNKNOWN}” where it is less than {decision.threshold:.0%} sure (kept with this run, temperature "
-            f"{decision.temperature:.2f})."
+            f"It says “{UNKNOWN}” where it is less than {decision.threshold:.0%} sure (kept with this run"
+            f"{expert.either('', f', temperature {decision.temperature:.2f}')})."
         )
     else:
-        st.caption(f"It always answers, for no threshold of “{UNKNOWN}” is kept with this run.")
+        st.caption(
+            expert.either(
+                f"It always answers, for nothing says yet from when on it should say “{UNKNOWN}”.",
+                f"It always answers, for no threshold of “{UNKNOWN}” is kept with this run.",
+            )
+        )
         st.page_link(
             steps.page("evaluation"),
-            label="Choose a threshold on the Evaluation page",
+            label=expert.either(f"Choose when it should say “{UNKNOWN}”", "Choose a threshold on the Evaluation page"),
             icon=":material/tune:",
             query_params=selection.as_query(),
         )

@@ -56,7 +56,7 @@ def look_closer_at_first(page: Page) -> None:
 
 def open_matrix(page: Page) -> None:
     """Open the drawer of the Mistakes page in which the confusion matrix is."""
-    page.get_by_text("the confusion matrix").click()
+    page.get_by_text("confusion matrix").first.click()
     page.locator(".thaw-plot").first.wait_for()
 
 

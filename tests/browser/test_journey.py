@@ -14,6 +14,7 @@ from tests.browser.journey import (
     TITLES,
     await_end,
     await_epochs,
+    be_expert,
     click_cell,
     click_row,
     epochs_drawn,
@@ -49,6 +50,8 @@ def test_the_whole_journey(page: Page, server: Server, photos: Path, tmp_path: P
 
 def add_photos(page: Page, photos: Path) -> None:
     see_page(page, "data")
+    # The journey reads what an expert reads.
+    be_expert(page)
     drop(page, photos)
     metric = page.get_by_test_id("stMetric")
     expect(metric.filter(has_text="Images accepted")).to_contain_text(str(3 * CLASS_SIZE))

@@ -5,6 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.pages import BOLD, DATASET, TAG, add_dataset, add_run, compare, drawn_html, visit, words
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from thaw.storage.store import Store
 from tlcore.settings import FineTuneSettings, HeadSettings
@@ -42,6 +43,7 @@ def test_one_run_is_not_compared(store):
     assert "It takes two runs" in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_newest_two_runs_are_compared_at_first_and_go_into_the_address(store, pair):
     page = visit("compare")
     assert not page.exception
@@ -52,6 +54,7 @@ def test_the_newest_two_runs_are_compared_at_first_and_go_into_the_address(store
     assert [row["Validation photos"] for row in listed] == ["90.0%", "90.0%"]
 
 
+@pytest.mark.usefixtures("expert")
 def test_runs_of_the_address_are_compared_and_unknown_ones_left_out(store, pair):
     third = add_settings(store, HeadSettings(seed=5))
     page = compare(pair[0], "run-nonsense", third)
@@ -59,6 +62,7 @@ def test_runs_of_the_address_are_compared_and_unknown_ones_left_out(store, pair)
     assert list(settings_table(page)[0]) == ["", "Setting", "A", "B"]
 
 
+@pytest.mark.usefixtures("expert")
 def test_what_differs_comes_first_and_is_marked_in_words(store, pair):
     rows = settings_table(compare(*pair))
     assert [(row[""], row["Setting"], row["A"], row["B"]) for row in rows[:2]] == [
@@ -68,6 +72,7 @@ def test_what_differs_comes_first_and_is_marked_in_words(store, pair):
     assert {row[""] for row in rows[2:]} == {"same"}
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_figure_has_a_line_a_run_that_says_what_differs(store, pair):
     (drawing,) = figures(compare(*pair))
     assert [trace["name"] for trace in drawing["data"]][::2] == [
@@ -92,6 +97,7 @@ def test_the_summary_and_the_warning_are_in_words(store, pair):
     assert "another seed" in page.warning[0].value
 
 
+@pytest.mark.usefixtures("expert")
 def test_runs_between_which_photos_were_fixed_are_judged_by_the_same_classes(store):
     add_dataset(store)
     first = add_settings(store, HeadSettings())
@@ -119,6 +125,7 @@ def test_a_run_without_a_model_is_listed_and_said_to_have_none(store, pair):
     assert "A has no model yet" in page.info[0].value
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_fine_tuned_run_shows_both_rates(store, pair):
     store.set_fine_tune(pair[0], FineTuneSettings(layers=41, learning_rate=1e-5).to_json())
     row = visit("compare").dataframe[0].value.to_dict("records")[1]
@@ -141,6 +148,7 @@ def test_names_are_literal(store, pair):
     assert page.dataframe[0].value["Data set"].tolist() == ["**photos**", "**photos**"]
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_comparison_can_be_downloaded(store, pair):
     (button,) = compare(*pair).get("download_button")
     assert button.proto.label == "Comparison as CSV"

@@ -21,6 +21,7 @@ from tests.support.pages import (
     visit,
     words,
 )
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from tests.support.pictures.corpus import write_classes
 from thaw.datasets import edits
@@ -73,11 +74,11 @@ def test_the_drop_zone_is_one_line_once_there_are_photos(store):
 
 def test_photos_without_a_class_lead_to_where_they_are_sorted(store):
     images = add_dataset(store)
-    assert links(visit("data")) == ["On to step 2: choose a backbone"]
+    assert links(visit("data")) == ["On to step 2: choose an eye (backbone)"]
     waiting = [replace(image, id=f"img-f{n:011x}", label="", role="pile") for n, image in enumerate(images[:3])]
     store.add_to_dataset(DATASET, "folder", Arrival(waiting))
     page = visit("data")
-    assert links(page) == ["Sort them: 3 photos have no class yet", "On to step 2: choose a backbone"]
+    assert links(page) == ["Sort them: 3 photos have no class yet", "On to step 2: choose an eye (backbone)"]
     assert "**Without a class** · 3 images" in words(page)
     flat = "data-fedcba987654"
     store.add_dataset(flat, "flat", "folder", Arrival([replace(waiting[0], id="img-e00000000000", folder=flat)]))
@@ -164,6 +165,7 @@ def test_an_addition_is_told_and_can_be_undone(store, tmp_path):
     assert "Nothing new" in page.toast[0].value
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_holdout_has_a_number_and_a_shelf_of_its_own(store, tmp_path):
     import_folder(store, write_classes(tmp_path / "first", {"rose": 4, "tulip": 4}))
     (dataset,) = store.datasets()
@@ -193,6 +195,7 @@ def test_photos_without_a_class_have_a_shelf_from_which_they_move_to_one(store, 
     assert metrics(page)["Without a class"] == "3"
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_ready_made_split_is_kept_until_the_person_chooses_thaws_own(store, tmp_path):
     folder = write_classes(tmp_path / "photos", {f"{part}/{label}": 6 for part in ("train", "val") for label in "ab"})
     (folder / "val" / "a" / "again.jpg").write_bytes((folder / "train" / "a" / "0.jpg").read_bytes())
@@ -217,6 +220,7 @@ def test_the_drop_zone_knows_what_is_hidden(store):
     assert drop_zone_data(visit("data"))["junk"] == JUNK
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_account_adds_up_and_is_told(store):
     images = add_dataset(store)
     store.add_to_dataset(DATASET, "folder", Arrival([], [SetAside("b.jpg", "it is empty")], ignored=1, known=2))

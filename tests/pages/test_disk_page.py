@@ -8,6 +8,7 @@ from tests.support.keepings import furnish, snapshot
 from tests.support.pages import TAG, unfold_panel, visit, words
 from tests.support.pages import add_dataset as add_hostile
 from tests.support.pages import add_run as add_shown_run
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from thaw.disk import usage
 from thaw.disk.holdings import find_holding
@@ -40,6 +41,7 @@ def labels(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
 
 
+@pytest.mark.usefixtures("expert")
 def test_an_empty_workspace_says_so(store):
     page = visit("disk")
     assert not page.exception
@@ -49,6 +51,7 @@ def test_an_empty_workspace_says_so(store):
     ]
 
 
+@pytest.mark.usefixtures("expert")
 def test_every_thing_is_listed_with_size_time_and_what_goes_with_it(furnished):
     _, dataset_id, runs = furnished
     page = visit("disk")

@@ -1,15 +1,18 @@
 """The Evaluation page on a run of twenty images with two mistakes."""
 
 import numpy as np
+import pytest
 
 from pages.ui.figures import evaluation_figures
 from tests.support.judged_runs import judged_run
 from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, figures, press, visit, words
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from thaw.runs.decision import read_decision
 from tlcore.evaluation.metrics import Curve
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(store):
     add_run(store, add_dataset(store))
     page = visit("evaluation")
@@ -24,6 +27,7 @@ def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(st
     assert table["right when named (precision)"][1].startswith("90.0% (")
 
 
+@pytest.mark.usefixtures("expert")
 def test_every_figure_is_drawn(store):
     run_id = add_run(store, add_dataset(store))
     page = visit("evaluation")
@@ -47,6 +51,7 @@ def test_a_curve_of_many_points_is_drawn_by_some_of_them_with_both_its_ends():
     assert list(few.x) == list(values[:7])
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_threshold_is_told_and_kept_with_the_run(store):
     run_id = add_run(store, add_dataset(store))
     page = visit("evaluation")
@@ -68,6 +73,7 @@ def test_a_threshold_that_nothing_reaches_is_no_error(store):
     assert "It answers" in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 def test_other_sets_of_photos_are_evaluated_too(store):
     judged_run(store)
     page = visit("evaluation")

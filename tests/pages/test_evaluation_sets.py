@@ -43,6 +43,7 @@ def test_the_newest_photos_are_kept_for_later_and_the_head_page_knows(store):
     assert "the newest 25% of the dated ones for later" in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 @pytest.mark.parametrize("address", ["0.9", "-1", "<b>", "nan"])
 def test_an_impossible_share_for_later_in_the_address_bar_becomes_none(store, address):
     add(store, dated=True)
@@ -51,6 +52,7 @@ def test_an_impossible_share_for_later_in_the_address_bar_becomes_none(store, ad
     assert slider(page, "Newest photos")[0].value == 0.0
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_holdout_is_counted_or_how_to_have_one_is_told(store):
     add(store)
     assert "No holdout yet" in words(visit("data"))
@@ -60,6 +62,7 @@ def test_the_holdout_is_counted_or_how_to_have_one_is_told(store):
     assert "No holdout yet" not in said
 
 
+@pytest.mark.usefixtures("expert")
 def test_few_validation_images_lead_to_cross_validation(store):
     add(store)
     said = words(visit("data"))

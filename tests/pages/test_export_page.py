@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.server.export_route import EXPORT_ROUTE
 from tests.support.pages import add_dataset, add_run, figures, press, visit, words
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from thaw.exporting import exports
 from thaw.runs.decision import keep_decision
@@ -62,6 +63,7 @@ def urls(page: AppTest) -> list[str]:
     return [link.proto.url for link in page.get("link_button")]
 
 
+@pytest.mark.usefixtures("expert")
 def test_all_formats_are_chosen_at_first_and_said_for_whom_they_are(store, run_id):
     page = visit("export")
     assert not page.exception
@@ -75,6 +77,7 @@ def test_all_formats_are_chosen_at_first_and_said_for_whom_they_are(store, run_i
     assert next(button for button in page.run().button if button.label == "Export and prove").disabled
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_kept_threshold_is_said_to_be_inside(store, run_id):
     keep_decision(store, run_id, Decision(1, 1.25, 0.6))
     assert "temperature 1.25, and “I don't know” below 60%" in words(visit("export"))
@@ -95,6 +98,7 @@ def test_a_stopped_export_says_that_nothing_was_kept(store, run_id):
     assert "Nothing of this export was kept" in words(visit("export"))
 
 
+@pytest.mark.usefixtures("expert")
 def test_only_what_was_proven_can_be_downloaded(store, run_id):
     export = add_export(store, run_id)
     page = visit("export")

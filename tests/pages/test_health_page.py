@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.data import duplicates, findings, grouping, leakage
 from tests.support.pages import drawn_html, toggles, visit, words
+from tests.support.pages import expert as expert
 from thaw.datasets import edits
 from thaw.storage.datasets import Arrival
 from thaw.storage.facts import Accuracy, CheckFacts
@@ -84,6 +85,7 @@ def titles(page: AppTest) -> list[str]:
     return [panel.label.replace("\\", "") for panel in page.expander if panel.proto.id.count("finding ")]
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_data_set_without_fault_is_called_so(store):
     add(store)
     page = open_tab("Health (0)")
@@ -230,6 +232,7 @@ def test_twins_that_are_two_classes_are_left_alone(store):
     assert set(store.dataset(DATASET).classes) == {"Rose", "rose", "tulip"}
 
 
+@pytest.mark.usefixtures("expert")
 def test_unbalanced_classes_are_told_with_the_ratio_and_the_remedy(store):
     add(store, *(image(90 + n, "rose") for n in range(60)))
     page = open_tab("Health (1)", **{"unbalanced rose/tulip": True})
@@ -252,6 +255,7 @@ def test_class_names_are_literal_in_titles_and_buttons(store):
         assert HOSTILE not in outside_code
 
 
+@pytest.mark.usefixtures("expert")
 def test_groups_are_rows_of_pictures_the_largest_first(store):
     add(
         store,
@@ -272,6 +276,7 @@ def test_groups_are_rows_of_pictures_the_largest_first(store):
     assert [each.id for each in store.images(DATASET, excluded=True)] == [image(90, "rose").id]
 
 
+@pytest.mark.usefixtures("expert")
 def test_groups_are_paged_and_chosen_from_in_a_grid(store):
     add(store, *(image(100 + n, "rose", lookalike=f"img-{n // 2}") for n in range(2 * duplicates.GROUPS_A_PAGE + 2)))
     page = open_tab("Near-duplicates")
@@ -286,6 +291,7 @@ def test_groups_are_paged_and_chosen_from_in_a_grid(store):
     assert grid["tiles"][0]["id"] in [each.id for each in store.images(DATASET, "tulip")]
 
 
+@pytest.mark.usefixtures("expert")
 def test_groups_found_by_a_run_are_shown_although_the_data_set_did_not_change(store):
     add(store)
     assert "No near-duplicates" in words(open_tab("Near-duplicates"))
@@ -295,6 +301,7 @@ def test_groups_found_by_a_run_are_shown_although_the_data_set_did_not_change(st
     assert "**1 group** of near-duplicates" in words(open_tab("Near-duplicates"))
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_measurement_is_told_in_words_with_both_intervals(store):
     add(store)
     store.add_check(DATASET, "efficientnet-lite0", store.dataset(DATASET).version, FACTS)
@@ -325,9 +332,10 @@ def test_a_difference_within_the_intervals_may_be_chance():
 
 
 def test_without_groups_there_is_nothing_to_leak():
-    assert "no near-duplicates to leak" in told(0.9, 0.9, groups=0)
+    assert "no look-alikes (near-duplicates) to leak" in told(0.9, 0.9, groups=0)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_measurement_starts_with_the_choices_and_can_be_stopped(store, monkeypatch):
     add(store)
     monkeypatch.setattr("thaw.jobs.lifecycle.launch", lambda *_: None)
@@ -344,6 +352,7 @@ def test_the_measurement_starts_with_the_choices_and_can_be_stopped(store, monke
     assert "What had been computed is kept" in said
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_failed_measurement_tells_why_and_can_be_tried_again(store):
     add(store)
     store.fail_job(store.add_job("check", {}, DATASET), "Expected at least 2 *images*.")
@@ -352,6 +361,7 @@ def test_a_failed_measurement_tells_why_and_can_be_tried_again(store):
     assert "Measure with cross-validation" in [button.label for button in page.button]
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_pattern_is_tried_out_before_it_is_kept(store):
     add(store)
     page = open_tab("Near-duplicates")
@@ -369,6 +379,7 @@ def _has_burst(page: AppTest) -> bool:
     return any(field.label.startswith("Seconds") for field in page.number_input)
 
 
+@pytest.mark.usefixtures("expert")
 def test_an_impossible_pattern_is_refused_beside_the_field(store):
     add(store)
     page = open_tab("Near-duplicates")
@@ -377,6 +388,7 @@ def test_an_impossible_pattern_is_refused_beside_the_field(store):
     assert "Keep these rules" not in [button.label for button in page.button]
 
 
+@pytest.mark.usefixtures("expert")
 def test_bursts_are_offered_only_where_photos_have_dates(store):
     add(store)
     assert not _has_burst(open_tab("Near-duplicates"))

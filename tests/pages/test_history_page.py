@@ -12,6 +12,7 @@ from pages.ui.figures.history_figure import trainable_share
 from pages.ui.runs import run_downloads
 from pages.ui.runs.projects import latest_save
 from tests.support.pages import BAR, BOLD, DATASET, TAG, add_dataset, add_run, visit, words
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from thaw.projects.save import save_project
 from thaw.storage.datasets import Arrival
@@ -62,6 +63,7 @@ def test_without_a_run_the_page_says_what_comes_first(store):
     assert "There is no run yet" in words(visit("history"))
 
 
+@pytest.mark.usefixtures("expert")
 def test_every_run_is_listed_with_plain_titles_and_the_rest_left_empty(store, runs):
     page = visit("history")
     assert not page.exception
@@ -74,6 +76,7 @@ def test_every_run_is_listed_with_plain_titles_and_the_rest_left_empty(store, ru
     assert "3 of 3 runs" in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 @pytest.mark.parametrize(
     ("label", "value", "found"),
     [
@@ -88,6 +91,7 @@ def test_a_filter_leaves_what_it_says(store, runs, label, value, found):
     assert set(listed(page)) == {runs[name] for name in found}
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_search_finds_classes_and_ids_and_says_when_it_finds_nothing(store, runs):
     page = visit("history")
     assert listed(page.text_input[0].input(" ROSE ").run()) == [runs["tuned"]]
@@ -95,12 +99,14 @@ def test_a_search_finds_classes_and_ids_and_says_when_it_finds_nothing(store, ru
     assert "No run is like that" in words(page.text_input[0].input("nothing at all").run())
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_best_come_first_and_those_without_a_figure_last(store, runs):
     page = visit("history")
     assert listed(pick(page, "Order", "validation")) == [runs["head"], runs["tuned"], runs["waiting"]]
     assert listed(pick(page, "Order", "holdout"))[0] == runs["tuned"]
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_figure_shows_each_backbone_and_the_holdout(store, runs):
     page = visit("history")
     (drawing,) = figures(page)
@@ -125,6 +131,7 @@ def test_several_ticked_runs_lead_to_the_comparison_and_one_to_what_can_be_taken
     assert f"**Take along** `{runs['head']}`" in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_intended_use_is_written_on_the_page_and_kept_with_the_run(store, runs):
     page = tick(visit("history"), 2)
     assert "is to be written" in words(page)

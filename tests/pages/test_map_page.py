@@ -14,6 +14,7 @@ from tests.support.judged_runs import store as store
 from tests.support.maps import add_large_map, make_map
 from tests.support.mistakes import grids
 from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, figures, press, toggles, visit, words
+from tests.support.pages import expert as expert
 from thaw.datasets import edits
 from thaw.jobs import starts
 from thaw.runs.results import read_predictions
@@ -46,6 +47,7 @@ def tiles(page):
     return grids(page)[GRID]["tiles"] if GRID in grids(page) else []
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_run_without_a_map_offers_to_make_it_and_says_how_the_last_attempt_ended(store, run_id):
     page = visit("map", run=run_id)
     assert not page.exception
@@ -76,6 +78,7 @@ def test_a_head_that_was_retrained_has_the_map_of_the_head_before(store, run_id)
     assert [len(trace["hovertext"]) for trace in drawing["data"]] == [19, 20, 1]
 
 
+@pytest.mark.usefixtures("expert")
 def test_every_image_is_a_point_and_mistakes_have_a_ring(store, run_id):
     make_map(store, run_id)
     page = visit("map", run=run_id)
@@ -87,6 +90,7 @@ def test_every_image_is_a_point_and_mistakes_have_a_ring(store, run_id):
     assert not tiles(page)
 
 
+@pytest.mark.usefixtures("expert")
 @pytest.mark.parametrize(
     ("colouring", "names"),
     [

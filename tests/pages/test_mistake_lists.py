@@ -12,6 +12,7 @@ from tests.support.judged_runs import DATASET, add, field, judged_run, run_of
 from tests.support.judged_runs import store as store
 from tests.support.mistakes import cards, say
 from tests.support.pages import TAG, add_dataset, add_many_classes, add_run, drawn_html, unfold_panel, visit, words
+from tests.support.pages import expert as expert
 from thaw.runs.results import predictions_file
 from thaw.storage.facts import Doubt
 from thaw.storage.records import LABEL_ERRORS
@@ -37,6 +38,7 @@ def matrix_of(page: AppTest) -> dict:
     return next(json.loads(each["drawing"]) for each in sent if each["alt"].startswith("Confusion matrix"))
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_most_uncertain_are_right_and_wrong_ones(store, run_id):
     path = store.workspace.run(run_id) / predictions_file(1, "validation")
     with np.load(path) as kept:
@@ -77,6 +79,7 @@ def test_likely_label_errors_of_the_whole_data_set_are_listed(store, run_id):
     assert "No picture is left" in page.success[0].value
 
 
+@pytest.mark.usefixtures("expert")
 def test_cells_show_shares_and_classes_stand_by_what_is_confused(store):
     run_id = add_many_classes(store, 9)
     page = unfold_panel(visit("mistakes", run=run_id), f"confusion drawer of {run_id}")
@@ -92,6 +95,7 @@ def test_cells_show_shares_and_classes_stand_by_what_is_confused(store):
     assert "Each row adds up to 100%" in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_matrix_is_drawn_once_its_drawer_is_open(store, run_id):
     page = visit("mistakes", run=run_id)
     assert not any("drawing" in each.proto.json for each in page.get("bidi_component"))
@@ -103,6 +107,7 @@ def test_the_matrix_as_a_table_has_each_cell_with_its_share():
     assert [tuple(row.values()) for row in rows] == [("a", "a", 3, 0.75), ("a", "b", 1, 0.25), ("b", "b", 2, 1.0)]
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_cell_of_the_evaluation_page_opens_on_the_mistakes_page(store):
     run_id = judged_run(store)
     page = visit("evaluation", run=run_id)

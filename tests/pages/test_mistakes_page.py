@@ -12,6 +12,7 @@ from tests.support.judged_runs import DATASET, LABELS, add, field, run_of
 from tests.support.judged_runs import store as store
 from tests.support.mistakes import cards, grids, look_closer, mistakes, open_photo, say
 from tests.support.pages import BOLD, TAG, add_dataset, add_run, drawn_html, press, visit, words
+from tests.support.pages import expert as expert
 from thaw.datasets import edits
 from thaw.datasets.run_split import read_split
 from thaw.prediction.answers import list_likeliest
@@ -124,6 +125,7 @@ def test_a_closer_look_shows_the_picture_its_origin_and_the_likeliest_classes(st
     assert "Before fine-tuning" not in said
 
 
+@pytest.mark.usefixtures("expert")
 def test_before_and_after_fine_tuning_are_both_told(store, run_id):
     worst = mistakes(store, run_id)[0]
     store.set_fine_tune(run_id, FineTuneSettings(2, learning_rate=1e-5).to_json())

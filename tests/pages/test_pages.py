@@ -102,6 +102,7 @@ def test_split_is_chosen_on_the_data_page_and_used_on_the_head_page(store):
     assert "seed 7" in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 @pytest.mark.parametrize("address", [{"validation": "9"}, {"validation": "<b>"}, {"seed": "-1"}, {"seed": "1e99"}])
 def test_an_impossible_split_in_the_address_bar_becomes_the_default(store, address):
     add_dataset(store)
@@ -210,6 +211,7 @@ def test_an_unknown_id_in_the_address_bar_does_no_harm(store):
     assert not page.error
 
 
+@pytest.mark.usefixtures("expert")
 def test_backbone_choice_goes_into_the_address_bar(store):
     assert visit("backbone").query_params["backbone"] == "efficientnet-lite0"
     page = visit("backbone", backbone="mobilenet-v2")
@@ -223,6 +225,7 @@ def write_report(store: Store, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+@pytest.mark.usefixtures("expert")
 def test_look_again_waits_for_a_newer_report_and_shows_it(store, wait_for):
     page = visit("backbone")
     look = next(button for button in page.button if button.label == "Look again")
@@ -236,6 +239,7 @@ def test_look_again_waits_for_a_newer_report_and_shows_it(store, wait_for):
     assert "Look again" in [button.label for button in page.button]
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_device_that_cannot_be_found_out_is_told_with_its_remedy(store):
     write_report(store, device="unknown", reason="TensorFlow could not be asked.", remedy="Install it again.")
     page = visit("backbone")
@@ -243,6 +247,7 @@ def test_a_device_that_cannot_be_found_out_is_told_with_its_remedy(store):
     assert "TensorFlow could not be asked. Install it again." in words(page)
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_report_that_never_comes_is_not_awaited_for_ever(store):
     (store.workspace.root / "device.json").unlink()
     page = visit("backbone")

@@ -20,7 +20,8 @@ from pages.ui.server.frame_route import MAX_FRAME_BYTES, TOKEN, frames_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
 from pages.ui.words.names import csv
-from tests.support.pages import BOLD, drawn_html, words
+from tests.support.pages import ASKED, BOLD, drawn_html, words
+from tests.support.pages import expert as expert
 from tests.support.pictures.corpus import jpeg
 from tests.support.trained_run import LABELS, add_trained_run
 from thaw.prediction.answers import LIKELIEST, UNKNOWN, judge
@@ -68,7 +69,8 @@ def doubt(store, run_id):
 
 def visit(run_id: str) -> AppTest:
     page = AppTest.from_file(str(NAVIGATION), default_timeout=120)
-    page.query_params["run"] = run_id
+    for key, value in (ASKED | {"run": run_id}).items():
+        page.query_params[key] = value
     return page.run().switch_page("../try_it.py").run()
 
 
@@ -97,6 +99,7 @@ def post(url: str, frame: bytes) -> Response:
     return client.post(url, content=frame, headers={"origin": "http://testserver", "x-thaw-token": TOKEN})
 
 
+@pytest.mark.usefixtures("expert")
 def test_pictures_get_answers_and_a_text_its_reason(store, run_id):
     page = visit(run_id)
     assert not data_of(page, "drawing")

@@ -34,7 +34,7 @@ def make_map(store, run_id):
     assert store.job(job_id).status == "finished", store.job(job_id).error
 
 
-def add_large_map(store, number):
+def add_large_map(store, number, method="t-SNE"):
     """Add a data set of two classes with a run that has judged ten images, two of them wrongly, and a map of all, on
     which they lie in rows of a hundred from the lower left, rose and tulip by turns; return the run's id."""
     dataset_id = "data-00000000ffff"
@@ -66,6 +66,6 @@ def add_large_map(store, number):
         probabilities=probabilities,
     )
     places = np.stack([np.arange(number) % 100, np.arange(number) // 100], axis=1) / 50 - 0.99
-    made = Projection([image.id for image in images], places.astype(np.float32), "t-SNE")
+    made = Projection([image.id for image in images], places.astype(np.float32), method)
     keep_projection(store, store.run(run_id), made)
     return run_id

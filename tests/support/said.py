@@ -32,7 +32,7 @@ def _texts(node: Node) -> Iterator[str]:
         return
     if node.type == "bidi_component":
         yield from _component(json.loads(node.proto.json or "{}"))
-    elif node.type == "arrow_data_frame":
+    elif node.type == "dataframe":
         frame = node.value
         yield from map(str, [*frame.columns, *frame.to_numpy().ravel()])
     else:

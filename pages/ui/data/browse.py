@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from pages.ui.components import pictures
+from pages.ui.components.expert import expert
 from pages.ui.components.grid.grid import Action, grid
 from pages.ui.data import class_tools, curation
 from pages.ui.words import amounts
@@ -42,7 +43,7 @@ class Shelf:
     @property
     def title(self) -> str:
         if self.label is None:
-            return TITLES[self.kind]
+            return expert.said(TITLES[self.kind])
         return f"“{self.label}”" if self.label in TITLES.values() else visible(self.label)
 
     def count(self, dataset: Dataset) -> int:

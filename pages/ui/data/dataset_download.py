@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.page import selection
 from pages.ui.server.dataset_route import TABLE, ZIP, Wish, dataset_url
 from pages.ui.words import amounts
@@ -66,8 +67,10 @@ def ask(store: Store, dataset: Dataset) -> Wish:
         choices,
         format_func=distinct(choices, lambda each: _describe(each, runs), str),
         key=f"division of {dataset.id} {len(runs)}",
-        help="With a split, folders for training and validation lie around the class folders. The holdout always has "
-        "a folder of its own.",
+        help=expert.said(
+            "With a split, folders for training and validation lie around the class folders. The holdout always has a "
+            "folder of its own."
+        ),
     )
     with_excluded = bool(dataset.excluded) and st.toggle(
         f"With {amounts.count(dataset.excluded, 'excluded picture')}", key=f"excluded of {dataset.id}"
@@ -95,5 +98,5 @@ def _describe(chosen: str, runs: dict[str, Run]) -> str:
     if chosen == WHOLE:
         return "None: class folders alone"
     if chosen == ANEW:
-        return "As chosen above, under Training, validation and beyond"
+        return expert.either("As it is learnt from", "As chosen above, under Training, validation and beyond")
     return f"That of {chosen}: {runs[chosen].backbone}, {amounts.moment(runs[chosen].created_at)}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.grid.grid import grid
 from pages.ui.data import curation, grouping, leakage
 from pages.ui.page import image_cache
@@ -58,11 +59,12 @@ def list_groups(store: Store, dataset: Dataset) -> list[Group]:
 def draw_summary(dataset: Dataset, groups: Sequence[Group]) -> None:
     """Say how many images are near-duplicates of others, and that none of them leaks."""
     if not groups:
-        st.success("**No near-duplicates**: every picture is one of its own.", icon=":material/check_circle:")
+        what = expert.either("look-alikes (near-duplicates)", "near-duplicates")
+        st.success(f"**No {what}**: every picture is one of its own.", icon=":material/check_circle:")
         return
     grouped = sum(map(len, groups))
     st.markdown(
-        f"**{amounts.count(len(groups), 'group')}** of near-duplicates with **{grouped:,}** of "
+        f"**{amounts.count(len(groups), 'group')}** of {expert.said('near-duplicates')} with **{grouped:,}** of "
         f"{amounts.count(dataset.included, 'image')}: they look alike, or their names tell that a program turned or "
         "cropped one photo. Each group stays on one side of the split, whole, so that no "
         "photo is judged by its own twin. You need not do anything."
@@ -116,7 +118,7 @@ def draw_choice(store: Store, dataset: Dataset, group: Group, name: str) -> None
         f"grid {page} of {name}",
         [curation.tile(image) for image in group[(page - 1) * PICTURES_A_PAGE : page * PICTURES_A_PAGE]],
         [curation.EXCLUDE, curation.move_to(dataset)],
-        f"A group of {len(group)} near-duplicates",
+        f"A group of {len(group)} {expert.said('near-duplicates')}",
         partial(act, store, dataset),
     )
 
@@ -136,7 +138,7 @@ def bond(group: Sequence[Image]) -> str:
     if len({image.lookalike for image in group}) == 1 and group[0].lookalike:
         return "nearly the same picture"
     if len({image.similar for image in group}) == 1 and group[0].similar:
-        return "the same scene to the backbone"
+        return f"the same scene to the {expert.either('eye', 'backbone')}"
     if len({image.derived for image in group}) == 1 and group[0].derived:
         return "made of one photo by a program, as their names tell"
     return "joined by several likenesses, by their names or by your rules"

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.words import amounts
 from pages.ui.words.names import capital, csv, emphasised, literal, sentence
 from thaw.storage.records import Dataset, Edit, Job
@@ -115,7 +116,8 @@ def _whereto(detail: dict[str, Any]) -> str:
     roles = detail.get("roles") or {detail.get("role", "main"): detail["images"]}
     if list(roles) == ["main"]:
         return ""
-    told = [f"{WHERETO[role]}" if len(roles) == 1 else f"{count:,} {WHERETO[role]}" for role, count in roles.items()]
+    where = {role: expert.said(words) for role, words in WHERETO.items()}
+    told = [where[role] if len(roles) == 1 else f"{count:,} {where[role]}" for role, count in roles.items()]
     return f"{' ' if len(roles) == 1 else ': '}{', '.join(told)}"
 
 

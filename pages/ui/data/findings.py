@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.components import pictures
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.components.grid.grid import Action, grid
 from pages.ui.data import curation, split_choice
@@ -54,7 +55,7 @@ def draw(store: Store, dataset: Dataset) -> None:
     draw_verdict(dataset, found)
     for finding in found:
         panel = st.expander(
-            sentence(finding.title),
+            sentence(expert.said(finding.title)),
             icon=f":material/{ICONS[finding.kind]}:",
             key=_key("finding", dataset, finding),
             on_change="rerun",
@@ -80,7 +81,7 @@ def draw_verdict(dataset: Dataset, found: Sequence[Finding]) -> None:
         st.caption(
             "Looked for: pictures in two classes, classes of nearly one name, exact copies, and pictures that are "
             "blurred, dark, of one colour, small or very narrow. Pictures in the wrong class are looked for by the "
-            "measurement under Near-duplicates."
+            f"measurement under {expert.said('Near-duplicates')}."
         )
 
 
@@ -96,15 +97,18 @@ def balance(dataset: Dataset) -> str:
         f"smallest, {emphasised(smallest)} ({classes[smallest]:,})"
     )
     if ratio > UNBALANCED:
-        return f"Class balance: {extremes}. Class weights will be on in training, so that all classes count alike."
+        what = expert.said("Class weights")
+        return f"Class balance: {extremes}. {what} will be on in training, so that all classes count alike."
     if ratio == 1:
-        return f"Class balance: every class has {amounts.count(classes[largest], 'image')}. Class weights stay off."
-    return f"Class balance: {extremes}. That is even enough, and class weights stay off in training."
+        off = expert.either("", " Class weights stay off.")
+        return f"Class balance: every class has {amounts.count(classes[largest], 'image')}.{off}"
+    off = expert.either("", ", and class weights stay off in training")
+    return f"Class balance: {extremes}. That is even enough{off}."
 
 
 def draw_finding(store: Store, dataset: Dataset, finding: Finding) -> None:
     """Draw the advice of a finding, what it is about, and what can be done."""
-    st.markdown(sentence(finding.advice))
+    st.markdown(sentence(expert.said(finding.advice)))
     if finding.images:
         draw_pictures(store, dataset, finding)
     elif finding.kind == "twins":
@@ -150,7 +154,7 @@ def draw_pictures(store: Store, dataset: Dataset, finding: Finding) -> None:
             curation.move_to(dataset, finding.suggestions.values()),
             curation.IGNORE,
         ],
-        finding.title,
+        expert.said(finding.title),
         partial(act, store, dataset, finding),
     )
 
@@ -218,7 +222,8 @@ def draw_sizes(store: Store, dataset: Dataset, finding: Finding) -> None:
         st.caption(f"The {basics.MOST_BARS} largest of {len(shown):,} classes are drawn.")
     if finding.kind == "unbalanced":
         st.caption(
-            "With class weights a mistake on a class with few images counts for more in training, and one on a class "
+            f"With {expert.said('class weights')} a mistake "
+            "on a class with few images counts for more in training, and one on a class "
             "with many for less, so that the model cannot do well by guessing the common classes. Step 3 has a switch "
             "for it."
         )

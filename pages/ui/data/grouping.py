@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.data import split_choice
 from pages.ui.page import failure, image_cache
 from pages.ui.words import amounts
@@ -111,7 +112,9 @@ def tell(tried: Preview, rules: GroupRules) -> str:
         if tried.largest:
             named = ", ".join(f"{literal(subject)} ({number:,})" for subject, number in tried.largest)
             words.append(f"The largest: {named}.")
-    words.append(f"With copies and near-duplicates, that is {amounts.count(tried.groups, 'group')} in all.")
+    words.append(
+        f"With copies and {expert.said('near-duplicates')}, that is {amounts.count(tried.groups, 'group')} in all."
+    )
     return " ".join(words)
 
 

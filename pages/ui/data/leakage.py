@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.figures import basics
 from pages.ui.page import live, selection
@@ -31,7 +32,8 @@ def draw(store: Store, dataset: Dataset) -> None:
     row = selection.backbone()
     if not check:
         st.markdown(
-            "Many tools split photos at random. Near-duplicates then lie on both sides, and the model is praised for "
+            f"Many tools split photos at random. {expert.said('Near-duplicates')} "
+            "then lie on both sides, and the model is praised for "
             "photos that it has learnt by heart. Thaw can measure how much of an accuracy that is, by "
             f"cross-validation on what **{row.title}** sees."
         )
@@ -87,17 +89,17 @@ def draw_result(dataset: Dataset, check: Check) -> None:
 
 def verdict(check: Check) -> str:
     """Say in plain words what a random split would have claimed, and what holds."""
-    naive, grouped = check.facts.naive, check.facts.grouped
+    naive, grouped, kin = check.facts.naive, check.facts.grouped, expert.said("near-duplicates")
     if not check.facts.groups:
         return (
-            f"There are no near-duplicates to leak, so a random split claims what holds: **{interval(grouped)}**, "
+            f"There are no {kin} to leak, so a random split claims what holds: **{interval(grouped)}**, "
             "cross-validated."
         )
     points = 100 * (naive.mean - grouped.mean)
     if points < NOTABLE_POINTS:
         return (
-            f"The two hardly differ here: a random split would have claimed {interval(naive)}; keeping near-duplicates "
-            f"together it is **{interval(grouped)}**. Near-duplicates do not flatter this data set."
+            f"The two hardly differ here: a random split would have claimed {interval(naive)}; keeping "
+            f"{kin} together it is **{interval(grouped)}**. {kin[:1].upper()}{kin[1:]} do not flatter this data set."
         )
     chance = (
         " The two intervals overlap: with so few images, part of the difference may be chance."
@@ -105,7 +107,7 @@ def verdict(check: Check) -> str:
         else ""
     )
     return (
-        f"A random split would have claimed {interval(naive)}; keeping near-duplicates together, the honest figure is "
+        f"A random split would have claimed {interval(naive)}; keeping {kin} together, the honest figure is "
         f"**{interval(grouped)}**. **{points:.1f} points** of the claim were copies looked up, not learnt.{chance}"
     )
 

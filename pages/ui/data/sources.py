@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.components.drop_zone.drop_zone import drop_zone
+from pages.ui.components.expert import expert
 from pages.ui.page import failure, selection
 from pages.ui.page.paths import read_path
 from pages.ui.words.names import emphasised, literal, sentence
@@ -79,7 +80,7 @@ def choose_target(shown: Dataset | None) -> Target:
     labels = {
         NEW: "A new data set",
         MAIN: f"Add to {emphasised(shown.name)}",
-        HOLDOUT: f"Holdout of {emphasised(shown.name)}",
+        HOLDOUT: f"{expert.either('Extra exam photos (holdout)', 'Holdout')} of {emphasised(shown.name)}",
     }
     place = st.radio(
         "Where do these photos go?",
@@ -91,7 +92,9 @@ def choose_target(shown: Dataset | None) -> Target:
     if place == MAIN:
         return Target({"dataset": shown.id, "role": MAIN}, "Drop photos here to add them")
     if place == HOLDOUT:
-        return Target({"dataset": shown.id, "role": HOLDOUT}, "Drop the holdout photos here")
+        return Target(
+            {"dataset": shown.id, "role": HOLDOUT}, f"Drop the {expert.either('extra exam', 'holdout')} photos here"
+        )
     return Target({}, "Drop photos here for a new data set" if shown.accepted else "Drop a folder of photos here")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.data.leakage import interval
 from pages.ui.page import image_cache, selection
 from pages.ui.words import amounts
@@ -51,12 +52,13 @@ class Sides:
 
 def choose(store: Store, dataset: Dataset) -> None:
     """Draw the choice of the split, how many images go to each side, and how far the validation can be trusted."""
-    st.header("Training, validation and beyond", anchor=False)
-    ask_shares(store, dataset)
+    st.header(expert.either("To learn from, and for the exam", "Training, validation and beyond"), anchor=False)
+    if expert.is_on():
+        ask_shares(store, dataset)
     try:
         sides = count_sides(store, dataset)
     except DatasetError as problem:
-        st.warning(sentence(str(problem)), icon=":material/warning:")
+        st.warning(sentence(expert.said(str(problem))), icon=":material/warning:")
     else:
         draw_sides(store, dataset, sides)
     draw_holdout(dataset)
@@ -143,12 +145,12 @@ def draw_sides(store: Store, dataset: Dataset, sides: Mapping[str, Sides]) -> No
     )
     whose = "as they came" if keeps_parts(store, dataset) else "about the same share of every class"
     newest = f" The newest **{later:,}** judge the finished model alone." if later else ""
-    st.markdown(
-        f"**{amounts.count(training, 'image')}** to learn from, **{validation:,}** held out for validation, {whose}."
-        f"{newest}"
-    )
+    judges = expert.either("kept for the exam (validation)", "held out for validation")
+    st.markdown(f"**{amounts.count(training, 'image')}** to learn from, **{validation:,}** {judges}, {whose}.{newest}")
     check = store.latest_check(dataset.id)
     draw_trust(sides, check if check and check.version == dataset.version else None)
+    if not expert.is_on():
+        return
     rows = [
         {"class": visible(label), "training": each.training, "validation": each.validation}
         | ({"later": each.later} if later else {})
@@ -166,7 +168,8 @@ def draw_trust(sides: Mapping[str, Sides], check: Check | None) -> None:
     fewest = min(few.values())
     named = ", ".join(f"{emphasised(label)} ({number})" for label, number in list(few.items())[:CLASSES_IN_WORDS])
     more = ", …" if len(few) > CLASSES_IN_WORDS else ""
-    which = f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_VALIDATION} validation images"
+    photos = expert.either("exam photos", "validation images")
+    which = f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_VALIDATION} {photos}"
     advice = (
         f"Cross-validation, in which every image is judged once, says **{interval(check.facts.grouped)}**: trust "
         "that more."
@@ -174,8 +177,8 @@ def draw_trust(sides: Mapping[str, Sides], check: Check | None) -> None:
         else "Trust cross-validation more, where every image is judged once: measure it under Near-duplicates, above."
     )
     st.info(
-        f"{which}: {named}{more}. A single photo can move the accuracy of its class by "
-        f"{100 / max(fewest, 1):.0f} points. {advice}",
+        f"{which}: {named}{more}. A single photo can move the {expert.either('score', 'accuracy')} of its class by "
+        f"{100 / max(fewest, 1):.0f} points. {expert.either('More photos help.', advice)}",
         icon=":material/straighten:",
     )
 
@@ -183,14 +186,16 @@ def draw_trust(sides: Mapping[str, Sides], check: Check | None) -> None:
 def draw_holdout(dataset: Dataset) -> None:
     """Say how many images the holdout has, and how to add to it."""
     if dataset.holdout:
+        what = expert.either("extra exam photo", "holdout photo")
         st.markdown(
-            f"**{amounts.count(dataset.holdout, 'holdout photo')}**: never trained on, they tell how the model does on "
+            f"**{amounts.count(dataset.holdout, what)}**: never trained on, they tell how the model does on "
             "photos from other days and other cameras."
         )
     else:
         st.caption(
-            "No holdout yet. Photos from other days or another camera are the hardest and most honest test: choose "
-            "holdout above the drop zone, then drop them in folders of the same class names."
+            f"No {expert.either('extra exam photos (holdout)', 'holdout')} yet. Photos from other days or another "
+            f"camera are the hardest and most honest test: choose {expert.either('them', 'holdout')} above the drop "
+            "zone, then drop them in folders of the same class names."
         )
 
 

@@ -48,6 +48,13 @@ def draw_accuracies(store: Store, run: Run, phase: int) -> None:
     st.markdown(" ".join(_tell(side, found, measured[VALIDATION]) for side, found in measured.items()))
 
 
+def name_model(run: Run) -> str:
+    """Return what the model of a run is called."""
+    if run.result_phase == 1:
+        return expert.either("head", "head (phase 1)")
+    return expert.either("model with the adapted eye", "fine-tuned model (phase 2)")
+
+
 def side_key(run: Run) -> str:
     """Return the session's key of the set of photos that is chosen to judge a run."""
     return f"judged on {run.id}"

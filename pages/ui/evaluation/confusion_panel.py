@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import Cells, figure
 from pages.ui.figures import confusion_figure
 from pages.ui.words import amounts
@@ -93,7 +94,8 @@ def describe_matrix(labels: list[str], matrix: np.ndarray) -> str:
     """Say what the matrix shows: how many images are right, and what is taken for what most often."""
     wrong = matrix - np.diag(np.diag(matrix))
     told = (
-        f"Confusion matrix of {len(labels):,} classes: {int(np.trace(matrix)):,} of {int(matrix.sum()):,} images right"
+        f"{expert.either('Mix-up table (confusion matrix)', 'Confusion matrix')} of {len(labels):,} classes: "
+        f"{int(np.trace(matrix)):,} of {int(matrix.sum()):,} images right"
     )
     if not wrong.any():
         return told

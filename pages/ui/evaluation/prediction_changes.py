@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.ui.components import pictures
+from pages.ui.components.expert import expert
 from pages.ui.components.pictures import Row
 from pages.ui.data import browse
 from pages.ui.words import amounts
@@ -57,11 +58,12 @@ def ask_two(ready: Sequence[ComparedRun]) -> tuple[ComparedRun, ComparedRun]:
 
 def tell(before: str, after: str, found: Turnover) -> str:
     """Say how many were fixed and broken, and whether chance does as much."""
+    test = expert.either("", " (McNemar's test)")
     standing = "more than chance alone would do" if found.clear else "no more than chance may do"
     return (
         f"From **{before}** to **{after}**, of {amounts.count(found.images, 'image')} that judged both: "
         f"**{len(found.fixed):,} fixed** (wrong before, right now) and **{len(found.broken):,} broken** "
-        f"(right before, wrong now), {standing} (McNemar's test)."
+        f"(right before, wrong now), {standing}{test}."
     )
 
 

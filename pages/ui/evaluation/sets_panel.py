@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.evaluation import accuracy as judgement
 from pages.ui.figures import evaluation_figures
@@ -40,15 +41,17 @@ def draw(store: Store, run: Run) -> None:
 def tell(side: str, accuracy: Interval, on_validation: Interval) -> str:
     """Say how well a model does on a set, and how that differs from validation, with its 95% interval."""
     shift = compare_shares(judgement.count_right(on_validation), judgement.count_right(accuracy))
-    words = f"{judgement.ON_PHOTOS[side]}, it gets **{amounts.percent(accuracy.value)}** of {accuracy.of:,} right"
+    usual = expert.either("the exam photos", "validation")
+    words = f"{judgement.on_photos(side)}, it gets **{amounts.percent(accuracy.value)}** of {accuracy.of:,} right"
     words = f"{words[:1].upper()}{words[1:]}"
     if not shift.clear:
         return (
-            f"{words}: {_points(shift)} than on validation ({_bounds(shift)}), no difference that chance could not "
+            f"{words}: {_points(shift)} than on {usual} ({_bounds(shift)}), no difference that chance could not "
             "explain."
         )
-    advice = "expect that in the field" if shift.points < 0 else "validation is the harder test here"
-    return f"{words}, **{_points(shift)}** than on validation ({_bounds(shift)}): {advice}."
+    harder = expert.either("the exam photos are the harder test here", "validation is the harder test here")
+    advice = "expect that in the field" if shift.points < 0 else harder
+    return f"{words}, **{_points(shift)}** than on {usual} ({_bounds(shift)}): {advice}."
 
 
 def tell_classes(shifts: list[Shift]) -> str:
@@ -65,16 +68,22 @@ def draw_figure(store: Store, run: Run, measured: dict[str, Interval], labels: l
     """Draw the share right on every set side by side: of all classes, then of those that suffer most."""
     predictions = {side: prediction_cache.predictions(store, run, side=side) for side in measured}
     groups = [
-        Group(judgement.TITLES[side].lower(), [measured[side], *_recalls(predictions[side], labels)])
+        Group(judgement.title(side).lower(), [measured[side], *_recalls(predictions[side], labels)])
         for side in measured
     ]
-    told = "; ".join(f"{judgement.TITLES[side]} {amounts.percent(found.value)}" for side, found in measured.items())
+    told = "; ".join(f"{judgement.title(side)} {amounts.percent(found.value)}" for side, found in measured.items())
     figure(
         evaluation_figures.set_intervals([ALL, *labels], groups),
         key=f"sets {run.id}",
         name=f"{run.id}-sets",
         alt=f"Share right on every set, for all classes and for {len(labels)} of them. For all: {told}",
     )
+    if not expert.is_on():
+        st.caption(
+            "The share right of all photos, then of single kinds (classes), what suffers most first. The thin lines "
+            "show how far chance reaches."
+        )
+        return
     st.caption(
         "The share right of all photos, then of single classes (recall), what suffers most first, with 95% intervals. "
         "The bounds of a difference in brackets are 95% as well (Agresti and Caffo); of many classes each has to be "

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
+from pages.ui.components.expert import expert
 from pages.ui.figures.basics import SHARE_TICKS, TRAINING, VALIDATION
 from pages.ui.words.names import in_figure
 from thaw.prediction.answers import list_likeliest
@@ -12,6 +13,12 @@ from thaw.prediction.answers import list_likeliest
 ROW_PX = 26
 COLOURS = {1: TRAINING, 2: VALIDATION}
 PHASES = {1: "head (phase 1)", 2: "fine-tuned (phase 2)"}
+PLAIN_PHASES = {1: "head", 2: "adapted eye"}
+
+
+def name_phase(phase: int) -> str:
+    """Return what the model of a phase is called."""
+    return expert.either(PLAIN_PHASES[phase], PHASES[phase])
 
 
 def likeliest_classes(
@@ -29,7 +36,7 @@ def likeliest_classes(
                 x=[float(shares[number]) for number in shown],
                 y=list(range(len(shown))),
                 orientation="h",
-                name=PHASES[each],
+                name=name_phase(each),
                 marker_color=COLOURS[each],
                 text=[f"{shares[number]:.0%}" for number in shown],
                 textposition="auto",

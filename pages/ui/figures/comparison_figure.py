@@ -27,27 +27,30 @@ class Line:
     epochs: Sequence[Epoch]
 
 
-def validation_curves(lines: Sequence[Line]) -> go.Figure:
-    """Draw validation accuracy above validation loss by epoch, one line a run."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.07)
+def validation_curves(lines: Sequence[Line], loss: bool = True) -> go.Figure:
+    """Draw validation accuracy above validation loss by epoch, one line a run; without `loss` the accuracy alone, under
+    plain words."""
+    rows = 2 if loss else 1
+    figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.07)
     for place, line in enumerate(lines):
         accuracy = [epoch.val_accuracy for epoch in line.epochs]
-        loss = [epoch.val_loss for epoch in line.epochs]
-        for row, values, form in ((1, accuracy, ":.1%"), (2, loss, ":.4f")):
+        losses = [epoch.val_loss for epoch in line.epochs]
+        for row, values, form in ((1, accuracy, ":.1%"), (2, losses, ":.4f"))[:rows]:
             figure.add_trace(_trace(place, line, values, form, named=row == 1), row=row, col=1)
     figure.update_xaxes(automargin=True, title_standoff=8)
     figure.update_yaxes(automargin=True, title_standoff=8)
-    figure.update_yaxes(title_text="validation accuracy", **SHARE_AXIS, row=1, col=1)
-    figure.update_yaxes(title_text="validation loss", rangemode="tozero", row=2, col=1)
-    figure.update_xaxes(title_text="epoch", row=2, col=1)
+    figure.update_yaxes(title_text="validation accuracy" if loss else "exam photos right", **SHARE_AXIS, row=1, col=1)
+    if loss:
+        figure.update_yaxes(title_text="validation loss", rangemode="tozero", row=2, col=1)
+    figure.update_xaxes(title_text="epoch" if loss else "rounds (epochs)", row=rows, col=1)
     legend = LEGEND_LINE_PX * len(lines)
     return figure.update_layout(
         template="none",
-        height=460 + legend,
+        height=(460 if loss else 280) + legend,
         margin={"l": 8, "r": 8, "t": legend + 16, "b": 8},
         hovermode="x unified",
         legend={"orientation": "v", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom"},
-        uirevision="comparison",
+        uirevision=f"comparison {rows}",
     )
 
 

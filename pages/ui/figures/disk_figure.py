@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
+from pages.ui.components.expert import expert
 from pages.ui.figures.basics import plain
 from pages.ui.figures.comparison_figure import COLOURS
 from pages.ui.words import amounts
@@ -24,6 +25,11 @@ COLOUR_OF = dict(zip(KINDS, (*COLOURS, "#5d6f75"), strict=True))
 LEAST_NAMED = 0.12
 
 
+def name_kind(kind: str) -> str:
+    """Return what a kind of thing on the disk is called."""
+    return expert.either("What the eye has seen", KINDS[kind]) if kind == "features" else KINDS[kind]
+
+
 def where_bytes_go(by_kind: Mapping[str, int]) -> go.Figure:
     """Draw bytes by kind as one stacked bar, each part told by the legend with its size."""
     whole = sum(by_kind.values())
@@ -37,13 +43,13 @@ def where_bytes_go(by_kind: Mapping[str, int]) -> go.Figure:
                 x=[size / scale],
                 y=[0],
                 orientation="h",
-                name=f"{KINDS[kind]}, {amounts.size(size)}",
+                name=f"{name_kind(kind)}, {amounts.size(size)}",
                 marker={"color": COLOUR_OF[kind], "line": {"width": 1}},
                 text=[amounts.size(size) if size >= LEAST_NAMED * whole else ""],
                 textposition="inside",
                 insidetextanchor="middle",
                 textangle=0,
-                hovertext=[f"{KINDS[kind]}: {amounts.size(size)}"],
+                hovertext=[f"{name_kind(kind)}: {amounts.size(size)}"],
                 hoverinfo="text",
             )
         )

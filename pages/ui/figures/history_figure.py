@@ -5,6 +5,7 @@ from datetime import datetime
 
 import plotly.graph_objects as go
 
+from pages.ui.components.expert import expert
 from pages.ui.figures.basics import SHARE_AXIS
 from pages.ui.figures.comparison_figure import COLOURS, MARKERS
 from pages.ui.words import amounts
@@ -13,6 +14,7 @@ from thaw.storage.experiments import Experiment
 from tlcore.models.backbones import BACKBONES
 
 TIME, SHARE = "time", "share"
+PLAIN_SIDES = {"validation": "exam photos", "holdout": "extra exam photos"}
 LEGEND_LINE_PX = 22
 RIM = 2
 
@@ -41,7 +43,13 @@ def accuracies(rows: Sequence[Experiment], against: str, titles: Mapping[str, st
     figure.update_xaxes(automargin=True, title_standoff=8)
     figure.update_yaxes(automargin=True, title_standoff=8, title_text="accuracy", **SHARE_AXIS)
     if against == SHARE:
-        figure.update_xaxes(title_text="share of the backbone's layers unfrozen", **SHARE_AXIS, rangemode="tozero")
+        figure.update_xaxes(
+            title_text=expert.either(
+                "share of the eye's layers that adapted", "share of the backbone's layers unfrozen"
+            ),
+            **SHARE_AXIS,
+            rangemode="tozero",
+        )
     return figure.update_layout(
         template="none",
         height=360 + LEGEND_LINE_PX * len(figure.data),
@@ -56,10 +64,11 @@ def _trace(rows: list[Experiment], against: str, title: str, side: str, place: i
     moments = [datetime.fromisoformat(row.created_at).timestamp() for row in rows]
     across = [datetime.fromtimestamp(moment) for moment in moments] if against == TIME else map(trainable_share, rows)
     upwards = [getattr(row, f"final_accuracy_{side}") for row in rows]
+    told = expert.either(PLAIN_SIDES[side], side)
     return go.Scatter(
         x=list(across),
         y=upwards,
-        name=in_figure(f"{title}, {side}"),
+        name=in_figure(f"{title}, {told}"),
         mode="markers",
         marker={
             "size": 11,
@@ -68,8 +77,8 @@ def _trace(rows: list[Experiment], against: str, title: str, side: str, place: i
             "line": {"width": RIM if symbol else 0, "color": COLOURS[place % len(COLOURS)]},
         },
         hovertext=[
-            f"{in_figure(row.dataset_name)}<br>{amounts.moment(moment)}<br>{side} {amounts.percent(accuracy)}, "
-            f"{row.unfrozen_layers_count} layers unfrozen"
+            f"{in_figure(row.dataset_name)}<br>{amounts.moment(moment)}<br>{told} {amounts.percent(accuracy)}, "
+            f"{row.unfrozen_layers_count} layers {expert.either('adapted', 'unfrozen')}"
             for row, moment, accuracy in zip(rows, moments, upwards, strict=True)
         ],
         hoverinfo="text",

@@ -8,13 +8,14 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components import pictures
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.components.grid.grid import grid
 from pages.ui.components.lazy_cards import CardListing
 from pages.ui.components.pictures import Card
 from pages.ui.data import browse, curation
 from pages.ui.figures import answer_figure
-from pages.ui.figures.answer_figure import PHASES
+from pages.ui.figures.answer_figure import name_phase
 from pages.ui.mistakes import heat_map, pager
 from pages.ui.mistakes.fixing import Fixes, fixes_since, tell_fix
 from pages.ui.page import prediction_cache
@@ -146,11 +147,12 @@ def draw_answers(store: Store, run: Run, side: str, predictions: Predictions, ca
         said[3 - phase] = _shares(prediction_cache.predictions(store, run, 3 - phase, side), card)
     except RunError:
         # The run has one phase alone.
-        words = f"Likeliest classes, by the {PHASES[phase]}"
+        words = f"Likeliest classes, by the {name_phase(phase)}"
     else:
         answers = {each: predictions.labels[int(shares.argmax())] for each, shares in said.items()}
         words = (
-            f"Before fine-tuning: {emphasised(answers[1])} ({amounts.percent(float(said[1].max()))}). "
+            f"Before {expert.either('the eye adapted', 'fine-tuning')}: "
+            f"{emphasised(answers[1])} ({amounts.percent(float(said[1].max()))}). "
             f"After it: {emphasised(answers[2])} ({amounts.percent(float(said[2].max()))})."
         )
     st.markdown(words)
@@ -176,7 +178,10 @@ def draw_neighbours(store: Store, run: Run, card: Card, found: Sequence[Neighbou
     if not found:
         return
     dataset = store.dataset(run.dataset_id)
-    st.markdown(f"The {len(found)} training photos that the backbone finds most like it, with their classes:")
+    st.markdown(
+        f"The {len(found)} training photos that the {expert.either('eye', 'backbone')} finds most like it, with "
+        "their classes:"
+    )
     grid(
         f"neighbours of {card.image.id}",
         [

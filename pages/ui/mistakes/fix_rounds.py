@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.data import edit_history
 from pages.ui.figures import round_figures
@@ -79,7 +80,7 @@ def draw_levels(found: History) -> None:
     )
     st.caption(
         f"Accuracy on the {amounts.count(levels[0].accuracy.of, 'photo')} that judge all of these heads, by the "
-        "classes that they have now, with 95% intervals."
+        f"classes that they have now, with {expert.either('how far chance reaches', '95% intervals')}."
     )
 
 
@@ -96,7 +97,8 @@ def draw_classes(newest: Round) -> None:
     left = len(newest.classes) - len(shown)
     more = f" The {amounts.count(left, 'class', 'classes')} that changed least are left out." if left else ""
     st.caption(
-        "Of each class, the share found (recall) by the newest head less that of the one before it, on the same "
+        f"Of each class, the share found{expert.either('', ' (recall)')} by "
+        "the newest head less that of the one before it, on the same "
         f"photos.{more}"
     )
 

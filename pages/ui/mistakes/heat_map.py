@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from pages.ui.components.expert import expert
 from pages.ui.components.pictures import STYLE, Card
 from pages.ui.page import failure
 from pages.ui.server.heat_route import STRENGTH, encode, heat_url, overlay
@@ -38,7 +39,10 @@ def draw_picture(run: Run, labels: list[str], card: Card) -> None:
 def draw(store: Store, run: Run, labels: list[str], card: Card) -> None:
     """Draw the panel of one image that judged a run; nothing is asked of the predictor until it is opened."""
     panel = st.expander(
-        f"{TITLE}, by class and by layer", icon=":material/visibility:", key=f"heat map of {run.id}", on_change="rerun"
+        f"{TITLE}, by class{expert.either('', ' and by layer')}",
+        icon=":material/visibility:",
+        key=f"heat map of {run.id}",
+        on_change="rerun",
     )
     if not panel.open:
         return
@@ -105,6 +109,8 @@ def draw_maps(maps: HeatMaps, run: Run, label: str, name: str) -> None:
 
 
 def _ask_layers(maps: HeatMaps, run: Run) -> str:
+    if not expert.is_on():
+        return FROZEN if maps.trained is None else TRAINED
     if maps.frozen is None:
         st.caption("Every layer of the backbone was fine-tuned, so there is one heat map: by its last layers.")
         return TRAINED
@@ -118,10 +124,12 @@ def _explain(chosen: HeatMap, label: str) -> str:
     rows, columns = chosen.values.shape
     if not chosen.values.any():
         return f"Nothing in the picture speaks for {emphasised(label)}, as these layers see it."
+    how = expert.either(
+        "", f" (Grad-CAM on layer {emphasised(chosen.layer)}, {visible(chosen.block)} of the backbone.)"
+    )
     return (
         f"The bright places speak most for {emphasised(label)}. The map is coarse, {rows} by {columns} places stretched"
-        f" over the picture, and shows where the model looks, not why. (Grad-CAM on layer "
-        f"{emphasised(chosen.layer)}, {visible(chosen.block)} of the backbone.)"
+        f" over the picture, and shows where the model looks, not why.{how}"
     )
 
 

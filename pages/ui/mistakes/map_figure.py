@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.lasso import Marking, inside
 from pages.ui.figures.basics import SHARE_TICKS, UNFROZEN, VALIDATION, plain
 from pages.ui.mistakes.map_points import MOST_DRAWN, UNJUDGED, MapPoints
@@ -27,6 +28,7 @@ MISTAKE = "#e0403a"
 # From unsure to sure, by lightness as much as by hue.
 SURENESS = [[0, "#e8a33d"], [0.5, "#b0628a"], [1, "#3a5fb0"]]
 SIDE_WORDS = {"training": "training", "validation": "validation", "later": "newest photos", "holdout": "holdout"}
+PLAIN_SIDES = {"validation": "exam photos", "holdout": "extra exam photos (holdout)"}
 
 
 def draw_map(points: MapPoints, rows: np.ndarray, colouring: str, revision: str) -> go.Figure:
@@ -75,7 +77,11 @@ def _parts(points: MapPoints, rows: np.ndarray, colouring: str) -> Iterator[tupl
     if colouring == BY_SIDE:
         for number, side in enumerate(SIDES):
             marker = {"color": FAINT if number == 0 else COLOURS[number - 1], "symbol": SYMBOLS[number]}
-            yield SIDE_WORDS[side], rows[points.side[rows] == number], marker
+            yield (
+                expert.either(PLAIN_SIDES.get(side, SIDE_WORDS[side]), SIDE_WORDS[side]),
+                rows[points.side[rows] == number],
+                marker,
+            )
         return
     yield "not judged (training)", rows[~judged], {"color": FAINT, "opacity": 0.35}
     if colouring == BY_CONFIDENCE:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.page import selection
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal, sentence
@@ -148,12 +149,12 @@ def tell(entry: Trashed) -> str:
     title = "" if entry.kind in UNNAMED else f" {emphasised(entry.detail['title'])}"
     words = [amounts.count(entry.detail[name], *nouns) for name, nouns in NOUNS.items() if entry.detail.get(name)]
     along = f" with {_join(words)}" if words else ""
-    return f"{KINDS[entry.kind]}{title}{along}{_in_brackets({'': entry.detail.get('bytes')})}"
+    return f"{_name(entry.kind)}{title}{along}{_in_brackets({'': entry.detail.get('bytes')})}"
 
 
 def _listing(found: Sequence[Holding]) -> str:
     named = [
-        KINDS[each.kind]
+        _name(each.kind)
         + ("" if each.kind in UNNAMED else f" {emphasised(each.title)}")
         + (f" ({literal(each.id)})" if each.kind == "run" else "")
         for each in found[:MOST_NAMED]
@@ -169,3 +170,7 @@ def _in_brackets(sizes: Mapping[str, int | None]) -> str:
 
 def _join(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _name(kind: str) -> str:
+    return expert.either("what the eye has seen", KINDS[kind]) if kind == "features" else KINDS[kind]

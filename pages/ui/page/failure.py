@@ -4,7 +4,9 @@ import logging
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.page import rebuilding
+from pages.ui.words.glossary import plainly
 from pages.ui.words.names import sentence
 from thaw.errors import WorkspaceError
 from tlcore.errors import ThawError
@@ -20,7 +22,7 @@ UNFORESEEN = (
 def show(problem: Exception) -> bool:
     """Draw `problem` in plain words; return True, which tells Streamlit not to draw it itself."""
     if isinstance(problem, ThawError):
-        st.error(sentence(str(problem)), icon=":material/error:")
+        st.error(sentence(_tell(problem)), icon=":material/error:")
         if isinstance(problem, WorkspaceError):
             rebuilding.offer(problem)
     else:
@@ -37,7 +39,7 @@ def keep(form: str, problem: ThawError | None) -> None:
     if problem is None:
         kept.pop(form, None)
     else:
-        kept[form] = str(problem)
+        kept[form] = _tell(problem)
 
 
 def show_kept(form: str) -> None:
@@ -45,6 +47,10 @@ def show_kept(form: str) -> None:
     words = st.session_state.get(KEPT, {}).get(form)
     if words:
         st.error(sentence(words), icon=":material/error:")
+
+
+def _tell(problem: ThawError) -> str:
+    return expert.either(plainly(str(problem)), str(problem))
 
 
 def turn_page(name: str) -> None:

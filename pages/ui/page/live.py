@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.figures import basics, score_figure
-from pages.ui.words import amounts, plain
+from pages.ui.words import amounts, glossary, plain
 from pages.ui.words.names import capital, csv, sentence
 from thaw.jobs import lifecycle, queue, stages
 from thaw.prediction.client import predictor
@@ -73,7 +73,7 @@ def progress(job: Job, noun: str) -> None:
 def tell_stage(stage: Stage) -> str:
     """Say what a job is at, as the beginning of a sentence."""
     told = capital(stages.name(stage))
-    return expert.either(plain.STAGES.get(stage, told).removesuffix(", round"), told)
+    return expert.either(plain.STAGES.get(stage, glossary.plainly(told)).removesuffix(", round"), told)
 
 
 def pause(store: Store, job: Job) -> None:
@@ -99,7 +99,8 @@ def stop(store: Store, job: Job, label: str, icon: str = ":material/stop:") -> N
 def ending(job: Job) -> None:
     """Say in words how a job ended, where it did not simply finish."""
     if job.status == "failed":
-        st.error(sentence(job.error or "The process ended without saying why."), icon=":material/error:")
+        words = job.error or "The process ended without saying why."
+        st.error(sentence(expert.either(glossary.plainly(words), words)), icon=":material/error:")
     elif job.status == "stopped":
         if job.kind in STOPPED:
             st.info(f"Stopped, as you asked. {STOPPED[job.kind]}", icon=":material/stop_circle:")
@@ -169,4 +170,4 @@ def _unit(stage: Stage, noun: str) -> tuple[float, str]:
     unit = stages.unit(stage)
     if unit == "bytes":
         return 1e6, "MB"
-    return 1, expert.either("rounds (epochs)", unit) if unit == "epochs" else unit or noun
+    return 1, expert.said(unit or noun)

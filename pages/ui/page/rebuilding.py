@@ -16,7 +16,7 @@ def offer(problem: WorkspaceError) -> None:
     if problem.lost:
         st.caption(
             "Rebuilding reads what lies beside the photos and the runs: their classes as they were changed last, "
-            "settings, epochs and results. The database as it is now is kept under another name."
+            "settings, rounds (epochs) and results. The database as it is now is kept under another name."
         )
         _ask(open_workspace(), "Rebuild from the folders")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from pages.ui.components.assets import read_assets
+from pages.ui.components.expert import expert
 from pages.ui.words import amounts
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
@@ -113,7 +114,8 @@ def check_address(kept: Store, datasets: Sequence[Dataset]) -> None:
             lost.append(f"The {NOUNS[key]} in this address is not here {GONE}. {_tell_instead(kept, key)}")
     if choices.get("backbone", HeadSettings().backbone) not in BACKBONES:
         del choices["backbone"]
-        lost.append(f"The backbone in this address is none that Thaw knows. Chosen is {backbone().title}.")
+        what = expert.either("ready-made eye (backbone)", "backbone")
+        lost.append(f"The {what} in this address is none that Thaw knows. Chosen is {backbone().title}.")
     if _visit().page == "compare":
         compared = [run_id for run_id in (choices.get("compare") or "").split(",") if run_id]
         here = [run_id for run_id in compared if _is_there(kept.run, run_id)]

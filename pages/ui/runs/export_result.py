@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.figures.export_figure import Cost, size_against_latency
 from pages.ui.server.export_route import export_url
@@ -39,11 +40,14 @@ def draw(export: Export, stale: str | None) -> None:
     if stale:
         st.warning(f"{sentence(stale)}: the files below are of before. Export again.", icon=":material/history:")
     draw_verdict(export)
-    draw_table(export)
-    draw_costs(export)
+    if expert.is_on():
+        draw_table(export)
+        draw_costs(export)
     st.header("Files and how to use them", anchor=False)
     for made in export.offered:
         draw_file(export, made)
+    if not expert.is_on():
+        return
     with st.expander("What goes in and comes out (signature)"):
         st.caption("As TensorFlow's own `saved_model_cli` prints it; the other formats have the same without the text.")
         st.code(show_signature(export.signature), language="text")

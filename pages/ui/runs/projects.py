@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.page import live
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal
@@ -25,8 +26,9 @@ def draw(store: Store, run: Run) -> None:
     """Draw the choice of what to save with its size, the saving while it goes on, and what it left."""
     dataset = store.dataset(run.dataset_id)
     st.markdown(
-        "A project goes on elsewhere: photos, labels, changes, settings, weights, epochs and answers in one zip. Open "
-        "it on the Data page, or with `python -m thaw project open`."
+        "A project goes on elsewhere: photos, labels, changes, settings, weights, "
+        f"{expert.either('rounds (epochs)', 'epochs')} and answers in one zip. Open it on the Data page, or with "
+        "`python -m thaw project open`."
     )
     what = st.radio(
         "What to save",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.runs import projects
 from pages.ui.words.names import sentence
 from thaw.model_card.model_card import (
@@ -78,7 +79,7 @@ def draw_card(store: Store, run: Run) -> None:
 def draw_events(store: Store, run: Run) -> None:
     """Draw the download of a run's epochs as TensorBoard event files."""
     epochs = store.epochs(run.id)
-    if not epochs:
+    if not epochs or not expert.is_on():
         return
     st.download_button(
         "Epochs for TensorBoard",

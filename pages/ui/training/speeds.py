@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.figures.speed_figure import Point, accuracy_against_speed
 from pages.ui.page.live import POLL_S
@@ -55,11 +56,13 @@ def _draw_chart(device: str, speeds: dict[str, float], chosen: Backbone) -> None
         accuracy_against_speed(points),
         key="speed figure",
         name="accuracy-against-speed",
-        alt="ImageNet accuracy against milliseconds an image: "
+        alt=expert.either("How often each measured eye (backbone) is right", "ImageNet accuracy")
+        + " against milliseconds an image: "
         + "; ".join(f"{point.title} {point.accuracy:.1f}% at {point.milliseconds:.1f} ms" for point in points),
     )
     # A processor's name may hold marks such as (R) and @, which Markdown would read.
-    st.caption(sentence(f"Measured on the {device}: one image, in batches of {BATCH} at the backbone's own size."))
+    how = expert.either("", f", in batches of {BATCH} at the backbone's own size")
+    st.caption(sentence(f"Measured on the {device}: one image{how}."))
 
 
 def _draw_start(workspace: Workspace) -> None:
@@ -69,14 +72,18 @@ def _draw_start(workspace: Workspace) -> None:
         everything = st.checkbox(
             ALL,
             key="measure all",
-            help="The arithmetic is the same whatever the weights are, so random ones do and nothing is downloaded.",
+            help=expert.either(
+                "Nothing is downloaded for it.",
+                "The arithmetic is the same whatever the weights are, so random ones do and nothing is downloaded.",
+            ),
         )
     rows = [name for name, row in BACKBONES.items() if everything or is_local(row)]
     if place.button("Measure on this machine", icon=":material/speed:", disabled=not rows):
         start_measuring(workspace, rows)
         st.rerun()
     st.caption(
-        f"How fast each is: about ten seconds for each of {len(rows)} backbones; the largest take longer on a machine "
+        f"How fast each is: about ten seconds for each of {len(rows)} {expert.either('eyes', 'backbones')}; "
+        "the largest take longer on a machine "
         "without a GPU. Wait until no run is working."
     )
 

@@ -37,7 +37,7 @@ WORDS = (
         "exam photos",
         "validation images",
         "Photos that are not learnt from: the model is examined on them.",
-        ("validation", "val_acc", "val_accuracy"),
+        ("validation photos", "validation image", "validation", "val_acc", "val_accuracy"),
     ),
     Word(
         "extra exam photos",
@@ -58,8 +58,9 @@ WORDS = (
         "let the eye adapt",
         "fine-tune",
         "The top layers of the eye learn a little too, so that they see what matters in your photos.",
-        ("fine-tuning", "fine-tuned", "phase 2", "unfreeze", "unfrozen"),
+        ("fine-tuning", "fine-tuned", "phase 2"),
     ),
+    Word("free to adapt", "unfrozen", "Layers that learn too; the others stay frozen, as they are.", ("unfreeze",)),
     Word("score", "accuracy", "The share of the exam photos that the model gets right.", known=True),
     Word(
         "error",
@@ -67,14 +68,24 @@ WORDS = (
         "How far the answers are from right; it falls while the model learns.",
         ("losses", "cross-entropy"),
     ),
-    Word("error on the exam photos", "val_loss", "Where it rises again, photos are being learnt by heart."),
+    Word(
+        "error on the exam photos",
+        "val_loss",
+        "Where it rises again, photos are being learnt by heart.",
+        ("validation loss",),
+    ),
     Word(
         "size of the steps",
         "learning rate",
         "How much is changed at once while it learns: small steps are slow, large ones forget.",
         ("learning rates",),
     ),
-    Word("photos at a time", "batch size", "How many photos are looked at before anything is changed.", ("batch",)),
+    Word(
+        "photos at a time",
+        "batch size",
+        "How many photos are looked at before anything is changed.",
+        ("batch", "batches"),
+    ),
     Word(
         "rounds without gain",
         "patience",
@@ -127,7 +138,7 @@ WORDS = (
         "Photos that the eye finds alike lie side by side.",
         ("PCA", "principal components", "embedding", "perplexity"),
     ),
-    Word("what the eye sees", "features", "The numbers that the eye makes of a photo.", ("feature",)),
+    Word("impressions", "features", "What the eye notes of a photo, as numbers.", ("feature",)),
     Word(
         "running averages",
         "BatchNormalization",
@@ -136,7 +147,6 @@ WORDS = (
     ),
     Word("numbers in the network", "parameters", "What learning changes; more of them see more and take longer."),
     Word("look-alikes", "near-duplicates", "Photos of nearly the same scene, such as two of one second."),
-    Word("reader of photos", "TensorFlow", "The program that runs the network.", ("Keras", "ONNX")),
     Word(
         "well-known contest",
         "ImageNet",
@@ -161,12 +171,32 @@ def list_alone(text: str) -> list[str]:
     return find_alone().findall(PARENTHESES.sub("", text))
 
 
+def plainly(text: str) -> str:
+    """Return a message in which every term that stands alone has its plain word before it: "exam photos (validation
+    images)"."""
+    kept = PARENTHESES.split(text)
+    brackets = [*PARENTHESES.findall(text), ""]
+    return "".join(find_alone().sub(_beside, piece) + bracket for piece, bracket in zip(kept, brackets, strict=True))
+
+
+def _beside(found: re.Match[str]) -> str:
+    said = found[0]
+    word = _by_form()[said.casefold()]
+    plain = word.plain[:1].upper() + word.plain[1:] if said[0].isupper() and word.term[0].islower() else word.plain
+    return f"{plain} ({said[:1].lower() + said[1:] if plain != word.plain else said})"
+
+
 @cache
 def find_alone() -> re.Pattern[str]:
     """Return the pattern of all terms that may not stand alone on a page that is no expert's."""
     terms = [term for word in WORDS if not word.known for term in (word.term, *word.forms)]
     longest_first = sorted(terms, key=len, reverse=True)
     return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])", re.IGNORECASE)
+
+
+def as_list() -> str:
+    """Return the words as a Markdown list, each with its term and what that is."""
+    return "\n".join(f"- **{word.plain}** ({word.term}): {word.meaning}" for word in WORDS)
 
 
 def in_markdown() -> str:
@@ -177,6 +207,11 @@ def in_markdown() -> str:
 def as_document() -> str:
     """Return docs/words.md."""
     return HEADING + in_markdown()
+
+
+@cache
+def _by_form() -> dict[str, Word]:
+    return {term.casefold(): word for word in WORDS for term in (word.term, *word.forms)}
 
 
 @cache

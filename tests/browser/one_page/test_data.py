@@ -18,7 +18,7 @@ SCREEN = {"width": 1280, "height": 900}
 LINE_PX = 56
 OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 TO_THE_TOP = "document.querySelector('[data-testid=\"stMain\"]').scrollTo(0, 0)"
-NEXT = "On to step 2: choose a backbone"
+NEXT = "On to step 2: choose an eye (backbone)"
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,11 @@ def either(plain: str, expert: str) -> str:
     return expert if is_on() else plain
 
 
+def said(text: str) -> str:
+    """Return a message from elsewhere, in which a plain word stands before each term unless Expert is on."""
+    return either(glossary.plainly(text), text)
+
+
 def recall() -> None:
     """Take the choice over from the address or else from the browser's cookie, as a session begins."""
     asked = st.query_params.get(PARAMETER)
@@ -52,7 +57,7 @@ def draw() -> None:
         )
         panel = st.popover("Words", type="tertiary", icon=":material/dictionary:", key=WORDS_PANEL, on_change="rerun")
         if panel.open:
-            panel.markdown(f"| here | the term | what it means |\n|---|---|---|\n{glossary.in_markdown()}")
+            panel.markdown(glossary.as_list())
     _cookie(key="expert cookie", data={"name": COOKIE, "value": "1" if is_on() else "0", "seconds": KEPT_FOR_S})
 
 

@@ -63,8 +63,8 @@ def test_an_address_asks_for_a_depth_until_the_switch_is_pressed(store, monkeypa
 
 def test_the_word_list_opens_beside_the_switch(store):
     page = visit("disk")
-    assert not [each for each in page.markdown if "| **rounds** | epochs" in each.value]
+    assert not [each for each in page.markdown if "- **rounds** (epochs): " in each.value]
     page.session_state[switch.WORDS_PANEL] = True
     page.run()
-    (listed,) = [each for each in page.markdown if "| **rounds** | epochs" in each.value]
-    assert "| **ready-made eye** | backbone" in listed.value
+    (listed,) = [each for each in page.markdown if "- **rounds** (epochs): " in each.value]
+    assert "- **ready-made eye** (backbone): " in listed.value

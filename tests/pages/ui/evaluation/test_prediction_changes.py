@@ -1,9 +1,12 @@
 """Fixed and broken on the Compare page: counted, shown, paged, and chosen among several runs."""
 
+import pytest
+
 from pages.ui.evaluation.prediction_changes import list_rows
 from tests.support.judged_runs import add, field, run_of
 from tests.support.judged_runs import store as store
 from tests.support.pages import BOLD, TAG, add_dataset, add_run, compare, drawn_html, visit, words
+from tests.support.pages import expert as expert
 from thaw.runs.prediction_changes import list_changes
 from thaw.runs.results import read_predictions
 from thaw.storage.store import Store
@@ -15,6 +18,7 @@ def runs_of(store: Store, *wrong: int) -> list[str]:
     return [run_of(store, HeadSettings(seed=0), {"validation": each}) for each in wrong]
 
 
+@pytest.mark.usefixtures("expert")
 def test_two_runs_tell_what_was_fixed_and_what_is_broken_the_earlier_first(store):
     first, second = runs_of(store, 15, 2)
     page = compare(second, first)

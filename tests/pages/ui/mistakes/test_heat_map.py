@@ -9,12 +9,14 @@ import pytest
 from PIL import Image as Picture
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.components.expert import expert as switch
 from pages.ui.mistakes import heat_map
 from pages.ui.server import heat_route
 from tests.support.judged_runs import add, field, run_of
 from tests.support.judged_runs import store as store
 from tests.support.mistakes import look_closer
-from tests.support.pages import TAG, drawn_html, words
+from tests.support.pages import ASKED, TAG, drawn_html, words
+from tests.support.pages import expert as expert
 from thaw.prediction.client import predictor
 from tlcore.evaluation.heat_maps import HeatMap
 from tlcore.models.backbones import find_backbone
@@ -39,6 +41,7 @@ def drawn_page(maps, label="rose"):
         draw_maps(HeatMaps(picture, 0, *st.session_state["maps"]), run, st.session_state["label"], "img-1")
 
     page = AppTest.from_function(script)
+    page.session_state[switch.ON] = "expert" in ASKED
     page.session_state["picture"] = np.full((40, 60, 3), 90, np.uint8)
     page.session_state["maps"], page.session_state["label"] = maps, label
     page.run()
@@ -79,6 +82,7 @@ def test_the_colours_grow_lighter_step_by_step():
     assert (np.diff(lightness) > 5).all()
 
 
+@pytest.mark.usefixtures("expert")
 def test_the_slider_and_the_choice_of_layers_change_what_is_drawn():
     page = drawn_page([map_at(2, 0, "lower"), map_at(0, 1, "upper")])
     assert alt_of(page) == "Heat map over the picture: the top speaks most for rose."
@@ -92,6 +96,7 @@ def test_the_slider_and_the_choice_of_layers_change_what_is_drawn():
     assert page.get("download_button")
 
 
+@pytest.mark.usefixtures("expert")
 @pytest.mark.parametrize(
     ("maps", "says"),
     [([map_at(1, 1), None], "Only the head was trained"), ([None, map_at(1, 1)], "Every layer of the backbone was")],
@@ -135,3 +140,10 @@ def test_a_closer_look_asks_the_predictor_when_it_is_opened(store):
     choice.set_value(choice.options[1].partition(" ")[0]).run()
     assert choice.options[1].partition(" ")[0] in re.search(r"Heat map over the picture: [^\"]*", drawn_html(page))[0]
     predictor(store.workspace).close()
+
+
+def test_without_expert_the_map_of_the_adapted_layers_is_drawn_and_nothing_is_asked():
+    page = drawn_page([map_at(2, 0, "lower"), map_at(0, 1, "upper")])
+    assert alt_of(page) == "Heat map over the picture: the top speaks most for rose."
+    assert "upper" not in words(page)
+    assert not page.radio

@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.pages import DATASET, add_dataset, add_many_classes, add_run, visit, words
+from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from thaw.storage.store import Store
 
@@ -32,6 +33,7 @@ def test_a_session_that_begins_writes_nothing_into_the_address(store, run_id):
     assert address(page, "dataset") == DATASET
 
 
+@pytest.mark.usefixtures("expert")
 def test_a_share_can_be_changed_again_and_again(store, run_id):
     page = visit("data")
     for share in (0.25, 0.3, 0.35):

@@ -1,17 +1,24 @@
 """What the pages say to whom has never heard of the field: no term stands alone, and what is first is simple."""
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from pages.ui.components.expert import expert
+from pages.ui.mistakes import map_figure
 from pages.ui.words import glossary
-from tests.support.pages import DATASET, TAG, add_dataset, add_run, figures, press, visit, words
+from tests.support.judged_runs import judged_run
+from tests.support.maps import add_large_map
+from tests.support.mistakes import look_closer
+from tests.support.pages import DATASET, PAGES, TAG, add_dataset, add_run, figures, press, unfold_panel, visit, words
 from tests.support.pages import store as store
 from tests.support.said import everything
 from tests.support.thawed import answer, thaw
 from thaw.datasets import edits
+from tlcore.progress import Stage
 from tlcore.training.history import Epoch
 
 # Those whose words are plain.
-PLAIN = ("studio", "head", "finetune")
+PLAIN = ("studio", *PAGES)
 
 
 def alone(page) -> list[str]:
@@ -105,3 +112,98 @@ def test_a_head_that_is_still_learning_is_told_so_in_plain_words(store):
         store.add_epochs(run_id, [Epoch(number, 1, 0.2, 0.9, 0.5 / number, 0.9, 0.1)])
     (warning,) = visit("finetune").warning
     assert "Teach it for more rounds" in warning.value
+
+
+@pytest.mark.parametrize(
+    "tab", ["Pictures", "Health (0)", "Look-alikes", "Counts", "Set aside (1)", "History"], ids=str.lower
+)
+def test_no_tab_of_the_data_page_has_a_term_alone(store, tab):
+    add_dataset(store)
+    page = visit("data")
+    labels = [each.label for each in page.tabs]
+    page = unfold_tab(page, next(each for each in labels if each.partition(" (")[0] == tab.partition(" (")[0]))
+    assert not page.exception
+    assert alone(page) == []
+
+
+def unfold_tab(page, label):
+    page.session_state[f"tabs of {DATASET}"] = label
+    return page.run()
+
+
+@pytest.mark.parametrize("panel", ["confusion drawer of {}", "several of {}", "changes of {}"])
+@pytest.mark.parametrize("name", ["mistakes", "finetune"])
+def test_no_panel_that_opens_has_a_term_alone(store, name, panel):
+    run_id = add_run(store, add_dataset(store))
+    thaw(store, run_id, ((0.4, 0.4),), result=2)
+    answer(store, run_id, 7)
+    page = unfold_panel(visit(name), panel.format(run_id))
+    assert not page.exception
+    assert alone(page) == []
+
+
+def test_a_photo_that_is_looked_at_closely_has_no_term_alone(store):
+    run_id = add_run(store, add_dataset(store))
+    page = unfold_panel(look_closer(store, run_id), f"more of {run_id}")
+    assert not page.exception
+    assert alone(page) == []
+
+
+@pytest.mark.parametrize("method", ["t-SNE", "PCA"])
+def test_the_map_speaks_plainly_in_every_colouring(store, method):
+    run_id = add_large_map(store, 40, method)
+    page = visit("map", run=run_id)
+    for colouring in map_figure.COLOURINGS:
+        page.get("button_group")[0].set_value(colouring).run()
+        assert not page.exception
+        assert alone(page) == []
+
+
+@pytest.mark.parametrize("stage", Stage, ids=lambda stage: stage.name.lower())
+def test_a_job_says_what_it_is_at_without_a_term_alone(store, stage):
+    run_id = add_run(store, add_dataset(store))
+    job_id = store.add_job("head", {}, DATASET, run_id)
+    store.update_job(job_id, status="running", stage=stage, done=3, total=40)
+    page = AppTest.from_function(draw_progress, args=(job_id,))
+    page.session_state[expert.ON] = False
+    assert alone(page.run()) == []
+
+
+def draw_progress(job_id):
+    from pages.ui.page import live, selection
+
+    live.progress(selection.store().job(job_id), "images")
+
+
+def test_every_set_that_judges_has_a_plain_name(store):
+    run_id = judged_run(store)
+    for name in ("head", "evaluation", "mistakes", "compare", "history", "try_it", "export"):
+        page = visit(name, run=run_id)
+        assert not page.exception
+        assert alone(page) == []
+
+
+def test_the_evaluation_page_keeps_a_choice_in_plain_words(store):
+    run_id = add_run(store, add_dataset(store))
+    page = visit("evaluation")
+    page.slider(key=f"threshold {run_id}").set_value(0.4).run()
+    press(page, "Keep this")
+    assert "no answer below 40%." in words(page)
+    assert alone(page) == []
+    assert alone(visit("try_it")) == []
+    assert alone(visit("export")) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "plainly"),
+    [
+        ("The validation loss fell.", "The error on the exam photos (validation loss) fell."),
+        ("Epochs: 3", "Rounds (epochs): 3"),
+        ("rounds (epochs)", "rounds (epochs)"),
+        ("On the same 15 validation images", "On the same 15 exam photos (validation images)"),
+        ("Arranged by t-SNE", "Arranged by map of look-alikes (t-SNE)"),
+    ],
+)
+def test_messages_from_elsewhere_get_the_plain_word_before_the_term(said, plainly):
+    assert glossary.plainly(said) == plainly
+    assert glossary.list_alone(glossary.plainly(said)) == []
