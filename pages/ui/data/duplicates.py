@@ -97,7 +97,9 @@ def draw_group(store: Store, dataset: Dataset, group: Group) -> None:
     if choosing:
         draw_choice(store, dataset, group, name)
         return
-    st.html(f'{STYLE}<div class="thaw-group">{"".join(map(_figure, group[:PICTURES_A_ROW]))}</div>')
+    # Reached by Tab, so that the arrow keys can scroll it.
+    row = '<div class="thaw-group" tabindex="0" role="group" aria-label="Photos of this group">'
+    st.html(f"{STYLE}{row}{''.join(map(_figure, group[:PICTURES_A_ROW]))}</div>")
     if len(group) > PICTURES_A_ROW:
         st.caption(f"The first {PICTURES_A_ROW} of {len(group):,}.")
 

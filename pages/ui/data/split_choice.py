@@ -194,7 +194,7 @@ def draw_holdout(dataset: Dataset) -> None:
     else:
         st.caption(
             f"No {expert.either('extra exam photos (holdout)', 'holdout')} yet. Photos from other days or another "
-            f"camera are the hardest and most honest test: choose {expert.either('them', 'holdout')} above the drop "
+            f"camera are the hardest and most honest test: choose {expert.either('them', 'holdout')} beside the drop "
             "zone, then drop them in folders of the same class names."
         )
 
