@@ -29,6 +29,7 @@ PICTURES_A_PAGE = 100
 CLASSES_IN_WORDS = 3
 STYLE = """<style>
 .thaw-group { display: flex; gap: 0.6rem; overflow-x: auto; padding: 0.15rem 0 0.4rem; }
+.thaw-group:focus-visible { outline: 3px solid currentcolor; }
 .thaw-group figure { flex: none; width: 104px; margin: 0; }
 .thaw-group img { display: block; width: 104px; height: 104px; object-fit: cover; border-radius: 8px;
   background: #8882; }
@@ -97,9 +98,10 @@ def draw_group(store: Store, dataset: Dataset, group: Group) -> None:
     if choosing:
         draw_choice(store, dataset, group, name)
         return
-    # Reached by Tab, so that the arrow keys can scroll it.
-    row = '<div class="thaw-group" tabindex="0" role="group" aria-label="Photos of this group">'
-    st.html(f"{STYLE}{row}{''.join(map(_figure, group[:PICTURES_A_ROW]))}</div>")
+    figures = "".join(map(_figure, group[:PICTURES_A_ROW]))
+    # A row that scrolls has to be reached by keyboard.
+    label = f"{amounts.count(len(group), 'image')}, {bond(group)}"
+    st.html(f'{STYLE}<div class="thaw-group" tabindex="0" role="group" aria-label="{in_html(label)}">{figures}</div>')
     if len(group) > PICTURES_A_ROW:
         st.caption(f"The first {PICTURES_A_ROW} of {len(group):,}.")
 
