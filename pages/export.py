@@ -52,7 +52,7 @@ def ask_formats(run: Run) -> list[str]:
     return [
         row.name
         for row in FORMATS.values()
-        if st.checkbox(f"**{row.title}** – {row.use}", value=True, key=f"format {row.name} {run.id}")
+        if st.checkbox(f"{row.title} – {row.use}", value=True, key=f"format {row.name} {run.id}")
     ]
 
 
