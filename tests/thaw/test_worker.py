@@ -19,8 +19,8 @@ from tlcore.settings import HeadSettings
 
 LONG = HeadSettings(image_size=48, epochs=40, batch_size=2, validation_split=0.25, patience=1000)
 # Every epoch draws new views, or a thousand would be over in seconds.
-LONG = {"epochs": 1000, "patience": 1000, "augmentation": "light", "exact": True}
-ENDLESS = HeadSettings(image_size=48, batch_size=2, validation_split=0.25, **LONG)
+UNENDING = {"epochs": 1000, "patience": 1000, "augmentation": "light", "exact": True}
+ENDLESS = HeadSettings(image_size=48, batch_size=2, validation_split=0.25, **UNENDING)
 
 
 @pytest.fixture

@@ -79,9 +79,13 @@ def test_the_page_tells_each_rule_and_draws_its_tables():
     def script():
         from types import SimpleNamespace
 
+        import streamlit as st
+
+        from pages.ui.components.expert import expert
         from pages.ui.training import evidence
         from tests.thaw.training import test_evidence as here
 
+        st.session_state[expert.ON] = True
         tuned = here.TUNED_FACTS | {"precision": "mixed_float16"}
         facts = here.MEASURED | {"head": here.HEAD_FACTS, "fine_tune": tuned}
         run = here.run_with(facts, here.FineTuneSettings(learning_rate=1e-3))
