@@ -100,6 +100,8 @@ def watch(browser: BrowserContext) -> Watch:
 def page(browser: BrowserContext, watch: Watch, server: Server) -> Iterator[Page]:
     """A tab on the first page; after the test nothing may have gone to another host, asked or failed."""
     tab = browser.pages[0]
+    # The browser is one for all tests, and what one has chosen is not to be another's.
+    browser.clear_cookies()
     tab.goto(f"{server.url}/data")
     yield tab
     assert not watch.foreign

@@ -9,7 +9,7 @@ from sklearn.datasets import load_sample_images
 
 from tests.browser.conftest import CLASS_SIZE, SIDE_PX, crop
 from tests.browser.harness import IDLE, Server, drop, wait_until
-from tests.browser.journey import see_page
+from tests.browser.journey import be_expert, see_page
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -21,6 +21,7 @@ TITLES = {ADD: "Drop photos here to add them", HOLD_OUT: "Drop the holdout photo
 
 def test_photos_are_dropped_put_right_and_undone(page: Page, server: Server, photos: Path, tmp_path: Path) -> None:
     see_page(page, "data")
+    be_expert(page)
     drop(page, photos)
     expect(page.get_by_role("heading", name="my photos")).to_be_visible()
     before = kept(server)

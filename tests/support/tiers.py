@@ -12,7 +12,7 @@ HEAVY = {"keras", "tensorflow", "streamlit", "playwright"}
 PROCESSES = ("subprocess", "psutil", "work(store", "start_import", "ServiceProcess")
 
 
-# Of the tests by the processor's time, the first hundredth takes half of it all.
+# Of the tests by the processor's time, the first three in a hundred take more than half of it all.
 LONG = frozenset(
     line
     for line in (Path(__file__).parent / "long_tests.txt").read_text("utf-8").splitlines()

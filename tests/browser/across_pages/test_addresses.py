@@ -48,7 +48,7 @@ def test_back_goes_from_page_to_page(page: Page, server: Server) -> None:
 
 def test_choices_add_no_entries_and_outlive_a_reload(page: Page, server: Server) -> None:
     run_id = add_many_classes(Store(open_workspace(server.workspace)), 22)
-    page.goto(f"{server.url}/data?run={run_id}")
+    page.goto(f"{server.url}/data?run={run_id}&expert=1")
     see_page(page, "data")
     settle(page)
     first = entries(page)

@@ -154,6 +154,8 @@ def find_faults(page: Page) -> list[str]:
     page.emulate_media(color_scheme="dark")
     wait_in_page(page, f"{PAPER} !== '{paper}'")
     settle(page)
+    # Colours that are still on their way from one scheme to the other are nobody's.
+    wait_in_page(page, "document.getAnimations().every((each) => !(each instanceof CSSTransition))")
     found += ask_axe(page, "dark", "color-contrast")
     page.set_viewport_size(PHONE)
     settle(page)
