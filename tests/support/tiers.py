@@ -21,8 +21,8 @@ LONG = frozenset(
 
 
 def is_long(node: str) -> bool:
-    """Say whether a test, by its path in `tests` and its name, is on the list, alone or with all its cases."""
-    return node in LONG or node.partition("[")[0] in LONG
+    """Say whether a test, by its path in `tests` and its name, is on the list: alone, with all its cases or its file."""
+    return not LONG.isdisjoint((node, node.partition("[")[0], node.partition("::")[0]))
 
 
 @cache

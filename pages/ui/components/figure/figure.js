@@ -90,7 +90,7 @@ class Figure {
       if (trace.type === "scattergl" && !hasWebGl()) trace.type = "scatter";
     }
     this.width = this.plot.clientWidth;
-    this.plotly.react(this.plot, data, this.dressed(layout), { displaylogo: false, ...this.bar() });
+    this.drawn = this.plotly.react(this.plot, data, this.dressed(layout), { displaylogo: false, ...this.bar() });
     if (!this.listens) this.listen();
   }
 
@@ -168,7 +168,8 @@ class Figure {
     clearTimeout(this.later);
     this.scheme.removeEventListener("change", this.repaint);
     this.size.disconnect();
-    this.plotly?.purge(this.plot);
+    // Plotly goes on with a drawing that it has begun, and finds nothing to draw on where that is gone.
+    this.drawn?.finally(() => this.plotly.purge(this.plot));
     figures.delete(this.root);
   }
 }
