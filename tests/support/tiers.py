@@ -18,7 +18,7 @@ LONG = frozenset(line for line in LISTED if line[:1] not in ("", "#"))
 
 
 def is_long(node: str) -> bool:
-    """Say whether a test, by its path in `tests` and its name, is on the list: alone, with all its cases or its file."""
+    """Say whether a test, by its path in `tests` and its name, is on the list: with all its cases or file, or alone."""
     return not LONG.isdisjoint((node, node.partition("[")[0], node.partition("::")[0]))
 
 
