@@ -54,9 +54,11 @@ def pytest_collection_modifyitems(items, config):
     items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
     quick = "quick" in config.option.markexpr
     for item in items:
+        if item.get_closest_marker("slow"):
+            continue
         if is_long(item.nodeid.removeprefix("tests/")):
             item.add_marker(pytest.mark.long)
-        elif quick and is_quick(item.path) and not item.get_closest_marker("slow"):
+        elif quick and is_quick(item.path):
             item.add_marker(pytest.mark.quick)
 
 
