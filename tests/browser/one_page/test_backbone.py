@@ -27,6 +27,7 @@ def test_a_row_is_picked_by_a_click_by_its_mark_by_keys_and_by_the_address(page:
     expect(page).to_have_url(re.compile(f"backbone={ROWS[0]}(&|$)"))
     click_row(page, 2)
     expect(page.get_by_text("EfficientNet-Lite2 sees")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"backbone={ROWS[2]}(&|$)"))
     page.reload()
     see_page(page, "backbone")
     expect(page.get_by_text("EfficientNet-Lite2 sees")).to_be_visible()
