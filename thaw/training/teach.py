@@ -1,10 +1,11 @@
 """Teaching a data set as it stands with the defaults, and how far that is: what the Studio does without being asked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from thaw.datasets.run_split import choose_split
+from thaw.datasets.run_split import choose_split, read_labels
 from thaw.jobs import starts
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
@@ -39,10 +40,9 @@ def teach(store: Store, dataset: Dataset, settings: HeadSettings) -> str:
     waiting = starts.find_head(store, dataset.id, settings)
     if known.run is not None and known.run.result_phase is not None:
         return known.run.id
-    for job in store.queue():
-        # It learns from photos that have changed since, and the next would wait for its end.
-        outdated = job.kind == "head" and job.dataset_id == dataset.id and job.run_id != waiting
-        if outdated and store.run(str(job.run_id)).head == settings:
+    for run, job in _list_learning(store, dataset, settings):
+        # It learns from photos that have changed since, and the next would wait for its end: worth it for a new class.
+        if run.id != waiting and not _labels(store, run) - _labels(store, known.best):
             store.ask_to_stop(job.id)
     return waiting or starts.start_head(store, dataset.id, settings)
 
@@ -56,6 +56,25 @@ def find_lessons(store: Store, dataset: Dataset, settings: HeadSettings) -> Less
         if run.head.backbone == settings.backbone and _learns(run, job, dataset.version):
             return Lessons(run, job, best)
     return Lessons(None, None, best)
+
+
+def find_earlier(store: Store, dataset: Dataset, settings: HeadSettings) -> tuple[Run, Job] | None:
+    """Return a run that is learning a data set with these settings, as it stands or as it was, and its job."""
+    return next(_list_learning(store, dataset, settings), None)
+
+
+def _list_learning(store: Store, dataset: Dataset, settings: HeadSettings) -> Iterator[tuple[Run, Job]]:
+    for job in store.queue():
+        if job.kind == "head" and job.dataset_id == dataset.id and (run := store.run(str(job.run_id))).head == settings:
+            yield run, job
+
+
+def _labels(store: Store, run: Run | None) -> set[str]:
+    """Return the classes that a run learns; none of one that has not divided its photos yet."""
+    try:
+        return set(read_labels(store, run)) if run else set()
+    except FileNotFoundError:
+        return set()
 
 
 def grade(run: Run) -> Exam | None:

@@ -195,6 +195,8 @@ def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings, glanc
         told["stage"] = "refused"
     elif lessons.run is not None and lessons.job is not None:
         told |= _tell_job(store, lessons.run, lessons.job)
+    elif not glance.learn and (earlier := teach.find_earlier(store, dataset, settings)):
+        told |= _tell_job(store, *earlier)
     return told
 
 

@@ -4,6 +4,7 @@ import base64
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
@@ -86,12 +87,14 @@ def walls(page: Page) -> list[str]:
     return [str(wall.get_attribute("data-name")) for wall in page.get_by_test_id("class-wall").all()]
 
 
-def hold(page: Page, label: str, seconds: float) -> None:
+@contextmanager
+def holding(page: Page, label: str) -> Iterator[None]:
+    """Hold a kind's button to record while the body runs."""
     button = page.locator(f'[data-name="{label}"] .record')
     button.scroll_into_view_if_needed()
     button.hover()
     page.mouse.down()
-    page.wait_for_timeout(1000 * seconds)
+    yield
     page.mouse.up()
 
 
@@ -158,20 +161,28 @@ def test_a_video_gives_pictures_of_a_kind_and_a_photo_is_tried(page, store, tiny
     assert page.get_by_test_id("answer").inner_text() in (*store.datasets()[0].classes, "I don't know")
 
 
-def test_a_kind_that_is_recorded_is_learnt_and_kept_on_one_side(page, store):
+def test_a_kind_is_learnt_while_it_is_recorded_and_kept_on_one_side(page, store):
     page.get_by_role("button", name="Start the camera").click()
     expect(page.locator("video")).to_have_js_property("paused", False)
     page.get_by_label("Another kind").fill("cups")
     page.get_by_role("button", name="Add", exact=True).click()
-    hold(page, "cups", 3)
-    expect(page.locator('[data-name="cups"] .strip img').first).to_be_visible(timeout=JOB_MS)
-    first = store.datasets()[0].classes["cups"]
-    hold(page, "cups", 3)
-    expect(page.locator('[data-name="cups"] .strip img')).not_to_have_count(first, timeout=JOB_MS)
+    state, count = page.locator(".learning .state"), page.locator('[data-name="cups"] .count')
+    with holding(page, "cups"):
+        # Known before the recording has ended, and the photos of it are on the wall.
+        expect(page.locator(".try .bars li")).to_have_count(4, timeout=JOB_MS)
+        assert page.locator('[data-name="cups"] .strip img').count()
+        expect(count).to_contain_text("recording")
+    expect(count).to_contain_text("photos")
+    expect(state).to_have_text("Learnt. Try it on the right.", timeout=JOB_MS)
+    before = count.inner_text()
+    with holding(page, "cups"):
+        page.wait_for_timeout(1500)
+    expect(count).to_contain_text("photos", timeout=JOB_MS)
+    expect(count).not_to_have_text(before, timeout=JOB_MS)
     frames = store.images(store.datasets()[0].id, "cups")
     assert len({frame.recording for frame in frames}) == LEAST_RECORDED
-    expect(page.locator(".learning .state")).to_have_text("Learnt. Try it on the right.", timeout=JOB_MS)
-    expect(page.locator(".try .bars li")).to_have_count(4, timeout=JOB_MS)
+    expect(state).to_have_text("Learnt. Try it on the right.", timeout=JOB_MS)
+    expect(page.locator(".try .bars li")).to_have_count(4)
 
 
 def test_the_run_that_is_chosen_above_is_the_one_whose_score_is_shown(page, store):

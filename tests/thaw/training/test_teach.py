@@ -1,10 +1,12 @@
 """Teaching by itself: a data set is taught once as it stands, again when it has changed, and graded by its exam."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from thaw.datasets import edits
+from thaw.datasets.run_split import LABELS_FILE
 from thaw.jobs import lifecycle
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -38,6 +40,13 @@ def finish(store, run_id, version):
     store.update_job(job.id, status="finished")
 
 
+def write_labels(store, run_id, labels):
+    """Record the classes that a run learns, as its worker would."""
+    folder = store.workspace.run(run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / LABELS_FILE).write_text(json.dumps(labels), encoding="utf-8")
+
+
 def test_what_is_asked_twice_is_taught_once_and_what_is_taught_is_not_taught_again(own_store):
     store, dataset = own_store, dataset_of(own_store)
     run_id = teach.teach(store, dataset, SETTINGS)
@@ -58,6 +67,24 @@ def test_photos_that_have_changed_are_taught_again_and_the_outdated_lesson_is_st
     assert second != first
     assert store.latest_job(first).stop_requested
     assert not store.job(others).stop_requested
+
+
+def test_an_outdated_lesson_of_a_class_that_no_model_knows_goes_on(own_store):
+    store, dataset = own_store, dataset_of(own_store)
+    known, new = sorted(dataset.classes)[:-1], sorted(dataset.classes)
+    old = teach.teach(store, dataset, SETTINGS)
+    write_labels(store, old, known)
+    finish(store, old, dataset.version - 1)
+    first = teach.teach(store, dataset, SETTINGS)
+    write_labels(store, first, new)
+    store.add_facts(first, {"dataset_version": dataset.version})
+    edits.exclude_images(store, dataset.id, [store.images(dataset.id)[0].id])
+    assert teach.teach(store, dataset_of(store), SETTINGS) != first
+    assert not store.latest_job(first).stop_requested
+    assert [run.id for run, _ in [teach.find_earlier(store, dataset_of(store), SETTINGS)]] == [first]
+    write_labels(store, old, new)
+    teach.teach(store, dataset_of(store), SETTINGS)
+    assert store.latest_job(first).stop_requested
 
 
 def test_the_lessons_tell_of_the_newest_model_and_of_what_is_learnt_now(own_store):

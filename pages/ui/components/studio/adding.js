@@ -1,6 +1,7 @@
 // Adding: photos on their way in - by drop, by choice, from a video or a camera - and how far their import is.
 
 const VIDEO = /^video\//;
+const IDLE_EVERY_MS = 30;
 
 class Adding {
   // `studio` says which data set photos go to, and is told of what comes.
@@ -45,7 +46,12 @@ class Adding {
 
   async takeVideo(video, label) {
     const told = (number) => this.show(`Taking pictures out of the video: ${number}`, 0);
-    this.follow(await new Recording(this.studio.server, label, this.studio.dataset, told).play(video));
+    this.recording = new Recording(this.studio, label, false, told);
+    try {
+      await this.recording.play(video);
+    } finally {
+      this.recording = null;
+    }
   }
 
   async send(list, name) {
@@ -73,6 +79,11 @@ class Adding {
     this.studio.soon();
   }
 
+  // Waits for the end of the import that is followed.
+  async idle() {
+    while (this.job && this.studio.going) await pause(IDLE_EVERY_MS);
+  }
+
   draw(job) {
     const busy = Boolean(job?.active);
     if (job && this.job === job.id && !busy) {
@@ -81,13 +92,15 @@ class Adding {
       this.studio.soon();
     }
     if (this.uploading) return;
-    this.find(".going").hidden = !busy;
     this.find(".question").hidden = !job?.question || !busy;
+    if (busy) this.job = job.id;
+    if (busy && job.question) this.ask(job);
+    // A recording says itself how far it is.
+    if (this.recording) return;
+    this.find(".going").hidden = !busy;
     if (!busy) return;
-    this.job = job.id;
     const far = job.total ? `: ${job.done.toLocaleString()} of ${job.total.toLocaleString()}` : "";
     this.show(`${job.words}${far}${job.left ? `, ${job.left} left` : ""}`, job.total ? (100 * job.done) / job.total : 0);
-    if (job.question) this.ask(job);
   }
 
   ask(job) {

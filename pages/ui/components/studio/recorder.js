@@ -1,26 +1,36 @@
-// Recorder: takes frames of the camera or of a video for one kind of photos and sends them on while it takes them.
+// Recorder: takes frames of the camera or of a video for one kind of photos, and passes them on while it takes them.
 
 const FRAME_EVERY_MS = 100;
 const FRAME_SIDE = 320;
 const FRAMES_A_BATCH = 10;
+// So many are taken in at a time while it goes on: what is left to do at its end is little.
+const FRAMES_A_PIECE = 20;
 const MOST_FRAMES = 600;
 const BEYOND_THE_END_S = 1e7;
 const UNREADABLE_VIDEO =
   "This browser cannot play that video. Save it as MP4 (H.264) or WebM, then drop it here again.";
 
 class Recording {
-  constructor(server, label, dataset, told) {
-    Object.assign(this, { server, label, dataset, told });
+  // `studio` says which data set the frames go to, and follows what takes them in; `fresh` is whether they are the first
+  // of their kind.
+  constructor(studio, label, fresh, told) {
+    Object.assign(this, { studio, label, fresh, told });
     this.id = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     this.number = 0;
     this.waiting = [];
-    this.sending = this.open();
+    this.sending = Promise.resolve();
     this.over = false;
   }
 
+  // Whether what is recorded should be learnt at once: a new kind is, once, so that it is known when the recording ends.
+  get wants() {
+    return this.fresh && !this.learnt;
+  }
+
   async open() {
+    this.dataset ||= this.studio.dataset;
     this.upload = new Upload(() => {});
-    this.upload.ticket = await this.server.act("ticket");
+    this.upload.ticket = await this.studio.server.act("ticket");
     this.upload.startedAt = performance.now();
   }
 
@@ -58,27 +68,48 @@ class Recording {
   }
 
   take(file) {
-    const path = `${pathTo(this.label, this.dataset)}/recording-${this.id}-${String(this.number).padStart(4, "0")}.jpg`;
-    this.waiting.push({ number: this.number, path, file });
+    this.waiting.push({ number: this.number, file });
     this.number += 1;
     this.told(this.number);
     if (this.waiting.length >= FRAMES_A_BATCH) this.pass();
   }
 
   pass() {
-    const batch = this.waiting.splice(0);
-    if (batch.length) this.sending = this.sending.then(() => this.upload.persist(() => this.upload.send(batch)));
+    this.sending = this.sending.then(() => this.send());
+    // Told at its end.
+    this.sending.catch(() => {});
   }
 
-  // Returns the id of the import that takes the frames in.
+  async send() {
+    if (!this.waiting.length) return;
+    if (!this.upload) await this.open();
+    const batch = this.waiting.splice(0).map(({ number, file }) => ({ number, path: this.path(number), file }));
+    await this.upload.persist(() => this.upload.send(batch));
+    if (this.over || this.upload.sentFiles < FRAMES_A_PIECE) return;
+    await this.end();
+    // The first piece makes the data set that the next one is added to.
+    await this.studio.adding.idle();
+  }
+
+  path(number) {
+    return `${pathTo(this.label, this.dataset)}/recording-${this.id}-${String(number).padStart(4, "0")}.jpg`;
+  }
+
+  async end() {
+    const { upload } = this;
+    this.upload = null;
+    const target = this.dataset ? { dataset: this.dataset, role: "main" } : {};
+    const asked = JSON.stringify({ name: "My photos", ...target });
+    this.studio.adding.follow((await upload.persist(() => upload.post("/finish", asked))).job);
+  }
+
+  // Has the last frames taken in.
   async finish() {
     this.over = true;
     this.pass();
     await this.sending;
     if (!this.number) throw new Refused("No picture came from the camera. Start it again.");
-    const target = this.dataset ? { dataset: this.dataset, role: "main" } : {};
-    const asked = JSON.stringify({ name: "My photos", ...target });
-    return (await this.upload.persist(() => this.upload.post("/finish", asked))).job;
+    if (this.upload) await this.end();
   }
 }
 

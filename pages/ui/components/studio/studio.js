@@ -56,7 +56,7 @@ class Studio {
       remove: (name) => this.remove(name),
       choose: (name) => this.adding.choose(name),
       record: (name) => this.record(name),
-      recorded: () => this.recording && (this.recording.over = true),
+      recorded: () => this.endRecording(),
     });
     this.find(".anew").onclick = () => this.turn();
     this.find(".add").onsubmit = (event) => {
@@ -120,7 +120,7 @@ class Studio {
 
   leave() {
     this.going = false;
-    if (this.recording) this.recording.over = true;
+    this.endRecording();
     this.tryout.leave();
     for (const [kind, act] of Object.entries(this.drags)) window.removeEventListener(kind, act);
   }
@@ -128,11 +128,13 @@ class Studio {
   async poll() {
     while (this.going) {
       let wait = IDLE_MS;
+      this.hurried = false;
       try {
         const { dataset } = this;
         const asked = { dataset: dataset ?? "", import: this.adding.job ?? "", known: this.mark };
         const model = { run: this.run ?? "", newest: newests.get(dataset) ?? "", eye: this.learning.eye };
-        const free = !this.recording && !this.adding.uploading && this.declined !== this.taught;
+        const { recording } = this.adding;
+        const free = (!recording || recording.wants) && !this.adding.uploading && this.declined !== this.taught;
         const state = await this.server.state({ ...asked, ...model, learn: this.learning.bySelf && free });
         if (!this.going) return;
         // Another data set has been chosen meanwhile.
@@ -144,8 +146,9 @@ class Studio {
         this.lost = true;
         this.adding.complain(problem.message);
       }
+      if (this.hurried) continue;
       await new Promise((resolve) => {
-        this.soon = resolve;
+        this.wake = resolve;
         setTimeout(resolve, wait);
       });
     }
@@ -156,8 +159,11 @@ class Studio {
     return `${this.mark} ${this.learning.eye}`;
   }
 
-  // Has the server asked at once; set while `poll` waits.
-  soon() {}
+  // Has the server asked at once, or once more where it is being asked.
+  soon() {
+    this.hurried = true;
+    this.wake?.();
+  }
 
   // Returns whether something goes on that is worth looking at often.
   draw(state) {
@@ -167,11 +173,13 @@ class Studio {
     this.find(".anew").hidden = !this.dataset && !this.fresh;
     this.find(".anew").textContent = this.fresh ? "Back to the photos before" : "New photos";
     this.find(".studio").classList.toggle("filled", Boolean(this.classes.length));
+    const learns = state.learning.stage === "learning";
+    if (learns && this.adding.recording) this.adding.recording.learnt = true;
     this.learning.draw(state.learning, this.photos);
     this.learning.drawEyes(state.eyes, state.measuring);
     this.tryout.taught(state.live);
-    this.tryout.learns = state.learning.stage === "learning";
-    return Boolean(state.import?.active || state.learning.stage === "learning" || this.recording || state.measuring);
+    this.tryout.learns = learns;
+    return Boolean(state.import?.active || learns || this.adding.recording || state.measuring);
   }
 
   drawDataset(dataset) {
@@ -261,27 +269,30 @@ class Studio {
       this.learning.say("The camera is on. Hold the button again to record.");
       return false;
     }
-    if (this.recording) return false;
+    if (this.adding.recording) return false;
     const badge = this.find(".view .recording");
     const wall = this.walls.wall(label);
-    this.recording = new Recording(this.server, label, this.dataset, (number) => {
+    const fresh = !this.classes.some((each) => each.name === label);
+    const recording = new Recording(this, label, fresh, (number) => {
       badge.textContent = `● ${label}: ${number}`;
       wall.querySelector(".count").textContent = `recording: ${number}`;
     });
+    this.adding.recording = recording;
     badge.hidden = false;
     wall.classList.add("recording");
-    this.tryout.resting = true;
-    this.keep(this.recording).finally(() => {
+    this.tryout.records = true;
+    this.adding.guard(() => recording.film(this.tryout.video)).finally(() => {
       badge.hidden = true;
       wall.classList.remove("recording");
-      this.tryout.resting = false;
-      this.recording = null;
+      this.tryout.records = false;
+      this.adding.recording = null;
       this.walls.draw(this.classes);
+      this.soon();
     });
     return true;
   }
 
-  keep(recording) {
-    return this.adding.guard(async () => this.adding.follow(await recording.film(this.tryout.video)));
+  endRecording() {
+    if (this.adding.recording) this.adding.recording.over = true;
   }
 }

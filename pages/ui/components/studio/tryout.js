@@ -1,8 +1,9 @@
 // Tryout: the camera or a photo, and what the newest model says of it in large letters.
 
 const FRAMES_A_SECOND = 15;
-// What learns at that moment is to have the processor.
+// What learns or records at that moment is to have the processor.
 const WHILE_LEARNING = 3;
+const WHILE_RECORDING = 1;
 const SPEAK_EVERY_MS = 4000;
 const PHOTO_SIDE = 640;
 const LONG_NAME = 14;
@@ -60,7 +61,7 @@ class Tryout extends Camera {
     while (turn === this.turn) {
       const begun = performance.now();
       if (!this.live) this.quiet("It can answer as soon as it has learnt two kinds.");
-      else if (!document.hidden && this.video.videoWidth && !this.resting) {
+      else if (!document.hidden && this.video.videoWidth) {
         try {
           await this.ask(await takeSquare(this.video, this.live.side), turn);
         } catch (problem) {
@@ -72,7 +73,7 @@ class Tryout extends Camera {
         this.find(".rate").textContent = `${rate.toFixed(0)} answers a second`;
       }
       before = begun;
-      const most = this.learns ? WHILE_LEARNING : FRAMES_A_SECOND;
+      const most = this.records ? WHILE_RECORDING : this.learns ? WHILE_LEARNING : FRAMES_A_SECOND;
       await pause(Math.max(0, 1000 / most - (performance.now() - begun)));
     }
   }

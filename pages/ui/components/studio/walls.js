@@ -20,9 +20,14 @@ class Walls {
       const wall = this.made.get(each.name) ?? this.make(each);
       this.fill(wall, each);
       kept.set(each.name, wall);
-      this.box.append(wall);
     }
     for (const [name, wall] of this.made) if (!kept.has(name)) wall.remove();
+    // Nothing moves under a hand that holds a button.
+    const held = this.box.querySelector(".wall.recording");
+    [...kept.values()].forEach((wall, place) => {
+      if (wall.parentElement !== this.box) this.box.append(wall);
+      else if (!held && this.box.children[place] !== wall) this.box.insertBefore(wall, this.box.children[place]);
+    });
     this.made = kept;
   }
 
@@ -107,7 +112,10 @@ class Walls {
 
   fill(wall, each) {
     const photos = each.count === 1 ? "1 photo" : `${each.count.toLocaleString()} photos`;
-    wall.querySelector(".count").textContent = each.count ? photos : "no photos yet";
+    // One that is being recorded says so itself.
+    if (!wall.classList.contains("recording")) {
+      wall.querySelector(".count").textContent = each.count ? photos : "no photos yet";
+    }
     const strip = wall.querySelector(".strip");
     const there = [...strip.children].map((image) => image.getAttribute("src"));
     if (there.join() === each.photos.join()) return;
