@@ -36,38 +36,28 @@ def _texts(node: Node) -> Iterator[str]:
         frame = node.value
         yield from map(str, [*frame.columns, *frame.to_numpy().ravel()])
     else:
-        yield from _fields(MessageToDict(node.proto))
-
-
-def _fields(said: Any, read: bool = False) -> Iterator[str]:
-    if isinstance(said, str) and read:
-        yield said
-    elif isinstance(said, list):
-        for each in said:
-            yield from _fields(each, read)
-    elif isinstance(said, dict):
-        for key, each in said.items():
-            yield from _fields(each, key in READ)
+        yield from _keyed(MessageToDict(node.proto), READ)
 
 
 def _component(data: Any) -> Iterator[str]:
     if isinstance(data, dict) and "drawing" in data:
-        yield from _drawn(json.loads(data["drawing"]))
+        yield from _keyed(json.loads(data["drawing"]), DRAWN)
         yield str(data.get("alt", ""))
     else:
         yield from _strings(data)
 
 
-def _drawn(figure: Any, read: bool = False) -> Iterator[str]:
-    if isinstance(figure, str) and read:
-        yield figure
-    elif isinstance(figure, list):
-        for each in figure:
-            yield from _drawn(each, read)
-    elif isinstance(figure, dict):
-        for key, each in figure.items():
+def _keyed(said: Any, keys: set[str], read: bool = False) -> Iterator[str]:
+    """Yield the texts that stand under one of these keys; a figure's template holds none that is drawn."""
+    if isinstance(said, str) and read:
+        yield said
+    elif isinstance(said, list):
+        for each in said:
+            yield from _keyed(each, keys, read)
+    elif isinstance(said, dict):
+        for key, each in said.items():
             if key != "template":
-                yield from _drawn(each, key in DRAWN)
+                yield from _keyed(each, keys, key in keys)
 
 
 def _strings(data: Any) -> Iterator[str]:
