@@ -37,7 +37,7 @@ def chromium() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
-def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def real(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = Server(tmp_path_factory.mktemp("browser-workspace"))
     started.start()
     yield started
@@ -56,20 +56,17 @@ def made_up(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> I
     started.stop()
 
 
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest) -> Server:
+    """The server for real photos, or that for made-up runs where the file is marked `made_up`."""
+    return request.getfixturevalue("made_up" if request.node.get_closest_marker("made_up") else "real")
+
+
 @pytest.fixture(scope="session")
 def program(chromium: Playwright) -> Iterator[Browser]:
     started = chromium.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
     yield started
     started.close()
-
-
-@pytest.fixture
-def browser(program: Browser) -> Iterator[BrowserContext]:
-    """A new profile with one empty tab: nothing is cached or kept from another test."""
-    context = program.new_context(viewport=DESKTOP, accept_downloads=True)
-    context.new_page()
-    yield context
-    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -80,15 +77,23 @@ def profile(program: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def kept_profile(profile: BrowserContext) -> Iterator[BrowserContext]:
-    """A new tab in one profile for all tests of a file, so that Chromium reads Streamlit's script once for them.
+def browser(program: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """A profile with one empty tab, which is a session of its own on the server.
 
-    A tab is a session of its own on the server.
+    It is a new one: nothing is cached or kept from another test. Where the file is marked `kept_profile`, it is one for
+    all tests of the file, so that Chromium reads Streamlit's script once for them.
     """
-    profile.new_page()
-    yield profile
-    for tab in profile.pages:
-        tab.close()
+    if request.node.get_closest_marker("kept_profile"):
+        kept: BrowserContext = request.getfixturevalue("profile")
+        kept.new_page()
+        yield kept
+        for tab in kept.pages:
+            tab.close()
+        return
+    context = program.new_context(viewport=DESKTOP, accept_downloads=True)
+    context.new_page()
+    yield context
+    context.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image as Picture
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.harness import Server, load_pictures, settle, wait_until
 from tests.browser.journey import JOB_MS, look_closer_at_first, see_page
@@ -23,19 +23,11 @@ from thaw.worker import work
 from tlcore.evaluation.predictions import find_mistakes
 from tlcore.settings import HeadSettings
 
+pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
+
 SETTINGS = HeadSettings(image_size=48, epochs=30, batch_size=8, validation_split=0.25, learning_rate=3e-3)
 EACH = 16
 JOB_S = JOB_MS / 1000
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
-
-
-@pytest.fixture(scope="module")
-def server(made_up: Server) -> Server:
-    return made_up
 
 
 def import_colours(store: Store, folder: Path) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
 from tests.browser.grid_page import HOSTILE
 from tests.browser.harness import IDLE, PHONE, ROOT, SERVER_STARTS_IN_S, Server, wait_until
+
+pytestmark = pytest.mark.kept_profile
 
 LITERAL = HOSTILE.replace("\u202e", "\\u202e")
 MOST_MS_A_KEY = 50
@@ -47,11 +49,6 @@ def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> It
     started.start()
     yield started
     started.stop()
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.harness import DESKTOP, PHONE, Server, settle
 from tests.browser.journey import click_cell, look_closer_at_first, open_page, see_page
@@ -12,17 +12,9 @@ from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
+pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
+
 WRONG = 14
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
-
-
-@pytest.fixture(scope="module")
-def server(made_up: Server) -> Server:
-    return made_up
 
 
 def add_mistakes(server: Server, classes: int) -> tuple[Store, str]:

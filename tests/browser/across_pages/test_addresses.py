@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.harness import Server, settle
 from tests.browser.journey import open_page, see_page
@@ -11,17 +11,9 @@ from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
+pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
+
 SHARE = "Validation share"
-
-
-@pytest.fixture(scope="module")
-def server(made_up: Server) -> Server:
-    return made_up
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
 
 
 def entries(page: Page) -> int:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.harness import DESKTOP, PHONE, Server, settle, wait_in_page
 from tests.browser.journey import open_page, see_page
@@ -12,18 +12,10 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.settings import HeadSettings
 
+pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
+
 ROW_PX = 40
 OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-
-
-@pytest.fixture(scope="module")
-def server(made_up: Server) -> Server:
-    return made_up
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
 
 
 def chooser(page: Page, label: str) -> Locator:

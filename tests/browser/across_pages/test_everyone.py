@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Page, Playwright, expect
 
 from tests.browser.harness import DESKTOP, IDLE, PATIENCE_MS, PHONE, ROOT, Server, settle, wait_in_page, wait_until
 from tests.browser.journey import look_closer_at_first
@@ -20,6 +20,8 @@ from thaw.jobs import starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
+
+pytestmark = pytest.mark.kept_profile
 
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 # In Streamlit's own markup, out of the reach of a page: rule -> what it is said of.
@@ -116,11 +118,6 @@ def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory, photo
     started.start()
     yield started
     started.stop()
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
 
 
 def ask(server: Server, *words: str) -> None:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.harness import Server, drop, settle
 from tests.browser.journey import open_page, see_page
+
+pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
 
 # The files wait in the browser until the test lets them go.
 HOLD_FILES = """
@@ -17,16 +19,6 @@ HOLD_FILES = """
         return reach(address, options);
     };
 """
-
-
-@pytest.fixture(scope="module")
-def server(made_up: Server) -> Server:
-    return made_up
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
 
 
 def begin(page: Page, server: Server, photos: Path, zone: str = ".zone") -> None:

@@ -16,6 +16,8 @@ from thaw.storage.workspace import open_workspace
 from tlcore.settings import HeadSettings
 from tlcore.training.history import Epoch
 
+pytestmark = pytest.mark.made_up
+
 MARKER_PX = 20
 SECOND_THOUGHTS_MS = 500
 COUNT_DRAWINGS = """
@@ -32,11 +34,6 @@ Object.defineProperty(window, "Plotly", {
     },
 });
 """
-
-
-@pytest.fixture(scope="module")
-def server(made_up: Server) -> Server:
-    return made_up
 
 
 @pytest.mark.parametrize("classes", [12, 60])

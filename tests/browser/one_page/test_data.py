@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.harness import CONTENT_HEIGHT, PHONE, Server, drop, settle
 from tests.browser.journey import see_page
@@ -14,21 +14,13 @@ from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
+pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
+
 SCREEN = {"width": 1280, "height": 900}
 LINE_PX = 56
 OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 TO_THE_TOP = "document.querySelector('[data-testid=\"stMain\"]').scrollTo(0, 0)"
 NEXT = "On to step 2: choose an eye (backbone)"
-
-
-@pytest.fixture(scope="module")
-def server(made_up: Server) -> Server:
-    return made_up
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
 
 
 def open_data(page: Page, server: Server, classes: int) -> None:

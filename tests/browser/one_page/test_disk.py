@@ -9,14 +9,11 @@ from tests.browser.harness import PHONE, Server, settle
 from tests.browser.journey import open_page, save, see_page
 from tests.support.keepings import furnish, snapshot
 
+pytestmark = pytest.mark.kept_profile
+
 # Around its name a button has those of its icons.
 FOCUSED_BUTTON = "document.activeElement?.closest('button')?.querySelector('p')?.innerText"
 WIDTH = "document.documentElement.scrollWidth"
-
-
-@pytest.fixture
-def browser(kept_profile):
-    return kept_profile
 
 
 @pytest.fixture(scope="module")

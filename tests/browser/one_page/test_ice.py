@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FloatRect, Locator, Page, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from tests.browser.harness import IDLE, PHONE, Server, settle, wait_in_page
 from tests.browser.journey import FINE_TUNE, be_expert, see_page
@@ -13,6 +13,8 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.training.history import Epoch
 
+pytestmark = pytest.mark.kept_profile
+
 CLASSES = 26
 BLOCKS = {"stem": 4, "block 0": 6, "block 1": 10, "head": 2}
 LAYERS = sum(BLOCKS.values())
@@ -20,11 +22,6 @@ FIRST_SCREEN = {"width": 1280, "height": 900}
 # How many layers each slab shows as warm, from the photo to the head.
 WARM = """(input) => [...input.getRootNode().querySelectorAll('.slab .warm')].map((part) => +part.style.flexGrow)"""
 HALF_A_HANDLE = 14
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from pages.ui.mistakes.map_points import MOST_DRAWN
 from tests.browser.harness import Server, settle, wait_in_page
@@ -12,6 +12,8 @@ from tests.support.maps import add_large_map, make_map
 from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+
+pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
 
 IMAGES = 40
 # Of every point: its number, and where it lies on the screen.
@@ -35,16 +37,6 @@ ON_SCREEN = """(places) => {
     const { left, top } = plot.getBoundingClientRect();
     return places.map(([x, y]) => [left + xaxis._offset + xaxis.l2p(x), top + yaxis._offset + yaxis.l2p(y)]);
 }"""
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
-
-
-@pytest.fixture(scope="module")
-def server(made_up: Server) -> Server:
-    return made_up
 
 
 def shown(page: Page) -> set[str]:
