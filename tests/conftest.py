@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.campaigns.tally import Tally
 from tests.support.pictures.corpus import photo
+from tests.support.server import file_server as file_server
 from tests.support.tiers import is_long, is_quick
 from tests.support.warm_decoder import warm_child as warm_child
 from tests.support.warm_decoder import warm_decoder as warm_decoder

@@ -1,7 +1,13 @@
 """A real web server of one file for the tests of downloads: it can cut, lie and refuse."""
 
+import os
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+CONTENT = os.urandom(1_500_000)
 
 
 class Server(ThreadingHTTPServer):
@@ -54,3 +60,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_arguments):
         pass
+
+
+@pytest.fixture
+def file_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server of `CONTENT`, which no proxy stands before."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with Server(CONTENT) as running:
+        yield running

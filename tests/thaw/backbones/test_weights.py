@@ -9,27 +9,18 @@ from pathlib import Path
 import keras
 import pytest
 
-from tests.support.server import Server
+from tests.support.server import CONTENT, Server
 from thaw.backbones.weights import adopt, fetch
 from tlcore.errors import WeightsError
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.weights import is_local, sha256_of
 
-CONTENT = os.urandom(1_500_000)
-
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Server(CONTENT) as running:
-        yield running
-
-
-@pytest.fixture
-def row(server):
+def row(file_server):
     return dataclasses.replace(
         BACKBONES["resnet50"],
-        weights_url=server.url,
+        weights_url=file_server.url,
         weights_bytes=len(CONTENT),
         weights_hash=hashlib.md5(CONTENT).hexdigest(),
     )
@@ -39,7 +30,7 @@ def folder_of(home: Path) -> set[str]:
     return {path.name for path in (home / "models").iterdir() if path.suffix != ".lock"}
 
 
-def test_downloads_with_progress_into_kerass_own_place(row, server, tmp_path):
+def test_downloads_with_progress_into_kerass_own_place(row, file_server, tmp_path):
     seen = []
     assert not is_local(row, tmp_path)
     path = fetch(row, lambda done, total: seen.append((done, total)), tmp_path)
@@ -52,7 +43,7 @@ def test_downloads_with_progress_into_kerass_own_place(row, server, tmp_path):
     assert is_local(row, tmp_path)
     assert folder_of(tmp_path) == {row.weights_file}
     fetch(row, None, tmp_path)
-    assert len(server.requests) == 1
+    assert len(file_server.requests) == 1
 
 
 def test_sha256_is_told_by_its_length(row, tmp_path):
@@ -60,24 +51,24 @@ def test_sha256_is_told_by_its_length(row, tmp_path):
     assert sha256_of(fetch(row, None, tmp_path)) == row.weights_hash
 
 
-def test_goes_on_after_a_cut_connection(row, server, tmp_path):
-    server.cut_after = 600_000
+def test_goes_on_after_a_cut_connection(row, file_server, tmp_path):
+    file_server.cut_after = 600_000
     with pytest.raises(WeightsError, match=r"600000 of 1500000 bytes.*is kept"):
         fetch(row, None, tmp_path)
     assert not is_local(row, tmp_path)
-    server.cut_after = None
+    file_server.cut_after = None
     seen = []
     assert fetch(row, lambda done, _total: seen.append(done), tmp_path).read_bytes() == CONTENT
-    assert server.requests == [None, "bytes=600000-"]
+    assert file_server.requests == [None, "bytes=600000-"]
     assert seen[0] == 600_000
     assert folder_of(tmp_path) == {row.weights_file}
 
 
-def test_begins_again_where_the_server_cannot_go_on(row, server, tmp_path):
-    server.cut_after, server.ranges = 600_000, False
+def test_begins_again_where_the_server_cannot_go_on(row, file_server, tmp_path):
+    file_server.cut_after, file_server.ranges = 600_000, False
     with pytest.raises(WeightsError):
         fetch(row, None, tmp_path)
-    server.cut_after = None
+    file_server.cut_after = None
     assert fetch(row, None, tmp_path).read_bytes() == CONTENT
 
 
@@ -88,24 +79,24 @@ def test_begins_again_after_an_overlong_partial_file(row, tmp_path):
     assert fetch(row, None, tmp_path).read_bytes() == CONTENT
 
 
-def test_takes_a_whole_partial_file_that_was_never_renamed(row, server, tmp_path):
+def test_takes_a_whole_partial_file_that_was_never_renamed(row, file_server, tmp_path):
     partial = tmp_path / "models" / f"{row.weights_file}.part"
     partial.parent.mkdir()
     partial.write_bytes(CONTENT)
     assert fetch(row, None, tmp_path).read_bytes() == CONTENT
-    assert server.requests == []
+    assert file_server.requests == []
 
 
-def test_refuses_a_wrong_hash_and_leaves_nothing(row, server, tmp_path):
-    server.content = bytes(len(CONTENT))
+def test_refuses_a_wrong_hash_and_leaves_nothing(row, file_server, tmp_path):
+    file_server.content = bytes(len(CONTENT))
     with pytest.raises(WeightsError, match=f"hash {row.weights_hash}.*discarded"):
         fetch(row, None, tmp_path)
     assert folder_of(tmp_path) == set()
 
 
 @pytest.mark.parametrize("length", [1000, len(CONTENT) + 1_000_000])
-def test_refuses_a_wrong_size_where_no_hash_is_published(row, server, tmp_path, length):
-    server.content = bytes(length)
+def test_refuses_a_wrong_size_where_no_hash_is_published(row, file_server, tmp_path, length):
+    file_server.content = bytes(length)
     with pytest.raises(WeightsError, match="none published"):
         fetch(dataclasses.replace(row, weights_hash=None), None, tmp_path)
     assert folder_of(tmp_path) == set()
@@ -118,7 +109,7 @@ def test_replaces_a_damaged_file_in_the_cache(row, tmp_path):
     assert fetch(row, None, tmp_path).read_bytes() == CONTENT
 
 
-def test_fetches_at_the_same_time_share_one_download(row, server, tmp_path):
+def test_fetches_at_the_same_time_share_one_download(row, file_server, tmp_path):
     paths = []
     threads = [threading.Thread(target=lambda: paths.append(fetch(row, None, tmp_path))) for _ in range(3)]
     for thread in threads:
@@ -126,11 +117,11 @@ def test_fetches_at_the_same_time_share_one_download(row, server, tmp_path):
     for thread in threads:
         thread.join()
     assert len(paths) == 3
-    assert len(server.requests) == 1
+    assert len(file_server.requests) == 1
 
 
-def test_a_missing_file_names_every_remedy(row, server, tmp_path):
-    gone = dataclasses.replace(row, weights_url=server.url.replace("file", "elsewhere"))
+def test_a_missing_file_names_every_remedy(row, file_server, tmp_path):
+    gone = dataclasses.replace(row, weights_url=file_server.url.replace("file", "elsewhere"))
     with pytest.raises(WeightsError) as caught:
         fetch(gone, None, tmp_path)
     message = str(caught.value)

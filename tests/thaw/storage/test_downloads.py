@@ -1,29 +1,19 @@
 """Downloads from a real server that is whole, cut, wrong, endless or gone; and a person who stops."""
 
 import hashlib
-import os
 
 import pytest
 from filelock import FileLock
 
-from tests.support.server import Server
+from tests.support.server import CONTENT
 from thaw.storage.downloads import Download, download
 from tlcore.errors import DatasetError, WeightsError
 
-CONTENT = os.urandom(1_500_000)
 
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Server(CONTENT) as running:
-        yield running
-
-
-def wanted_from(server, **changes):
+def wanted_from(file_server, **changes):
     facts = {
         "title": "the photos",
-        "url": server.url,
+        "url": file_server.url,
         "bytes": len(CONTENT),
         "hash": hashlib.sha256(CONTENT).hexdigest(),
         "otherwise": "use the digits.",
@@ -41,31 +31,31 @@ def names_in(folder):
     return {path.name for path in folder.iterdir() if path.suffix != ".lock"}
 
 
-def test_a_whole_download_is_in_place_and_asked_for_once(server, tmp_path):
+def test_a_whole_download_is_in_place_and_asked_for_once(file_server, tmp_path):
     seen = []
     path = tmp_path / "new" / "photos.tgz"
-    assert fetch(wanted_from(server), path, lambda done, total: seen.append((done, total))) == CONTENT
+    assert fetch(wanted_from(file_server), path, lambda done, total: seen.append((done, total))) == CONTENT
     assert (seen[0], seen[-1]) == ((0, len(CONTENT)), (len(CONTENT), len(CONTENT)))
     assert seen == sorted(seen)
     assert len(seen) > 3
-    assert fetch(wanted_from(server), path) == CONTENT
-    assert server.requests == [None]
+    assert fetch(wanted_from(file_server), path) == CONTENT
+    assert file_server.requests == [None]
     assert names_in(path.parent) == {"photos.tgz"}
 
 
-def test_a_cut_download_goes_on_where_it_stopped(server, tmp_path):
+def test_a_cut_download_goes_on_where_it_stopped(file_server, tmp_path):
     path = tmp_path / "photos.tgz"
-    server.cut_after = 600_000
+    file_server.cut_after = 600_000
     with pytest.raises(DatasetError, match=r"^The photos \(2 MB\).*600000 of 1500000.*is kept.*use the digits\.$"):
-        fetch(wanted_from(server), path)
+        fetch(wanted_from(file_server), path)
     assert names_in(tmp_path) == {"photos.tgz.part"}
-    server.cut_after = None
-    assert fetch(wanted_from(server), path) == CONTENT
-    assert server.requests == [None, "bytes=600000-"]
+    file_server.cut_after = None
+    assert fetch(wanted_from(file_server), path) == CONTENT
+    assert file_server.requests == [None, "bytes=600000-"]
     assert names_in(tmp_path) == {"photos.tgz"}
 
 
-def test_who_stops_keeps_what_has_arrived(server, tmp_path):
+def test_who_stops_keeps_what_has_arrived(file_server, tmp_path):
     class Enough(Exception):
         pass
 
@@ -75,48 +65,48 @@ def test_who_stops_keeps_what_has_arrived(server, tmp_path):
 
     path = tmp_path / "photos.tgz"
     with pytest.raises(Enough):
-        fetch(wanted_from(server), path, stop)
+        fetch(wanted_from(file_server), path, stop)
     kept = (tmp_path / "photos.tgz.part").stat().st_size
     assert 500_000 <= kept < len(CONTENT)
-    assert fetch(wanted_from(server), path) == CONTENT
-    assert server.requests == [None, f"bytes={kept}-"]
+    assert fetch(wanted_from(file_server), path) == CONTENT
+    assert file_server.requests == [None, f"bytes={kept}-"]
 
 
 @pytest.mark.parametrize("content", [bytes(len(CONTENT)), b"<html>404</html>", CONTENT + bytes(1_000_000)])
-def test_anything_else_is_discarded(server, tmp_path, content):
-    server.content = content
+def test_anything_else_is_discarded(file_server, tmp_path, content):
+    file_server.content = content
     with pytest.raises(DatasetError, match=r"Expected 1500000 bytes with hash .* they were discarded"):
-        fetch(wanted_from(server), tmp_path / "photos.tgz")
+        fetch(wanted_from(file_server), tmp_path / "photos.tgz")
     assert names_in(tmp_path) == set()
 
 
-def test_a_server_that_never_stops_is_cut_off(server, tmp_path):
-    server.content = CONTENT + bytes(20_000_000)
+def test_a_server_that_never_stops_is_cut_off(file_server, tmp_path):
+    file_server.content = CONTENT + bytes(20_000_000)
     seen = []
     with pytest.raises(DatasetError):
-        fetch(wanted_from(server), tmp_path / "photos.tgz", lambda done, _total: seen.append(done))
+        fetch(wanted_from(file_server), tmp_path / "photos.tgz", lambda done, _total: seen.append(done))
     assert max(seen) < 2_000_000
 
 
-def test_a_damaged_file_is_replaced(server, tmp_path):
+def test_a_damaged_file_is_replaced(file_server, tmp_path):
     path = tmp_path / "photos.tgz"
     path.write_bytes(bytes(len(CONTENT)))
-    assert fetch(wanted_from(server), path) == CONTENT
+    assert fetch(wanted_from(file_server), path) == CONTENT
 
 
-def test_the_caller_names_the_error(server, tmp_path):
+def test_the_caller_names_the_error(file_server, tmp_path):
     with pytest.raises(WeightsError, match="404"):
-        download(wanted_from(server, url=f"{server.url}s"), tmp_path / "x", lambda *_: None, WeightsError)
+        download(wanted_from(file_server, url=f"{file_server.url}s"), tmp_path / "x", lambda *_: None, WeightsError)
 
 
-def test_a_disk_without_room_is_told_before_anything_is_asked(server, tmp_path):
-    enormous = wanted_from(server, bytes=10**15)
+def test_a_disk_without_room_is_told_before_anything_is_asked(file_server, tmp_path):
+    enormous = wanted_from(file_server, bytes=10**15)
     with pytest.raises(DatasetError, match=r"Cannot write the photos .* MB free.*choose another disk\.$"):
         fetch(enormous, tmp_path / "photos.tgz")
-    assert server.requests == []
+    assert file_server.requests == []
 
 
-def test_who_waits_for_another_process_can_stop(server, tmp_path):
+def test_who_waits_for_another_process_can_stop(file_server, tmp_path):
     class Enough(Exception):
         pass
 
@@ -125,5 +115,5 @@ def test_who_waits_for_another_process_can_stop(server, tmp_path):
 
     path = tmp_path / "photos.tgz"
     with FileLock(f"{path}.lock"), pytest.raises(Enough):
-        fetch(wanted_from(server), path, stop)
-    assert server.requests == []
+        fetch(wanted_from(file_server), path, stop)
+    assert file_server.requests == []

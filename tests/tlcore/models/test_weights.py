@@ -2,33 +2,23 @@
 
 import dataclasses
 import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.server import Server
+from tests.support.server import CONTENT, Server
 from tlcore.errors import WeightsError
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.weights import fetch, is_local, is_whole, sha256_of
 
-CONTENT = os.urandom(300_000)
-
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with Server(CONTENT) as running:
-        yield running
-
-
-@pytest.fixture
-def row(server):
+def row(file_server):
     return dataclasses.replace(
         BACKBONES["resnet50"],
-        weights_url=server.url,
+        weights_url=file_server.url,
         weights_bytes=len(CONTENT),
         weights_hash=hashlib.md5(CONTENT).hexdigest(),
     )
@@ -38,14 +28,14 @@ def names_in(home):
     return [path.name for path in (home / "models").iterdir()]
 
 
-def test_keras_downloads_once_into_its_own_place(row, server, tmp_path):
+def test_keras_downloads_once_into_its_own_place(row, file_server, tmp_path):
     assert not is_local(row, tmp_path)
     path = fetch(row, keras_home=tmp_path)
     assert path == tmp_path / "models" / row.weights_file
     assert path.read_bytes() == CONTENT
     assert names_in(tmp_path) == [row.weights_file]
     assert fetch(row, keras_home=tmp_path) == path
-    assert len(server.requests) == 1
+    assert len(file_server.requests) == 1
 
 
 def test_a_damaged_file_in_the_cache_is_replaced(row, tmp_path):
@@ -56,26 +46,26 @@ def test_a_damaged_file_in_the_cache_is_replaced(row, tmp_path):
 
 
 @pytest.mark.parametrize("change", [{}, {"weights_hash": None, "weights_bytes": len(CONTENT) + 1}])
-def test_other_content_is_refused_and_an_earlier_file_stays(row, server, tmp_path, change):
-    server.content = bytes(len(CONTENT))
+def test_other_content_is_refused_and_an_earlier_file_stays(row, file_server, tmp_path, change):
+    file_server.content = bytes(len(CONTENT))
     path = tmp_path / "models" / row.weights_file
     path.parent.mkdir()
     path.write_bytes(b"earlier")
     wanted = dataclasses.replace(row, **change)
-    with pytest.raises(WeightsError, match=r"Expected 30000. bytes with hash .*discarded.*EfficientNet-Lite"):
+    with pytest.raises(WeightsError, match=r"Expected 150000. bytes with hash .*discarded.*EfficientNet-Lite"):
         fetch(wanted, keras_home=tmp_path)
     assert (names_in(tmp_path), path.read_bytes()) == ([row.weights_file], b"earlier")
 
 
-def test_a_cut_download_leaves_nothing(row, server, tmp_path):
-    server.cut_after = 100_000
+def test_a_cut_download_leaves_nothing(row, file_server, tmp_path):
+    file_server.cut_after = 100_000
     with pytest.raises(WeightsError, match="not on this machine"):
         fetch(row, keras_home=tmp_path)
     assert names_in(tmp_path) == []
 
 
-def test_a_server_that_is_gone_or_has_no_such_file_is_a_message_with_every_remedy(row, server, tmp_path):
-    gone = dataclasses.replace(row, weights_url=server.url.replace("file", "elsewhere"))
+def test_a_server_that_is_gone_or_has_no_such_file_is_a_message_with_every_remedy(row, file_server, tmp_path):
+    gone = dataclasses.replace(row, weights_url=file_server.url.replace("file", "elsewhere"))
     with pytest.raises(WeightsError) as caught:
         fetch(gone, keras_home=tmp_path)
     place = str(tmp_path / "models" / row.weights_file)
