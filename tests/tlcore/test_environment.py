@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures.corpus import photo
-from tests.support.service_process import ServiceProcess
+from tests.support.serving.service_process import ServiceProcess
 from thaw.exporting.guide import show_program
 from thaw.storage.export_record import read_export
 from tlcore.environment import REMOVED, SETTINGS, escape_unknown

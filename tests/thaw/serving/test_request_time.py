@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.support.request_time_app import LIMITS
-from tests.support.service_process import ROOT
+from tests.support.serving.request_time_app import LIMITS
+from tests.support.serving.service_process import ROOT
 from thaw.serving.request_time import LAST_WORD_S
 
 CROWD = 600
@@ -22,7 +22,7 @@ HEAD = "POST /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"
 def server() -> Iterator[psutil.Process]:
     """A real server in a process of its own; its port is its attribute `port`."""
     process = psutil.Popen(
-        [sys.executable, "-m", "tests.support.request_time_app"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.support.serving.request_time_app"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     process.port = int(process.stdout.readline())
     yield process

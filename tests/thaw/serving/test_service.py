@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.pictures.odd_pictures import write_odd_pictures
 from tests.support.runs import train_head
-from tests.support.service_process import ROOT, ServiceProcess
+from tests.support.serving.service_process import ROOT, ServiceProcess
 from thaw.prediction.classifier import load_classifier
 from thaw.prediction.files import predict_files
 from thaw.runs.decision import keep_decision

@@ -17,8 +17,8 @@ from PIL import Image
 
 from tests.support.models.tiny_export import SIDE, pack, write_tiny_export
 from tests.support.pictures.corpus import encoded, photo
-from tests.support.service_process import ROOT, ServiceProcess, head, send_slowly, send_then_read
-from tests.support.strange_bodies import strange_requests
+from tests.support.serving.service_process import ROOT, ServiceProcess, head, send_slowly, send_then_read
+from tests.support.serving.strange_bodies import strange_requests
 from thaw.serving.limits import LARGEST_BODY_BYTES, MOST_REQUESTS
 from thaw.serving.requests import MOST_PICTURES
 

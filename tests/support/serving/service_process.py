@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class ServiceProcess:
