@@ -31,7 +31,8 @@ def build_app(service: Service, hosts: Container[str | None] | None, origins: Se
         lifespan=service.running,
         exception_handlers=REFUSALS,
         # FastAPI's own pages load scripts from the internet, and its telemetry would send there.
-        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     add_routes(app, service)

@@ -71,11 +71,6 @@ async def predict_tensors(request: Request) -> Any:
     return tf_serving.write_answer(service.engine, probabilities, question.by_row)
 
 
-async def tell_status() -> dict[str, Any]:
-    """Tell the model's status, as TensorFlow Serving does."""
-    return tf_serving.describe_status()
-
-
 async def tell_signature(request: Request) -> dict[str, Any]:
     """Tell the model's signature, as TensorFlow Serving does."""
     return tf_serving.describe_signature(service_of(request).name, service_of(request).engine)
@@ -92,11 +87,6 @@ async def tell_health(request: Request, response: Response) -> Health:
 async def tell_metrics(request: Request) -> Response:
     """Tell the counters in the text format of Prometheus."""
     return Response(service_of(request).metrics.write(), headers={"content-type": CONTENT_TYPE})
-
-
-async def tell_api(request: Request) -> dict[str, Any]:
-    """Tell the routes in the format of OpenAPI."""
-    return request.app.openapi()
 
 
 async def show_page(request: Request) -> Response:
@@ -137,25 +127,22 @@ def add_routes(app: FastAPI, service: Service) -> None:
     )
     app.get("/health", responses={503: {"model": Health}})(tell_health)
     app.get("/metrics", response_class=PlainTextResponse)(tell_metrics)
-    app.get("/openapi.json")(tell_api)
     model = APIRouter(responses=refuse_with(404))
     model.post(":predict", response_model=schemas.predict, responses=refusals, openapi_extra={"requestBody": body})(
         predict_tensors
     )
     model.get("/metadata")(tell_signature)
-    model.get("")(tell_status)
+    model.get("")(tf_serving.describe_status)
     for version in ("", f"/versions/{tf_serving.VERSION}"):
         app.include_router(model, prefix=f"{MODELS}{service.name}{version}")
     app.openapi()["components"]["schemas"] |= schemas.parts
 
 
-async def _tell_refusal(_: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Refused)
+async def _tell_refusal(_: Request, problem: Refused) -> Response:
     return JSONResponse({"error": str(problem)}, problem.status, problem.headers)
 
 
-async def _tell_no_route(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, HTTPException)
+async def _tell_no_route(request: Request, problem: HTTPException) -> Response:
     expected = "a route of this service"
     if problem.status_code == 405:
         allowed = sorted((problem.headers or {})["Allow"].split(", "))
@@ -169,13 +156,13 @@ async def _tell_no_route(request: Request, problem: Exception) -> Response:
 
 def _find_model(known: str, path: str) -> Refused | None:
     """Return the refusal of another model or version, where a path names one."""
-    parts = [part.partition(":")[0] for part in path.removeprefix(MODELS).split("/")]
     if not path.startswith(MODELS):
         return None
-    if parts[0] != known:
-        return Refused(404, f"the model {known!r}", repr(parts[0][:100]), f"Ask for {MODELS}{known}.")
-    if len(parts) > 2 and parts[1] == "versions" and parts[2] != tf_serving.VERSION:
-        return Refused(404, f"version {tf_serving.VERSION}", repr(parts[2][:100]), "Leave it out.")
+    match [part.partition(":")[0] for part in path.removeprefix(MODELS).split("/")]:
+        case [name, *_] if name != known:
+            return Refused(404, f"the model {known!r}", repr(name[:100]), f"Ask for {MODELS}{known}.")
+        case [_, "versions", version, *_] if version != tf_serving.VERSION:
+            return Refused(404, f"version {tf_serving.VERSION}", repr(version[:100]), "Leave it out.")
     return None
 
 

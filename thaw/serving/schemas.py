@@ -2,8 +2,7 @@
 
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, Field, create_model
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from thaw.serving.engine import Engine
 
@@ -73,11 +72,9 @@ def make_schemas(engine: Engine) -> Schemas:
         pixels = _several(pixels, size, size)
     pictures = _several(pixels | create_model("Encoded", b64=str))
     image = create_model("Image", image=pictures)
-    asked = [create_model("Instances", instances=pictures), create_model("Inputs", inputs=pictures | image)]
-    place = "#/components/schemas/{model}"
-    _, described = models_json_schema([(each, "validation") for each in asked], ref_template=place)
-    question = {"oneOf": [{"$ref": place.format(model=each.__name__)} for each in asked]}
-    return Schemas(answer | answers, predictions | outputs, question, described["$defs"])
+    asked: Any = create_model("Instances", instances=pictures) | create_model("Inputs", inputs=pictures | image)
+    question = TypeAdapter(asked).json_schema(ref_template="#/components/schemas/{model}")
+    return Schemas(answer | answers, predictions | outputs, question, question.pop("$defs"))
 
 
 def refuse_with(*statuses: int) -> dict[int | str, Schema]:
