@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from thaw.archives.entries import Mark
 from thaw.archives.zip_names import has_backslashes, read_name
@@ -87,10 +87,8 @@ def unpack(
                     yield replace(file, backslashes=True) if backslashes else file
                 progress(Stage.UNPACKING_ZIP, number + 1, total)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, UnicodeDecodeError, ValueError) as problem:
-        # Of a file whose two names differ, Python shows both in raw bytes.
-        reason = "a file has two names" if str(problem).endswith("differ.") else str(problem)
         raise DatasetError(
-            f"Expected a whole, honest zip. Received: {archive.name!r}, which is cut off or damaged ({reason}). "
+            f"Expected a whole, honest zip. Received: {archive.name!r}, which is cut off or damaged ({problem}). "
             "Copy or pack it again."
         ) from problem
     except NotImplementedError as problem:
@@ -205,12 +203,20 @@ def _check_entries(files: deque[zipfile.ZipInfo], directory_start: int) -> None:
         raise refuse("entries that overlap (a zip bomb)", "Pack the folder again")
 
 
+def _open_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return opened.open(info)
+    except zipfile.BadZipFile as problem:
+        # Python shows the name in the list and that in the header as raw bytes where they differ.
+        raise zipfile.BadZipFile("the header of a file is not the one that the list tells of") from problem
+
+
 def _unpack_file(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, budget: Budget, largest: int) -> Unpacked:
     name, raw = read_name(info)
     if stat.S_ISLNK(info.external_attr >> 16):
         return Unpacked(name, None, 0, LINK, raw)
     size = 0
-    with opened.open(info) as packed, path.open("wb") as plain:
+    with _open_file(opened, info) as packed, path.open("wb") as plain:
         while chunk := packed.read(_CHUNK_BYTES):
             size += len(chunk)
             budget.spend(len(chunk), size, info.compress_size)

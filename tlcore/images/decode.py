@@ -174,6 +174,17 @@ class _Opened:
     notes: list[str] = field(default_factory=list)
 
 
+class _Bytes(io.BytesIO):
+    """A file's bytes, which remember whether a reader wanted more when there were none."""
+
+    ran_out = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        got = super().read(size)
+        self.ran_out |= not got and size is not None and size > 0
+        return got
+
+
 def _decode(content: bytes, opened: _Opened) -> Normalised:
     """Decode what a file holds, of a camera raw its preview."""
     if is_camera_raw(content):
@@ -186,8 +197,9 @@ def _decode_picture(content: bytes, opened: _Opened) -> Normalised:
     head = content[:HEAD_BYTES]
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         check_chunks(io.BytesIO(content))
+    source = _Bytes(content)
     try:
-        with Image.open(io.BytesIO(content), formats=choose_formats(head)) as image:
+        with Image.open(source, formats=choose_formats(head)) as image:
             _check_size(*image.size)
             opened.tell_pixels(image.width * image.height, image.format or "")
             if image.format == "JPEG" and not has_end(content):
@@ -195,7 +207,7 @@ def _decode_picture(content: bytes, opened: _Opened) -> Normalised:
                 content = _require_whole(content)
                 opened.notes.append("its end mark was missing")
                 return _decode_picture(content, opened)
-            return _normalise_opened(image, content, opened)
+            return _normalise_opened(image, source, opened)
     except UnidentifiedImageError as problem:
         raise ImageRejected(_NO_HEIC if is_heic(head) else describe(head)) from problem
     except Image.DecompressionBombError as problem:
@@ -232,12 +244,13 @@ def _too_many_pixels(received: str) -> str:
     return f"it has {received}; the limit is {MAX_PIXELS / 1e6:,.0f} megapixels. Save it smaller"
 
 
-def _normalise_opened(image: ImageFile.ImageFile, content: bytes, opened: _Opened) -> Normalised:
+def _normalise_opened(image: ImageFile.ImageFile, source: _Bytes, opened: _Opened) -> Normalised:
     width, height = image.size
+    content = source.getvalue()
     bare, layout, notes = _find_bare(image, content), find_layout(image), list(opened.notes)
     # JPEG can be decoded at a half, a quarter or an eighth, which is what makes camera photos quick.
     image.draft(None, fit(width, height, MEASURED_SIDE_PX if bare else LONGER_SIDE_PX))
-    _load(image)
+    _load(image, source)
     if image.format in ("TIFF", "HEIF"):
         # Pillow turns a TIFF upright while loading it; a HEIC file may turn out to have another size.
         width, height = image.size
@@ -265,11 +278,13 @@ def _find_bare(image: ImageFile.ImageFile, content: bytes) -> bytes | None:
     return strip(content) if as_it_is and find_encoding(image) is not None else None
 
 
-def _load(image: ImageFile.ImageFile) -> None:
+def _load(image: ImageFile.ImageFile, source: _Bytes) -> None:
+    source.ran_out = False
     try:
         image.load()
     except OSError as problem:
-        if "truncated" in str(problem):
+        # Pillow has one class for a file that ends too early and for one that is damaged.
+        if source.ran_out:
             raise ImageRejected(_CUT_OFF.format(image.format)) from problem
         raise
 

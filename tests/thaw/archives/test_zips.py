@@ -97,6 +97,11 @@ def test_a_damaged_zip_is_refused(tmp_path):
     assert "damaged" in refusal(tmp_path, bytes(whole))
 
 
+def test_a_file_under_two_names_is_refused_without_their_raw_bytes(tmp_path):
+    said = refusal(tmp_path, zip_of({"rose/ü.jpg": jpeg(1)}).replace("ü.jpg".encode(), "ö.jpg".encode(), 1))
+    assert "damaged (the header of a file is not the one that the list tells of)" in said
+
+
 @pytest.mark.parametrize("declared", [1, 10**9])
 def test_a_lie_about_a_size_is_refused(declared, tmp_path):
     assert "damaged" in refusal(tmp_path, lying(zip_of({"rose/a.jpg": jpeg(1)}), declared))
