@@ -113,9 +113,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """Take the address before the model is loaded, which takes seconds; raise SettingsError where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        # Opened anew from its number, it knows that it is TCP; else asyncio would not switch off Nagle's algorithm, and
-        # every answer would wait 40 ms for the client's acknowledgement of its head.
-        listener = socket.socket(fileno=socket.create_server((host, port), family=family).detach())
+        listener = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as problem:
         raise SettingsError(
             f"Expected an address to listen at. Received: {host}, port {port}: {problem}. Choose another --port or "

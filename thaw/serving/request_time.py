@@ -6,6 +6,7 @@ The rule of the body is that of Apache's mod_reqtimeout: some seconds, and one m
 import asyncio
 import contextlib
 import logging
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,7 +156,7 @@ class RequestTime:
 
 class TimedHeads(asyncio.Protocol):
     """What is mixed into one of uvicorn's HTTP protocols: it closes a connection that does not send the whole head of a
-    request in time, and one that goes on sending a body after the answer."""
+    request in time, and one that goes on sending a body after the answer. What it answers is sent at once."""
 
     head_s: float
     cycle: Any
@@ -166,6 +167,7 @@ class TimedHeads(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        _send_at_once(transport)
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -204,6 +206,18 @@ class TimedHeads(asyncio.Protocol):
             self._timer = self.loop.call_later(LAST_WORD_S, self.transport.close)
         else:
             self.transport.close()
+
+
+def _send_at_once(transport: asyncio.BaseTransport) -> None:
+    """Have a connection send each piece of an answer without waiting (TCP_NODELAY).
+
+    asyncio sees to that where a socket was made naming TCP, and Streamlit makes its own without. The system then holds
+    back the body of each answer until its head was confirmed, and each message of a WebSocket until the one before was:
+    40 ms every time.
+    """
+    connection = transport.get_extra_info("socket")
+    if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def timed(protocol: type[asyncio.Protocol], limits: Limits) -> type[asyncio.Protocol]:
