@@ -49,7 +49,7 @@ TRIAL = Work("thaw.training.prober:probe", needs_device=True)
 # Of what may be wanted soon, beside pages and imports that somebody waits for now.
 LOW_PRIORITY = 10
 # What a process that waits for a job has loaded, beside what the jobs themselves begin with.
-PRELOADED = ("tensorflow", "keras", "thaw.training.run", "tlcore.tuning.depth_probe", "tlcore.exporting.export")
+PRELOADED = ("tensorflow", "keras", "thaw.training.run", "thaw.tuning.depth_probe", "tlcore.exporting.export")
 WORK: dict[JobKind, Work] = {
     "import": Work("thaw.datasets.importer:import_photos"),
     "open": Work("thaw.projects.jobs:open_saved"),

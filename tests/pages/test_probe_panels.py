@@ -15,10 +15,10 @@ from thaw.jobs import lifecycle, starts
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import LAYERS_FILE, open_workspace
+from thaw.tuning.probe_record import Depth, Plan, Probe, ProbeSettings, write_probe
+from thaw.tuning.rate_curve import RateCurve, write_curve
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
-from tlcore.tuning.probe_record import Depth, Plan, Probe, ProbeSettings, write_probe
-from tlcore.tuning.rate_curve import RateCurve, write_curve
 
 PLAN = Plan([0, 4, 12], 100, 3, 2, 16, 1e-5, 7, 0, "halves")
 RATES = np.geomspace(1e-7, 1e-3, 40).tolist()

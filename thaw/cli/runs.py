@@ -19,13 +19,13 @@ from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.evidence import judge_run
 from thaw.training.run_facts import kept_epoch
+from thaw.tuning.probe_record import ProbeSettings, read_probe, recommend
+from thaw.tuning.rate_curve import read_curve
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.predictions import find_mistakes
 from tlcore.images.recipes import PRESETS
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings
-from tlcore.tuning.probe_record import ProbeSettings, read_probe, recommend
-from tlcore.tuning.rate_curve import read_curve
 
 # An option that is not given keeps the default of its settings.
 HEAD, TUNED, PROBE = HeadSettings(), FineTuneSettings(), ProbeSettings()

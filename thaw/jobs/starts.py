@@ -10,12 +10,12 @@ from thaw.storage.database import new_id
 from thaw.storage.records import Job, JobKind, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE
+from thaw.tuning.probe_record import PROBE_FILE, ProbeSettings
 from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.recommendations import recommend_depth, recommend_learning_rate, refuse_fine_tune
-from tlcore.tuning.probe_record import PROBE_FILE, ProbeSettings
 
 RECORDS = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, PROBE_FILE, MAP_FILE)
 HEAD_FILES = (*RECORDS, "head.npz", "predictions-1*.npz", "rates-*.json")

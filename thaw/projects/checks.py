@@ -18,6 +18,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_mod
 
 from thaw.storage.projects import TABLES
 from thaw.storage.records import EditKind, Role
+from thaw.tuning.probe_record import read_probe
+from thaw.tuning.rate_curve import read_curve
 from tlcore.errors import RunError, ThawError
 from tlcore.images.copies import THUMBNAIL_SIDE_PX, content_of
 from tlcore.images.decode import LONGER_SIDE_PX
@@ -25,8 +27,6 @@ from tlcore.images.deep_pictures import GREY_RANGES
 from tlcore.models.backbones import find_backbone
 from tlcore.photos import Part
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.tuning.probe_record import read_probe
-from tlcore.tuning.rate_curve import read_curve
 
 ID = re.compile(r"[a-z]{1,8}-[0-9a-f]{4,32}")
 WEIGHT = re.compile(r"head/\d{1,4}|backbone/\d{1,5}/\d{1,3}")

@@ -3,9 +3,9 @@
 from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Job
+from thaw.tuning.probe_record import ProbeSettings
+from thaw.tuning.rate_curve import write_curve
 from tlcore.arrays import load_arrays
-from tlcore.tuning.probe_record import ProbeSettings
-from tlcore.tuning.rate_curve import write_curve
 
 
 def probe(reporter: Reporter, job: Job) -> None:
@@ -21,7 +21,7 @@ def probe(reporter: Reporter, job: Job) -> None:
 def try_depths(reporter: Reporter, run_id: str, settings: ProbeSettings) -> None:
     """Probe the depths of a run and keep what is found in its folder; nothing else of the run changes."""
     from thaw.training.materials import gather
-    from tlcore.tuning.depth_probe import probe_depths
+    from thaw.tuning.depth_probe import probe_depths
 
     materials = gather(reporter, run_id)
     facts, folder = materials.run.facts, reporter.store.workspace.run(run_id)
@@ -32,7 +32,7 @@ def try_depths(reporter: Reporter, run_id: str, settings: ProbeSettings) -> None
 def try_rates(reporter: Reporter, run_id: str, phase: int, layers: int, batch_size: int) -> None:
     """Search the learning rate of a phase of a run and keep its curve in the run's folder; nothing else changes."""
     from thaw.training.materials import gather
-    from tlcore.tuning.rate_finder import search_rate
+    from thaw.tuning.rate_finder import search_rate
 
     materials, folder = gather(reporter, run_id), reporter.store.workspace.run(run_id)
     top, head = (layers, load_arrays(folder / "head.npz")) if phase == 2 else (None, None)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from pages.ui.figures.basics import FROZEN, SHARE_AXIS, TRAINING, UNFROZEN, VALIDATION
-from tlcore.tuning.probe_record import Depth
-from tlcore.tuning.rate_curve import RateCurve, smooth
+from thaw.tuning.probe_record import Depth
+from thaw.tuning.rate_curve import RateCurve, smooth
 
 
 def accuracy_by_depth(depths: Sequence[Depth], layers: int, recommended: Depth | None) -> go.Figure:

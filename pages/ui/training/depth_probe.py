@@ -12,8 +12,8 @@ from thaw.jobs import starts
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LAYERS_FILE
+from thaw.tuning.probe_record import Depth, Probe, read_probe, recommend
 from tlcore.errors import RunError
-from tlcore.tuning.probe_record import Depth, Probe, read_probe, recommend
 
 STOPPED = "Every depth that was finished is kept; start it again to go on with the others."
 WHAT_IT_IS = (

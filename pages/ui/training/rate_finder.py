@@ -9,9 +9,9 @@ from pages.ui.words import amounts
 from thaw.jobs import starts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from thaw.tuning.rate_curve import RateCurve, read_curve
 from tlcore.errors import RunError
 from tlcore.settings import FineTuneSettings
-from tlcore.tuning.rate_curve import RateCurve, read_curve
 
 STOPPED = "Nothing of this search was kept, and the run is as it was."
 WHAT_IT_IS = {

@@ -7,9 +7,9 @@ import pytest
 from click.exceptions import Exit
 
 from thaw.cli.commands import COMMANDS, app, run_command
+from thaw.tuning.probe_record import ProbeSettings
 from tlcore.errors import SettingsError
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.tuning.probe_record import ProbeSettings
 
 PROGRAM = "python -m thaw"
 EVERYWHERE = {"workspace", "as_json"}

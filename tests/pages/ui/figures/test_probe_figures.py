@@ -3,8 +3,8 @@ import pytest
 
 from pages.ui.figures import probe_figures
 from pages.ui.figures.basics import UNFROZEN
-from tlcore.tuning.probe_record import Depth, recommend
-from tlcore.tuning.rate_curve import RateCurve
+from thaw.tuning.probe_record import Depth, recommend
+from thaw.tuning.rate_curve import RateCurve
 
 DEPTHS = [Depth(0, [0.8, 0.9], 85, 100, 100, 1.0), Depth(7, [0.88, 0.9], 89, 100, 25, 1.0)]
 

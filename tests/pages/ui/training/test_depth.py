@@ -10,9 +10,9 @@ from pages.ui.words import amounts
 from tests.support.pages import DATASET, add_dataset, add_run, press, visit, words
 from tests.support.pages import expert as expert
 from tests.support.pages import store as store
+from thaw.tuning.probe_record import Depth, Plan, Probe, write_probe
+from thaw.tuning.rate_curve import RateCurve, write_curve
 from tlcore.settings import FineTuneSettings
-from tlcore.tuning.probe_record import Depth, Plan, Probe, write_probe
-from tlcore.tuning.rate_curve import RateCurve, write_curve
 
 
 def layers(blocks: int = 10, each: int = 5) -> list[dict]:

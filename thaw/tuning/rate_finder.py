@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from thaw.tuning.rate_curve import RateCurve, suggest
 from tlcore.arrays import Arrays
 from tlcore.features.inputs import Materials, prepare_feed
 from tlcore.models import classifier as models
@@ -14,7 +15,6 @@ from tlcore.splits.class_weights import number_weights
 from tlcore.training.phases import build_head, compile_model
 from tlcore.training.recommendations import LARGEST_RATE_RATIO
 from tlcore.training.snapshots import name_variables, write_variables
-from tlcore.tuning.rate_curve import RateCurve, suggest
 
 BATCHES = 100
 SMALLEST_RATE = 1e-7

@@ -8,10 +8,10 @@ from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Image
 from thaw.training.materials import gather
+from thaw.tuning.depth_probe import prepare_trial
+from thaw.tuning.probe_record import ProbeSettings
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import choose_images
-from tlcore.tuning.depth_probe import prepare_trial
-from tlcore.tuning.probe_record import ProbeSettings
 
 
 def test_the_folds_hold_training_photos_alone_and_keep_groups_together(store, tiny_dataset):

@@ -6,12 +6,12 @@ import pytest
 
 from tests.support.runs import train_head
 from thaw.jobs import starts
+from thaw.tuning.rate_curve import read_curve, suggest
+from thaw.tuning.rate_finder import BATCHES, try_rates
 from thaw.worker import work
 from tlcore.progress import Stage
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.phases import compile_model
-from tlcore.tuning.rate_curve import read_curve, suggest
-from tlcore.tuning.rate_finder import BATCHES, try_rates
 
 HEAD = HeadSettings(image_size=48, epochs=2, validation_split=0.25, batch_size=8)
 

@@ -4,8 +4,7 @@ import dataclasses
 
 import pytest
 
-from tlcore.errors import SettingsError
-from tlcore.tuning.probe_record import (
+from thaw.tuning.probe_record import (
     Depth,
     Plan,
     Probe,
@@ -16,6 +15,7 @@ from tlcore.tuning.probe_record import (
     recommend,
     write_probe,
 )
+from tlcore.errors import SettingsError
 
 PLAN = Plan([0, 4, 10], 100, 3, 2, 16, 1e-5, 7, 0, "halves")
 

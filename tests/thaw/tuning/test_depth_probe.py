@@ -8,14 +8,14 @@ from tests.support.runs import train_head
 from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
 from thaw.training.materials import gather
+from thaw.tuning import depth_probe
+from thaw.tuning.depth_probe import fit_heads, prepare_trial, try_depth
+from thaw.tuning.probe_record import ProbeSettings, read_probe
 from thaw.worker import work
 from tlcore.errors import RunError
 from tlcore.models import classifier as models
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
-from tlcore.tuning import depth_probe
-from tlcore.tuning.depth_probe import fit_heads, prepare_trial, try_depth
-from tlcore.tuning.probe_record import ProbeSettings, read_probe
 
 HEAD = HeadSettings(image_size=48, epochs=3, validation_split=0.25, dropout=0.3)
 SETTINGS = ProbeSettings(depths=2, folds=2, epochs=1, batch_size=8, learning_rate=1e-3)

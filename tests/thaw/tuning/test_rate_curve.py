@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tlcore.tuning.rate_curve import LEAST_BATCHES, RateCurve, read_curve, smooth, suggest, write_curve
+from thaw.tuning.rate_curve import LEAST_BATCHES, RateCurve, read_curve, smooth, suggest, write_curve
 
 RATES = np.geomspace(1e-7, 1.0, 100)
 DECADES = np.log10(RATES)

@@ -10,6 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from thaw.tuning.probe_record import (
+    Depth,
+    Plan,
+    Probe,
+    ProbeSettings,
+    depth_costs,
+    list_depths,
+    read_probe,
+    write_probe,
+)
 from tlcore.features.batches import CachedBatches
 from tlcore.features.compute import list_views
 from tlcore.features.frozen import freeze_up_to
@@ -28,16 +38,6 @@ from tlcore.splits.svm import fit_svm
 from tlcore.training.phases import build_head, compile_model
 from tlcore.training.recommendations import recommend_learning_rate
 from tlcore.training.snapshots import read_start, write_start
-from tlcore.tuning.probe_record import (
-    Depth,
-    Plan,
-    Probe,
-    ProbeSettings,
-    depth_costs,
-    list_depths,
-    read_probe,
-    write_probe,
-)
 
 WHOLE = 100
 STOP_CHECK_EVERY_S = 0.5
