@@ -28,10 +28,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import lay_on_plain  # noqa: E402
+from thaw.datasets.objects import object_features  # noqa: E402
 from thaw.model_card.line_chart import Series, draw_lines  # noqa: E402
 from tlcore.api import read_photos  # noqa: E402
 from tlcore.features.frozen import pooled_features  # noqa: E402
-from tlcore.features.objects import object_features  # noqa: E402
 from tlcore.models.backbones import find_backbone  # noqa: E402
 from tlcore.models.loading import load_backbone  # noqa: E402
 from tlcore.photos import Photo  # noqa: E402

@@ -40,7 +40,7 @@ LONGEST = (
     *("tlcore/models/test_classifier.py", "thaw/exporting/test_exporter.py"),
     *("thaw/training/test_phases.py", "thaw/training/test_recovery.py", "thaw/tuning/test_depth_probe.py"),
     *("campaigns/test_resume_campaign.py", "campaigns/test_retraining_kills.py", "campaigns/test_export_kills.py"),
-    *("tlcore/test_environment.py", "thaw/cli/test_runs.py", "tlcore/splits/test_label_errors.py"),
+    *("tlcore/test_environment.py", "thaw/cli/test_runs.py", "thaw/datasets/test_label_errors.py"),
 )
 
 

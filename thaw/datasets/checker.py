@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from thaw.datasets.edits import grouping
+from thaw.datasets.label_errors import find_label_errors
 from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
 from thaw.storage.facts import Doubt
@@ -20,7 +21,6 @@ from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.splits.cross_validation import Estimate, measure_inflation
 from tlcore.splits.groups import group_images
-from tlcore.splits.label_errors import find_label_errors
 from tlcore.splits.splits import labels_of, recommend_image_size, split
 
 FOLDS = 5

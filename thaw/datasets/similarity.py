@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass, field
 
+from thaw.datasets.objects import object_features
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Image
 from tlcore.features.frozen import pooled_features
-from tlcore.features.objects import object_features
 from tlcore.models.loading import LoadedBackbone
 from tlcore.progress import Stage
 from tlcore.splits import near_duplicates

@@ -12,13 +12,13 @@ from thaw.backbones.weights import fetch
 from thaw.datasets.run_split import read_labels
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from thaw.training.plain_head import say_shares
 from tlcore.arrays import load_arrays
 from tlcore.errors import RunError, WeightsError
 from tlcore.features.frozen import FrozenPart, Source
 from tlcore.images.deep_pictures import WIDEST
 from tlcore.models.backbones import find_backbone
 from tlcore.models.efficientnet_lite import plan_pooled
-from tlcore.models.plain_head import say_shares
 from tlcore.models.plan import Forward, Network, pooled_cut
 from tlcore.models.weights import sha256_of
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlcore.models.plain_head import answer, expand, hide, say_shares
+from thaw.training.plain_head import answer, expand, hide, say_shares
 
 # Adam's own constants, Keras's defaults (Kingma and Ba 2015).
 FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-7

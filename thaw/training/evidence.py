@@ -6,6 +6,7 @@ from typing import Any
 
 from thaw.storage.records import Run
 from thaw.training.run_facts import kept_epoch
+from thaw.training.shortfall import Shortfall, explain
 from tlcore.settings import FineTuneSettings
 from tlcore.training.guards import (
     Evidence,
@@ -19,7 +20,6 @@ from tlcore.training.guards import (
     judge_statistics,
 )
 from tlcore.training.history import Epoch
-from tlcore.training.shortfall import Shortfall, explain
 
 
 def judge_run(run: Run, epochs: Sequence[Epoch], phase: int) -> list[Evidence]:

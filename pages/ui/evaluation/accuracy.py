@@ -6,10 +6,10 @@ from pages.ui.components.expert import expert
 from pages.ui.page import prediction_cache
 from pages.ui.words import amounts
 from pages.ui.words.options import distinct
+from thaw.runs.shift import compare_shares
 from thaw.storage.records import Dataset, Run
 from thaw.storage.store import Store
 from tlcore.evaluation.predictions import VALIDATION
-from tlcore.evaluation.shift import compare_shares
 from tlcore.evaluation.significance import Interval
 
 TITLES = {

@@ -10,11 +10,11 @@ from pages.ui.figures.evaluation_figures import Group
 from pages.ui.page import prediction_cache
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
+from thaw.runs.shift import Shift, compare_shares, measure_class_shifts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.evaluation.metrics import measure_classes
 from tlcore.evaluation.predictions import VALIDATION, Predictions
-from tlcore.evaluation.shift import Shift, compare_shares, measure_class_shifts
 from tlcore.evaluation.significance import Interval
 
 ALL = "all classes"

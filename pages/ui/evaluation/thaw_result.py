@@ -20,10 +20,10 @@ from thaw.storage.records import Image, Job, Run
 from thaw.storage.store import Store
 from thaw.training.evidence import explain_shortfall
 from thaw.training.run_facts import kept_epoch
+from thaw.training.shortfall import Reason, Shortfall
 from tlcore.evaluation.predictions import VALIDATION
 from tlcore.settings import FineTuneSettings
 from tlcore.training.history import Epoch
-from tlcore.training.shortfall import Reason, Shortfall
 
 MOST_IN_A_ROW = 24
 # The sentence, and beside it what it advises.

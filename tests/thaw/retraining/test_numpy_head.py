@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from thaw.retraining.numpy_head import PlainHead
+from thaw.training.plain_head import hide
 from tlcore.features.batches import CachedBatches
 from tlcore.models.classifier import build_head, share_out
-from tlcore.models.plain_head import hide
 from tlcore.settings import HeadSettings
 from tlcore.training.phases import compile_model
 

@@ -8,9 +8,9 @@ from streamlit.testing.v1 import AppTest
 from thaw.storage.facts import read_facts
 from thaw.storage.records import Run
 from thaw.training.evidence import explain_shortfall, judge_run
+from thaw.training.shortfall import Reason
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
-from tlcore.training.shortfall import Reason
 
 CHECKS = {
     "backbone_training": 0,

@@ -22,8 +22,8 @@ from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from tests.support.thawed import answer, thaw
 from thaw.storage.store import Store
+from thaw.training.shortfall import Reason, Shortfall
 from tlcore.settings import FineTuneSettings
-from tlcore.training.shortfall import Reason, Shortfall
 
 # The head's epoch that is kept, the third, has a loss of 0.5 and a validation loss of 0.5.
 TOO_SMALL = ((0.5, 0.5), (0.49, 0.5), (0.49, 0.5))

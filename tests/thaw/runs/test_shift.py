@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.models.predictions import judged
-from tlcore.evaluation.shift import compare_shares, measure_class_shifts, measure_shift
+from thaw.runs.shift import compare_shares, measure_class_shifts, measure_shift
 
 
 def test_the_bounds_are_those_of_agresti_and_caffo():

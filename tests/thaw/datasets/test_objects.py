@@ -8,9 +8,9 @@ from PIL import Image
 
 from benchmarks.photos import lay_on_plain
 from tests.support.pictures.cut_outs import cut_outs, real_tiles
+from thaw.datasets.objects import object_features
 from tlcore.errors import Stopped
 from tlcore.features.frozen import pooled_features
-from tlcore.features.objects import object_features
 from tlcore.models.backbones import find_backbone
 from tlcore.models.loading import load_backbone
 from tlcore.photos import Photo

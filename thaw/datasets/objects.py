@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from thaw.datasets.plain_background import has_object, load_object
 from tlcore.features.compute import DECODING_THREADS
 from tlcore.features.frozen import pooled_features
-from tlcore.images.plain_background import has_object, load_object
 from tlcore.models.loading import LoadedBackbone
 from tlcore.photos import Photo
 from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop

@@ -6,7 +6,7 @@ from PIL import Image
 
 from benchmarks.photos import lay_on_plain
 from tests.support.pictures.cut_outs import cut_outs, real_tiles
-from tlcore.images.plain_background import NEUTRAL, find_object, has_object, load_object
+from thaw.datasets.plain_background import NEUTRAL, find_object, has_object, load_object
 
 SIZE_PX = (320, 240)
 WHITE, BLUE = (240, 240, 236), (50, 80, 150)

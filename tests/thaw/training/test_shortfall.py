@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from thaw.training.shortfall import Reason, explain, find_shallower
 from tlcore.settings import FineTuneSettings
 from tlcore.training.history import Epoch
-from tlcore.training.shortfall import Reason, explain, find_shallower
 
 HEAD_RATE = 1e-3
 HEAD = Epoch(9, 1, 0.5, 0.8, 0.5, 0.8, 0.1)
