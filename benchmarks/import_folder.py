@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import write_photos  # noqa: E402
-from tlcore.images.copies import THUMBNAIL_SIDE_PX  # noqa: E402
-from tlcore.images.decode import LONGER_SIDE_PX  # noqa: E402
+from thaw.pictures.copies import THUMBNAIL_SIDE_PX  # noqa: E402
+from tlcore.images.pixels import LONGER_SIDE_PX  # noqa: E402
 
 
 def plain_pillow(photos: Path, target: Path) -> float:

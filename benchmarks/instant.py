@@ -41,7 +41,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from tlcore.features import compute
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.models.backbones import find_backbone
 from tlcore.models import loading
 paths = sorted(Path(sys.argv[1]).rglob("*.*"))

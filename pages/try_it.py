@@ -22,7 +22,7 @@ from thaw.prediction.answers import UNKNOWN
 from thaw.runs.decision import read_decision
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.images.decode import MAX_FILE_BYTES
+from tlcore.images.pixels import MAX_FILE_BYTES
 
 SHOWN_A_PAGE = 6
 MOST_REASONS = 20

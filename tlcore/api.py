@@ -27,15 +27,14 @@ from tlcore.exporting.formats import find_format
 from tlcore.exporting.model_files import ModelFile
 from tlcore.features.inputs import Materials
 from tlcore.files import scratch_folder
-from tlcore.images.copies import save_normalised
-from tlcore.images.decode import load_pixels, normalise
+from tlcore.images.pixels import WIDEST, Reader, load_pixels, read_picture
 from tlcore.models.backbones import find_backbone
 from tlcore.models.backend import keras
 from tlcore.models.classifier import Classifier, assemble
 from tlcore.models.layers import describe_layers
 from tlcore.models.loading import load_backbone
-from tlcore.photo_folder import read_folder
-from tlcore.photos import P, Photos
+from tlcore.photo_folder import Photos, read_folder
+from tlcore.photos import P
 from tlcore.progress import Progress, ignore_progress
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits import splits
@@ -116,17 +115,21 @@ class Trained:
         Raises ImageRejected for a file that is no picture.
         """
         files = [pictures] if isinstance(pictures, str | Path) else pictures
-        pixels = read_pixels(files, self.image_size, self.classifier.grey_range)
+        pixels = read_pixels(files, self.image_size, self.classifier.grey_range, self.split.read)
         return self.classifier.predict(pixels)
 
 
 def read_photos(
-    folder: str | Path, copies: str | Path | None = None, progress: Callable[[int, int], None] | None = None
+    folder: str | Path,
+    copies: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    read: Reader = read_picture,
 ) -> Photos:
     """Read a folder that has one sub-folder for each class; files that are no photos are listed in `set_aside`.
 
-    Each photo is decoded once, turned upright, and kept as a copy of at most 640 pixels in `copies`. `progress` is
-    called with how many files are done, and of how many. Raises DatasetError where there is no photo.
+    Each photo is decoded once, turned upright, and kept as a copy of at most 640 pixels in `copies`, by `read`: unless
+    another is given, it reads what Pillow does. `progress` is called with how many files are done, and of how many.
+    Raises DatasetError where there is no photo.
 
     Example:
         >>> photos = read_photos("flowers")
@@ -136,27 +139,25 @@ def read_photos(
         ('daisy', 'daisy/0.png')
     """
     target = Path(copies) if copies else _new_folder()
-    return read_folder(Path(folder), target, progress or (lambda done, total: None))
+    return read_folder(Path(folder), target, progress or (lambda done, total: None), read)
 
 
-def read_pixels(pictures: Sequence[str | Path], image_size: int, grey_range: int = 65535) -> np.ndarray:
+def read_pixels(
+    pictures: Sequence[str | Path], image_size: int, grey_range: int = WIDEST, read: Reader = read_picture
+) -> np.ndarray:
     """Read pictures as a model sees them: uint8 (n, image_size, image_size, 3), RGB.
 
-    Greys of more than 8 bits are brought to 0..255 from 0..`grey_range`. Raises ImageRejected for a file that is none.
+    `read` is what photos are read by, like that of `read_photos`; greys of more than 8 bits are brought to 0..255 from
+    0..`grey_range`. Raises ImageRejected for a file that is none.
 
     Example:
         >>> read_pixels(["flowers/rose/0.png"], 96).shape
         (1, 96, 96, 3)
     """
     with scratch_folder("read") as folder:
-
-        def read(picture: str | Path) -> np.ndarray:
-            # Through the copy that would be kept of a photo: a model is to see the same pixels as when it learnt.
-            copy = folder / "copy"
-            suffix, _ = save_normalised(normalise(Path(picture), grey_range), copy)
-            return load_pixels(copy.with_suffix(suffix), image_size)
-
-        return np.stack([read(each) for each in pictures])
+        # Through the copy that would be kept of a photo: a model is to see the same pixels as when it learnt.
+        copies = (read(Path(each), folder / "copy", grey_range).file for each in pictures)
+        return np.stack([load_pixels(copy, image_size) for copy in copies])
 
 
 def split(
@@ -174,7 +175,7 @@ def split(
         (60, 20, ['daisy', 'rose'])
     """
     parts = splits.split(photos, validation, seed, rules, later)
-    return replace(parts, grey_range=photos.grey_range) if isinstance(photos, Photos) else parts
+    return replace(parts, grey_range=photos.grey_range, read=photos.read) if isinstance(photos, Photos) else parts
 
 
 def train_head(

@@ -1,21 +1,49 @@
 """Reads a folder of photos, one folder a class, without a workspace."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import overload
 
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.images.copies import save_normalised
-from tlcore.images.decode import explain_no_picture, normalise
-from tlcore.images.deep_pictures import WIDEST, RangeUnknown, choose_range
-from tlcore.images.quality import measure
-from tlcore.photos import Photo, Photos, SetAside, is_junk, natural
+from tlcore.images.pixels import WIDEST, Picture, RangeUnknown, Reader, choose_range, read_picture
+from tlcore.photos import Photo, SetAside, is_junk, natural
 from tlcore.splits.groups import group_keys
 from tlcore.splits.near_duplicates import find_near_duplicates, group
 
 NO_CLASS = "it is not inside a class folder: put it in a folder named after its class"
+
+
+@dataclass(frozen=True)
+class Photos(Sequence[Photo]):
+    """Labelled photos in the order of their classes and names; `set_aside` lists the files that could not be read.
+
+    `read` is what read them. Greys of more than 8 bits were brought to 0..255 from 0..`grey_range`.
+    """
+
+    photos: tuple[Photo, ...]
+    set_aside: tuple[SetAside, ...] = ()
+    grey_range: int = WIDEST
+    read: Reader = read_picture
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Return how many photos each class has, in the order of their names."""
+        counts = Counter(photo.label for photo in self.photos)
+        return {label: counts[label] for label in sorted(counts, key=natural)}
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @overload
+    def __getitem__(self, place: int) -> Photo: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Photo, ...]: ...
+    def __getitem__(self, place: int | slice) -> Photo | tuple[Photo, ...]:
+        return self.photos[place]
 
 
 @dataclass(frozen=True)
@@ -29,7 +57,12 @@ class _Read:
     grey_range: int | None = None
 
 
-def read_folder(folder: Path, copies: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Photos:
+def read_folder(
+    folder: Path,
+    copies: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    read: Reader = read_picture,
+) -> Photos:
     """Read the photos of a folder of class folders and keep a normalised copy of each in `copies`.
 
     A photo's class is the folder right below `folder` that it lies in, however deep; hidden and system files are
@@ -45,17 +78,17 @@ def read_folder(folder: Path, copies: Path, progress: Callable[[int, int], None]
     targets = {name: copies / f"{number:06d}" for number, name in enumerate(sorted(_list_names(folder), key=natural))}
     reads: dict[str, _Read] = {}
 
-    def read(name: str, grey_range: int | None = None) -> None:
-        reads[name] = _read(folder, name, targets[name], grey_range)
+    def look(name: str, grey_range: int | None = None) -> None:
+        reads[name] = _read(read, folder, name, targets[name], grey_range)
         progress(len(reads), len(targets))
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        list(pool.map(read, targets))
+        list(pool.map(look, targets))
         # All greys of more than 8 bits by one range, the smallest that holds them.
         held = {name: each.largest for name, each in reads.items() if each.largest}
         known = {each.grey_range for each in reads.values() if each.grey_range}
         grey_range = max(known | {choose_range(largest) for largest in held.values()}, default=WIDEST)
-        list(pool.map(lambda name: read(name, grey_range), held))
+        list(pool.map(lambda name: look(name, grey_range), held))
     found = [(each.photo, each.fingerprint) for name in targets if (each := reads[name]).photo]
     set_aside = [SetAside(name, reads[name].reason) for name in targets if not reads[name].photo]
     if not found:
@@ -65,7 +98,7 @@ def read_folder(folder: Path, copies: Path, progress: Callable[[int, int], None]
     groups = group(len(photos), find_near_duplicates([fingerprint for _, fingerprint in found]))
     marked = [replace(photo, lookalike=key) for photo, key in zip(photos, group_keys(photos, groups), strict=True)]
     ordered = sorted(marked, key=lambda photo: (natural(photo.label), natural(photo.name)))
-    return Photos(tuple(ordered), tuple(set_aside), grey_range)
+    return Photos(tuple(ordered), tuple(set_aside), grey_range, read)
 
 
 def _list_names(folder: Path) -> Iterator[str]:
@@ -75,25 +108,28 @@ def _list_names(folder: Path) -> Iterator[str]:
             yield name
 
 
-def _read(folder: Path, name: str, copy: Path, grey_range: int | None) -> _Read:
-    label, below, _ = name.partition("/")
-    if not below:
-        return _Read(reason=explain_no_picture(folder / name) or NO_CLASS)
+def _read(read: Reader, folder: Path, name: str, copy: Path, grey_range: int | None) -> _Read:
     try:
-        normalised = normalise(folder / name, grey_range)
+        picture = read(folder / name, copy, grey_range)
     except ImageRejected as problem:
         return _Read(reason=str(problem))
     except RangeUnknown as unknown:
         return _Read(largest=unknown.largest)
-    suffix, content = save_normalised(normalised, copy)
-    photo = Photo(
+    label, below, _ = name.partition("/")
+    if not below:
+        picture.file.unlink()
+        return _Read(reason=NO_CLASS)
+    return _Read(_label(picture, name, label), picture.fingerprint, grey_range=picture.grey_range)
+
+
+def _label(picture: Picture, name: str, label: str) -> Photo:
+    return Photo(
         id=name,
         label=label,
         name=name,
-        content=content,
-        width=normalised.width,
-        height=normalised.height,
-        taken_at=normalised.taken_at,
-        file=str(copy.with_name(copy.name + suffix)),
+        content=picture.content,
+        width=picture.width,
+        height=picture.height,
+        taken_at=picture.taken_at,
+        file=str(picture.file),
     )
-    return _Read(photo, measure(normalised.image).fingerprint, grey_range=normalised.grey_range)

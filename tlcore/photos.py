@@ -1,10 +1,8 @@
 """A photo as the method sees it, the order in which names are listed, and files that are set aside or ignored."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar, overload
+from typing import Literal, TypeVar
 
 Part = Literal["", "training", "validation"]
 
@@ -67,34 +65,6 @@ class SetAside:
 
     name: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Photos(Sequence[Photo]):
-    """Labelled photos in the order of their classes and names; `set_aside` lists the files that could not be read.
-
-    Greys of more than 8 bits were brought to 0..255 from 0..`grey_range`.
-    """
-
-    photos: tuple[Photo, ...]
-    set_aside: tuple[SetAside, ...] = ()
-    grey_range: int = 65535
-
-    @property
-    def classes(self) -> dict[str, int]:
-        """Return how many photos each class has, in the order of their names."""
-        counts = Counter(photo.label for photo in self.photos)
-        return {label: counts[label] for label in sorted(counts, key=natural)}
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    @overload
-    def __getitem__(self, place: int) -> Photo: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Photo, ...]: ...
-    def __getitem__(self, place: int | slice) -> Photo | tuple[Photo, ...]:
-        return self.photos[place]
 
 
 def natural(name: str) -> tuple[list[str | tuple[int, str]], str]:

@@ -35,7 +35,7 @@ from thaw.sources.sources import Source
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import ImageRejected
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.progress import Stage
 
 ROOT = Path(__file__).parents[2]

@@ -15,13 +15,13 @@ import pytest
 
 from tests.support.pictures.corpus import in_words, jpeg, leftovers, write_classes
 from thaw.datasets.ingest import ingest
+from thaw.pictures.decode import normalise
 from thaw.sources import tables
 from thaw.sources.sources import Source
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError
-from tlcore.images.copies import content_of
-from tlcore.images.decode import normalise
+from tlcore.images.pixels import content_of
 from tlcore.progress import Stage
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")

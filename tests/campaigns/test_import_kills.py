@@ -14,7 +14,7 @@ from thaw.jobs import lifecycle, starts
 from thaw.jobs.sweeper import sweep
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.progress import Stage
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -14,7 +14,7 @@ from thaw.datasets.health import examine
 from thaw.jobs import starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 
 OTHERS = 10
 IMPORTER_MB, DECODER_MB = 400, 250

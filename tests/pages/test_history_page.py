@@ -18,7 +18,7 @@ from thaw.projects.save import save_project
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.images.copies import content_of
+from tlcore.images.pixels import content_of
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 

@@ -1,12 +1,15 @@
 """A folder of photos read without a workspace: what is a photo, what is set aside, what counts as a near-duplicate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
+import tlcore
 from tests.support.pictures.corpus import photo
 from tlcore.errors import DatasetError
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels, read_picture
 from tlcore.photo_folder import NO_CLASS, read_folder
 
 
@@ -39,7 +42,7 @@ def test_what_cannot_be_read_is_set_aside_with_its_reason_and_hidden_files_do_no
     reasons = {each.name: each.reason for each in photos.set_aside}
     assert set(reasons) == {"leaf/torn.jpg", "loose.png", "notes.txt"}
     assert reasons["loose.png"] == NO_CLASS
-    assert "text file" in reasons["notes.txt"]
+    assert "no picture in a format that is read" in reasons["notes.txt"]
     assert len(photos) == 4
 
 
@@ -59,6 +62,16 @@ def test_deep_greys_are_brought_to_8_bits_by_one_range(folder, tmp_path):
     brightest = {each.name: int(load_pixels(each.file, 64).max()) for each in photos}
     assert brightest["leaf/deep1.png"] == pytest.approx(900 / 4095 * 255, abs=4)
     assert brightest["leaf/deep2.png"] == pytest.approx(4000 / 4095 * 255, abs=4)
+
+
+def test_the_reader_that_is_given_reads_and_goes_on_with_the_split(folder, tmp_path):
+    def read(path, copy, grey_range):
+        return replace(read_picture(path, copy, grey_range), taken_at=7.0)
+
+    photos = read_folder(folder, tmp_path / "copies", read=read)
+    assert [photo.taken_at for photo in photos] == [7.0] * 4
+    parts = tlcore.split(photos, validation=0.5)
+    assert (parts.read, parts.grey_range) == (read, 65535)
 
 
 def test_a_folder_without_photos_is_refused_in_words(tmp_path):

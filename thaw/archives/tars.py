@@ -14,7 +14,7 @@ from thaw.names import legible
 from thaw.storage.disk_space import require_space
 from thaw.tables.code_pages import is_utf8
 from tlcore.errors import DatasetError
-from tlcore.images.decode import MAX_FILE_BYTES
+from tlcore.images.pixels import MAX_FILE_BYTES
 from tlcore.progress import Stage
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")

@@ -15,7 +15,7 @@ from thaw.archives.entries import Mark
 from thaw.archives.zip_names import has_backslashes, read_name
 from thaw.storage.disk_space import require_space
 from tlcore.errors import DatasetError
-from tlcore.images.decode import MAX_FILE_BYTES
+from tlcore.images.pixels import MAX_FILE_BYTES
 from tlcore.progress import Stage
 
 # With these three, a zip's list of entries and what is made of it stay within 200 MB of memory.

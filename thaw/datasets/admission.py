@@ -7,12 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from thaw.archives.entries import Place
+from thaw.pictures.decode import digest
 from thaw.sources.derivatives import find_derivatives
 from thaw.storage.edits import ALIAS
 from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
 from tlcore.errors import ImageRejected
-from tlcore.images.decode import digest
 from tlcore.photos import SetAside
 from tlcore.splits.groups import group_keys
 from tlcore.splits.near_duplicates import find_near_duplicates, group

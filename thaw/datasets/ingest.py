@@ -17,6 +17,7 @@ from thaw.datasets.admission import Admission
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range
 from thaw.decoding.time_limit import IMPORT_EXTRA_S, Allowance
 from thaw.jobs.threads import start_thread
+from thaw.pictures.decode import explain_no_picture
 from thaw.sources.layout import arrange, place_listed
 from thaw.sources.sources import Source, collect
 from thaw.sources.twin_classes import merge_twins
@@ -28,7 +29,6 @@ from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.images.decode import explain_no_picture
 from tlcore.photos import SetAside, natural
 from tlcore.progress import Stage
 from tlcore.splits.splits import MAX_CLASSES, too_many

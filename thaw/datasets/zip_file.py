@@ -19,7 +19,7 @@ from thaw.storage.store import Store
 from tlcore import __version__
 from tlcore.errors import DatasetError, RunError
 from tlcore.files import replacing, write_atomically
-from tlcore.images.decode import LONGER_SIDE_PX
+from tlcore.images.pixels import LONGER_SIDE_PX
 
 TABLE_FILE, README_FILE = "labels.csv", "README.txt"
 COLUMNS = ("path", "label", "split", "name", "excluded", "sha256")

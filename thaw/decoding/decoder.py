@@ -18,11 +18,11 @@ from thaw.archives.entries import CHANGED, Mark, mark_of
 from thaw.decoding.child import Child
 from thaw.decoding.time_limit import Allowance, end_after, ordinary_s
 from thaw.jobs.threads import start_thread
+from thaw.pictures.copies import save_normalised, save_thumbnail
+from thaw.pictures.decode import normalise
+from thaw.pictures.quality import measure
 from tlcore.errors import ImageRejected
-from tlcore.images.copies import save_normalised, save_thumbnail
-from tlcore.images.decode import normalise
-from tlcore.images.deep_pictures import WIDEST, RangeUnknown, choose_range
-from tlcore.images.quality import measure
+from tlcore.images.pixels import WIDEST, RangeUnknown, choose_range
 
 LIMIT_S = 20.0
 MEMORY_BYTES = 2_000_000_000
@@ -56,7 +56,7 @@ class Decoded:
 
     `original` is the sha256 of the original file; `taken_at` the camera's date in seconds since 1970, where it tells
     one; `grey_range` what more than 8 bits were scaled by, if there were; the rest is as in
-    `tlcore.images.quality.Measures`.
+    `thaw.pictures.quality.Measures`.
     """
 
     content: str

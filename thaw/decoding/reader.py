@@ -8,7 +8,7 @@ import numpy as np
 
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder
 from tlcore.errors import ImageRejected
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 
 
 @dataclass(frozen=True)

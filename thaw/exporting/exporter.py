@@ -36,7 +36,7 @@ from tlcore.exporting.formats import Format, Signature, choose_formats
 from tlcore.exporting.model_files import ModelFile, list_files, sum_lines
 from tlcore.exporting.verification import MOST_JUDGED
 from tlcore.files import temporary_beside, write_atomically
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST
 from tlcore.progress import Stage
 
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")

@@ -15,7 +15,7 @@ from thaw.storage.workspace import LABELS_FILE
 from tlcore.exporting.formats import FORMATS, Signature, Tensor, explain_answer
 from tlcore.exporting.model_files import ModelFile
 from tlcore.files import write_atomically
-from tlcore.images.decode import LONGER_SIDE_PX
+from tlcore.images.pixels import LONGER_SIDE_PX
 
 README_WIDTH = 110
 _TYPES = {"uint8": "DT_UINT8", "int32": "DT_INT32", "float32": "DT_FLOAT", "string": "DT_STRING"}
@@ -71,7 +71,7 @@ PHOTO_RULE = (
     "The longer side is shrunk to {cap} pixels, where it is longer (bicubic, antialiased).",
     "The photo is stretched to the square that the model sees (bilinear, antialiased: Pillow's BILINEAR).",
 )
-"""How a photo becomes what a model sees, in order: what `tlcore.images.decode` does, and `read_photo.py` in an
+"""How a photo becomes what a model sees, in order: what `thaw.pictures.decode` does, and `read_photo.py` in an
 export."""
 _CARD = "what the model was taught, how good it is, and its limits"
 _README = """\

@@ -5,7 +5,7 @@ from thaw.prediction.network import HEAD, TUNED, check_weights
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.arrays import load_arrays
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import find_backbone

@@ -16,7 +16,7 @@ from thaw.training.plain_head import say_shares
 from tlcore.arrays import load_arrays
 from tlcore.errors import RunError, WeightsError
 from tlcore.features.frozen import FrozenPart, Source
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST
 from tlcore.models.backbones import find_backbone
 from tlcore.models.efficientnet_lite import plan_pooled
 from tlcore.models.plan import Forward, Network, pooled_cut

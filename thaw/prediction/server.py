@@ -30,7 +30,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import ImageRejected, ThawError, WeightsError
 from tlcore.files import scratch_folder
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.models.backbones import find_backbone
 from tlcore.models.weights import is_local
 

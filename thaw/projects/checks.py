@@ -16,14 +16,13 @@ import numpy as np
 from PIL import Image as Picture
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
+from thaw.pictures.copies import THUMBNAIL_SIDE_PX
 from thaw.storage.projects import TABLES
 from thaw.storage.records import EditKind, Role
 from thaw.tuning.probe_record import read_probe
 from thaw.tuning.rate_curve import read_curve
 from tlcore.errors import RunError, ThawError
-from tlcore.images.copies import THUMBNAIL_SIDE_PX, content_of
-from tlcore.images.decode import LONGER_SIDE_PX
-from tlcore.images.deep_pictures import GREY_RANGES
+from tlcore.images.pixels import GREY_RANGES, LONGER_SIDE_PX, content_of
 from tlcore.models.backbones import find_backbone
 from tlcore.photos import Part
 from tlcore.settings import FineTuneSettings, HeadSettings

@@ -11,7 +11,7 @@ from thaw.storage.facts import name_fault, parse_facts, parse_measures
 from thaw.storage.records import Run
 from thaw.training.evidence import judge_run
 from tlcore.errors import ThawError
-from tlcore.images.deep_pictures import GREY_RANGES
+from tlcore.images.pixels import GREY_RANGES
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 

@@ -18,7 +18,7 @@ from thaw.training.run_facts import describe_split, read_versions, record_outcom
 from tlcore.arrays import load_arrays, numbered, save_arrays
 from tlcore.errors import RunError, Stopped
 from tlcore.evaluation.predictions import VALIDATION
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST
 from tlcore.images.recipes import view_key
 from tlcore.models.devices import processor_name
 from tlcore.progress import Stage

@@ -12,7 +12,7 @@ from thaw.storage.store import Store
 from tlcore.errors import RunError
 from tlcore.evaluation.calibration import temper
 from tlcore.exporting.formats import UNKNOWN
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST
 
 SIGNATURE = "serving_default"
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from thaw.archives.entries import Entry, Found
 from thaw.names import Parts
+from thaw.pictures.decode import explain_no_picture
 from thaw.sources import tables
 from thaw.sources.class_names import may_name_classes, names_classes, read_class_names
 from thaw.sources.layout import UNLABELLED, arrange, is_picture
@@ -16,7 +17,6 @@ from thaw.storage.questions import Ask, Option, Question, take_default
 from thaw.tables.columns import split_of
 from thaw.tables.file_index import FileIndex, common_folders
 from tlcore.errors import DatasetError, ImageRejected
-from tlcore.images.decode import explain_no_picture
 from tlcore.photos import SetAside
 
 NOT_LISTED = "the table {table!r} does not list it"

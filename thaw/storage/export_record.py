@@ -12,7 +12,7 @@ from tlcore.errors import RunError
 from tlcore.exporting.formats import Signature, Tensor
 from tlcore.exporting.model_files import Judged, ModelFile, Proof, list_files, measure_entry
 from tlcore.files import remove, remove_abandoned, sync_folder, write_atomically
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST
 
 SCHEMA = 1
 # Beside the model files, whose names are in `tlcore.exporting.formats`, and the class names in

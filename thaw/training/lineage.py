@@ -10,7 +10,7 @@ from thaw.storage.workspace import LAYERS_FILE
 from thaw.training.materials import RunMaterials
 from thaw.training.run_facts import describe_split, read_versions
 from tlcore.files import write_atomically
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST
 from tlcore.training.history import PhaseSeconds
 from tlcore.training.results import PhaseResult
 

@@ -19,7 +19,7 @@ from tlcore.exporting.keras_file import write_keras
 from tlcore.exporting.model import build_exported, build_logits
 from tlcore.exporting.model_files import ModelFile
 from tlcore.exporting.verification import MOST_JUDGED, Bench, Reference, verify
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.models.classifier import Classifier
 from tlcore.photos import P, Photo
 from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop

@@ -9,7 +9,7 @@ import numpy as np
 
 from tlcore.features.compute import DECODING_THREADS, View
 from tlcore.images.augmentation import draw_view
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import Recipe
 from tlcore.models.backend import keras
 from tlcore.models.plan import Forward

@@ -13,7 +13,7 @@ import numpy as np
 
 from tlcore.features.cache import FeatureCache
 from tlcore.images.augmentation import draw_view
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import find_recipe, view_key
 from tlcore.models.memory import halve
 from tlcore.models.plan import Forward

@@ -19,7 +19,7 @@ import numpy as np
 from tlcore.errors import RunError
 from tlcore.features.cache import FeatureCache, trim_caches
 from tlcore.features.compute import BATCH, Load, View, compute_features, list_views
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.efficientnet_lite import plan_pooled
 from tlcore.models.loading import LoadedBackbone

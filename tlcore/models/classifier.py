@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tlcore.errors import SettingsError
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.folding import fold

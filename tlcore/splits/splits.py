@@ -10,7 +10,7 @@ from typing import Generic
 
 from tlcore.errors import DatasetError
 from tlcore.garbage_collection import uncollected
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import WIDEST, Reader, read_picture
 from tlcore.photos import P, Part, Photo, natural
 from tlcore.splits.groups import GroupRules, group_images
 
@@ -27,7 +27,8 @@ class Split(Generic[P]):
     """Which images a model learns from and which judge it; `labels` are the class names, sorted: its outputs' order.
 
     `validation` steers the training (early stopping); `later` (the newest by EXIF date) and `holdout` (dropped
-    separately) take no part in it. Greys of more than 8 bits were brought to 0..255 from 0..`grey_range`.
+    separately) take no part in it. The files were read by `read`, and greys of more than 8 bits brought to 0..255 from
+    0..`grey_range`.
     """
 
     training: list[P]
@@ -36,6 +37,7 @@ class Split(Generic[P]):
     later: list[P] = field(default_factory=list)
     holdout: list[P] = field(default_factory=list)
     grey_range: int = WIDEST
+    read: Reader = read_picture
 
     @property
     def extra(self) -> dict[str, list[P]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.features.inputs import Materials
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.models.backend import keras
 from tlcore.models.preprocessing import normalise
 from tlcore.photos import Photo

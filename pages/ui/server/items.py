@@ -6,7 +6,7 @@ from typing import Any
 from thaw.archives.archives import ZIP_SUFFIXES
 from thaw.archives.tars import SUFFIXES as TAR_SUFFIXES
 from tlcore.errors import ThawError
-from tlcore.images.decode import MAX_FILE_BYTES
+from tlcore.images.pixels import MAX_FILE_BYTES
 
 MAX_FILES = 200_000
 MAX_IMAGE_BYTES = MAX_FILE_BYTES

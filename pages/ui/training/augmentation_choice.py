@@ -15,7 +15,7 @@ from pages.ui.words.options import distinct
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from tlcore.images.augmentation import draw_view
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import LARGEST, PRESETS, Recipe
 from tlcore.settings import HeadSettings
 

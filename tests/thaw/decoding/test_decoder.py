@@ -15,9 +15,10 @@ from PIL import Image
 
 from tests.support.pictures.corpus import encoded, jpeg, photo
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, decode_by_one_range
+from thaw.pictures.decode import normalise
+from thaw.pictures.quality import measure
 from tlcore.errors import ImageRejected
-from tlcore.images.decode import load_pixels, normalise
-from tlcore.images.quality import measure
+from tlcore.images.pixels import load_pixels
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 

@@ -15,10 +15,10 @@ from PIL import Image
 from tests.support.pictures.odd_pictures import SMALL, write_odd_pictures
 from thaw.exporting.guide import PHOTO_RULE
 from thaw.exporting.read_photo import LONGER_SIDE, fit, read_photo
+from thaw.pictures.copies import save_normalised
+from thaw.pictures.decode import normalise
 from thaw.serving.requests import Sent, open_reader
-from tlcore.images.copies import save_normalised
-from tlcore.images.decode import LONGER_SIDE_PX, load_pixels, normalise
-from tlcore.images.deep_pictures import WIDEST
+from tlcore.images.pixels import LONGER_SIDE_PX, WIDEST, load_pixels
 
 SIDE = 64
 ROOT = Path(__file__).parents[3]

@@ -90,7 +90,7 @@ STAGED = {
 HARMLESS = {
     # In a scratch folder, which goes whole.
     ("tlcore.api", "mkdtemp", ""),
-    ("tlcore.images.copies", "with_name", "path_without_suffix.name + suffix"),
+    ("thaw.pictures.copies", "with_name", "path_without_suffix.name + suffix"),
     ("thaw.datasets.ingest", "with_name", "job.target.name + suffix"),
     ("thaw.decoding.reader", "with_name", "job.target.name + outcome.suffix"),
     ("pages.ui.navigation", "with_name", "'icon.svg'"),
@@ -105,7 +105,8 @@ HARMLESS = {
     ("tlcore.exporting.converters", "TemporaryDirectory", ""),
     # Of the library, which writes where its caller says and knows no workspace.
     ("tlcore.exporting.export", "TemporaryDirectory", ""),
-    ("tlcore.photo_folder", "with_name", "copy.name + suffix"),
+    ("thaw.pictures.copies", "with_name", "copy.name + suffix"),
+    ("tlcore.images.pixels", "with_name", "copy.name + suffix"),
     ("thaw.exporting.guide", "with_name", "READER_FILE"),
 }
 WRITERS = {"replacing", "write_atomically", "save_arrays", "temporary_beside"}

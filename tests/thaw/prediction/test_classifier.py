@@ -17,7 +17,7 @@ from thaw.runs.results import read_predictions
 from thaw.worker import work
 from tlcore.engines import writer
 from tlcore.errors import RunError, WeightsError
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.models.classifier import share_out
 from tlcore.settings import FineTuneSettings, HeadSettings
 

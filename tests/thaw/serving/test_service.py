@@ -21,7 +21,7 @@ from thaw.runs.results import read_predictions
 from thaw.serving.engine import load_run
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.threshold import Decision
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.settings import HeadSettings
 
 pytestmark = pytest.mark.usefixtures("warm_decoder")

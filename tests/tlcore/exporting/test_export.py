@@ -19,7 +19,7 @@ from tlcore.evaluation.predictions import Predictions
 from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.export import choose_calibration, export_file, refer, write_pixels
 from tlcore.exporting.formats import find_format
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.photos import Photo
 
 

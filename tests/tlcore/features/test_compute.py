@@ -11,7 +11,7 @@ from tlcore.errors import RunError, Stopped
 from tlcore.features.cache import FeatureCache
 from tlcore.features.compute import BATCH, compute_features, list_views
 from tlcore.images.augmentation import draw_view
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import LIGHT
 from tlcore.photos import Photo
 

@@ -10,7 +10,7 @@ from tests.support.pictures.corpus import photo
 from tlcore.features.batches import FreshBatches
 from tlcore.features.compute import list_views
 from tlcore.images.augmentation import draw_view
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import PRESETS
 from tlcore.photos import Photo
 

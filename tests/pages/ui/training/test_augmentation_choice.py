@@ -14,7 +14,7 @@ from tests.support.pages import DATASET, add_dataset, visit, words
 from tests.support.pages import expert as expert
 from tests.support.pages import store as store
 from tlcore.images.augmentation import draw_view
-from tlcore.images.decode import load_pixels
+from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import PRESETS, find_recipe
 from tlcore.settings import HeadSettings
 

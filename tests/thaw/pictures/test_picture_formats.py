@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.pictures import heic
 from tests.support.pictures.corpus import encoded, jpeg, photo
+from thaw.pictures import decode, picture_formats
+from thaw.pictures.decode import normalise
 from tlcore.errors import ImageRejected
-from tlcore.images import decode, picture_formats
-from tlcore.images.decode import normalise
 
 needs_heic = pytest.mark.skipif(not picture_formats.can_read_heic(), reason="pi-heif is not installed")
 
@@ -77,7 +77,7 @@ def test_without_its_package_heic_is_set_aside_with_what_to_do(tmp_path, monkeyp
 def test_what_reads_heic_is_loaded_for_heic_alone(tmp_path):
     written(tmp_path, jpeg(1))
     code = (
-        "import sys; from pathlib import Path; from tlcore.images.decode import normalise;"
+        "import sys; from pathlib import Path; from thaw.pictures.decode import normalise;"
         f"normalise(Path({str(tmp_path / 'photo.jpg')!r})); print('pi_heif' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

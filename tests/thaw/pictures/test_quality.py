@@ -6,7 +6,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from sklearn.datasets import load_sample_image
 
 from tests.support.pictures.corpus import encoded, photo
-from tlcore.images.quality import fingerprint_of, measure, sharpness_of
+from thaw.pictures.quality import measure, sharpness_of
 
 SCENES = {name: Image.fromarray(load_sample_image(f"{name}.jpg")) for name in ("china", "flower")}
 
@@ -54,14 +54,6 @@ def test_a_blurred_photo_is_far_less_sharp_at_any_size(name, width):
 def test_sharpness_compares_between_sizes(name):
     at = [measure(SCENES[name].resize((w, w * 2 // 3), Image.Resampling.LANCZOS)).sharpness for w in (400, 500, 640)]
     assert max(at) < 1.5 * min(at)
-
-
-def test_the_fingerprint_says_where_it_gets_brighter_to_the_right():
-    ramp = np.tile(np.arange(0, 170, 10), (16, 1))
-    assert fingerprint_of(grey_of(ramp)) == "f" * 64
-    assert fingerprint_of(grey_of(ramp[:, ::-1])) == "0" * 64
-    ramp[1:] = ramp[1:, ::-1]
-    assert fingerprint_of(grey_of(ramp)) == "ffff" + "0" * 60
 
 
 def test_a_nearly_uniform_picture_has_no_fingerprint():

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures.corpus import encoded, photo
+from thaw.pictures.decode import normalise
+from thaw.pictures.jpeg import find_encoding, strip
 from tlcore.errors import ImageRejected
-from tlcore.images.decode import normalise
-from tlcore.images.jpeg import find_encoding, strip
 
 FLAT = {0: [3] * 64, 1: [5] * 64}
 

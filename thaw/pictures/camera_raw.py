@@ -13,8 +13,8 @@ from itertools import islice
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
+from thaw.pictures.exif import DATE_TAGS, PARSER_ERRORS, is_sideways
 from tlcore.errors import ImageRejected
-from tlcore.images.exif import DATE_TAGS, PARSER_ERRORS, is_sideways
 
 SMALLEST_PREVIEW_PX = 640
 """No copy that is kept of any photo is longer, so that such a preview loses nothing."""

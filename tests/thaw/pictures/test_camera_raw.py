@@ -9,9 +9,9 @@ from PIL import Image
 from tests.support.pictures import raws
 from tests.support.pictures.corpus import encoded, jpeg, photo
 from tests.support.pictures.raws import cr2, cr3, dng, like_tiff, nef, pef, preview, raf
+from thaw.pictures.camera_raw import extract_preview, is_camera_raw
+from thaw.pictures.decode import normalise
 from tlcore.errors import ImageRejected
-from tlcore.images.camera_raw import extract_preview, is_camera_raw
-from tlcore.images.decode import normalise
 
 NOTE = "camera raw: its embedded preview"
 KINDS = {

@@ -8,11 +8,27 @@ from typing import Any
 
 from PIL import Image
 
-from tlcore.images.decode import LOSSLESS_SIDE_PX, Normalised, fit
+from thaw.pictures.decode import Normalised, fit, normalise
+from thaw.pictures.quality import measure
+from tlcore.images.pixels import LOSSLESS_SIDE_PX, WIDEST, Picture, content_of
 
 # Sharp on a screen of two dots a pixel, and as large as many a photo is decoded, which then need not be shrunk.
 THUMBNAIL_SIDE_PX = 256
-_BAND_BYTES = 60_000
+
+
+def read_picture(path: Path, copy: Path, grey_range: int | None = WIDEST) -> Picture:
+    """Read a file as an import does: a `tlcore.images.pixels.Reader`, which `tlcore.read_photos` takes as `read`."""
+    normalised = normalise(path, grey_range)
+    suffix, content = save_normalised(normalised, copy)
+    return Picture(
+        copy.with_name(copy.name + suffix),
+        content,
+        normalised.width,
+        normalised.height,
+        measure(normalised.image).fingerprint,
+        normalised.taken_at,
+        normalised.grey_range,
+    )
 
 
 def save_normalised(normalised: Normalised, path_without_suffix: Path, spent: Path | None = None) -> tuple[str, str]:
@@ -49,17 +65,6 @@ def save_thumbnail(normalised: Normalised, path: Path) -> None:
         # Averaging whole pixels first takes a fraction of the time of a Lanczos filter and looks the same this small.
         image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
     _place(image, path, "JPEG", quality=85)
-
-
-def content_of(image: Image.Image) -> str:
-    """Return the sha256 of an RGB picture's size and pixels, as 64 hexadecimal digits."""
-    width, height = image.size
-    digest = hashlib.sha256(b"%d %d " % image.size)
-    # In bands that a processor's cache holds: all at once takes twice the time.
-    rows = max(1, _BAND_BYTES // (3 * width))
-    for top in range(0, height, rows):
-        digest.update(image.crop((0, top, width, min(height, top + rows))).tobytes())
-    return digest.hexdigest()
 
 
 def _keep(content: bytes, path: Path, spent: Path | None) -> None:

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures.corpus import encoded, photo
-from tlcore.images.decode import normalise
-from tlcore.images.exif import find_date, find_turn
+from thaw.pictures.decode import normalise
+from thaw.pictures.exif import find_date, find_turn
 
 TAKEN = datetime(2021, 5, 4, 12, 30, 15, tzinfo=UTC).timestamp()
 WRITTEN = "2021:05:04 12:30:15"

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures.corpus import encoded, photo
+from thaw.pictures.decode import normalise
+from thaw.pictures.jpeg_end import END_MARK, has_end, supply_end
 from tlcore.errors import ImageRejected
-from tlcore.images.decode import normalise
-from tlcore.images.jpeg_end import END_MARK, has_end, supply_end
 
 WAYS = {
     "baseline": {},

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from tests.support.pictures.corpus import encoded, photo
 from tests.support.pictures.deep_pictures import deep_tiff, ramp
-from tlcore.images.decode import normalise
+from thaw.pictures.decode import normalise
 
 
 def written(folder, content):

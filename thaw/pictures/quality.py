@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from operator import mul
 
 import numpy as np
-from PIL import Image, ImageChops
+from PIL import Image
+
+from tlcore.images.pixels import UNIFORM_CONTRAST, fingerprint_of
 
 SHARPNESS_SIDE_PX = 256
-FINGERPRINT_SIZE = (17, 16)
-UNIFORM_CONTRAST = 4.0
 _LAPLACE_LIMIT = 128
 _GREYS = range(256)
 _SQUARES = [value * value for value in _GREYS]
-_ANY = [0] + [255] * 255
 
 
 @dataclass(frozen=True)
@@ -51,17 +50,6 @@ def sharpness_of(grey: Image.Image) -> float:
     answers = np.clip(sums, -_LAPLACE_LIMIT, _LAPLACE_LIMIT - 1).astype(np.float32).ravel()
     # As `answers.var()`, in a third of its time.
     return float(answers @ answers / answers.size - answers.mean() ** 2)
-
-
-def fingerprint_of(grey: Image.Image) -> str:
-    """Return a difference hash of 256 bits as 64 hexadecimal digits: alike pictures differ in few bits.
-
-    The picture is shrunk to 17 x 16; bit by bit, row by row, a 1 says that a pixel is darker than its right neighbour.
-    """
-    columns, rows = FINGERPRINT_SIZE
-    small = grey.resize(FINGERPRINT_SIZE, Image.Resampling.BILINEAR)
-    left, right = small.crop((0, 0, columns - 1, rows)), small.crop((1, 0, columns, rows))
-    return ImageChops.subtract(right, left).point(_ANY, "1").tobytes().hex()
 
 
 def _spread(grey: Image.Image) -> tuple[float, float]:

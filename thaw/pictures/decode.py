@@ -8,10 +8,10 @@ How a file becomes the picture that is kept, in this order; whoever is to have t
 2. More than 8 bits a channel become 8: round(value * 255 / grey_range), what exceeds the range is clipped to it. The
    range, one of 255, 1023, 4095, 16383 and 65535, is one for a data set: the smallest that holds every such picture of
    its first import with any. Floating-point and signed greys, and those beyond 16 bits, are scaled by their own least
-   and greatest value; a PGM, HEIC or AVIF by the range that it declares (`tlcore.images.deep_pictures`).
+   and greatest value; a PGM, HEIC or AVIF by the range that it declares (`thaw.pictures.deep_pictures`).
 3. Palettes, CMYK, grey and whatever else there is become RGB.
 4. Alpha that is one value everywhere is dropped. Else the picture is laid on white; on grey (128, 128, 128) where nine
-   tenths of what is visible, weighed by alpha, has 245 or more in every channel (`tlcore.images.transparency`).
+   tenths of what is visible, weighed by alpha, has 245 or more in every channel (`thaw.pictures.transparency`).
 5. It is turned upright as EXIF says; a HEIC file as its own marks say, and not once more by EXIF.
 6. The longer side is shrunk to 640 pixels where it is longer (bicubic, antialiased), and, for a model, stretched to its
    square (bilinear, antialiased).
@@ -28,29 +28,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from thaw.pictures.camera_raw import extract_preview, is_camera_raw
+from thaw.pictures.deep_pictures import find_layout, has_deep_colours, reopen, scale_colours, scale_grey
+from thaw.pictures.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
+from thaw.pictures.jpeg import Encoding, find_encoding, strip
+from thaw.pictures.jpeg_end import has_end, supply_end
+from thaw.pictures.picture_formats import HEAD_BYTES, check_chunks, choose_formats, describe, image_kind, is_heic
+from thaw.pictures.transparency import describe_ground, find_ground, lay_on
 from tlcore.errors import ImageRejected
-from tlcore.images.camera_raw import extract_preview, is_camera_raw
-from tlcore.images.deep_pictures import WIDEST, find_layout, has_deep_colours, reopen, scale_colours, scale_grey
-from tlcore.images.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
-from tlcore.images.jpeg import Encoding, find_encoding, strip
-from tlcore.images.jpeg_end import has_end, supply_end
-from tlcore.images.picture_formats import HEAD_BYTES, check_chunks, choose_formats, describe, image_kind, is_heic
-from tlcore.images.transparency import describe_ground, find_ground, lay_on
+from tlcore.images.pixels import LONGER_SIDE_PX, LOSSLESS_SIDE_PX, MAX_FILE_BYTES, MAX_PIXELS, WIDEST
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-MAX_FILE_BYTES = 50_000_000
-MAX_PIXELS = 100_000_000
 MAX_ASPECT = 20
 MIN_SIDE_PX = 8
-LONGER_SIDE_PX = 640
-LOSSLESS_SIDE_PX = 256
 # What a picture is measured at, and enough for its thumbnail.
 MEASURED_SIDE_PX = 240
 
@@ -128,19 +120,6 @@ def fit(width: int, height: int, longer_side: int) -> tuple[int, int]:
     """Return the size in pixels, at least 1 x 1, that brings the longer side to `longer_side` or leaves it below."""
     scale = min(1.0, longer_side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def load_pixels(path: Path | str, image_size: int) -> NDArray[np.uint8]:
-    """Read a normalised copy as uint8 (image_size, image_size, 3), RGB, 0..255, stretched to the square.
-
-    Antialiased bilinear. This is the project's only resize on the way into a model, for training and predicting
-    alike, so that both see the same pixels.
-    """
-    import numpy as np
-
-    with Image.open(path, formats=("PNG", "JPEG")) as image:
-        square = image.convert("RGB").resize((image_size, image_size), Image.Resampling.BILINEAR)
-    return np.asarray(square, dtype=np.uint8)
 
 
 @contextmanager

@@ -12,26 +12,11 @@ import sys
 from PIL import Image, ImageFile
 
 from tlcore.errors import ImageRejected
+from tlcore.images.pixels import WIDEST, choose_range, require_range, stretch
 
-GREY_RANGES = (255, 1023, 4095, 16383, 65535)
-WIDEST = GREY_RANGES[-1]
-_WIDE_FROM = GREY_RANGES[-2] + 1
 # The other byte order of two bytes; "N" is this machine's own.
 _OTHER = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
 _COLOURS = ("RGB", "RGBX", "RGBA", "LA")
-
-
-class RangeUnknown(Exception):
-    """A picture that only a range can bring to 8 bits, and none is known; `largest` is its largest value."""
-
-    def __init__(self, largest: int) -> None:
-        super().__init__(largest)
-        self.largest = largest
-
-
-def choose_range(largest: int) -> int:
-    """Return the smallest of `GREY_RANGES` that holds a value of 0..65535."""
-    return next(each for each in GREY_RANGES if largest <= each)
 
 
 def find_layout(image: ImageFile.ImageFile) -> str:
@@ -72,12 +57,12 @@ def scale_grey(
         raise ImageRejected("its grey values are not numbers (infinite or undefined); export it as an 8-bit PNG")
     if image.mode == "F" or low < 0 or high > WIDEST:
         notes.append("scaled from more than 8 bits by its own range")
-        return _stretch(deep, low, high), None
+        return stretch(deep, low, high), None
     if layout == "declared":
         notes.append("scaled from more than 8 bits by the range that it declares")
-        return _stretch(deep, 0, WIDEST), None
+        return stretch(deep, 0, WIDEST), None
     used = _decide_range(grey_range, int(high), notes)
-    return _stretch(deep, 0, used), used
+    return stretch(deep, 0, used), used
 
 
 def scale_colours(
@@ -95,7 +80,7 @@ def scale_colours(
         return upper, used
     lower = _lower_bytes(upper, layout, content)
     joined = [_join(high, lower.getchannel(name)) for name, high in zip("RGB", colours, strict=True)]
-    scaled = [_stretch(channel.convert("F"), 0, used) for channel in joined]
+    scaled = [stretch(channel.convert("F"), 0, used) for channel in joined]
     alpha = [upper.getchannel("A")] if upper.mode == "RGBA" else []
     return Image.merge(upper.mode, (*scaled, *alpha)), used
 
@@ -110,20 +95,11 @@ def reopen(content: bytes, layout: str, mode: str) -> Image.Image:
 
 
 def _decide_range(grey_range: int | None, largest: int, notes: list[str]) -> int:
-    if grey_range is None and largest < _WIDE_FROM:
-        raise RangeUnknown(largest)
-    used = grey_range or WIDEST
+    used = require_range(grey_range, largest)
     notes.append(f"scaled from more than 8 bits (0 to {used:,})")
     if choose_range(largest) > used:
         notes.append(f"values above {used:,} were clipped")
     return used
-
-
-def _stretch(deep: Image.Image, low: float, high: float) -> Image.Image:
-    """Bring `low`..`high` of a picture of mode F to 0..255, and what lies beyond to the ends."""
-    scale = 255.0 / (high - low) if high > low else 0.0
-    # Converting F to L cuts the fraction off, so half a step makes it round.
-    return deep.point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
 
 
 def _lower_bytes(upper: Image.Image, layout: str, content: bytes) -> Image.Image:

@@ -5,9 +5,12 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+import tlcore
+from tests.support.pictures import heic
 from tests.support.pictures.corpus import encoded, jpeg, photo
-from tlcore.images.copies import content_of, save_normalised, save_thumbnail
-from tlcore.images.decode import normalise
+from thaw.pictures.copies import read_picture, save_normalised, save_thumbnail
+from thaw.pictures.decode import normalise
+from tlcore.images.pixels import content_of
 
 
 def written(folder, content):
@@ -44,14 +47,6 @@ def test_small_copies_are_lossless_and_large_ones_are_jpeg(tmp_path):
     assert suffix == ".jpg"
     with Image.open(tmp_path / "large.jpg") as copy:
         assert copy.layer[0][1:3] == copy.layer[1][1:3], "chroma must not be subsampled"
-
-
-def test_content_is_of_the_pixels_and_not_of_the_file(tmp_path):
-    same = [normalise(written(tmp_path, encoded(photo(3), kind))).image for kind in ("PNG", "BMP", "TIFF")]
-    assert len({content_of(image) for image in same}) == 1
-    assert content_of(photo(4)) != content_of(photo(3))
-    flat = [Image.new("RGB", size, "red") for size in ((8, 16), (16, 8))]
-    assert content_of(flat[0]) != content_of(flat[1]), "the shape counts too"
 
 
 def test_a_thumbnail_is_small(tmp_path):
@@ -142,3 +137,18 @@ def test_a_thumbnail_looks_like_its_picture(tmp_path):
     with Image.open(tmp_path / "t.jpg") as thumbnail:
         best = normalised.image.resize(thumbnail.size, Image.Resampling.LANCZOS)
         assert difference(thumbnail, best) < 6
+
+
+def test_a_folder_is_read_from_a_script_as_the_application_reads_it(tmp_path):
+    folder = tmp_path / "photos"
+    (folder / "rose").mkdir(parents=True)
+    (folder / "rose" / "phone.heic").write_bytes(heic.PLAIN)
+    (folder / "rose" / "cut.jpg").write_bytes(jpeg(5)[:-400])
+    (folder / "notes.txt").write_text("remember the milk")
+    photos = tlcore.read_photos(folder, tmp_path / "copies", read=read_picture)
+    assert [photo.name for photo in photos] == ["rose/phone.heic"]
+    reasons = {each.name: each.reason for each in photos.set_aside}
+    assert "cut off" in reasons["rose/cut.jpg"]
+    assert "text file" in reasons["notes.txt"]
+    pixels = tlcore.read_pixels([folder / "rose/phone.heic"], 32, read=read_picture)
+    assert pixels.shape == (1, 32, 32, 3)

@@ -9,8 +9,8 @@ from PIL import Image
 
 from tests.support.pictures import corpus
 from tests.support.pictures.corpus import ACCEPTED, SET_ASIDE, Case, encoded, exif_rotated, jpeg, photo
+from thaw.pictures.decode import digest, normalise
 from tlcore.errors import ImageRejected
-from tlcore.images.decode import digest, load_pixels, normalise
 
 CASES = [case for case in corpus.cases() if case.name.startswith("rose/")]
 
@@ -90,16 +90,6 @@ def test_the_longer_side_is_capped_and_the_original_size_is_kept(encoding, size,
     assert abs(np.asarray(normalised.image) - expected).mean() < 3
 
 
-def test_pixels_are_stretched_to_the_square_and_antialiased(tmp_path):
-    stripes = np.zeros((64, 256, 3), np.uint8)
-    stripes[:, ::2] = 255
-    Image.fromarray(stripes).save(tmp_path / "stripes.png")
-    pixels = load_pixels(tmp_path / "stripes.png", 32)
-    assert pixels.shape == (32, 32, 3)
-    assert pixels.dtype == np.uint8
-    assert abs(pixels.astype(int) - 128).max() < 8, "stripes finer than a pixel must average out"
-
-
 def test_spoilt_camera_data_does_not_refuse_a_photo(tmp_path):
     content = exif_rotated(6).replace(b"Exif\0\0", b"Exif\0\0\xff\xff\xff", 1)
     assert normalise(written(tmp_path, content)).image.mode == "RGB"
@@ -158,6 +148,6 @@ def test_bit_flips_and_cuts_never_escape_as_anything_but_a_refusal(tmp_path):
 
 
 def test_importing_images_stays_light():
-    code = "import sys, tlcore.images.decode; print('numpy' in sys.modules)"
+    code = "import sys, thaw.pictures.decode; print('numpy' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
