@@ -131,7 +131,7 @@ class FineTuneSettings(Settings):
     of the layers, at 1e-5). `insist` overrides the guards that refuse what would smash the pretrained weights
     (`tlcore.training.recommendations`). `largest_drop` (0 to 1) is the share of phase 1's validation accuracy that the
     first epoch may lose before Thaw goes back and tries once more at a tenth of the rate
-    (`tlcore.training.guards.smashed`); 1 allows everything.
+    (`tlcore.training.recovery.smashed`); 1 allows everything.
     """
 
     layers: int | None = None

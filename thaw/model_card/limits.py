@@ -11,7 +11,7 @@ from thaw.training.evidence import judge_run
 from tlcore.evaluation.calibration import calibration_error, list_bins
 from tlcore.evaluation.metrics import FEW_TO_JUDGE, ClassFigures, measure_classes
 from tlcore.evaluation.predictions import VALIDATION, Predictions
-from tlcore.training.guards import STANDARD_ERRORS, difference_error
+from tlcore.training.recovery import STANDARD_ERRORS, difference_error
 
 LEAST_RECALL = 0.7
 NOTABLE_ERROR = 0.03

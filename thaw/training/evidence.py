@@ -5,10 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from thaw.storage.records import Run
-from thaw.training.run_facts import kept_epoch
-from thaw.training.shortfall import Shortfall, explain
-from tlcore.settings import FineTuneSettings
-from tlcore.training.guards import (
+from thaw.training.guards import (
     Evidence,
     judge_batch,
     judge_chance,
@@ -19,6 +16,9 @@ from tlcore.training.guards import (
     judge_settled,
     judge_statistics,
 )
+from thaw.training.run_facts import kept_epoch
+from thaw.training.shortfall import Shortfall, explain
+from tlcore.settings import FineTuneSettings
 from tlcore.training.history import Epoch
 
 

@@ -21,10 +21,9 @@ from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
 from tlcore.splits.svm import fit_svm
 from tlcore.training.early_stopping import EpochKeeper
-from tlcore.training.guards import smashed
 from tlcore.training.head_epochs import HeadEpochs, answer
 from tlcore.training.history import Epoch
-from tlcore.training.recovery import Incidents
+from tlcore.training.recovery import Incidents, smashed
 from tlcore.training.rehearsal import rehearsing
 from tlcore.training.results import FineTuneResult, HeadResult, Observer
 from tlcore.training.sanity_checks import examine_head, measure_drift, read_statistics

@@ -1,10 +1,44 @@
-"""What went wrong in a phase and was mended by itself, on record before the phase goes on: a kill loses none of it."""
+"""What goes wrong in a phase and is mended by itself: when a first epoch is given up, and the record of what happened,
+made before the phase goes on, so that a kill loses none of it."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from tlcore.models.memory import halve
-from tlcore.training.guards import RATE_CUT
 from tlcore.training.history import MemoryIncident, Retry
+
+RATE_CUT = 0.1
+STANDARD_ERRORS = 2
+
+
+def standard_error(accuracy: float, images: int) -> float:
+    """Return the binomial standard error of an accuracy (0..1) that was measured on `images` images."""
+    return math.sqrt(accuracy * (1 - accuracy) / images)
+
+
+def difference_error(one: float, images: int, other: float, other_images: int) -> float:
+    """Return the standard error of the difference of two accuracies, taken as independent.
+
+    Two phases are judged by the same images, which makes their difference surer than this: the rule errs on the side
+    of chance.
+    """
+    return math.hypot(standard_error(one, images), standard_error(other, other_images))
+
+
+def smashed(before: float, after: float | None, images: int, largest_drop: float) -> bool:
+    """Say whether phase 2's first epoch damaged the model: validation accuracy on `images` images fell from `before`
+    to `after` by more than `largest_drop` of it, and by more than two standard errors. None stands for a loss that was
+    no number. A `largest_drop` of 1 allows everything.
+
+    "There's a risk of ... large gradient updates", says Keras's guide "Transfer learning & fine-tuning"; the threshold
+    is Thaw's own.
+    """
+    if largest_drop >= 1:
+        return False
+    if after is None:
+        return True
+    chance = STANDARD_ERRORS * difference_error(before, images, after, images)
+    return before - after > max(largest_drop * before, chance)
 
 
 class Incidents:

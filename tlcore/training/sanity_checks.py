@@ -12,8 +12,17 @@ from tlcore.images.pixels import load_pixels
 from tlcore.models.backend import keras
 from tlcore.models.preprocessing import normalise
 from tlcore.photos import Photo
-from tlcore.training.guards import EXPECTED_RANGES
 from tlcore.training.history import FirstBatch, HeadChecks, LayerDrift
+
+# What black and white become in each mode of keras.applications.imagenet_utils.preprocess_input; "lite" is
+# EfficientNet-Lite's (x - 127) / 128, and "none" is left to the backbone's own layers.
+EXPECTED_RANGES = {
+    "none": (0.0, 255.0),
+    "tf": (-1.0, 1.0),
+    "lite": (-127 / 128, 1.0),
+    "torch": (-2.118, 2.640),
+    "caffe": (-123.68, 151.061),
+}
 
 
 def examine_head(materials: Materials, batch_size: int, backbone_training: int) -> HeadChecks:

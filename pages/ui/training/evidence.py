@@ -12,7 +12,7 @@ from pages.ui.words.names import sentence, visible
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.evidence import judge_run
-from tlcore.training.guards import Evidence
+from thaw.training.guards import Evidence
 from tlcore.training.history import HeadChecks, LayerDrift
 
 TITLES = {1: "Is this head to be trusted?", 2: "Is this fine-tuning to be trusted?"}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tlcore.training.guards import (
+from thaw.training.guards import (
     at_chance,
     find_faults,
     judge_batch,
@@ -15,8 +15,6 @@ from tlcore.training.guards import (
     judge_rate,
     judge_settled,
     judge_statistics,
-    smashed,
-    standard_error,
 )
 from tlcore.training.history import Epoch, FirstBatch, HeadChecks, LayerDrift, MemoryIncident, Retry
 
@@ -26,37 +24,6 @@ SOUND = HeadChecks(0, BATCH, {"ant": 60, "wasp": 60}, {"ant": 50, "wasp": 50})
 
 def epoch(accuracy, val_accuracy, phase=1):
     return Epoch(7, phase, 0.1, accuracy, 0.1, val_accuracy, 1.0)
-
-
-def test_the_standard_error_is_the_binomial_one():
-    assert standard_error(0.5, 100) == pytest.approx(0.05)
-    assert standard_error(0.9, 400) == pytest.approx(0.015)
-    assert standard_error(1.0, 10) == 0
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "images", "expected"),
-    [
-        (0.9, 0.8, 1000, True),
-        (0.9, 0.82, 1000, False),
-        (0.9, 0.809, 1000, True),
-        (0.9, 0.811, 1000, False),
-        # A third of six images is what chance explains.
-        (1.0, 0.67, 6, False),
-        (1.0, 0.17, 6, True),
-        (0.9, 0.95, 1000, False),
-    ],
-)
-def test_a_first_epoch_is_smashed_beyond_a_tenth_and_beyond_chance(before, after, images, expected):
-    assert smashed(before, after, images, 0.1) == expected
-
-
-def test_a_loss_that_is_no_number_is_smashed_unless_everything_is_allowed():
-    assert smashed(0.5, None, 1000, 0.1)
-    assert not smashed(0.5, None, 1000, 1.0)
-    assert not smashed(0.9, 0.0, 1000, 1.0)
-    assert smashed(0.9, 0.7, 1000, 0.2)
-    assert not smashed(0.9, 0.75, 1000, 0.2)
 
 
 def test_the_head_is_settled_or_the_reason_is_told():

@@ -1,33 +1,22 @@
 """Rules about a training that runs or has ended, each with its evidence in numbers: what was found, and what to do.
 
 Plain functions over plain numbers; `tlcore.training.recommendations` holds the rules about a training that has not
-begun.
+begun, and `tlcore.training.recovery` the one by which a phase is given up.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlcore.training.history import Epoch, HeadChecks, LayerDrift, MemoryIncident, Retry
 from tlcore.training.recommendations import LARGEST_RATE_RATIO, unsettled
+from tlcore.training.recovery import STANDARD_ERRORS, difference_error, standard_error
 
-RATE_CUT = 0.1
-STANDARD_ERRORS = 2
 LARGEST_GAP = 0.05
 SMALLEST_BATCH = 8
 # How far from what is expected a pixel may lie after normalisation in float32.
 RANGE_TOLERANCE = 0.01
 # Photos that use less than this share of the range that the backbone expects are blank or have been scaled twice.
 NARROWEST_RANGE = 0.1
-# What black and white become in each mode of keras.applications.imagenet_utils.preprocess_input; "lite" is
-# EfficientNet-Lite's (x - 127) / 128, and "none" is left to the backbone's own layers.
-EXPECTED_RANGES = {
-    "none": (0.0, 255.0),
-    "tf": (-1.0, 1.0),
-    "lite": (-127 / 128, 1.0),
-    "torch": (-2.118, 2.640),
-    "caffe": (-123.68, 151.061),
-}
 
 
 @dataclass(frozen=True)
@@ -37,36 +26,6 @@ class Evidence:
     rule: str
     passed: bool
     words: str
-
-
-def standard_error(accuracy: float, images: int) -> float:
-    """Return the binomial standard error of an accuracy (0..1) that was measured on `images` images."""
-    return math.sqrt(accuracy * (1 - accuracy) / images)
-
-
-def difference_error(one: float, images: int, other: float, other_images: int) -> float:
-    """Return the standard error of the difference of two accuracies, taken as independent.
-
-    Two phases are judged by the same images, which makes their difference surer than this: the rule errs on the side
-    of chance.
-    """
-    return math.hypot(standard_error(one, images), standard_error(other, other_images))
-
-
-def smashed(before: float, after: float | None, images: int, largest_drop: float) -> bool:
-    """Say whether phase 2's first epoch damaged the model: validation accuracy on `images` images fell from `before`
-    to `after` by more than `largest_drop` of it, and by more than two standard errors. None stands for a loss that was
-    no number. A `largest_drop` of 1 allows everything.
-
-    "There's a risk of ... large gradient updates", says Keras's guide "Transfer learning & fine-tuning"; the threshold
-    is Thaw's own.
-    """
-    if largest_drop >= 1:
-        return False
-    if after is None:
-        return True
-    chance = STANDARD_ERRORS * difference_error(before, images, after, images)
-    return before - after > max(largest_drop * before, chance)
 
 
 def judge_settled(epochs: Sequence[Epoch], patience: int) -> Evidence:
