@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from thaw.datasets.cross_validation import Estimate, measure_inflation
 from thaw.datasets.edits import grouping
 from thaw.datasets.label_errors import find_label_errors
 from thaw.jobs.queue import start_tensorflow
@@ -19,7 +20,6 @@ from thaw.storage.records import LABEL_ERRORS, Image, Job
 from tlcore.models.backbones import find_backbone
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
-from tlcore.splits.cross_validation import Estimate, measure_inflation
 from tlcore.splits.groups import group_images
 from tlcore.splits.splits import labels_of, recommend_image_size, split
 

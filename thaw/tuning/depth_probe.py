@@ -31,9 +31,8 @@ from tlcore.models.plan import pooled_cut
 from tlcore.photos import Photo
 from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 from tlcore.splits.class_weights import class_weights
-from tlcore.splits.cross_validation import Fold, list_folds
 from tlcore.splits.groups import group_images
-from tlcore.splits.splits import choose_images
+from tlcore.splits.splits import Fold, choose_images, list_folds
 from tlcore.splits.svm import fit_svm
 from tlcore.training.phases import build_head, compile_model
 from tlcore.training.recommendations import recommend_learning_rate

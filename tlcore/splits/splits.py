@@ -1,4 +1,4 @@
-"""The split of a data set into the images that a model learns from and those that judge it."""
+"""The split of a data set into the images that a model learns from and those that judge it, once or fold by fold."""
 
 import hashlib
 import statistics
@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic
+
+import numpy as np
 
 from tlcore.errors import DatasetError
 from tlcore.garbage_collection import uncollected
@@ -20,6 +22,10 @@ MAX_CLASSES = 10_000
 SMALL_IMAGE_SIZE = 96
 # No class has fewer images in a sample, where it has them: one for each of the three folds of a probe.
 LEAST_OF_CLASS = 3
+FOLDS = 5
+
+Fold = tuple[np.ndarray, np.ndarray]
+"""Row numbers to train on and row numbers to test on, int64."""
 
 
 @dataclass(frozen=True)
@@ -276,3 +282,42 @@ def _require_trainable(of_class: dict[str, set[int]]) -> None:
             f"{count} 1 image, copies and near-duplicates not counted; a split needs at least 2. "
             "Add images or remove the class."
         )
+
+
+def list_folds(classes: np.ndarray, groups: np.ndarray | None, folds: int, seed: int) -> list[Fold]:
+    """List the folds, stratified by class and seeded; with groups, none is on both sides of a fold.
+
+    There are at most `folds`, no more than the smallest class has groups, and so few that every class is in every
+    training part. Raises DatasetError, with advice, where that cannot be had with two folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    present = np.unique(classes)
+    if len(present) < 2:
+        raise DatasetError(
+            f"Expected images of at least 2 classes to cross-validate. Received: {len(present)} class(es). "
+            "Add images of another class."
+        )
+    alone = groups is None or all_alone(groups)
+    fewest = min(_count_groups(classes, groups, number) for number in present)
+    column = np.zeros((len(classes), 1))
+    for count in range(min(folds, fewest), 1, -1):
+        splitter = (StratifiedKFold if alone else StratifiedGroupKFold)(count, shuffle=True, random_state=seed)
+        plan = list(splitter.split(column, classes, None if alone else groups))
+        if all(len(np.unique(classes[training])) == len(present) and len(testing) for training, testing in plan):
+            return plan
+    unit = "images" if alone else "groups of images (look-alikes count as one)"
+    raise DatasetError(
+        f"Expected at least 2 {unit} of every class to cross-validate, that can be told apart from other classes'. "
+        f"Received: {fewest} in the smallest class. Add different images to it, or merge it with another class."
+    )
+
+
+def all_alone(groups: np.ndarray) -> bool:
+    """Say whether no two of these groups, int (n,), are one."""
+    return len(np.unique(groups)) == len(groups)
+
+
+def _count_groups(classes: np.ndarray, groups: np.ndarray | None, number: int) -> int:
+    own = classes == number
+    return int(own.sum()) if groups is None else len(np.unique(groups[own]))

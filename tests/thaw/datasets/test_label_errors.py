@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from tests.support.command_line import ask
 from tests.support.models.clusters import clusters
 from thaw.datasets import edits
+from thaw.datasets.cross_validation import cross_validate
 from thaw.datasets.health import Finding, examine
 from thaw.datasets.label_errors import LabelError, find_label_errors, measure_thresholds
 from thaw.sources.samples import write_digits
@@ -18,7 +19,6 @@ from thaw.storage.records import Check, read_doubts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
-from tlcore.splits.cross_validation import cross_validate
 
 PLANTED_SHARE = 0.05
 DIGITS, EACH, PLANTED_OF_EACH = ("0", "1", "4"), 40, 2

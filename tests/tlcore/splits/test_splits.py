@@ -3,6 +3,7 @@ import hashlib
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from thaw.storage.records import Image
 from tlcore.errors import DatasetError
 from tlcore.splits.groups import group_images
-from tlcore.splits.splits import count_straddling, recommend_image_size, split
+from tlcore.splits.splits import count_straddling, list_folds, recommend_image_size, split
 
 
 def image(label, content, name=None, side=100):
@@ -214,3 +215,15 @@ def test_a_class_without_validation_photos_of_theirs_gets_some():
     assert Counter(each.label for each in halves.validation) == {"rose": 10, "tulip": 10, "lily": 4}
     halves = split(their_split(parted("lily", "validation", range(20))), 0.2, 0, theirs=True)
     assert Counter(each.label for each in halves.training)["lily"] == 1
+
+
+def test_groups_are_never_on_both_sides_and_every_image_is_held_out_once():
+    chance = np.random.default_rng(0)
+    groups = chance.integers(0, 60, 300)
+    classes = groups % 3
+    plan = list_folds(classes, groups, 5, seed=0)
+    assert len(plan) == 5
+    for training, testing in plan:
+        assert not set(groups[training]) & set(groups[testing])
+        assert set(classes[training]) == {0, 1, 2}
+    assert sorted(np.concatenate([testing for _, testing in plan])) == list(range(300))

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tlcore.errors import DatasetError
-from tlcore.splits.cross_validation import measure_scale
-from tlcore.splits.svm import MAX_STEPS, STRENGTHS, TOLERANCE, fit_svm
+from tlcore.splits.svm import MAX_STEPS, STRENGTHS, TOLERANCE, fit_svm, measure_scale
 
 
 @pytest.fixture(scope="module")

@@ -6,18 +6,14 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tlcore.errors import DatasetError
+from tlcore.splits.splits import FOLDS, Fold, all_alone, list_folds
+from tlcore.splits.svm import measure_scale
 
-FOLDS = 5
 # Of 1e-4 to 1, the most accurate on EfficientNet-Lite0's features of 200 and of 1,797 digits.
 INVERSE_REGULARISATION = 0.1
 TOLERANCE = 1e-3
 MAX_STEPS = 200
 CONFIDENCE = 0.95
-QUIET_SHARE = 0.1
-
-Fold = tuple[np.ndarray, np.ndarray]
-"""Row numbers to train on and row numbers to test on, int64."""
 
 
 @dataclass(frozen=True)
@@ -81,55 +77,13 @@ def measure_inflation(
     Arguments and errors are those of `cross_validate`. Where no group has two images the two estimates are one.
     """
     plan = list_folds(classes, groups, folds, seed)
-    if _all_alone(groups):
+    if all_alone(groups):
         estimate = _estimate(features, classes, groups, plan, _Steps(len(plan), progress, check_stop))
         return Inflation(estimate, estimate, 0.0)
     steps = _Steps(2 * len(plan), progress, check_stop)
     grouped = _estimate(features, classes, groups, plan, steps)
     naive = _estimate(features, classes, None, list_folds(classes, None, len(plan), seed), steps)
     return Inflation(naive, grouped, 100 * (naive.mean - grouped.mean))
-
-
-def list_folds(classes: np.ndarray, groups: np.ndarray | None, folds: int, seed: int) -> list[Fold]:
-    """List the folds, stratified by class and seeded; with groups, none is on both sides of a fold.
-
-    There are at most `folds`, no more than the smallest class has groups, and so few that every class is in every
-    training part. Raises DatasetError, with advice, where that cannot be had with two folds.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    present = np.unique(classes)
-    if len(present) < 2:
-        raise DatasetError(
-            f"Expected images of at least 2 classes to cross-validate. Received: {len(present)} class(es). "
-            "Add images of another class."
-        )
-    alone = groups is None or _all_alone(groups)
-    fewest = min(_count_groups(classes, groups, number) for number in present)
-    column = np.zeros((len(classes), 1))
-    for count in range(min(folds, fewest), 1, -1):
-        splitter = (StratifiedKFold if alone else StratifiedGroupKFold)(count, shuffle=True, random_state=seed)
-        plan = list(splitter.split(column, classes, None if alone else groups))
-        if all(len(np.unique(classes[training])) == len(present) and len(testing) for training, testing in plan):
-            return plan
-    unit = "images" if alone else "groups of images (look-alikes count as one)"
-    raise DatasetError(
-        f"Expected at least 2 {unit} of every class to cross-validate, that can be told apart from other classes'. "
-        f"Received: {fewest} in the smallest class. Add different images to it, or merge it with another class."
-    )
-
-
-def measure_scale(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the scale, float64 (channels,), that standardise features: `(features - mean) / scale`.
-
-    The scale is the standard deviation, but at least QUIET_SHARE of the median one of the channels that vary: a
-    channel that is nearly silent in a few training images would otherwise be blown up without bound in a fresh one
-    (300 digits, EfficientNet-Lite0, fresh images: accuracy 0.83 and log loss 2.6 without, 0.87 and 0.4 with).
-    """
-    mean, deviation = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    varying = deviation[deviation > 0]
-    floor = QUIET_SHARE * float(np.median(varying)) if len(varying) else 1.0
-    return mean, np.maximum(deviation, floor)
 
 
 def interval(correct: np.ndarray, groups: np.ndarray | None) -> tuple[float, float]:
@@ -198,7 +152,7 @@ def _fit_and_predict(
 
 def _effective_count(correct: np.ndarray, groups: np.ndarray | None) -> float:
     count = len(correct)
-    if groups is None or _all_alone(groups):
+    if groups is None or all_alone(groups):
         return count
     _, member = np.unique(groups, return_inverse=True)
     alone = member.max() + 1
@@ -210,12 +164,3 @@ def _effective_count(correct: np.ndarray, groups: np.ndarray | None) -> float:
     variance = (excess**2).sum() / count**2 * alone / (alone - 1)
     # Chance can make the observed effect smaller than none, which no reader should profit from.
     return float(np.clip(spread / variance, 1, count)) if variance > 0 else count
-
-
-def _all_alone(groups: np.ndarray) -> bool:
-    return len(np.unique(groups)) == len(groups)
-
-
-def _count_groups(classes: np.ndarray, groups: np.ndarray | None, number: int) -> int:
-    own = classes == number
-    return int(own.sum()) if groups is None else len(np.unique(groups[own]))
