@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import lay_on_plain  # noqa: E402
+from thaw.datasets import scenes  # noqa: E402
 from thaw.datasets.objects import object_features  # noqa: E402
 from thaw.model_card.line_chart import Series, draw_lines  # noqa: E402
 from tlcore.api import read_photos  # noqa: E402
@@ -35,8 +36,8 @@ from tlcore.features.frozen import pooled_features  # noqa: E402
 from tlcore.models.backbones import find_backbone  # noqa: E402
 from tlcore.models.loading import load_backbone  # noqa: E402
 from tlcore.photos import Photo  # noqa: E402
-from tlcore.splits import near_duplicates  # noqa: E402
 from tlcore.splits.groups import group_images  # noqa: E402
+from tlcore.splits.near_duplicates import group  # noqa: E402
 from tlcore.splits.splits import split  # noqa: E402
 
 COPIES, SIZE_PX = 4, (480, 360)
@@ -205,7 +206,7 @@ def look_at(folder: Path, scratch: Path) -> Look:
 def judge(look: Look, pairs: Sequence[tuple[int, int]]) -> Outcome:
     """Divide the photos as a run does, by many seeds, with `pairs` joined; count leaks and what is joined wrongly."""
     count = len(look.photos)
-    keys = near_duplicates.group(count, pairs)
+    keys = group(count, pairs)
     photos = [replace(photo, similar=str(key)) for photo, key in zip(look.photos, keys, strict=True)]
     groups = np.array(group_images(photos))
     shown = np.array(look.originals)
@@ -240,16 +241,16 @@ def compare(look: Look) -> dict[str, list[Outcome]]:
     """Print what each method does at each threshold; return it by the method's name."""
     print(f"  {'':34} {'both':>6} {'photos':>6} {'apart':>6} {'false':>6} {'unlike':>6}")
     report("fingerprint alone", judge(look, []))
-    today = near_duplicates.find_similar(look.features)
+    today = scenes.find_similar(look.features)
     report("and whole pictures, as they were", judge(look, today))
-    found = near_duplicates.find_similar_objects(look.features, look.places, look.objects)
+    found = scenes.find_similar_objects(look.features, look.places, look.objects)
     report("and objects, as they are compared", judge(look, [*today, *found]))
     drawn: dict[str, list[Outcome]] = {"whole pictures": [], "and their objects": []}
     for cosine in WHOLE:
-        pairs = near_duplicates.find_similar(look.features, min_cosine=cosine, spread_share=1.0)
+        pairs = scenes.find_similar(look.features, min_cosine=cosine, spread_share=1.0)
         drawn["whole pictures"].append(report(f"whole pictures, cosine {cosine:.2f}", judge(look, pairs)))
     for cosine in OBJECTS:
-        found = near_duplicates.find_similar_objects(look.features, look.places, look.objects, cosine, 1.0)
+        found = scenes.find_similar_objects(look.features, look.places, look.objects, cosine, 1.0)
         drawn["and their objects"].append(report(f"and objects, cosine {cosine:.2f}", judge(look, [*today, *found])))
     return drawn
 

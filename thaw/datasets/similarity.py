@@ -3,13 +3,13 @@
 import time
 from dataclasses import dataclass, field
 
+from thaw.datasets import scenes
 from thaw.datasets.objects import object_features
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Image
 from tlcore.features.frozen import pooled_features
 from tlcore.models.loading import LoadedBackbone
 from tlcore.progress import Stage
-from tlcore.splits import near_duplicates
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,6 @@ def mark_similar(reporter: Reporter, dataset_id: str, loaded: LoadedBackbone, im
     places, objects, more = object_features(loaded, every, caches, reporter.progress, reporter.check_stop)
     seconds = time.perf_counter() - started
     reporter.progress(Stage.FINDING_NEAR_DUPLICATES, 0, 0)
-    marked = near_duplicates.mark_similar(every, features, places, objects)
+    marked = scenes.mark_similar(every, features, places, objects)
     store.set_similar(dataset_id, {image.id: image.similar for image in marked})
     return Compared(marked[: len(images)], computed + more, seconds)

@@ -9,12 +9,12 @@ from PIL import Image
 from benchmarks.photos import lay_on_plain
 from tests.support.pictures.cut_outs import cut_outs, real_tiles
 from thaw.datasets.objects import object_features
+from thaw.datasets.scenes import mark_similar
 from tlcore.errors import Stopped
 from tlcore.features.frozen import pooled_features
 from tlcore.models.backbones import find_backbone
 from tlcore.models.loading import load_backbone
 from tlcore.photos import Photo
-from tlcore.splits.near_duplicates import mark_similar
 
 ORIGINALS, COPIES, SIZE_PX = 20, 3, (320, 240)
 COLOURS = [(240, 238, 232), (40, 42, 48), (60, 90, 160), (150, 60, 60), (90, 130, 80), (225, 205, 120)]
