@@ -75,8 +75,8 @@ def measure(name: str, rounds: int, images: int, size: int) -> None:
     from tlcore.engines.writer import write_network
     from tlcore.models.architectures import build_backbone
     from tlcore.models.backbones import find_backbone
+    from tlcore.models.backend import freeze
     from tlcore.models.classifier import lower_model
-    from tlcore.models.inference import freeze
     from tlcore.models.plan import pooled_cut
     from tlcore.models.weights import fetch, is_local
 

@@ -106,7 +106,7 @@ def test_server_process_holds_no_tensorflow():
         "paths = sorted(pathlib.Path('pages/ui').rglob('*.py'));"
         "assert len(paths) > 50;"
         "[importlib.import_module('.'.join(path.with_suffix('').parts)) for path in paths];"
-        "from tlcore.models import devices, layers;"
+        "from thaw.jobs import devices; from tlcore.models import layers;"
         "print(sorted({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)

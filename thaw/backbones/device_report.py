@@ -16,10 +16,10 @@ from pathlib import Path
 
 import psutil
 
+from thaw.jobs.devices import gpu_name, processor_name
 from thaw.storage.workspace import Workspace, open_workspace
 from tlcore.environment import SOURCE_ROOT
 from tlcore.files import write_atomically
-from tlcore.models.devices import gpu_name, processor_name
 
 # How nice the probe is to other processes, from 0 to 19 (man 2 nice).
 GIVING_WAY = 19

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from thaw.jobs.devices import configure_device
 from thaw.storage.workspace import Workspace, open_workspace
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError, ThawError
@@ -24,7 +25,6 @@ from tlcore.features.frozen import uses_onnx
 from tlcore.files import write_atomically
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import find_backbone
-from tlcore.models.devices import configure_device
 from tlcore.models.plan import Forward, pooled_cut
 from tlcore.processes import ticking
 
@@ -82,8 +82,8 @@ def measure(row: Backbone) -> float:
     the arithmetic is the same whatever their values, so that nothing needs to be downloaded.
     """
     from tlcore.models.architectures import build_backbone
+    from tlcore.models.backend import freeze
     from tlcore.models.classifier import lower_model
-    from tlcore.models.inference import freeze
 
     backbone = build_backbone(row, row.input_size, None)
     cut = pooled_cut(row)

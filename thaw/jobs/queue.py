@@ -34,7 +34,7 @@ def hold_device(reporter: Reporter) -> Iterator[None]:
 def start_tensorflow(reporter: Reporter) -> str:
     """Load TensorFlow and set up the device that the job holds; return the device's name."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from tlcore.models.devices import configure_device
+    from thaw.jobs.devices import configure_device
 
     reporter.progress(Stage.STARTING_TENSORFLOW, 0, 0)
     return configure_device()

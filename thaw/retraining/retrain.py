@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from thaw.datasets.run_split import read_labels
+from thaw.jobs.devices import processor_name
 from thaw.jobs.reporter import Reporter
 from thaw.retraining.numpy_head import Measure, PlainHead
 from thaw.retraining.numpy_keeper import PlainKeeper
@@ -20,7 +21,6 @@ from tlcore.errors import RunError, Stopped
 from tlcore.evaluation.predictions import VALIDATION
 from tlcore.images.pixels import WIDEST
 from tlcore.images.recipes import view_key
-from tlcore.models.devices import processor_name
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import number_weights

@@ -13,8 +13,8 @@ def learn(reporter: Reporter, job: Job) -> None:
     if job.kind == "head" and learn_from_fixes(reporter, run_id):
         return
     reporter.store.add_facts(run_id, {"device": start_tensorflow(reporter)})
+    from thaw.jobs.devices import spread_over_gpus
     from thaw.training.run import fine_tune, train_head
-    from tlcore.models.devices import spread_over_gpus
 
     with spread_over_gpus():
         {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)

@@ -22,8 +22,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tlcore.exporting.formats import CONVERTED, LITERT, Signature, Tensor
 from tlcore.exporting.litert_metadata import describe
 from tlcore.exporting.subprocesses import shorten_reason
-from tlcore.models.backend import keras
-from tlcore.models.inference import freeze_graph
+from tlcore.models.backend import freeze_graph, keras
 
 SIGNATURE = "serving_default"
 ONNX_OPSET = 17

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tlcore.errors import RunError
 from tlcore.features.cache import FeatureCache
 from tlcore.images.augmentation import draw_view
 from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import find_recipe, view_key
-from tlcore.models.memory import halve
 from tlcore.models.plan import Forward
 from tlcore.photos import Photo
 from tlcore.progress import CheckStop, Progress, Stage
@@ -86,6 +86,17 @@ def compute_features(
     if len(missing) >= BATCH or (missing and not cache.noted()):
         cache.note({"seconds_per_image": spent / len(missing)})
     return at_once
+
+
+def halve(batch_size: int) -> int:
+    """Return half of `batch_size`, rounded down; raise RunError where a single image was already too much."""
+    if batch_size <= 1:
+        raise RunError(
+            "Expected enough memory for one image at a time. Received: a computer or GPU that ran out of it even "
+            "then. Close other programs and resume, or start again with fewer unfrozen layers, a smaller image size or "
+            "a smaller backbone."
+        )
+    return batch_size // 2
 
 
 def _run_forward(forward: Forward, images: np.ndarray, at_once: int) -> tuple[list[np.ndarray], int]:

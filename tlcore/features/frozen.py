@@ -137,7 +137,7 @@ class FrozenPart:
             network = self._prepare(photos)
             if network:
                 return network
-        from tlcore.models.inference import freeze
+        from tlcore.models.backend import freeze
 
         return freeze(self._source.lower())
 

@@ -15,9 +15,8 @@ import numpy as np
 from tlcore.errors import SettingsError
 from tlcore.images.pixels import WIDEST
 from tlcore.models.backbone_table import Backbone
-from tlcore.models.backend import keras
+from tlcore.models.backend import freeze, keras
 from tlcore.models.folding import fold
-from tlcore.models.inference import freeze
 from tlcore.models.keras_graph import find_maker, list_inputs, name_tensor
 from tlcore.models.layers import describe_layers
 from tlcore.models.plan import PIXELS, POOLED, Cut, Forward, pooled_cut

@@ -12,9 +12,7 @@ from tlcore.errors import RunError, SettingsError, Stopped
 from tlcore.features.batches import CachedBatches
 from tlcore.features.inputs import Feed, Materials, prepare_feed
 from tlcore.models import classifier as models
-from tlcore.models.backend import keras
-from tlcore.models.devices import FULL, HALF, gains_from_half_precision, use_half_precision
-from tlcore.models.inference import OUT_OF_MEMORY
+from tlcore.models.backend import FULL, HALF, OUT_OF_MEMORY, gains_from_half_precision, keras, use_half_precision
 from tlcore.models.plan import pooled_cut
 from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights

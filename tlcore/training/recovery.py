@@ -4,7 +4,7 @@ made before the phase goes on, so that a kill loses none of it."""
 import math
 from collections.abc import Callable, Sequence
 
-from tlcore.models.memory import halve
+from tlcore.features.compute import halve
 from tlcore.training.history import MemoryIncident, Retry
 
 RATE_CUT = 0.1

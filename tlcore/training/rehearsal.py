@@ -14,8 +14,7 @@ import tensorflow as tf
 from tlcore.features.batches import CachedBatches
 from tlcore.features.frozen import on_gpu
 from tlcore.features.inputs import Materials, encode_labels
-from tlcore.models.backend import keras
-from tlcore.models.inference import OUT_OF_MEMORY
+from tlcore.models.backend import OUT_OF_MEMORY, keras
 from tlcore.models.plan import Cut
 from tlcore.splits.class_weights import number_weights
 from tlcore.training.snapshots import read_start, write_start

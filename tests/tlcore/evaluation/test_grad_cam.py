@@ -11,8 +11,8 @@ from tlcore.evaluation.heat_maps import normalise_map
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import find_backbone
+from tlcore.models.backend import freeze
 from tlcore.models.classifier import Classifier
-from tlcore.models.inference import freeze
 from tlcore.models.keras_graph import name_tensor
 from tlcore.models.layers import describe_layers
 from tlcore.models.preprocessing import normalise

@@ -9,7 +9,7 @@ from PIL import Image as Picture
 from tests.support.pictures.corpus import photo
 from tlcore.errors import RunError, Stopped
 from tlcore.features.cache import FeatureCache
-from tlcore.features.compute import BATCH, compute_features, list_views
+from tlcore.features.compute import BATCH, compute_features, halve, list_views
 from tlcore.images.augmentation import draw_view
 from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import LIGHT
@@ -181,3 +181,9 @@ def test_the_time_an_image_takes_is_noted_for_few_and_measured_better_with_more(
     assert better != rough
     compute(cache, views_of(photos), Network())
     assert cache.noted()["seconds_per_image"] != rough
+
+
+def test_a_batch_is_halved_down_to_one_image():
+    assert [halve(32), halve(5), halve(2)] == [16, 2, 1]
+    with pytest.raises(RunError, match=r"memory for one image at a time.*fewer unfrozen layers"):
+        halve(1)

@@ -11,7 +11,7 @@ from tests.support.pictures.families import each_backbone
 from tlcore.errors import SettingsError
 from tlcore.models import classifier as models
 from tlcore.models.backbones import BACKBONES
-from tlcore.models.inference import freeze
+from tlcore.models.backend import freeze
 from tlcore.models.keras_graph import name_tensor
 from tlcore.settings import HeadSettings
 from tlcore.training.phases import compile_model

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from tlcore.models.backbones import BACKBONES
+from tlcore.models.backend import gains_from_half_precision, use_half_precision
 from tlcore.models.classifier import build_head, find_cut, freeze_below_top, row_channels, upper_model
-from tlcore.models.devices import gains_from_half_precision, use_half_precision
 from tlcore.models.efficientnet_lite import build_efficientnet_lite
 from tlcore.settings import HeadSettings
 from tlcore.training.phases import compile_model

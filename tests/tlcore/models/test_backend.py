@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tlcore.models.inference import freeze
+from tlcore.models.backend import OUT_OF_MEMORY, freeze
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,9 @@ def test_later_changes_of_the_weights_are_not_seen(model):
 def test_a_single_output_comes_as_a_list_of_one(model):
     outputs = freeze(keras.Model(model.inputs, model.outputs[1]))(pictures(2))
     assert [output.shape for output in outputs] == [(2, 8)]
+
+
+def test_a_full_gpu_and_a_full_computer_are_both_known():
+    assert isinstance(tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"), OUT_OF_MEMORY)
+    assert isinstance(MemoryError(), OUT_OF_MEMORY)
+    assert not isinstance(tf.errors.InvalidArgumentError(None, None, "shapes"), OUT_OF_MEMORY)

@@ -1,4 +1,4 @@
-"""The device that TensorFlow trains on: how it is prepared, shared among GPUs, and when it computes in half precision.
+"""The device that TensorFlow trains on: what it is called, how it is prepared and shared among GPUs.
 
 TensorFlow is imported only inside functions, so that a process without it may ask for the processor's name.
 """
@@ -8,16 +8,9 @@ import platform
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tlcore.models.backend import keras
 
 # From glibc's malloc.h. 32 MB is the most that it takes for the threshold above which memory is mapped and unmapped.
 M_TOP_PAD, M_MMAP_THRESHOLD = -2, -3
-# "NVIDIA GPUs with compute capability at least 7.0" gain from float16, by TensorFlow's guide "Mixed precision".
-HALF_PRECISION_CAPABILITY = (7, 0)
-HALF, FULL = "mixed_float16", "float32"
 
 
 def configure_device() -> str:
@@ -53,28 +46,6 @@ def mirror(devices: Sequence[str]) -> AbstractContextManager[object]:
 
     # The default, all devices at once, mixed up the gradients of models as large as these on two logical CPUs.
     return tf.distribute.MirroredStrategy(devices, tf.distribute.ReductionToOneDevice()).scope()
-
-
-def gains_from_half_precision() -> bool:
-    """Say whether the device that training will use computes faster in float16: every GPU of it must; no CPU does."""
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    return bool(gpus) and all(
-        (each.get("compute_capability") or (0, 0)) >= HALF_PRECISION_CAPABILITY for each in details
-    )
-
-
-def use_half_precision(model: "keras.Model", backbone: "keras.Model", boundary: int) -> None:
-    """Let the backbone's layers from `boundary` up compute in float16 within `model`, before it is compiled.
-
-    Keras then scales the loss, so that small gradients do not vanish (Micikevicius et al. 2018, "Mixed Precision
-    Training"). The weights stay float32, and so do the normalisation, the pooling and the head.
-    """
-    for layer in backbone.layers[boundary:]:
-        layer.dtype_policy = HALF
-    model.dtype_policy = HALF
 
 
 def processor_name() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from thaw.jobs import starts
-from tlcore.models.devices import spread_over_gpus
+from thaw.jobs.devices import spread_over_gpus
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 ROOT = Path(__file__).parents[3]
@@ -27,7 +27,7 @@ tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceCo
 from thaw import worker
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.models import devices
+from thaw.jobs import devices
 
 devices.spread_over_gpus = lambda: devices.mirror(["CPU:0", "CPU:1"])
 worker.work(Store(open_workspace(sys.argv[1])), sys.argv[2])
