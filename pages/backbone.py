@@ -113,7 +113,7 @@ def draw_choice(workspace: Workspace, row: Backbone) -> None:
     if is_local(row):
         what = expert.either("It is", "Its weights are")
         st.caption(f":material/check: {what} on this machine: nothing needs to be downloaded.")
-    elif row.weights_url:
+    elif row.bundled_package is None:
         what = expert.either(
             f"{row.title} is not on this machine yet. It is downloaded",
             f"The weights of {row.title} are not on this machine yet. They are downloaded",

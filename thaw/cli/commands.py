@@ -98,6 +98,19 @@ app = Commands(
 )
 
 
+class BackboneName(click.ParamType):
+    """The name of a backbone as a person may write it, turned into that of the table."""
+
+    name = "backbone"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name in the table; raise BackboneError for one that none is meant by."""
+        # Only commands that take one read the table.
+        from tlcore.models.backbones import read_backbone
+
+        return read_backbone(value).name
+
+
 def command(
     name: str, about: str | None = None, lists: Sequence[str] = (), opens: Callable[[Workspace], Any] = Store
 ) -> Callable[[Callable[P, Output]], Callable[P, Output]]:

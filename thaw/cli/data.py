@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from thaw.cli.commands import command
+from thaw.cli.commands import BackboneName, command
 from thaw.cli.jobs import do
 from thaw.cli.output import Output, warn_of_unknown
 from thaw.datasets import edits, importer
@@ -88,7 +88,7 @@ def run_rebuild(workspace: Workspace) -> Output:
 
 @command("check")
 @click.argument("dataset")
-@click.option("--backbone", default=DEFAULTS.backbone, help=f"default: {DEFAULTS.backbone}")
+@click.option("--backbone", type=BackboneName(), default=DEFAULTS.backbone, help=f"default: {DEFAULTS.backbone}")
 @click.option("--seed", type=int, default=DEFAULTS.seed, help=f"default: {DEFAULTS.seed}")
 def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Output:
     """Cross-validate in this process, with random folds and with folds that keep groups; list likely label errors."""

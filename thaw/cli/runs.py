@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from thaw.cli.commands import command
+from thaw.cli.commands import BackboneName, command
 from thaw.cli.jobs import do
 from thaw.cli.output import Output, warn_of_unknown
 from thaw.jobs import lifecycle, starts
@@ -34,7 +34,7 @@ CUT_SHORT = "It was stopped before it had finished; what was measured is kept."
 
 @command("train")
 @click.argument("dataset")
-@click.option("--backbone", help=f"default: {HEAD.backbone}; `backbones` lists all")
+@click.option("--backbone", type=BackboneName(), help=f"default: {HEAD.backbone}; `backbones` lists all")
 @click.option("--image-size", type=int, help="pixels a side (default: suits the data set and backbone)")
 @click.option("--epochs", type=int, help=f"at most (default: {HEAD.epochs})")
 @click.option("--batch-size", type=int, help=f"default: {HEAD.batch_size}")

@@ -28,7 +28,6 @@ TO_BE_WRITTEN = (
     "To be written by whoever hands this model on: for what and for whom it is meant, for what it must not be used, "
     "and what harm a wrong answer can do."
 )
-BUNDLED_LICENCE = "Apache-2.0"
 NONE = "–"
 SIDES = {"training": "to learn from", VALIDATION: "validation", "later": "newest", "holdout": "holdout"}
 
@@ -215,11 +214,7 @@ def _near_duplicates(images: list[Image]) -> str:
 
 def _licence(backbone: str) -> str:
     row = BACKBONES.get(backbone)
-    if row is None:
-        return NONE
-    if row.bundled_package:
-        return BUNDLED_LICENCE
-    return f"that of the publisher; Keras names the source of each: {row.accuracy_url}"
+    return f"{row.licence.name}, {row.licence.url}" if row else NONE
 
 
 def _pairs(facts: Mapping[str, Any]) -> list[list[str]]:

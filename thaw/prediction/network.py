@@ -18,7 +18,7 @@ from tlcore.errors import RunError, WeightsError
 from tlcore.features.frozen import FrozenPart, Source
 from tlcore.images.pixels import WIDEST
 from tlcore.models.backbones import find_backbone
-from tlcore.models.efficientnet_lite import plan_pooled
+from tlcore.models.inverted_residuals import plan_pooled
 from tlcore.models.plan import Forward, Network, pooled_cut
 from tlcore.models.weights import sha256_of
 

@@ -221,7 +221,7 @@ def _stamps(folder: Path) -> list[int]:
 
 def _require_weights(run: Run) -> None:
     row = find_backbone(run.backbone)
-    if row.weights_url is not None and not is_local(row):
+    if row.bundled_package is None and not is_local(row):
         raise WeightsError(
             f"Expected the pretrained weights of {row.title} on this machine. Received: none; they were removed since "
             "the run was trained. Download them again on the Backbone page."

@@ -21,7 +21,7 @@ from tlcore.features.cache import FeatureCache, trim_caches
 from tlcore.features.compute import BATCH, Load, View, compute_features, list_views
 from tlcore.images.pixels import load_pixels
 from tlcore.models.backbone_table import Backbone
-from tlcore.models.efficientnet_lite import plan_pooled
+from tlcore.models.inverted_residuals import plan_pooled
 from tlcore.models.loading import LoadedBackbone
 from tlcore.models.plan import PIXELS, POOLED, Cut, Forward, Network, pooled_cut
 from tlcore.photos import Photo

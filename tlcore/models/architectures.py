@@ -6,7 +6,7 @@ from typing import Any
 from tlcore.errors import BackboneError, WeightsError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
-from tlcore.models.efficientnet_lite import build_efficientnet_lite, load_pretrained
+from tlcore.models.inverted_residuals import build_network, load_pretrained
 from tlcore.models.keras_graph import list_arguments, settle_names
 
 
@@ -24,7 +24,7 @@ def build_backbone(backbone: Backbone, image_size: int, weights_path: Path | Non
             f"{image_size}. Choose a larger size; {backbone.input_size} is what it was trained at."
         )
     if backbone.application is None:
-        model = build_efficientnet_lite(backbone.name, image_size)
+        model = build_network(backbone.name, image_size)
         if weights_path is not None:
             load_pretrained(model, weights_path)
         return model

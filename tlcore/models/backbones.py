@@ -1,5 +1,6 @@
 """Finds a backbone by its name, and names the blocks that its layers form."""
 
+import difflib
 import re
 from collections.abc import Sequence
 
@@ -10,11 +11,26 @@ BACKBONES: dict[str, Backbone] = {row.name: row for row in ROWS}
 
 
 def find_backbone(name: str) -> Backbone:
-    """Return the row of that name; raises BackboneError, which lists the known names."""
+    """Return the row of that name; raises BackboneError, which lists the known names, the nearest one first."""
     if name not in BACKBONES:
         known = ", ".join(BACKBONES)
-        raise BackboneError(f"Expected a backbone out of {known}. Received: '{name}'. Choose one of them.")
+        near = difflib.get_close_matches(_simplify(name), _NAMES, n=1)
+        advice = f"Did you mean '{_NAMES[near[0]]}'?" if near else "Choose one of them."
+        raise BackboneError(f"Expected a backbone out of {known}. Received: '{name}'. {advice}")
     return BACKBONES[name]
+
+
+def read_backbone(text: str) -> Backbone:
+    """Return the row that a person means who writes its name or title in any case, with or without spaces, dashes and
+    underscores: "ResNet50", "MobileNet V2". Raises BackboneError as `find_backbone` does."""
+    return find_backbone(_NAMES.get(_simplify(text), text))
+
+
+def _simplify(text: str) -> str:
+    return re.sub(r"[\W_]", "", text).casefold()
+
+
+_NAMES = {_simplify(each): row.name for row in ROWS for each in (row.title, row.name)}
 
 
 def block_names(backbone: Backbone, layer_names: Sequence[str]) -> list[str]:

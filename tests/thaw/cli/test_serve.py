@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from tests.support.command_line import ask
 from tests.support.models.tiny_export import pack, record
-from thaw.cli.serve import _announce, _listening, _read_origins
+from thaw.cli.serve import _announce, _read_origins
 from thaw.serving.app import build_app
 from thaw.serving.engine import Engine
 from thaw.serving.service import Service
@@ -87,11 +87,6 @@ def test_telemetry_of_the_environment_is_not_heeded(monkeypatch, caplog):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     ask_from_a_page((), origin="https://example.org")
     assert "OpenTelemetry" not in caplog.text
-
-
-def test_the_socket_is_one_whose_answers_asyncio_sends_at_once():
-    with _listening("127.0.0.1", 0) as listener:
-        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_what_has_no_model_is_refused(store, tiny_dataset, tmp_path):

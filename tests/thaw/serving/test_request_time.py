@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.serving.request_time_app import LIMITS
 from tests.support.serving.service_process import ROOT
-from thaw.serving.request_time import LAST_WORD_S
+from thaw.serving.request_time import LAST_WORD_S, timed
 
 CROWD = 600
 HEAD = "POST /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"
@@ -179,3 +179,24 @@ def test_refusing_a_request_without_a_body_keeps_the_connection(server):
         for _ in range(2):
             connection.sendall(b"GET /refuse HTTP/1.1\r\nhost: x\r\n\r\n")
             assert read_answer(connection).endswith(b"too large")
+
+
+def test_what_a_connection_sends_does_not_wait_although_its_socket_was_made_without_naming_tcp():
+    async def connect_once() -> int:
+        made: list[asyncio.Transport] = []
+
+        class Made(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                made.append(transport)
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        assert listener.proto != socket.IPPROTO_TCP
+        server = await asyncio.get_running_loop().create_server(timed(Made, LIMITS), sock=listener)
+        async with server:
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            while not made:
+                await asyncio.sleep(0)
+            writer.close()
+            return made[0].get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    assert asyncio.run(connect_once())

@@ -12,7 +12,7 @@ from tlcore.engines.writer import write_network
 from tlcore.errors import BackboneError
 from tlcore.models import classifier as models
 from tlcore.models import weights
-from tlcore.models.efficientnet_lite import plan_pooled
+from tlcore.models.inverted_residuals import plan_pooled
 from tlcore.models.keras_graph import name_tensor
 from tlcore.models.plan import PIXELS, Network, PlainLayer, pooled_cut
 

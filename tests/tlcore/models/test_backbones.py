@@ -13,7 +13,7 @@ from tests.support.models.patchwork import build_patchwork
 from tests.support.pictures.families import each_backbone
 from tlcore.errors import BackboneError
 from tlcore.models.architectures import build_backbone
-from tlcore.models.backbones import BACKBONES, block_names, find_backbone
+from tlcore.models.backbones import BACKBONES, block_names, find_backbone, read_backbone
 
 ROWS = list(BACKBONES.values())
 EXPECTED_BLOCKS = {
@@ -23,6 +23,7 @@ EXPECTED_BLOCKS = {
     "mobilenet-v2": 19,
     "mobilenet-v2-160": 19,
     "mobilenet-v2-96": 19,
+    "mobilenet-v2-torch": 19,
     "mobilenet-v3-small": 13,
     "mobilenet-v3-large": 17,
     "inception-v3": 12,
@@ -165,8 +166,8 @@ def test_every_row_is_complete_and_honest():
         assert row.name == name
         assert 50 < row.imagenet_top1 < 100
         assert urlparse(row.accuracy_url).scheme == "https"
-        assert (row.bundled_package is None) != (row.weights_url is None)
-        assert row.download_mb == pytest.approx(row.weights_bytes / 1e6, abs=0.06)
+        fetched = row.python_package.wheel_bytes if row.python_package else row.weights_bytes
+        assert row.download_mb == pytest.approx(fetched / 1e6, abs=0.06)
         assert ("conversion" in row.accuracy_source) == (row.bundled_package is not None)
 
 
@@ -174,6 +175,39 @@ def test_find_backbone_lists_the_known_names():
     assert find_backbone("resnet50").title == "ResNet50"
     with pytest.raises(BackboneError, match=r"efficientnet-lite0.*efficientnetv2-b0.*Received: 'vgg99'"):
         find_backbone("vgg99")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ResNet50", "resnet50"),
+        ("RESNET_50", "resnet50"),
+        ("EfficientNet Lite0", "efficientnet-lite0"),
+        ("efficientnet_v2_b0", "efficientnetv2-b0"),
+        ("MobileNetV2", "mobilenet-v2"),
+        ("mobilenet v2 160", "mobilenet-v2-160"),
+        ("MobileNetV2 (PyTorch)", "mobilenet-v2-torch"),
+    ],
+)
+def test_a_name_is_read_in_any_case_with_spaces_dashes_or_underscores(text, name):
+    assert read_backbone(text).name == name
+
+
+def test_a_name_that_is_nearly_one_is_suggested_and_every_name_reads_as_itself():
+    with pytest.raises(BackboneError, match=r"Received: 'Resnet5O'. Did you mean 'resnet50'\?"):
+        read_backbone("Resnet5O")
+    with pytest.raises(BackboneError, match=r"Received: 'cat'. Choose one of them"):
+        read_backbone("cat")
+    assert [read_backbone(row.name) for row in ROWS] == [read_backbone(row.title) for row in ROWS] == ROWS
+
+
+def test_every_row_says_where_its_weights_come_from_and_their_licence():
+    for row in ROWS:
+        assert (row.weights_url is not None) + (row.bundled_package is not None) + (row.python_package is not None) == 1
+        assert row.licence.name in ("Apache-2.0", "MIT", "BSD-3-Clause", "CC-BY-4.0")
+        assert urlparse(row.licence.url).scheme == "https"
+        place = row.weights_url or row.bundled_package or row.python_package.name
+        assert place in row.weights_source
 
 
 def test_what_pages_read_does_not_import_keras_or_tensorflow():

