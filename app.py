@@ -31,7 +31,7 @@ from thaw.serving.request_time import RequestTime
 from thaw.sources import allowed_folders
 from thaw.storage.store import Store
 from thaw.storage.workspace import ENVIRONMENT_VARIABLE, open_workspace
-from tlcore import garbage_collection
+from tlcore import environment
 from tlcore.errors import DatasetError
 
 LOOK_AGAIN_S = 10.0
@@ -68,7 +68,7 @@ def prepare() -> Store:
     trash.start_emptying(store)
     device_report.start_probe(store.workspace)
     warm_up.start(store)
-    garbage_collection.spare_modules()
+    environment.spare_modules()
     return store
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tlcore.arrays import Arrays
 from tlcore.errors import GuardError
 from tlcore.evaluation.metrics import measure_accuracy
 from tlcore.evaluation.predictions import VALIDATION, Mistake, Predictions, find_mistakes
@@ -26,7 +25,7 @@ from tlcore.exporting.export import export_file
 from tlcore.exporting.formats import find_format
 from tlcore.exporting.model_files import ModelFile
 from tlcore.features.inputs import Materials
-from tlcore.files import scratch_folder
+from tlcore.files import Arrays, scratch_folder
 from tlcore.images.pixels import WIDEST, Reader, load_pixels, read_picture
 from tlcore.models.backbones import find_backbone, read_backbone
 from tlcore.models.backend import keras

@@ -1,14 +1,27 @@
-"""Writes files so that a kill at any moment leaves either the old content or the new, never a part."""
+"""Writes files, and named arrays without pickle, so that a kill at any moment leaves either the old content or the new,
+never a part."""
+
+from __future__ import annotations
 
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
+from tlcore.errors import RunError
 from tlcore.processes import MARK, is_alive, mark
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays: TypeAlias = dict[str, np.ndarray]
+else:
+    # NumPy is loaded where arrays are read: most who write files have none.
+    Arrays = dict
 
 # `.NAME.PROCESS.part.SUFFIX`, what a file or folder is called while it is being written.
 PART = re.compile(rf"\.(?P<name>.+)\.{MARK.pattern}\.part(?:\.[^.]*)?", re.DOTALL)
@@ -91,3 +104,27 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def save_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays to `file` (.npz, no pickle) in one durable step."""
+    import numpy as np
+
+    with replacing(file) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+
+
+def load_arrays(path: Path) -> Arrays:
+    """Read named arrays; raise RunError if the file is missing."""
+    import numpy as np
+
+    if not path.exists():
+        raise RunError(f"Expected the weights that a finished phase leaves. Received: no file {path}. Train it first.")
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def numbered(arrays: Arrays, name: str) -> list[np.ndarray]:
+    """Return the arrays called "name/0", "name/1" and so on, in that order."""
+    count = sum(key.startswith(f"{name}/") for key in arrays)
+    return [arrays[f"{name}/{place}"] for place in range(count)]

@@ -9,7 +9,7 @@ from pages.ui.components.expert import expert
 from pages.ui.page import choice_bar, failure, selection, shell, steps
 from thaw.jobs import lifecycle
 from thaw.jobs.standby import standby
-from tlcore import garbage_collection
+from tlcore import environment
 from tlcore.errors import ThawError
 
 # A named icon would be fetched from a font server on the internet; a file of our own is not.
@@ -37,7 +37,7 @@ try:
         page.run()
     shell.load_ahead()
     # Streamlit searches for garbage after every run of this script.
-    garbage_collection.spare_modules()
+    environment.spare_modules()
 except ThawError as problem:
     failure.show(problem)
 finally:

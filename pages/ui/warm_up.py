@@ -8,7 +8,7 @@ import zipfile
 
 import pages.ui
 from thaw.storage.store import Store
-from tlcore import garbage_collection
+from tlcore import environment
 from tlcore.errors import ThawError
 
 RUNS = 2
@@ -24,7 +24,7 @@ def start(store: Store) -> threading.Thread:
     def work() -> None:
         load()
         read(store)
-        garbage_collection.spare_modules()
+        environment.spare_modules()
 
     worker = threading.Thread(target=work, name="read ahead", daemon=True)
     worker.start()

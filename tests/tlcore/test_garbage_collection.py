@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tlcore.garbage_collection import spare_modules, uncollected
+from tlcore.environment import spare_modules, uncollected
 
 
 def test_nothing_is_collected_inside_and_all_is_as_before_after_it():

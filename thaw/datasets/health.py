@@ -8,7 +8,7 @@ from typing import Literal
 
 from thaw.names import twins
 from thaw.storage.records import Check, Image, read_doubts
-from tlcore.garbage_collection import uncollected
+from tlcore.environment import uncollected
 from tlcore.images.pixels import UNIFORM_CONTRAST
 from tlcore.photos import natural
 from tlcore.splits.class_weights import UNBALANCED, imbalance

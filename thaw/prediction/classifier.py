@@ -4,7 +4,7 @@ from thaw.datasets.run_split import read_labels
 from thaw.prediction.network import HEAD, TUNED, check_weights
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.arrays import load_arrays
+from tlcore.files import load_arrays
 from tlcore.images.pixels import WIDEST
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone

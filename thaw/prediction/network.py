@@ -13,9 +13,9 @@ from thaw.datasets.run_split import read_labels
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.plain_head import say_shares
-from tlcore.arrays import load_arrays
 from tlcore.errors import RunError, WeightsError
 from tlcore.features.frozen import FrozenPart, Source
+from tlcore.files import load_arrays
 from tlcore.images.pixels import WIDEST
 from tlcore.models.backbones import find_backbone
 from tlcore.models.inverted_residuals import plan_pooled

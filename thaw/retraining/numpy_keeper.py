@@ -8,7 +8,7 @@ import numpy as np
 
 from thaw.jobs.reporter import Reporter
 from thaw.retraining.numpy_head import Measure, PlainHead
-from tlcore.arrays import load_arrays, numbered, save_arrays
+from tlcore.files import load_arrays, numbered, save_arrays
 from tlcore.training.history import Epoch, Standing
 
 SNAPSHOT = "snapshot-retraining.npz"

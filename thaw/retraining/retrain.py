@@ -16,9 +16,9 @@ from thaw.runs.results import predictions_file, read_features
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import describe_split, read_versions, record_outcome
-from tlcore.arrays import load_arrays, numbered, save_arrays
 from tlcore.errors import RunError, Stopped
 from tlcore.evaluation.predictions import VALIDATION
+from tlcore.files import load_arrays, numbered, save_arrays
 from tlcore.images.pixels import WIDEST
 from tlcore.images.recipes import view_key
 from tlcore.progress import Stage

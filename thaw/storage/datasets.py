@@ -17,8 +17,8 @@ from thaw.storage.journal.journal import JournalEntry
 from thaw.storage.journal.rows import Change, JournalRows, add_edit, last_row, listed, set_values
 from thaw.storage.records import Check, Dataset, Image, Role
 from thaw.storage.workspace import Workspace
+from tlcore.environment import uncollected
 from tlcore.errors import DatasetError
-from tlcore.garbage_collection import uncollected
 from tlcore.photos import SetAside, natural
 
 _FIELDS = tuple(column.name for column in dataclasses.fields(Image))

@@ -5,7 +5,7 @@ from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Job
 from thaw.tuning.probe_record import ProbeSettings
 from thaw.tuning.rate_curve import write_curve
-from tlcore.arrays import load_arrays
+from tlcore.files import load_arrays
 
 
 def probe(reporter: Reporter, job: Job) -> None:

@@ -13,9 +13,9 @@ from thaw.storage.facts import PhaseFacts
 from thaw.training.lineage import record_layers, record_materials, record_times
 from thaw.training.materials import RunMaterials, gather
 from thaw.training.run_facts import kept_epoch, record_outcome
-from tlcore.arrays import load_arrays, save_arrays
 from tlcore.errors import RunError, Stopped
 from tlcore.features.inputs import Feed
+from tlcore.files import load_arrays, save_arrays
 from tlcore.models.classifier import Cut
 from tlcore.training import phases
 from tlcore.training.history import Epoch

@@ -6,8 +6,8 @@ import time
 import numpy as np
 
 from thaw.tuning.rate_curve import RateCurve, suggest
-from tlcore.arrays import Arrays
 from tlcore.features.inputs import Materials, prepare_feed
+from tlcore.files import Arrays
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
 from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop

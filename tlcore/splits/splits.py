@@ -10,8 +10,8 @@ from typing import Generic
 
 import numpy as np
 
+from tlcore.environment import uncollected
 from tlcore.errors import DatasetError
-from tlcore.garbage_collection import uncollected
 from tlcore.images.pixels import WIDEST, Reader, read_picture
 from tlcore.photos import P, Part, Photo, natural
 from tlcore.splits.groups import GroupRules, group_images

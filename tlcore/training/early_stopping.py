@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tlcore.arrays import Arrays
 from tlcore.errors import RunError
+from tlcore.files import Arrays
 from tlcore.models.backend import keras
 from tlcore.progress import Stage
 from tlcore.training.history import Epoch, Standing

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlcore.arrays import Arrays
 from tlcore.features.inputs import Feed
+from tlcore.files import Arrays
 from tlcore.models.backend import keras
 from tlcore.models.classifier import Cut
 from tlcore.training.history import Epoch, HeadChecks, LayerDrift

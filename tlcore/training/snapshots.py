@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.arrays import Arrays, load_arrays, save_arrays
 from tlcore.errors import RunError
+from tlcore.files import Arrays, load_arrays, save_arrays
 from tlcore.models.backend import keras
 from tlcore.models.keras_graph import list_changing
 from tlcore.training.history import Standing

@@ -15,9 +15,9 @@ from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from thaw.training.feature_map import read_projection
+from tlcore.environment import uncollected
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import EVALUATION_SIDES
-from tlcore.garbage_collection import uncollected
 
 LONGEST_NAME = 30
 UNJUDGED = -1

@@ -29,7 +29,7 @@ RUN, DATA, CACHE, PROJECTS, TOP = "runs/run-1", "datasets/data-1", "features/abc
 OUTSIDE = "a folder that the person named"
 # Where every file lies that is written under a temporary name: module, function and what it is given.
 REPLACED = {
-    ("tlcore.arrays", "replacing", "path"): RUN,
+    ("tlcore.files", "replacing", "file"): RUN,
     ("tlcore.features.cache", "write_atomically", "self.folder / 'facts.json'"): CACHE,
     ("tlcore.features.cache", "write_atomically", "self.folder / 'identity.json'"): CACHE,
     ("thaw.storage.database", "replacing", "workspace.database"): TOP,
@@ -250,7 +250,7 @@ def test_killed_savers_leave_nothing_after_a_sweep(store):
     code = f"""
 from pathlib import Path
 import numpy as np
-from tlcore.arrays import save_arrays
+from tlcore.files import save_arrays
 from tlcore.files import scratch_folder
 with scratch_folder("convert", Path({str(store.workspace.root / "staging")!r})):
     print("ready", flush=True)

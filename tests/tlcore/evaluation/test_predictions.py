@@ -10,9 +10,9 @@ from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.arrays import save_arrays
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import Predictions, confusion, find_mistakes
+from tlcore.files import save_arrays
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import Split
 

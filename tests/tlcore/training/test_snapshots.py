@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tlcore.arrays import load_arrays, save_arrays
 from tlcore.errors import RunError
+from tlcore.files import load_arrays, save_arrays
 from tlcore.training.history import Standing
 from tlcore.training.snapshots import (
     load_snapshot,
