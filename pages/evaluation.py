@@ -27,7 +27,7 @@ from tlcore.evaluation.metrics import (
 )
 from tlcore.evaluation.predictions import Predictions
 from tlcore.evaluation.significance import Interval
-from tlcore.evaluation.threshold import Decision
+from tlcore.settings import Decision
 
 MOST_DRAWN = 40
 NOTABLE_ERROR = 0.03

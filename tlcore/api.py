@@ -20,7 +20,6 @@ from tlcore.errors import GuardError
 from tlcore.evaluation.metrics import measure_accuracy
 from tlcore.evaluation.predictions import VALIDATION, Mistake, Predictions, find_mistakes
 from tlcore.evaluation.significance import Interval
-from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.export import export_file
 from tlcore.exporting.formats import find_format
 from tlcore.exporting.model_files import ModelFile
@@ -35,7 +34,7 @@ from tlcore.models.loading import load_backbone
 from tlcore.photo_folder import Photos, read_folder
 from tlcore.photos import P
 from tlcore.progress import Progress, ignore_progress
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import Decision, FineTuneSettings, HeadSettings
 from tlcore.splits import splits
 from tlcore.splits.groups import GroupRules
 from tlcore.splits.splits import Split, recommend_image_size

@@ -1,4 +1,4 @@
-"""What a run was asked to do: frozen settings, checked when made, JSON in and out."""
+"""What a run was asked to do, and when its model is to give an answer: frozen settings, checked when made."""
 
 import dataclasses
 import json
@@ -151,3 +151,21 @@ class FineTuneSettings(Settings):
             self._require("learning_rate", 1e-8, 1.0)
         self._require("patience", 1, 1000)
         self._require("largest_drop", 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The logits are divided by `temperature`; below `threshold` (0..1) the confidence left is too small to answer.
+
+    `phase` is the model that both were chosen for: those of one phase say nothing of the other's.
+    """
+
+    phase: int
+    temperature: float = 1.0
+    threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise SettingsError(f"Expected a temperature above 0. Received: {self.temperature!r}.")
+        if not 0 <= self.threshold <= 1:
+            raise SettingsError(f"Expected a threshold from 0 to 1. Received: {self.threshold!r}.")

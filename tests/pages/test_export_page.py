@@ -17,10 +17,10 @@ from tests.support.pages import store as store
 from thaw.exporting import exports
 from thaw.runs.decision import keep_decision
 from thaw.storage.export_record import Export, export_folder, write_export
-from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FORMATS, Signature, Tensor
 from tlcore.exporting.model_files import Judged, ModelFile, Proof, measure_entry
 from tlcore.progress import Stage
+from tlcore.settings import Decision
 
 
 def add_export(store, run_id: str) -> Export:

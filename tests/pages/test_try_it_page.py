@@ -31,8 +31,7 @@ from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.threshold import Decision
-from tlcore.settings import HeadSettings
+from tlcore.settings import Decision, HeadSettings
 
 NAVIGATION = Path(__file__).parents[2] / "pages" / "ui" / "navigation.py"
 DATASET = "data-0123456789ab"

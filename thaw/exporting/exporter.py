@@ -31,13 +31,13 @@ from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE
 from tlcore.evaluation.predictions import EVALUATION_SIDES, Predictions
-from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import Format, Signature, choose_formats
 from tlcore.exporting.model_files import ModelFile, list_files, sum_lines
 from tlcore.exporting.verification import MOST_JUDGED
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.pixels import WIDEST
 from tlcore.progress import Stage
+from tlcore.settings import Decision
 
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
 

@@ -9,8 +9,8 @@ from thaw.runs.decision import read_decision
 from thaw.storage.export_record import Export, export_folder, read_export
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import choose_formats, require_packages
+from tlcore.settings import Decision
 
 RESULTS = {1: "head.npz", 2: "tuned.npz"}
 

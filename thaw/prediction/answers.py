@@ -7,7 +7,7 @@ import numpy as np
 
 from thaw.prediction.client import Answer
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.threshold import Decision
+from tlcore.settings import Decision
 
 UNKNOWN = "I don't know"
 LIKELIEST = 5

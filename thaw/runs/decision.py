@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.evaluation.threshold import Decision
+from tlcore.settings import Decision
 
 FACT = "decision"
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tlcore.errors import RunError
-from tlcore.evaluation.threshold import Decision
+from tlcore.settings import Decision
 from tlcore.training.history import HeadChecks, LayerDrift, MemoryIncident, PhaseSeconds, Retry
 
 # Where msgspec says in its words that a value is, as in "- at `$.head.retries[0].rate`", and what an object lacks.

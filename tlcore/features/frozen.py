@@ -72,7 +72,7 @@ class FrozenPart:
         self.engine = ONNX if uses_onnx() else TENSORFLOW
         self.cache = self._open_cache()
         if self.engine == ONNX:
-            from tlcore.engines.kept import read_record
+            from tlcore.engines.runtime import read_record
 
             refused = read_record(self.cache.folder).refused
             if refused:
@@ -114,7 +114,7 @@ class FrozenPart:
         """
         if self.engine != ONNX or self._source.cut.names == (PIXELS,):
             return
-        from tlcore.engines.kept import NETWORK, keep, open_kept, read_record
+        from tlcore.engines.runtime import NETWORK, keep, open_kept, read_record
 
         folder = self.cache.folder
         network = open_kept(folder) if read_record(folder).apart is None else None
@@ -146,8 +146,7 @@ class FrozenPart:
 
         Where it cannot be used, that is recorded and None is returned.
         """
-        from tlcore.engines.kept import NETWORK, keep, open_kept, read_record
-        from tlcore.engines.runtime import OnnxNetwork
+        from tlcore.engines.runtime import NETWORK, OnnxNetwork, keep, open_kept, read_record
 
         folder, source = self.cache.folder, self._source
         network, content = open_kept(folder), None
@@ -187,7 +186,7 @@ class FrozenPart:
         )
 
     def _refuse(self, reason: str) -> None:
-        from tlcore.engines.kept import refuse
+        from tlcore.engines.runtime import refuse
 
         refuse(self.cache.folder, reason)
         self._fall_back(reason)

@@ -16,7 +16,7 @@ from thaw.runs.decision import keep_decision
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from tlcore.evaluation.threshold import Decision
+from tlcore.settings import Decision
 
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 DATASET = "data-0123456789ab"

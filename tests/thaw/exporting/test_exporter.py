@@ -27,10 +27,9 @@ from thaw.worker import work
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FORMATS, explain_answer
 from tlcore.progress import Stage
-from tlcore.settings import HeadSettings
+from tlcore.settings import Decision, HeadSettings
 
 TEMPERATURE, THRESHOLD = 1.3, 0.5
 # What needs no TensorFlow to be proven; the others, which take as long again, come with the slow tests.

@@ -51,8 +51,8 @@ REPLACED = {
     ("thaw.storage.identity", "write_atomically", "workspace.identity"): TOP,
     ("thaw.training.lineage", "write_atomically", "folder / LAYERS_FILE"): RUN,
     ("thaw.backbones.loading", "write_atomically", "path"): "features",
-    ("tlcore.engines.kept", "write_atomically", "folder / RECORD"): CACHE,
-    ("tlcore.engines.kept", "write_atomically", "folder / NETWORK"): CACHE,
+    ("tlcore.engines.runtime", "write_atomically", "folder / RECORD"): CACHE,
+    ("tlcore.engines.runtime", "write_atomically", "folder / NETWORK"): CACHE,
     ("thaw.model_card.model_card", "write_atomically", "folder / name"): OUTSIDE,
     ("thaw.serving.exported", "temporary_beside", "target"): OUTSIDE,
     ("thaw.serving.exported", "write_atomically", "folder / CONFIG_FILE"): OUTSIDE,
@@ -101,7 +101,7 @@ HARMLESS = {
     ("tlcore.files", "TemporaryDirectory", ""),
     ("thaw.storage.export_record", "with_name", "OLD_FOLDER"),
     # In the folders of an export that is being made, which go whole.
-    ("tlcore.exporting.keras_file", "TemporaryDirectory", ""),
+    ("tlcore.exporting.model", "TemporaryDirectory", ""),
     ("tlcore.exporting.converters", "TemporaryDirectory", ""),
     # Of the library, which writes where its caller says and knows no workspace.
     ("tlcore.exporting.export", "TemporaryDirectory", ""),

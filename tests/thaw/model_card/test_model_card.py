@@ -32,8 +32,7 @@ from thaw.storage.workspace import open_workspace
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.metrics import measure_accuracy
 from tlcore.evaluation.predictions import VALIDATION
-from tlcore.evaluation.threshold import Decision
-from tlcore.settings import HeadSettings
+from tlcore.settings import Decision, HeadSettings
 
 ROOT = Path(__file__).parents[3]
 

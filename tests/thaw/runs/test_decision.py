@@ -6,7 +6,7 @@ from tests.support.pages import add_dataset, add_run
 from tests.support.pages import store as store
 from thaw.runs.decision import keep_decision, read_decision
 from tlcore.errors import SettingsError
-from tlcore.evaluation.threshold import Decision
+from tlcore.settings import Decision
 
 
 def test_what_is_kept_is_read_again_and_is_of_its_phase_alone(store):

@@ -20,9 +20,8 @@ from thaw.runs.decision import keep_decision
 from thaw.runs.results import read_predictions
 from thaw.serving.engine import load_run
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.threshold import Decision
 from tlcore.images.pixels import load_pixels
-from tlcore.settings import HeadSettings
+from tlcore.settings import Decision, HeadSettings
 
 pytestmark = pytest.mark.usefixtures("warm_decoder")
 

@@ -16,11 +16,11 @@ from thaw.runs.results import read_predictions
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.predictions import Predictions
-from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.export import choose_calibration, export_file, refer, write_pixels
 from tlcore.exporting.formats import find_format
 from tlcore.images.pixels import load_pixels
 from tlcore.photos import Photo
+from tlcore.settings import Decision
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ import pytest
 from tests.support.models.keras_table import TABLE, find_unknown
 from tests.support.models.networks import CHAOTIC, classifier, pixels
 from tests.support.pictures.families import each_backbone
-from tlcore.evaluation.threshold import Decision
 from tlcore.exporting.formats import FLOAT_TOLERANCE, OLDEST_KERAS
-from tlcore.exporting.keras_file import CONFIG, simplify, write_keras
-from tlcore.exporting.model import build_exported
+from tlcore.exporting.model import CONFIG, build_exported, simplify, write_keras
+from tlcore.settings import Decision
 
 OLDEST = ("keras==3.6.0", "tensorflow-cpu==2.18.0")
 ANSWER = """

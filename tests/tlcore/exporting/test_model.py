@@ -13,16 +13,15 @@ from tests.support.models.keras_table import find_unknown
 from tests.support.models.networks import CHAOTIC, classifier, patchwork, pixels
 from tests.support.pictures.families import each_backbone
 from tlcore.evaluation.calibration import temper
-from tlcore.evaluation.threshold import Decision
 from tlcore.exporting import converters
 from tlcore.exporting.converters import CONVERTERS, read_signature, write_saved_models
 from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS
-from tlcore.exporting.keras_file import write_keras
-from tlcore.exporting.model import build_exported, build_logits
+from tlcore.exporting.model import build_exported, build_logits, write_keras
 from tlcore.exporting.verification import Answers, Reference, compare, find_fault, judge
 from tlcore.exporting.verify_file import LOADERS
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.classifier import Classifier
+from tlcore.settings import Decision
 
 LEAST_AGREEMENT = 0.5
 # Another test exports it with its pretrained weights.

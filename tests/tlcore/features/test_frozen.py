@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.models.backbones import PRETRAINED, built, row_of, size_of
 from tests.support.pictures.corpus import photo
-from tlcore.engines import kept, writer
+from tlcore.engines import runtime, writer
 from tlcore.errors import RunError
 from tlcore.features import frozen
 from tlcore.features.compute import list_views
@@ -89,9 +89,9 @@ def test_both_engines_make_the_same_features_and_never_share_a_cache(tmp_path, l
     fast, computed = pooled_features(loaded, photos, tmp_path)
     first = part_of(tmp_path, loaded)
     assert (first.engine, first.note, computed) == (ONNX, None, len(photos))
-    assert kept.read_record(first.cache.folder).apart is None, "nobody was to wait for Keras"
+    assert runtime.read_record(first.cache.folder).apart is None, "nobody was to wait for Keras"
     first.verify(photos)
-    assert kept.read_record(first.cache.folder).apart < 1e-5
+    assert runtime.read_record(first.cache.folder).apart < 1e-5
     monkeypatch.setattr(frozen, "on_gpu", lambda: True)
     slow, computed = pooled_features(loaded, photos, tmp_path)
     second = part_of(tmp_path, loaded)
@@ -116,7 +116,7 @@ def test_a_network_is_written_once(tmp_path, loaded, photos, monkeypatch):
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-100], lambda whole: b"", lambda whole: b"x" + whole[1:]])
 def test_a_damaged_network_is_made_anew(tmp_path, loaded, photos, damage):
     whole, _ = pooled_features(loaded, photos[:4], tmp_path)
-    file = part_of(tmp_path, loaded).cache.folder / kept.NETWORK
+    file = part_of(tmp_path, loaded).cache.folder / runtime.NETWORK
     content = file.read_bytes()
     file.write_bytes(damage(content))
     features, computed = pooled_features(loaded, photos, tmp_path)
@@ -135,22 +135,22 @@ def test_a_network_that_answers_otherwise_is_refused_and_that_is_said_and_rememb
     assert "MobileNetV2" in part.note
     assert "from Keras's, which is more than 0.1%" in part.note
     assert part.cache.missing([view.key for view in views]) == []
-    assert list(tmp_path.rglob(kept.NETWORK)) == []
+    assert list(tmp_path.rglob(runtime.NETWORK)) == []
 
 
 def test_a_network_that_keras_lists_is_compared_before_it_is_used(tmp_path, foreign, photos):
     part = lower_part_of(tmp_path, foreign)
     part.fill(list_views(photos, 1, "none", 0), "none", 0, ignore_progress, never_stop)
     assert part.engine == ONNX
-    assert kept.read_record(part.cache.folder).apart < 1e-4
+    assert runtime.read_record(part.cache.folder).apart < 1e-4
 
 
 def test_below_a_cut_the_comparison_is_put_off_too_and_found_once(tmp_path, loaded, photos, monkeypatch):
     part = lower_part_of(tmp_path, loaded)
     part.fill(list_views(photos, 1, "none", 0), "none", 0, ignore_progress, never_stop)
-    assert (part.engine, kept.read_record(part.cache.folder).apart) == (ONNX, None)
+    assert (part.engine, runtime.read_record(part.cache.folder).apart) == (ONNX, None)
     part.verify(photos)
-    assert kept.read_record(part.cache.folder).apart < 1e-5
+    assert runtime.read_record(part.cache.folder).apart < 1e-5
     monkeypatch.setattr(frozen.FrozenPart, "_compare", lambda *_: pytest.fail("compared again"))
     part.verify(photos)
 
@@ -178,7 +178,7 @@ def test_a_network_that_cannot_be_written_is_remembered_until_the_runtime_is_ano
     part = part_of(tmp_path, loaded)
     assert part.engine == TENSORFLOW
     assert "Fold" in part.note
-    (record,) = tmp_path.rglob(kept.RECORD)
+    (record,) = tmp_path.rglob(runtime.RECORD)
     record.write_text(json.dumps(json.loads(record.read_text()) | {"runtime": "0.1"}))
     assert part_of(tmp_path, loaded).engine == ONNX
 
@@ -190,7 +190,7 @@ def test_a_photo_that_cannot_be_read_is_no_fault_of_the_network(tmp_path, photos
     with pytest.raises(OSError, match="gone"):
         part_of(tmp_path, loaded).forward(gone)
     assert part_of(tmp_path, loaded).engine == ONNX
-    assert list(tmp_path.rglob(kept.RECORD)) == []
+    assert list(tmp_path.rglob(runtime.RECORD)) == []
 
 
 WITHOUT_TENSORFLOW = """
@@ -225,7 +225,7 @@ def test_features_need_neither_tensorflow_nor_keras_and_those_that_come_later_fi
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tlcore.engines import kept
+from tlcore.engines import runtime
 from tlcore import files
 
 replaced = 0
@@ -236,7 +236,7 @@ def replace(self, target, replace=Path.replace):
         os.kill(os.getpid(), signal.SIGKILL)
     return replace(self, target)
 Path.replace = replace
-kept.keep(Path(sys.argv[1]), b"a network", 0.0)
+runtime.keep(Path(sys.argv[1]), b"a network", 0.0)
 """
 
 
@@ -244,10 +244,10 @@ kept.keep(Path(sys.argv[1]), b"a network", 0.0)
 def test_a_kill_while_a_network_is_kept_leaves_nothing_that_is_taken_for_one(tmp_path, moment):
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(moment)])
     assert killed.returncode == -signal.SIGKILL
-    assert kept.read_record(tmp_path).sha256 is None
-    assert kept.open_kept(tmp_path) is None
-    kept.keep(tmp_path, b"another", 0.0)
-    assert {file.name for file in tmp_path.iterdir()} == {kept.NETWORK, kept.RECORD}
+    assert runtime.read_record(tmp_path).sha256 is None
+    assert runtime.open_kept(tmp_path) is None
+    runtime.keep(tmp_path, b"another", 0.0)
+    assert {file.name for file in tmp_path.iterdir()} == {runtime.NETWORK, runtime.RECORD}
 
 
 def test_the_cut_without_keras_is_that_of_keras():
