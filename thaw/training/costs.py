@@ -6,8 +6,8 @@ from itertools import accumulate
 from typing import Any
 
 from thaw.storage.facts import PhaseFacts, RunFacts
+from thaw.tuning.epoch_seconds import expected_epoch_seconds
 from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.training.recommendations import expected_epoch_seconds
 
 # As `tlcore.models.classifier.find_cut` weighs them, which must not be imported here: it brings Keras. A test holds
 # them together.

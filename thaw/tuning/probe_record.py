@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from thaw.tuning.epoch_seconds import expected_epoch_seconds
 from tlcore.files import write_atomically
 from tlcore.settings import Settings
-from tlcore.training.recommendations import expected_epoch_seconds
 
 PROBE_FILE = "probe.json"
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 INPUT = "backbone_input"
 _STEM_FILTERS = 32
 _HEAD_FILTERS = 1280
-_IMAGENET_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -140,24 +139,6 @@ def plan_pooled(row: Backbone, image_size: int, path: Path, changed: Mapping[str
     layers[0] = replace(layers[0], inputs=(normalisation[-1].name,))
     pooling = PlainLayer(POOLED, "GlobalAveragePooling2D", {}, (layers[-1].name,))
     return Network(image_size, [*normalisation, *layers, pooling], (POOLED,))
-
-
-def build_imagenet_classifier(variant: str, image_size: int, path: Path) -> "keras.Model":
-    """Build the network with the checkpoint's own ImageNet top, to judge that the weights are right.
-
-    Input as for `build_network`; output: probabilities `(n, 1000)` in the order of ILSVRC 2012.
-    Raises WeightsError as `load_pretrained` does.
-    """
-    from tlcore.models.backend import keras
-
-    backbone = build_network(variant, image_size)
-    load_pretrained(backbone, path)
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(backbone.output)
-    top = keras.layers.Dense(_IMAGENET_CLASSES, activation="softmax", name="classes")
-    model = keras.Model(backbone.input, top(pooled))
-    tensors, shape = read_checkpoint(path), _shape_of(top)
-    top.set_weights([_take(tensors, "_fc.weight", shape, 0), _take(tensors, "_fc.bias", shape, 1)])
-    return model
 
 
 def load_pretrained(model: "keras.Model", path: Path) -> None:

@@ -15,12 +15,6 @@ LARGEST_RATE_RATIO = 0.1
 PHOTO_RATE_RATIO = 0.01
 SMALL_IMAGE_RATE_RATIO = 0.1
 
-# What a training step costs beside a forward pass of the whole backbone, fitted on a CPU to EfficientNet-Lite0 at 96
-# and 224 pixels, MobileNetV2 and ResNet50 at four depths each: all sixteen within 25%.
-COST_OF_FLOPS = 0.86
-COST_OF_ACTIVATIONS = 2.6
-COST_OF_PARAMETER_FLOPS = 757
-
 
 def unsettled(epochs: Sequence[Epoch], patience: int) -> str | None:
     """Say why the head has not settled yet, or None if it has.
@@ -92,25 +86,3 @@ def better_phase(head_best: Epoch, tuned_best: Epoch) -> int:
     """Return 2 if the fine-tuned model is the better one on validation, else 1; equal accuracy goes by the loss."""
     tuned_wins = (tuned_best.val_accuracy, -tuned_best.val_loss) > (head_best.val_accuracy, -head_best.val_loss)
     return 2 if tuned_wins else 1
-
-
-def expected_epoch_seconds(
-    forward_s: float | None, layers: Sequence[dict[str, Any]], top: int, images: int, batch_size: int = 32
-) -> float | None:
-    """Estimate the seconds of one phase-2 epoch with the top `top` layers unfrozen, or None before any measurement.
-
-    `forward_s` is how long one image takes forward through the whole backbone, which phase 1 measures. An image costs
-    the unfrozen share of the multiply-adds and of the activations' bytes, which are kept for the way back; a step costs
-    one update of every trainable parameter.
-    """
-    if forward_s is None or not layers:
-        return None
-    upper = layers[len(layers) - top :]
-
-    def share(quantity: str) -> float:
-        return sum(layer[quantity] for layer in upper) / sum(layer[quantity] for layer in layers)
-
-    image_s = forward_s * (COST_OF_FLOPS * share("flops") + COST_OF_ACTIVATIONS * share("activation_bytes"))
-    flop_s = forward_s / sum(layer["flops"] for layer in layers)
-    step_s = flop_s * COST_OF_PARAMETER_FLOPS * sum(layer["trainable_parameters"] for layer in upper)
-    return images * image_s + -(-images // batch_size) * step_s
