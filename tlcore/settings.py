@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from tlcore.errors import SettingsError
-from tlcore.images.recipes import PLAIN, PRESETS, Recipe, find_recipe
+from tlcore.images.recipes import PLAIN, Recipe, find_recipe
 
 Output = Literal["softmax", "sigmoid"]
 Method = Literal["gradient", "svm"]
 ClassWeights = Literal["auto", "on", "off"]
 Parts = Literal["theirs", "own"]
-AUGMENTATIONS = tuple(PRESETS)
 OUTPUTS: tuple[Output, ...] = ("softmax", "sigmoid")
 METHODS: tuple[Method, ...] = ("gradient", "svm")
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = ("auto", "on", "off")

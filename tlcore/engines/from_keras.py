@@ -1,4 +1,4 @@
-"""Takes a network of Keras's apart into plain layers, from the pixels to the tensors at a cut or to the answer."""
+"""Takes a network of Keras's apart into plain layers, from the pixels to the tensors at a cut."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,15 +19,6 @@ def plan_cut(row: Backbone, backbone: keras.Model, cut: Cut, image_size: int) ->
         return Network(image_size, layers, (POOLED,))
     tensors = crossing_tensors(backbone, cut.boundary)
     return Network(image_size, plan_backbone(row, backbone, tensors), tuple(find_maker(each).name for each in tensors))
-
-
-def plan_classifier(row: Backbone, backbone: keras.Model, head: keras.Model, image_size: int) -> Network:
-    """Return the whole model: pixels -> probabilities, or one share for a sigmoid."""
-    layers = plan_backbone(row, backbone, backbone.outputs)
-    layers.append(PlainLayer(POOLED, "GlobalAveragePooling2D", {}, (layers[-1].name,)))
-    for layer in head.layers[1:]:
-        layers.append(_plain(layer, (layers[-1].name,)))
-    return Network(image_size, layers, (layers[-1].name,))
 
 
 def plan_backbone(row: Backbone, backbone: keras.Model, tensors: Iterable[Any]) -> list[PlainLayer]:
