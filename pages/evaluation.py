@@ -20,13 +20,13 @@ from tlcore.evaluation.calibration import calibration_error, list_bins
 from tlcore.evaluation.metrics import (
     FEW_TO_JUDGE,
     ClassFigures,
+    Interval,
     measure_classes,
     measure_coverage,
     precision_recall,
     roc,
 )
 from tlcore.evaluation.predictions import Predictions
-from tlcore.evaluation.significance import Interval
 from tlcore.settings import Decision
 
 MOST_DRAWN = 40

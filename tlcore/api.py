@@ -17,9 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from tlcore.errors import GuardError
-from tlcore.evaluation.metrics import measure_accuracy
+from tlcore.evaluation.metrics import Interval, measure_accuracy
 from tlcore.evaluation.predictions import VALIDATION, Mistake, Predictions, find_mistakes
-from tlcore.evaluation.significance import Interval
 from tlcore.exporting.export import export_file
 from tlcore.exporting.formats import find_format
 from tlcore.exporting.model_files import ModelFile

@@ -16,9 +16,8 @@ from thaw.storage.records import Dataset, Image, Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
 from tlcore import __version__
-from tlcore.evaluation.metrics import measure_accuracy, measure_classes
+from tlcore.evaluation.metrics import Interval, measure_accuracy, measure_classes
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
-from tlcore.evaluation.significance import Interval
 from tlcore.models.backbones import BACKBONES
 from tlcore.photos import natural
 from tlcore.settings import HeadSettings

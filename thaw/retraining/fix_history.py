@@ -10,11 +10,12 @@ import numpy as np
 
 from thaw.datasets.run_split import read_labels, read_sides
 from thaw.runs.results import predictions_file
+from thaw.runs.significance import Difference, judge
 from thaw.storage.records import Edit, Image, Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
+from tlcore.evaluation.metrics import Interval, wilson
 from tlcore.evaluation.predictions import VALIDATION, Predictions, widen
-from tlcore.evaluation.significance import Difference, Interval, judge, wilson
 from tlcore.photos import natural
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from thaw.runs.significance import Difference, judge, same_images
 from thaw.storage.records import Run
 from tlcore.evaluation.predictions import Predictions, relabel
-from tlcore.evaluation.significance import Difference, judge, same_images
 
 LETTERS = "ABCDEFGH"
 MOST_RUNS = len(LETTERS)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Generic
 
+from thaw.runs.significance import LEVEL, least_clear_lead
 from tlcore.evaluation.predictions import Predictions
-from tlcore.evaluation.significance import LEVEL, least_clear_lead
 from tlcore.photos import P
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thaw.runs.significance import LEVEL, bound_difference
 from tlcore.evaluation.predictions import Predictions, count_classes
-from tlcore.evaluation.significance import LEVEL, bound_difference
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """How good a model is on the images that judge it: accuracy and each class's figures, all with 95% intervals."""
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,12 +8,22 @@ from typing import NamedTuple
 import numpy as np
 
 from tlcore.evaluation.predictions import Predictions, count_classes
-from tlcore.evaluation.significance import Interval, wilson
 from tlcore.photos import Photo
 
 FEW_TO_JUDGE = 30
 """Below this a class's figures say little: with 30 images a recall of 90% may as well be 74% or 97%."""
 DRAWS = 2000
+Z_95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A share in 0..1 between its 95% bounds; `of` is the number of images that it is a share of."""
+
+    value: float
+    low: float
+    high: float
+    of: int
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,16 @@ class ClassFigures:
     def few(self) -> bool:
         """Say whether there are too few images for the figures to mean much."""
         return self.support < FEW_TO_JUDGE
+
+
+def wilson(count: int, total: int) -> Interval | None:
+    """Return the share count / total with its 95% Wilson score interval (Wilson 1927); None where total is 0."""
+    if total == 0:
+        return None
+    share, square = count / total, Z_95**2
+    middle = (share + square / (2 * total)) / (1 + square / total)
+    half = Z_95 / (1 + square / total) * math.sqrt(share * (1 - share) / total + square / (4 * total**2))
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), total)
 
 
 def measure_accuracy(predictions: Predictions, seed: int = 0) -> Interval:

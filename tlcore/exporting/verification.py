@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tlcore.errors import RunError
-from tlcore.evaluation.significance import wilson
+from tlcore.evaluation.metrics import wilson
 from tlcore.exporting.formats import CONVERTED, FLOAT_TOLERANCE, REFUSED_TIMES, UNKNOWN, Format
 from tlcore.exporting.model_files import Judged, Judgement, ModelFile, Proof, measure_entry
 from tlcore.exporting.subprocesses import Killed, Process, Subprocesses

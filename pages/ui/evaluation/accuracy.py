@@ -9,8 +9,8 @@ from pages.ui.words.options import distinct
 from thaw.runs.shift import compare_shares
 from thaw.storage.records import Dataset, Run
 from thaw.storage.store import Store
+from tlcore.evaluation.metrics import Interval
 from tlcore.evaluation.predictions import VALIDATION
-from tlcore.evaluation.significance import Interval
 
 TITLES = {
     VALIDATION: "Validation photos",

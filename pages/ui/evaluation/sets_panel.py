@@ -13,9 +13,8 @@ from pages.ui.words.names import emphasised
 from thaw.runs.shift import Shift, compare_shares, measure_class_shifts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.evaluation.metrics import measure_classes
+from tlcore.evaluation.metrics import Interval, measure_classes
 from tlcore.evaluation.predictions import VALIDATION, Predictions
-from tlcore.evaluation.significance import Interval
 
 ALL = "all classes"
 MOST_NAMED, MOST_DRAWN = 5, 11

@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 from pages.ui.figures.basics import BATCH_NORM, FROZEN, SHARE_TICKS, TRAINING, UNFROZEN, VALIDATION, plain
 from pages.ui.words.names import in_figure
 from tlcore.evaluation.calibration import Bin
-from tlcore.evaluation.metrics import ClassFigures, Coverage, Curve
-from tlcore.evaluation.significance import Interval
+from tlcore.evaluation.metrics import ClassFigures, Coverage, Curve, Interval
 
 ROW_PX, LEAST_PX, SQUARE_PX = 30, 160, 340
 # How far two marks of a row stand from its line, so that neither hides the other.

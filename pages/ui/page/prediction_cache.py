@@ -13,8 +13,8 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.evaluation import metrics
 from tlcore.evaluation.calibration import choose_temperature, temper
+from tlcore.evaluation.metrics import Interval
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
-from tlcore.evaluation.significance import Interval
 
 Key = tuple[Path, str, int, str, int, int, tuple[str, ...]]
 

@@ -4,8 +4,7 @@ import json
 import pytest
 
 from tests.support.comparisons import entry, judged, split
-from thaw.runs import comparison
-from tlcore.evaluation import significance
+from thaw.runs import comparison, significance
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.comparisons import LABELS, entry, judged
 from thaw.runs.comparison import level, warn
+from thaw.runs.significance import judge
 from tlcore.evaluation.predictions import Predictions, relabel
-from tlcore.evaluation.significance import judge
 
 
 def at(moment, told):

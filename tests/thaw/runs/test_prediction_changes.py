@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.comparisons import judged, split
 from thaw.runs.prediction_changes import list_changes
+from thaw.runs.significance import judge
 from tlcore.evaluation.predictions import Predictions
-from tlcore.evaluation.significance import judge
 
 
 @pytest.mark.parametrize("counts", [(20, 9, 1, 5), (20, 1, 9, 5), (10, 3, 2, 0), (10, 0, 0, 4)])

@@ -5,8 +5,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from tests.support.models.predictions import judged
-from tlcore.evaluation.metrics import FEW_TO_JUDGE, measure_accuracy, measure_classes
-from tlcore.evaluation.significance import Interval, wilson
+from tlcore.evaluation.metrics import FEW_TO_JUDGE, Interval, measure_accuracy, measure_classes, wilson
 
 
 def test_every_class_has_scikit_learns_figures():

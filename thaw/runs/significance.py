@@ -1,4 +1,4 @@
-"""What chance alone would do: intervals of shares, and whether one model is better than another."""
+"""Whether one model is better than another, or chance alone would make the difference."""
 
 import math
 from dataclasses import dataclass
@@ -7,17 +7,6 @@ from statistics import NormalDist
 from tlcore.evaluation.predictions import Predictions
 
 LEVEL = 0.05
-Z_95 = 1.959964
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A share in 0..1 between its 95% bounds; `of` is the number of images that it is a share of."""
-
-    value: float
-    low: float
-    high: float
-    of: int
 
 
 @dataclass(frozen=True)
@@ -38,16 +27,6 @@ class Difference:
     def clear(self) -> bool:
         """Say whether the difference is beyond chance."""
         return self.margin is not None and abs(self.points) >= self.margin - 1e-9
-
-
-def wilson(count: int, total: int) -> Interval | None:
-    """Return the share count / total with its 95% Wilson score interval (Wilson 1927); None where total is 0."""
-    if total == 0:
-        return None
-    share, square = count / total, Z_95**2
-    middle = (share + square / (2 * total)) / (1 + square / total)
-    half = Z_95 / (1 + square / total) * math.sqrt(share * (1 - share) / total + square / (4 * total**2))
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), total)
 
 
 def same_images(first: Predictions, second: Predictions) -> bool:
