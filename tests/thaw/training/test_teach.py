@@ -15,6 +15,8 @@ from thaw.training.teach import Exam
 from thaw.worker import work
 from tlcore.settings import HeadSettings
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 SETTINGS = HeadSettings()
 
 

@@ -17,6 +17,8 @@ from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.training.history import Epoch
 
+pytestmark = pytest.mark.usefixtures("warm_decoder")
+
 SENT = {"origin": "http://testserver", "x-thaw-token": TOKEN}
 STATE, DO = "/thaw/studio/state", "/thaw/studio/do"
 

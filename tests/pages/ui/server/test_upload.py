@@ -14,6 +14,7 @@ from pages.ui.server import items, upload
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
 from tests.support.pictures.uploads import ORIGIN, frame
+from thaw.jobs import lifecycle
 from thaw.jobs.sweeper import sweep
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
@@ -297,6 +298,12 @@ def add_dataset(workspace: Workspace) -> str:
     return dataset_id
 
 
+@pytest.fixture
+def nothing_started(monkeypatch):
+    monkeypatch.setattr(lifecycle, "launch", lambda *_: None)
+
+
+@pytest.mark.usefixtures("nothing_started")
 @pytest.mark.parametrize("role", ["main", "holdout"])
 def test_finish_hands_on_where_the_photos_go(client, workspace, ticket, role):
     dataset_id = add_dataset(workspace)
@@ -306,6 +313,7 @@ def test_finish_hands_on_where_the_photos_go(client, workspace, ticket, role):
     assert (request["name"], request["dataset"], request["role"]) == ("more", dataset_id, role)
 
 
+@pytest.mark.usefixtures("nothing_started")
 @pytest.mark.parametrize(
     ("asked", "status"),
     [
