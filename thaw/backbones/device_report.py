@@ -9,16 +9,15 @@ import json
 import platform
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 
+from thaw.jobs.children import start_unheard
 from thaw.jobs.devices import gpu_name, processor_name
 from thaw.storage.workspace import Workspace, open_workspace
-from tlcore.environment import SOURCE_ROOT
 from tlcore.files import write_atomically
 
 # How nice the probe is to other processes, from 0 to 19 (man 2 nice).
@@ -81,13 +80,7 @@ def explain_no_gpu(system: str, nvidia_gpu: bool, built_with_cuda: bool) -> tupl
 
 def start_probe(workspace: Workspace) -> None:
     """Start the probe in a process of its own; `read_report` finds its answer some seconds later."""
-    subprocess.Popen(
-        [sys.executable, "-m", "thaw.backbones.device_report", "--workspace", str(workspace.root)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=SOURCE_ROOT,
-    )
+    start_unheard("thaw.backbones.device_report", "--workspace", str(workspace.root))
 
 
 def read_report(workspace: Workspace) -> DeviceReport | None:

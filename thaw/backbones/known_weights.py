@@ -6,14 +6,13 @@ Keras; the server reads what that process wrote.
 
 import argparse
 import json
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from thaw.backbones.weights import adopt
+from thaw.jobs.children import start_unheard
 from thaw.storage.workspace import Workspace, open_workspace
-from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import ThawError, WeightsError
 from tlcore.files import write_atomically
 from tlcore.models.backbone_table import Backbone
@@ -49,21 +48,7 @@ class Adoption:
 def start_adoption(workspace: Workspace, backbone: Backbone, source: Path) -> None:
     """Start `adopt` in a process of its own; `read_adoption` tells how it stands."""
     _write_adoption(workspace, Adoption(backbone.name, str(source), ticking()))
-    subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "thaw.backbones.known_weights",
-            backbone.name,
-            str(source),
-            "--workspace",
-            str(workspace.root),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=SOURCE_ROOT,
-    )
+    start_unheard("thaw.backbones.known_weights", backbone.name, str(source), "--workspace", str(workspace.root))
 
 
 def read_adoption(workspace: Workspace) -> Adoption | None:

@@ -7,7 +7,6 @@ the server reads what that process wrote.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -17,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from thaw.jobs.children import start_unheard
 from thaw.jobs.devices import configure_device
 from thaw.storage.workspace import Workspace, open_workspace
-from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError, ThawError
 from tlcore.features.frozen import uses_onnx
 from tlcore.files import write_atomically
@@ -53,13 +52,7 @@ class Measuring:
 def start_measuring(workspace: Workspace, rows: Sequence[str]) -> None:
     """Start the measurement of those rows in a process of its own; `read_measuring` tells how it stands."""
     _write_measuring(workspace, Measuring(rows[0], 0, len(rows), ticking()))
-    subprocess.Popen(
-        [sys.executable, "-m", "thaw.backbones.speeds", "--workspace", str(workspace.root), *rows],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=SOURCE_ROOT,
-    )
+    start_unheard("thaw.backbones.speeds", "--workspace", str(workspace.root), *rows)
 
 
 def read_measuring(workspace: Workspace) -> Measuring | None:

@@ -5,18 +5,18 @@ import json
 import math
 import os
 import subprocess
-import sys
 import threading
 import time
 from typing import Any
 
 from thaw.decoding.time_limit import limit_wait, was_ended
-from tlcore.environment import KEPT_MEMORY, SOURCE_ROOT
+from thaw.jobs.children import start_child
+from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import DatasetError
 
 _START_LIMIT_S = 60.0
-# Each is one of several, so NumPy is to start no threads of its own.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"} | KEPT_MEMORY
+# Each is one of several, so NumPy is to start no threads of its own; what libraries warn of concerns nobody here.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"} | KEPT_MEMORY
 
 
 class Child:
@@ -31,11 +31,10 @@ class Child:
         self._judging = threading.Lock()
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "thaw.decoding.decoder"],
+        self.process = start_child(
+            "thaw.decoding.decoder",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=SOURCE_ROOT,
             env=os.environ | _ENVIRONMENT,
         )
 

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -10,11 +9,11 @@ from contextlib import suppress
 
 from filelock import FileLock, Timeout
 
+from thaw.jobs.children import start_child
 from thaw.jobs.standby import standby
 from thaw.storage.export_record import clear_export
 from thaw.storage.records import Job, JobKind
 from thaw.storage.store import Store
-from tlcore.environment import SOURCE_ROOT
 from tlcore.processes import is_alive, ticking
 
 # The kind of jobs that nobody has asked for.
@@ -71,13 +70,12 @@ def launch(store: Store, job_id: str, environment: Mapping[str, str] | None = No
         return
     root = store.workspace.root
     with store.workspace.job_log(job_id).open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "thaw.worker", job_id, "--workspace", str(root)],
+        process = start_child(
+            *("thaw.worker", job_id, "--workspace", str(root)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            cwd=SOURCE_ROOT,
             env=os.environ | (environment or {}),
         )
     store.note_pid(job_id, process.pid)

@@ -13,9 +13,10 @@ import time
 
 import psutil
 
+from thaw.jobs.children import start_child
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
-from tlcore.environment import KEPT_MEMORY, SOURCE_ROOT
+from tlcore.environment import KEPT_MEMORY
 
 # Apple's and Windows's libraries do not survive a fork; those of Linux do as long as no work was done before it.
 FORKS = sys.platform == "linux"
@@ -108,13 +109,12 @@ class Standby:
 
     def _start(self, workspace: Workspace) -> subprocess.Popen[bytes]:
         with workspace.job_log(LOG).open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "thaw.worker", "--standby", "--workspace", str(workspace.root)],
+            process = start_child(
+                *("thaw.worker", "--standby", "--workspace", str(workspace.root)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                cwd=SOURCE_ROOT,
                 env=os.environ | ENVIRONMENT,
             )
         threading.Thread(target=self._follow, args=(process,), daemon=True).start()

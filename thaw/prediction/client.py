@@ -7,7 +7,6 @@ import atexit
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ import psutil
 
 from thaw.decoding.decoder import LIMIT_S
 from thaw.errors import PredictorError
+from thaw.jobs.children import start_child
 from thaw.jobs.standby import FREE_BYTES
 from thaw.prediction.frames import Frame, read_frame, write_frame
 from thaw.prediction.server import IDLE_S
 from thaw.storage.workspace import Workspace
 from tlcore import errors
-from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import ThawError
 from tlcore.evaluation.heat_maps import HeatMap, HeatMaps
 
@@ -153,15 +152,15 @@ class Predictor:
             self._turn.release()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "thaw.prediction.server", "--workspace", str(self._workspace.root)]
+        words = ("--workspace", str(self._workspace.root), "--idle-s", str(self._idle_s))
         with self._workspace.job_log(LOG).open("wb") as log:
-            process = subprocess.Popen(
-                [*command, "--idle-s", str(self._idle_s)],
+            process = start_child(
+                "thaw.prediction.server",
+                *words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                cwd=SOURCE_ROOT,
             )
         # An unreaped child still answers as alive, so someone must wait for it.
         threading.Thread(target=process.wait, daemon=True).start()

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
+from thaw.jobs.children import child_command
 from thaw.jobs.reporter import Reporter
 from thaw.storage.experiments import Experiment
 from thaw.storage.store import Store
@@ -61,7 +62,7 @@ def _tell(store: Store, run_id: str) -> str | None:
     """Run this module in a process of its own; return what went wrong, or None."""
     if importlib.util.find_spec("mlflow") is None:
         return NO_CLIENT
-    command = [sys.executable, "-m", "thaw.tracking.mlflow", run_id, "--workspace", str(store.workspace.root)]
+    command = child_command("thaw.tracking.mlflow", run_id, "--workspace", str(store.workspace.root))
     try:
         ended = subprocess.run(
             command,
