@@ -13,7 +13,7 @@ from thaw.jobs.reporter import Reporter
 from thaw.runs.results import accuracies
 from thaw.storage.records import Run
 from thaw.storage.workspace import LAYERS_FILE
-from tlcore.models.layers import summarise_depth
+from thaw.training.depth_summary import summarise_depth
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import weigh_classes
 from tlcore.splits.splits import Split

@@ -2,11 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tlcore.errors import SettingsError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import block_names
 from tlcore.models.keras_graph import find_maker, list_inputs
@@ -18,19 +15,6 @@ _FLOAT32_BYTES = 4
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
 # Their weights are statistics or are kept frozen in phase 2, so unfreezing them trains nothing.
 _NEVER_TRAINED = ("BatchNormalization", "Normalization")
-
-
-@dataclass(frozen=True)
-class DepthSummary:
-    """What unfreezing the top N layers means. FLOPs are multiply-adds of one image's forward pass."""
-
-    top: int
-    first_unfrozen: str | None
-    block: str | None
-    trainable_parameters: int
-    frozen_batch_norms: int
-    upper_flops: int
-    total_flops: int
 
 
 def describe_layers(backbone: Backbone, model: "keras.Model") -> list[dict[str, Any]]:
@@ -45,36 +29,6 @@ def describe_layers(backbone: Backbone, model: "keras.Model") -> list[dict[str, 
     blocks = block_names(backbone, [layer.name for layer in model.layers])
     crossing = _crossing_bytes(model)
     return [_describe(*facts) for facts in zip(model.layers, blocks, crossing, strict=True)]
-
-
-def summarise_depth(layers: Sequence[dict[str, Any]], top: int) -> DepthSummary:
-    """Sum up what the top `top` layers of `describe_layers` hold; raises SettingsError outside 0..all."""
-    if not 0 <= top <= len(layers):
-        raise SettingsError(f"Expected 0 to {len(layers)} top layers. Received: {top}. Choose a number in that range.")
-    upper = layers[len(layers) - top :]
-    return DepthSummary(
-        top=top,
-        first_unfrozen=upper[0]["name"] if upper else None,
-        block=upper[0]["block"] if upper else None,
-        trainable_parameters=sum(layer["trainable_parameters"] for layer in upper),
-        frozen_batch_norms=sum(layer["batch_norm"] for layer in upper),
-        upper_flops=sum(layer["flops"] for layer in upper),
-        total_flops=sum(layer["flops"] for layer in layers),
-    )
-
-
-def count_last_block(layers: Sequence[dict[str, Any]]) -> int:
-    """Return how many top layers reach down to the start of the last block proper, one with several layers that train.
-
-    A single convolution above the blocks, as many backbones end in, is taken along.
-    """
-    blocks = [layer["block"] for layer in layers]
-    proper = [block for block in blocks if sum(_trains(layer) for layer in layers if layer["block"] == block) > 1]
-    return len(layers) - blocks.index(proper[-1]) if proper else len(layers)
-
-
-def _trains(layer: dict[str, Any]) -> bool:
-    return layer["trainable_parameters"] > 0
 
 
 def _describe(layer: "keras.Layer", block: str, cut_bytes: int) -> dict[str, Any]:

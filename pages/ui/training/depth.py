@@ -15,7 +15,7 @@ from pages.ui.words import amounts
 from pages.ui.words.names import sentence
 from thaw.storage.records import Run
 from thaw.training.costs import expect_costs
-from tlcore.models.layers import count_last_block, summarise_depth
+from thaw.training.depth_summary import count_last_block, summarise_depth
 from tlcore.settings import FineTuneSettings
 from tlcore.training.recommendations import recommend_depth
 

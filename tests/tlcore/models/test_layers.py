@@ -8,11 +8,10 @@ import keras
 import pytest
 
 from tests.support.pictures.families import each_backbone
-from tlcore.errors import SettingsError
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.classifier import crossing_tensors
-from tlcore.models.layers import count_last_block, describe_layers, summarise_depth
+from tlcore.models.layers import describe_layers
 
 LITE0 = BACKBONES["efficientnet-lite0"]
 
@@ -59,14 +58,14 @@ def test_counts_of_known_layers():
 
 def test_multiply_adds_are_those_of_tensorflows_profiler():
     # tf.compat.v1.profiler over the frozen graph: Conv2D 349,375,488 and DepthwiseConv2dNative 34,532,064.
-    assert summarise_depth(lite0()[1], 0).total_flops == 349_375_488 + 34_532_064
+    assert sum(layer["flops"] for layer in lite0()[1]) == 349_375_488 + 34_532_064
 
 
 def test_multiply_adds_of_mobilenet_are_the_published_300_million():
     row = BACKBONES["mobilenet-v2"]
     layers = describe_layers(row, build_backbone(row, 224, None))
     classifier = 1280 * 1000
-    assert summarise_depth(layers, 0).total_flops + classifier == pytest.approx(300e6, rel=0.005)
+    assert sum(layer["flops"] for layer in layers) + classifier == pytest.approx(300e6, rel=0.005)
 
 
 def test_dense_layers_count():
@@ -86,30 +85,9 @@ def test_trainable_parameters_are_what_keras_would_train():
             in_top = index >= len(layers) - top
             layer.trainable = in_top and not isinstance(layer, keras.layers.BatchNormalization)
         expected = sum(weight.shape.num_elements() for layer in model.layers for weight in layer.trainable_weights)
-        assert summarise_depth(layers, top).trainable_parameters == expected
+        assert sum(layer["trainable_parameters"] for layer in layers[len(layers) - top :]) == expected
     model.trainable = False
     assert tuple(describe_layers(LITE0, model)) == layers
-
-
-def test_summary_of_the_top_38_layers():
-    _, layers = lite0()
-    summary = summarise_depth(layers, 38)
-    assert (summary.top, summary.first_unfrozen, summary.block) == (38, "block12_expand_conv", "block 12")
-    assert summary.frozen_batch_norms == 13
-    assert 0 < summary.upper_flops < summary.total_flops
-
-
-def test_summary_at_both_ends():
-    _, layers = lite0()
-    nothing, everything = summarise_depth(layers, 0), summarise_depth(layers, len(layers))
-    assert (nothing.first_unfrozen, nothing.block, nothing.trainable_parameters, nothing.upper_flops) == (
-        None,
-        None,
-        0,
-        0,
-    )
-    assert everything.first_unfrozen == "backbone_input"
-    assert everything.upper_flops == everything.total_flops == nothing.total_flops
 
 
 def test_what_crosses_is_the_image_at_the_bottom_and_all_tensors_that_are_used_above():
@@ -118,20 +96,6 @@ def test_what_crosses_is_the_image_at_the_bottom_and_all_tensors_that_are_used_a
     for boundary in range(1, len(layers)):
         crossing = crossing_tensors(model, boundary)
         assert layers[boundary]["cut_bytes"] == sum(4 * math.prod(tensor.shape[1:]) for tensor in crossing)
-
-
-def test_the_last_block_reaches_down_to_the_last_one_that_trains_several_layers():
-    _, layers = lite0()
-    top = count_last_block(layers)
-    assert layers[-top]["block"] == "block 15"
-    assert layers[-top - 1]["block"] == "block 14"
-    assert count_last_block(layers[:3]) == 3
-
-
-@pytest.mark.parametrize("top", [-1, 142])
-def test_refuses_a_depth_outside_the_backbone(top):
-    with pytest.raises(SettingsError, match=rf"0 to 141 top layers. Received: {top}"):
-        summarise_depth(lite0()[1], top)
 
 
 @pytest.mark.parametrize("name", ["mobilenet-v3-small", *each_backbone("mobilenet-v3-small", later=tuple(BACKBONES))])
