@@ -75,7 +75,7 @@ def draw_obstacles(dataset: Dataset, refusal: str | None) -> None:
         st.warning(sentence(plain_refusal(refusal, dataset)), icon=":material/warning:")
     if dataset.pile:
         waiting = amounts.count(dataset.pile, "photo has", "photos have")
-        steps.onward("pile", f"Sort them: {waiting} no class yet")
+        steps.onward("pile", f"Sort them: {waiting} {expert.kinds('no class')} yet")
 
 
 def draw_numbers(dataset: Dataset) -> None:
@@ -84,12 +84,12 @@ def draw_numbers(dataset: Dataset) -> None:
         f"{dataset.accepted:,} accepted + {dataset.set_aside:,} set aside + {dataset.ignored:,} ignored + "
         f"{dataset.known:,} there already = {dataset.found:,} found"
     )
-    standing = f"{dataset.included:,} in classes + {dataset.excluded:,} excluded + "
+    standing = f"{dataset.included:,} {expert.kinds('in classes')} + {dataset.excluded:,} excluded + "
     standing += f"{dataset.holdout:,} {expert.either('extra exam photos', 'holdout')}"
-    standing += f" + {dataset.pile:,} without a class" if dataset.pile else ""
+    standing += f" + {dataset.pile:,} {expert.kinds('without a class')}" if dataset.pile else ""
     numbers = [
         ("Images accepted", dataset.accepted, standing if dataset.accepted > dataset.included else None),
-        ("Classes", len(dataset.classes), None),
+        (expert.kinds("Classes"), len(dataset.classes), None),
         ("Set aside", dataset.set_aside, None),
         ("Files found", dataset.found, account),
     ]
@@ -106,9 +106,9 @@ def draw_numbers(dataset: Dataset) -> None:
     if dataset.pile:
         numbers.append(
             (
-                "Without a class",
+                expert.kinds("Without a class"),
                 dataset.pile,
-                "Neither trained on nor tested with, until they are moved to a class: Pictures, Edit.",
+                expert.kinds("Neither trained on nor tested with, until they are moved to a class: Pictures, Edit."),
             )
         )
     with st.container(horizontal=True):
@@ -157,9 +157,9 @@ def draw_counts(_: Store, dataset: Dataset) -> None:
         alt=basics.describe_counts(dataset.classes),
     )
     if len(dataset.classes) > basics.MOST_BARS:
-        st.caption(f"The {basics.MOST_BARS} largest classes are drawn; the table has all.")
-    rows = [{"class": visible(name), "images": number} for name, number in dataset.classes.items()]
-    st.dataframe(rows, hide_index=True, alt="Images of each class")
+        st.caption(expert.kinds(f"The {basics.MOST_BARS} largest classes are drawn; the table has all."))
+    rows = [{expert.kinds("class"): visible(name), "images": number} for name, number in dataset.classes.items()]
+    st.dataframe(rows, hide_index=True, alt=expert.kinds("Images of each class"))
 
 
 def draw_set_aside(store: Store, dataset: Dataset) -> None:

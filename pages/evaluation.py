@@ -23,6 +23,7 @@ from tlcore.evaluation.metrics import (
     Interval,
     measure_classes,
     measure_coverage,
+    most_confused,
     precision_recall,
     roc,
 )
@@ -30,6 +31,7 @@ from tlcore.evaluation.predictions import Predictions
 from tlcore.settings import Decision
 
 MOST_DRAWN = 40
+MOST_TOLD = 3
 NOTABLE_ERROR = 0.03
 COLUMNS = ("class", "images", "found", "found_low", "found_high", "right", "right_low", "right_high", "f1")
 NOTHING = "–"
@@ -53,9 +55,13 @@ def draw_accuracy(store: Store, run: Run, side: str) -> None:
 
 
 def draw_classes(run: Run, predictions: Predictions) -> None:
-    """Draw the figures of each class, the one found least often first, as a figure, a table and a download."""
+    """Draw the figures of each class, the one found least often first: for a room as a few sentences, for an expert as
+    a figure, a table and a download."""
     found = sorted(measure_classes(predictions), key=lambda each: each.recall.value if each.recall else 2.0)
-    st.header("Class by class", anchor=False)
+    st.header(expert.either("Kind by kind", "Class by class"), anchor=False)
+    if not expert.is_on():
+        st.markdown(tell_classes(found))
+        return
     drawn = found[:MOST_DRAWN]
     figure(
         evaluation_figures.class_intervals(drawn),
@@ -73,9 +79,40 @@ def draw_classes(run: Run, predictions: Predictions) -> None:
             f"{' and others' if len(few) > 5 else ''}. The bars show how little their figures say.",
             icon=":material/info:",
         )
-    if expert.is_on():
-        with st.expander("As a table"):
-            draw_table(run, found)
+    with st.expander("As a table"):
+        draw_table(run, found)
+
+
+def tell_classes(found: list[ClassFigures]) -> str:
+    """Say which kinds are found least often, and that all photos of the others are; `found` has the worst first."""
+    judged = [each for each in found if each.recall]
+    missed = [each for each in judged if each.recall and each.recall.value < 1]
+    told = [_tell_class(each) for each in missed[:MOST_TOLD]]
+    rest = len(missed) - len(told)
+    if rest:
+        told.append(f"- Some photos of {amounts.count(rest, 'other kind', 'other kinds')} are missed as well.")
+    whole = len(judged) - len(missed)
+    if whole:
+        all_of = "every kind" if not missed else amounts.count(whole, "kind", "kinds")
+        told.append(f"- Of {all_of} it finds every photo.")
+    return "\n".join(told)
+
+
+def _tell_class(each: ClassFigures) -> str:
+    right = round((each.recall.value if each.recall else 0) * each.support)
+    few = ". So few photos say little" if each.few else ""
+    return f"- {emphasised(each.label)}: {right:,} of {amounts.count(each.support, 'photo')} found{few}."
+
+
+def draw_mix_ups(predictions: Predictions) -> None:
+    """Say which kinds are most often taken for which; the Mistakes page shows them."""
+    labels, pairs = predictions.labels, most_confused(predictions.true, predictions.predicted, MOST_TOLD)
+    told = [
+        f"- {emphasised(labels[pair.true])} is taken for {emphasised(labels[pair.predicted])}: "
+        f"{amounts.count(pair.images, 'photo')}."
+        for pair in pairs
+    ]
+    st.markdown("\n".join(told) or "No kind is taken for another.")
 
 
 def draw_table(run: Run, found: list[ClassFigures]) -> None:
@@ -137,7 +174,6 @@ def draw_calibration(run: Run, predictions: Predictions, mended: np.ndarray, tem
 def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.ndarray, temperature: float) -> None:
     """Draw what it costs and brings to answer only from a confidence on, and keep the choice."""
     kept = read_decision(run)
-    found = measure_coverage(mended, predictions.true)
     st.header("When should it say “I don't know”?", anchor=False)
     threshold = st.slider(
         "Answer only if at least so sure",
@@ -151,14 +187,14 @@ def draw_threshold(store: Store, run: Run, predictions: Predictions, mended: np.
     sure = mended.max(axis=1) >= threshold
     right = (mended.argmax(axis=1) == predictions.true)[sure]
     st.markdown(f"It {tell_answers(sure, right, '**')}.")
-    figure(
-        evaluation_figures.coverage(found, threshold),
-        key=f"coverage {run.id}",
-        name=f"{run.id}-coverage",
-        alt="Share of photos answered and share of answers right, by "
-        + expert.either("how sure it has to be", "the threshold")
-        + f"; at {threshold:.0%}: {tell_answers(sure, right)}",
-    )
+    if expert.is_on():
+        figure(
+            evaluation_figures.coverage(measure_coverage(mended, predictions.true), threshold),
+            key=f"coverage {run.id}",
+            name=f"{run.id}-coverage",
+            alt="Share of photos answered and share of answers right, by the threshold; "
+            f"at {threshold:.0%}: {tell_answers(sure, right)}",
+        )
     decision = Decision(run.result_phase or 1, temperature, threshold)
     if st.button(expert.either("Keep this", "Keep this threshold"), icon=":material/check:", disabled=kept == decision):
         keep_decision(store, run.id, decision)
@@ -226,7 +262,10 @@ def draw_run(store: Store, run: Run) -> None:
     sets_panel.draw(store, run)
     draw_classes(run, predictions)
     st.header("What is taken for what", anchor=False)
-    confusion_panel.draw(run, predictions, confusion_panel.want_cell(run, side))
+    if expert.is_on():
+        confusion_panel.draw(run, predictions, confusion_panel.want_cell(run, side))
+    else:
+        draw_mix_ups(predictions)
     draw_calibration(run, predictions, mended, temperature)
     draw_threshold(store, run, predictions, mended, temperature)
     draw_curves(run, predictions)

@@ -53,7 +53,8 @@ def test_everything_works_below_the_path(
     expect(page.locator(".thaw-strip img")).to_have_count(PHOTOS)
     load_pictures(page)
     open_page(page, "evaluation")
-    page.goto(f"{server.url}/evaluation?dataset={DATASET}&run={Store(open_workspace(server.workspace)).runs()[0].id}")
+    run_id = Store(open_workspace(server.workspace)).runs()[0].id
+    page.goto(f"{server.url}/evaluation?dataset={DATASET}&run={run_id}&expert=1")
     see_page(page, "evaluation")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     settle(page)

@@ -135,7 +135,7 @@ def test_cards_are_large_targets_and_keep_words_whole(
 
 def test_a_cell_on_the_evaluation_page_leads_to_its_mistakes(page: Page, server: Server) -> None:
     _, run_id = add_mistakes(server, 18)
-    page.goto(f"{server.url}/evaluation?run={run_id}")
+    page.goto(f"{server.url}/evaluation?run={run_id}&expert=1")
     see_page(page, "evaluation")
     settle(page)
     click_cell(page, true=3, predicted=17)

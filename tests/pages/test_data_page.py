@@ -78,12 +78,12 @@ def test_photos_without_a_class_lead_to_where_they_are_sorted(store):
     waiting = [replace(image, id=f"img-f{n:011x}", label="", role="pile") for n, image in enumerate(images[:3])]
     store.add_to_dataset(DATASET, "folder", Arrival(waiting))
     page = visit("data")
-    assert links(page) == ["Sort them: 3 photos have no class yet", "On to step 2: choose an eye (backbone)"]
-    assert "**Without a class** · 3 images" in words(page)
+    assert links(page) == ["Sort them: 3 photos have no kind yet", "On to step 2: choose an eye (backbone)"]
+    assert "**Without a kind** · 3 images" in words(page)
     flat = "data-fedcba987654"
     store.add_dataset(flat, "flat", "folder", Arrival([replace(waiting[0], id="img-e00000000000", folder=flat)]))
     page = visit("data", dataset=flat)
-    assert links(page) == ["Sort them: 1 photo has no class yet"]
+    assert links(page) == ["Sort them: 1 photo has no kind yet"]
     assert page.warning[0].value.startswith("None of these photos has a kind yet")
 
 
@@ -182,17 +182,17 @@ def test_photos_without_a_class_have_a_shelf_from_which_they_move_to_one(store, 
     import_folder(store, write_classes(tmp_path / "photos", counts))
     (dataset,) = store.datasets()
     page = visit("data")
-    assert metrics(page)["Without a class"] == "3"
+    assert metrics(page)["Without a kind"] == "3"
     page.session_state["way to look"] = browse.EDIT
     page.session_state[f"shelf of {dataset.id}"] = Shelf("pile")
     shown = tiles(page.run())
-    assert [tile["caption"] for tile in shown] == ["no class"] * 3
+    assert [tile["caption"] for tile in shown] == ["no kind"] * 3
     browse.act(store, dataset, "move", [shown[0]["id"]], "rose")
     page = page.run()
-    assert metrics(page)["Without a class"] == "2"
+    assert metrics(page)["Without a kind"] == "2"
     assert metrics(page)["Images accepted"] == "11"
     press(page, "Undo")
-    assert metrics(page)["Without a class"] == "3"
+    assert metrics(page)["Without a kind"] == "3"
 
 
 @pytest.mark.usefixtures("expert")
@@ -265,7 +265,7 @@ def test_pictures_that_were_excluded_from_the_holdout_are_on_the_excluded_shelf_
 def test_pictures_can_be_moved_to_a_class_that_is_not_there_yet(store):
     images = add_dataset(store)
     page = open_editor(visit("data"))
-    field = next(field for field in page.text_input if field.label.startswith("New class"))
+    field = next(field for field in page.text_input if field.label.startswith("New kind"))
     field.set_value("  third ").run()
     (component,) = [each for each in page.get("bidi_component") if "tiles" in each.proto.json]
     move = next(action for action in json.loads(component.proto.json)["actions"] if action["name"] == "move")
@@ -280,13 +280,13 @@ def test_a_class_is_renamed_merged_and_deleted_and_each_is_undone(store):
     add_dataset(store)
     page = open_editor(visit("data"), Shelf("class", TAG))
     next(field for field in page.text_input if field.label == "New name").set_value("sky")
-    press(page, "Rename this class")
+    press(page, "Rename this kind")
     assert store.dataset(DATASET).classes == {BOLD: CLASS_SIZE, "sky": CLASS_SIZE}
     assert {tile["caption"] for tile in tiles(page)} == {"sky"}
     press(page, "Merge")
     assert store.dataset(DATASET).classes == {BOLD: 2 * CLASS_SIZE}
     assert len(tiles(page)) == 2 * CLASS_SIZE
-    press(page, "Delete this class")
+    press(page, "Delete this kind")
     assert store.dataset(DATASET).classes == {}
     assert metrics(page)["Excluded"] == str(2 * CLASS_SIZE)
     assert not page.exception
@@ -300,7 +300,7 @@ def test_a_name_that_cannot_be_is_refused_in_words(store):
     add_dataset(store)
     page = open_editor(visit("data"), Shelf("class", TAG))
     next(field for field in page.text_input if field.label == "New name").set_value(BOLD)
-    press(page, "Rename this class")
+    press(page, "Rename this kind")
     assert r"\*\*bold\*\*" in page.toast[0].value
     assert "which is a class already" in page.toast[0].value
     assert set(store.dataset(DATASET).classes) == {TAG, BOLD}
@@ -329,7 +329,7 @@ def test_history_tells_every_kind_of_change_and_keeps_the_undone(store):
     edits.delete_class(store, DATASET, TAG)
     edits.undo(store, DATASET)
     assert [edit_history.tell(edit, str) for edit in store.edits(DATASET)] == [
-        f"deleted the class {TAG}, 8 images",
+        f"deleted the kind {TAG}, 8 images",
         "set the grouping by {group}_*.png",
         "ignored a finding: blurred pictures",
         f"merged fourth into {BOLD}, 1 image",

@@ -227,7 +227,7 @@ def test_twins_can_be_merged(store):
 
 def test_twins_that_are_two_classes_are_left_alone(store):
     add(store, *(image(90 + n, "Rose") for n in range(10)))
-    page = press(open_tab("Health (1)", **{"twins Rose/rose": True}), "They are two classes")
+    page = press(open_tab("Health (1)", **{"twins Rose/rose": True}), "They are two kinds")
     assert "Nothing stands out" in words(page)
     assert set(store.dataset(DATASET).classes) == {"Rose", "rose", "tulip"}
 

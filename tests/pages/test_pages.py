@@ -65,7 +65,7 @@ def test_data_page_shows_counts_pictures_and_reasons(store):
     page = visit("data")
     assert {metric.label: metric.value for metric in page.metric} == {
         "Images accepted": "20",
-        "Classes": "2",
+        "Kinds": "2",
         "Set aside": "1",
         "Files found": "24",
     }

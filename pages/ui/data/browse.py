@@ -43,8 +43,9 @@ class Shelf:
     @property
     def title(self) -> str:
         if self.label is None:
-            return expert.said(TITLES[self.kind])
-        return f"“{self.label}”" if self.label in TITLES.values() else visible(self.label)
+            return expert.kinds(expert.said(TITLES[self.kind]))
+        ours = (*TITLES.values(), *map(expert.kinds, TITLES.values()))
+        return f"“{self.label}”" if self.label in ours else visible(self.label)
 
     def count(self, dataset: Dataset) -> int:
         if self.label is not None:
@@ -87,7 +88,7 @@ def draw_overview(store: Store, dataset: Dataset) -> None:
     """Draw a strip of thumbnails for each class, twenty classes a page."""
     labels = list(dataset.classes)
     if not labels and not dataset.pile:
-        st.caption("No picture is left in any class. Those that were taken out are under Edit.")
+        st.caption(expert.kinds("No picture is left in any class. Those that were taken out are under Edit."))
     pages = max(1, math.ceil(len(labels) / CLASSES_A_PAGE))
     page = st.pagination(pages, key=f"classes of {dataset.id}") if pages > 1 else 1
     for label in labels[(page - 1) * CLASSES_A_PAGE : page * CLASSES_A_PAGE]:
@@ -95,7 +96,7 @@ def draw_overview(store: Store, dataset: Dataset) -> None:
         draw_strip(emphasised(label), dataset.classes[label], shown, f"Photos of {label}")
     if dataset.pile:
         shown = store.images(dataset.id, limit=PICTURES_A_CLASS, role="pile")
-        draw_strip(f"**{TITLES['pile']}**", dataset.pile, shown, "Photos without a class")
+        draw_strip(f"**{Shelf('pile').title}**", dataset.pile, shown, expert.kinds("Photos without a class"))
 
 
 def draw_strip(title: str, count: int, shown: Sequence[Image], label: str) -> None:
@@ -120,9 +121,10 @@ def draw_editor(store: Store, dataset: Dataset) -> None:
 
         class_tools.draw(store, dataset, shelf.label, show)
     elif shelf.kind == "all":
-        st.caption("Choose a class above to rename it, merge it or delete it.")
+        st.caption(expert.kinds("Choose a class above to rename it, merge it or delete it."))
     elif shelf.kind == "pile":
-        st.caption("They are neither trained on nor tested with. Move them to a class, and they count as its photos.")
+        waiting = "They are neither trained on nor tested with. Move them to a class, and they count as its photos."
+        st.caption(expert.kinds(waiting))
     count = shelf.count(dataset)
     title = emphasised(shelf.label) if shelf.label is not None else f"**{shelf.title}**"
     st.markdown(f"{title} · {amounts.count(count, 'image')}")
@@ -154,7 +156,7 @@ def pick_shelf(dataset: Dataset, key: str) -> Shelf:
 def ask_new_class() -> str | None:
     """Draw the field for a class that pictures can be moved to although it is not there yet."""
     typed = st.text_input(
-        "New class to move pictures to",
+        expert.kinds("New class to move pictures to"),
         placeholder="Only if you need one",
         help="Type its name and press Enter. It is made as soon as a picture is moved to it.",
         key="new class",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.data import curation
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
@@ -42,7 +43,7 @@ def draw_rename(store: Store, dataset: Dataset, label: str, show: Callable[[str]
     st.markdown(f"Photos that you add later from a folder {emphasised(label)} get the new name as well.")
     with st.form(f"rename {dataset.id} {label}", border=False):
         st.text_input("New name", value=label, key=key, max_chars=MAX_CLASS_NAME)
-        st.form_submit_button("Rename this class", on_click=rename)
+        st.form_submit_button(expert.kinds("Rename this class"), on_click=rename)
 
 
 def draw_merge(store: Store, dataset: Dataset, label: str, show: Callable[[str], None]) -> None:
@@ -57,7 +58,8 @@ def draw_merge(store: Store, dataset: Dataset, label: str, show: Callable[[str],
         )
         show(target)
 
-    st.markdown(f"Puts {_all(dataset, label)} into the class that you choose here. Undo parts them again.")
+    goal = expert.kinds("into the class that you choose here. Undo parts them again.")
+    st.markdown(f"Puts {_all(dataset, label)} {goal}")
     others = [each for each in dataset.classes if each != label]
     st.selectbox("Merge into", others, format_func=class_names(others), key=key)
     st.button("Merge", on_click=merge, key=f"{key} button")
@@ -72,8 +74,9 @@ def draw_delete(store: Store, dataset: Dataset, label: str) -> None:
             lambda done: f"{emphasised(label)} deleted, {amounts.count(done, 'image')} excluded",
         )
 
-    st.markdown(f"Excludes {_all(dataset, label)}. Your originals stay as they are, and Undo brings the class back.")
-    st.button("Delete this class", on_click=delete, key=f"delete {dataset.id} {label}")
+    way_back = expert.kinds("Your originals stay as they are, and Undo brings the class back.")
+    st.markdown(f"Excludes {_all(dataset, label)}. {way_back}")
+    st.button(expert.kinds("Delete this class"), on_click=delete, key=f"delete {dataset.id} {label}")
 
 
 def _all(dataset: Dataset, label: str) -> str:

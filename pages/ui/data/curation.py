@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.grid.grid import Action, Tile
 from pages.ui.server.routes import picture_url
 from pages.ui.words import amounts
@@ -31,7 +32,7 @@ def tile(image: Image, caption: str = "", badge: str = "") -> Tile:
         picture_url("thumbnail", image),
         picture_url("image", image),
         image.name.rpartition("/")[2],
-        caption or image.label or "no class",
+        caption or image.label or expert.kinds("no class"),
         badge,
     )
 
@@ -61,7 +62,7 @@ def agree(store: Store, dataset: Dataset, suggested: Mapping[str, str], ids: Ite
         move(store, dataset, members, label)
     if left:
         st.toast(
-            f"{amounts.count(len(left), 'image')} left as before: no other class is suggested.",
+            f"{amounts.count(len(left), 'image')} left as before: {expert.kinds('no other class is suggested')}.",
             icon=":material/info:",
         )
 

@@ -109,7 +109,7 @@ def draw_group(store: Store, dataset: Dataset, group: Group) -> None:
 def describe(group: Group) -> str:
     """Say which classes a group is of, how many images it has, and what joins them."""
     labels = sorted({image.label for image in group}, key=natural)
-    several = " :orange-badge[in several classes]" if len(labels) > 1 else ""
+    several = expert.kinds(" :orange-badge[in several classes]") if len(labels) > 1 else ""
     named = ", ".join(map(emphasised, labels[:CLASSES_IN_WORDS])) + (", …" if len(labels) > CLASSES_IN_WORDS else "")
     return f"{named} · {amounts.count(len(group), 'image')}, {bond(group)}{several}"
 

@@ -89,7 +89,7 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
     if edit.kind == "merge":
         return f"merged {' and '.join(map(shown, detail['classes']))} into {shown(detail['class'])}, {images}"
     if edit.kind == "delete":
-        return f"deleted the class {shown(detail['class'])}, {images}"
+        return f"deleted {expert.kinds('the class')} {shown(detail['class'])}, {images}"
     if edit.kind == "move":
         return f"moved {images} to {shown(detail['class'])}"
     if edit.kind == "name":
@@ -103,7 +103,7 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
     if edit.kind == "restore":
         return f"restored {images}"
     if edit.kind == "ignore":
-        return f"ignored a finding: {FINDINGS.get(detail['finding'], detail['finding'])}"
+        return f"ignored a finding: {expert.kinds(FINDINGS.get(detail['finding'], detail['finding']))}"
     return f"set the grouping by {shown(detail['pattern'])}" if detail["pattern"] else "set the grouping"
 
 
@@ -116,7 +116,7 @@ def _whereto(detail: dict[str, Any]) -> str:
     roles = detail.get("roles") or {detail.get("role", "main"): detail["images"]}
     if list(roles) == ["main"]:
         return ""
-    where = {role: expert.said(words) for role, words in WHERETO.items()}
+    where = {role: expert.kinds(expert.said(words)) for role, words in WHERETO.items()}
     told = [where[role] if len(roles) == 1 else f"{count:,} {where[role]}" for role, count in roles.items()]
     return f"{' ' if len(roles) == 1 else ': '}{', '.join(told)}"
 

@@ -75,13 +75,16 @@ def draw_verdict(dataset: Dataset, found: Sequence[Finding]) -> None:
     if found:
         st.markdown(f"**{amounts.count(len(found), 'thing')} to look at**, the gravest first. None stops you.")
     else:
-        st.success("**Nothing stands out**: no picture and no class looks wrong.", icon=":material/check_circle:")
+        fine = "**Nothing stands out**: no picture and no class looks wrong."
+        st.success(expert.kinds(fine), icon=":material/check_circle:")
     st.markdown(balance(dataset))
     if not found:
         st.caption(
-            "Looked for: pictures in two classes, classes of nearly one name, exact copies, and pictures that are "
-            "blurred, dark, of one colour, small or very narrow. Pictures in the wrong class are looked for by the "
-            f"measurement under {expert.said('Near-duplicates')}."
+            expert.kinds(
+                "Looked for: pictures in two classes, classes of nearly one name, exact copies, and pictures that are "
+                "blurred, dark, of one colour, small or very narrow. Pictures in the wrong class are looked for by the "
+                f"measurement under {expert.said('Near-duplicates')}."
+            )
         )
 
 
@@ -89,21 +92,24 @@ def balance(dataset: Dataset) -> str:
     """Say how alike the classes are in size, and what training does about it."""
     classes = dataset.classes
     if len(classes) < 2:
-        return "Class balance: there is only one class."
+        return expert.kinds("Class balance: there is only one class.")
     largest, smallest = max(classes, key=classes.__getitem__), min(classes, key=classes.__getitem__)
     ratio = imbalance(classes)
     extremes = (
-        f"the largest class, {emphasised(largest)} ({classes[largest]:,}), is **{ratio:.1f} times** the size of the "
-        f"smallest, {emphasised(smallest)} ({classes[smallest]:,})"
+        f"{expert.kinds('the largest class')}, {emphasised(largest)} ({classes[largest]:,}), is **{ratio:.1f} times** "
+        f"the size of the smallest, {emphasised(smallest)} ({classes[smallest]:,})"
     )
     if ratio > UNBALANCED:
         what = expert.said("Class weights")
-        return f"Class balance: {extremes}. {what} will be on in training, so that all classes count alike."
+        return (
+            f"{expert.kinds('Class balance')}: {extremes}. {what} will be on in training, so that "
+            f"{expert.kinds('all classes')} count alike."
+        )
     if ratio == 1:
         off = expert.either("", " Class weights stay off.")
-        return f"Class balance: every class has {amounts.count(classes[largest], 'image')}.{off}"
+        return f"{expert.kinds('Class balance: every class')} has {amounts.count(classes[largest], 'image')}.{off}"
     off = expert.either("", ", and class weights stay off in training")
-    return f"Class balance: {extremes}. That is even enough{off}."
+    return f"{expert.kinds('Class balance')}: {extremes}. That is even enough{off}."
 
 
 def draw_finding(store: Store, dataset: Dataset, finding: Finding) -> None:
@@ -196,7 +202,12 @@ def draw_twins(store: Store, dataset: Dataset, finding: Finding) -> None:
                 on_click=merge,
                 args=(store, dataset, finding.classes, label),
             )
-        draw_ignore(store, dataset, finding, "They are two classes" if len(finding.classes) == 2 else "They differ")
+        draw_ignore(
+            store,
+            dataset,
+            finding,
+            expert.kinds("They are two classes") if len(finding.classes) == 2 else "They differ",
+        )
 
 
 def merge(store: Store, dataset: Dataset, classes: Sequence[str], target: str) -> None:
@@ -219,7 +230,7 @@ def draw_sizes(store: Store, dataset: Dataset, finding: Finding) -> None:
         alt=basics.describe_counts(shown),
     )
     if len(shown) > basics.MOST_BARS:
-        st.caption(f"The {basics.MOST_BARS} largest of {len(shown):,} classes are drawn.")
+        st.caption(expert.kinds(f"The {basics.MOST_BARS} largest of {len(shown):,} classes are drawn."))
     if finding.kind == "unbalanced":
         st.caption(
             f"With {expert.said('class weights')} a mistake "

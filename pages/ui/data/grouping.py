@@ -61,7 +61,9 @@ def draw(store: Store, dataset: Dataset) -> None:
             LONGEST_BURST_S,
             int(present.burst_seconds),
             key=f"burst {dataset.id} {present.burst_seconds}",
-            help="Photos of one class that were taken within so many seconds of one another stay together. 0: no rule.",
+            help=expert.kinds(
+                "Photos of one class that were taken within so many seconds of one another stay together. 0: no rule."
+            ),
         )
         right.caption(f"{dated:,} of {amounts.count(dataset.included, 'image')} say when they were taken.")
     try:

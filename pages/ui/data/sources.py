@@ -86,7 +86,7 @@ def choose_target(shown: Dataset | None) -> Target:
         "Where do these photos go?",
         list(labels),
         format_func=distinct(labels, labels.__getitem__),
-        captions=list(SENTENCES.values()),
+        captions=[expert.kinds(each) for each in SENTENCES.values()],
         key=f"target of {shown.id}",
     )
     if place == MAIN:
@@ -104,7 +104,9 @@ def draw_path(store: Store, target: Target) -> None:
         path = st.text_input(
             "Folder, .zip, .tar.gz or .csv on this machine",
             placeholder="/home/me/photos",
-            help="A table has one line for each photo: its path, a comma and its class. Those of other tools will do.",
+            help=expert.kinds(
+                "A table has one line for each photo: its path, a comma and its class. Those of other tools will do."
+            ),
         )
         if st.form_submit_button("Import this path"):
             import_path(store, path, target)
@@ -146,13 +148,16 @@ def open_project(store: Store, text: str) -> None:
 
 def draw_samples(store: Store, target: Target) -> None:
     """Draw the sample that comes with Thaw, and the one to download with what it costs."""
-    st.markdown("No photos at hand? Try 1,797 real handwritten digits, in ten classes. They come with Thaw.")
+    st.markdown(
+        expert.kinds("No photos at hand? Try 1,797 real handwritten digits, in ten classes. They come with Thaw.")
+    )
     if st.button("Use the sample digits", icon=":material/pin:"):
         begin(store, {"kind": "digits", "path": "", "name": "digits"})
     megabytes = f"{FLOWERS.download.bytes / 1e6:,.0f} MB"
     st.markdown(
-        f"Or real photos: {FLOWERS.photos:,} flowers in {FLOWERS.classes} classes. This needs the internet once and "
-        f"downloads {megabytes}; a download that is cut off goes on where it stopped. Licence: {FLOWERS.licence}."
+        f"Or real photos: {FLOWERS.photos:,} flowers in {FLOWERS.classes} {expert.kinds('classes')}. "
+        f"This needs the internet once and downloads {megabytes}; a download that is cut off goes on where it stopped. "
+        f"Licence: {FLOWERS.licence}."
     )
     if st.button(f"Download and import ({megabytes})", icon=":material/download:"):
         begin(store, {"kind": "flowers", "path": "", "name": FLOWERS.title} | target.request)

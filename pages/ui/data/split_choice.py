@@ -143,7 +143,7 @@ def draw_sides(store: Store, dataset: Dataset, sides: Mapping[str, Sides]) -> No
     training, validation, later = (
         sum(getattr(each, side) for each in sides.values()) for side in ("training", "validation", "later")
     )
-    whose = "as they came" if keeps_parts(store, dataset) else "about the same share of every class"
+    whose = "as they came" if keeps_parts(store, dataset) else expert.kinds("about the same share of every class")
     newest = f" The newest **{later:,}** judge the finished model alone." if later else ""
     judges = expert.either("kept for the exam (validation)", "held out for validation")
     st.markdown(f"**{amounts.count(training, 'image')}** to learn from, **{validation:,}** {judges}, {whose}.{newest}")
@@ -169,16 +169,17 @@ def draw_trust(sides: Mapping[str, Sides], check: Check | None) -> None:
     named = ", ".join(f"{emphasised(label)} ({number})" for label, number in list(few.items())[:CLASSES_IN_WORDS])
     more = ", …" if len(few) > CLASSES_IN_WORDS else ""
     photos = expert.either("exam photos", "validation images")
-    which = f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_VALIDATION} {photos}"
+    which = f"{expert.kinds(amounts.count(len(few), 'class has', 'classes have'))} fewer than {FEW_VALIDATION} {photos}"
     advice = (
         f"Cross-validation, in which every image is judged once, says **{interval(check.facts.grouped)}**: trust "
         "that more."
         if check
         else "Trust cross-validation more, where every image is judged once: measure it under Near-duplicates, above."
     )
+    moved = expert.either("score of its kind", "accuracy of its class")
     st.info(
-        f"{which}: {named}{more}. A single photo can move the {expert.either('score', 'accuracy')} of its class by "
-        f"{100 / max(fewest, 1):.0f} points. {expert.either('More photos help.', advice)}",
+        f"{which}: {named}{more}. A single photo can move the {moved} by {100 / max(fewest, 1):.0f} points. "
+        f"{expert.either('More photos help.', advice)}",
         icon=":material/straighten:",
     )
 
@@ -195,7 +196,7 @@ def draw_holdout(dataset: Dataset) -> None:
         st.caption(
             f"No {expert.either('extra exam photos (holdout)', 'holdout')} yet. Photos from other days or another "
             f"camera are the hardest and most honest test: choose {expert.either('them', 'holdout')} beside the drop "
-            "zone, then drop them in folders of the same class names."
+            f"zone, then drop them in folders of the same {expert.kinds('class')} names."
         )
 
 

@@ -51,7 +51,12 @@ STORY = {
     ),
 }
 STEPS = (
-    Step("data", "Data", "Add your photos: one folder for each class."),
+    Step(
+        "data",
+        "Data",
+        "Add your photos: one folder for each kind, such as cats and dogs.",
+        "Add your photos: one folder for each class.",
+    ),
     Step(
         "backbone",
         "Backbone",

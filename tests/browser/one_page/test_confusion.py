@@ -83,7 +83,7 @@ def test_what_other_pages_need_is_loaded_before_the_first_of_them_is_opened(page
 def test_figures_are_drawn_once_each_those_below_the_window_too(page: Page, server: Server, tmp_path: Path) -> None:
     run_id = add_many_classes(Store(open_workspace(server.workspace)), 13)
     page.add_init_script(COUNT_DRAWINGS)
-    page.goto(f"{server.url}/evaluation?run={run_id}")
+    page.goto(f"{server.url}/evaluation?run={run_id}&expert=1")
     see_page(page, "evaluation")
     settle(page)
     figures = page.locator(".thaw-plot").count()
@@ -142,7 +142,7 @@ def test_the_keyboard_goes_from_cell_to_cell_hears_each_and_opens_it(page: Page,
 
 def test_a_cell_opens_after_evaluation_a_pair_and_the_way_back_to_all(page: Page, server: Server) -> None:
     run_id = add_many_classes(Store(open_workspace(server.workspace)), 17)
-    page.goto(f"{server.url}/evaluation?run={run_id}")
+    page.goto(f"{server.url}/evaluation?run={run_id}&expert=1")
     see_page(page, "evaluation")
     open_page(page, "mistakes")
     open_matrix(page)

@@ -1,15 +1,30 @@
 """What the pages say to whom has never heard of the field: no term stands alone, and what is first is simple."""
 
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.components.expert import expert
 from pages.ui.mistakes import map_figure
 from pages.ui.words import glossary
+from pages.ui.words.names import emphasised
 from tests.support.judged_runs import judged_run
 from tests.support.maps import add_large_map
 from tests.support.mistakes import look_closer
-from tests.support.pages import DATASET, PAGES, TAG, add_dataset, add_run, figures, press, unfold_panel, visit, words
+from tests.support.pages import (
+    BOLD,
+    DATASET,
+    PAGES,
+    TAG,
+    add_dataset,
+    add_run,
+    figures,
+    press,
+    unfold_panel,
+    visit,
+    words,
+)
 from tests.support.pages import store as store
 from tests.support.said import everything
 from tests.support.thawed import answer, thaw
@@ -86,6 +101,29 @@ def test_what_an_expert_has_set_counts_no_more_once_it_is_out_of_sight(store, mo
     press(page, "Start training")
     (job,) = store.queue()
     assert store.run(job.run_id).head.epochs == 40
+
+
+def test_evaluation_tells_a_room_in_sentences_what_figures_tell_an_expert(store):
+    add_run(store, add_dataset(store))
+    page = visit("evaluation")
+    assert figures(page) == []
+    said = words(page)
+    assert f"- {emphasised(TAG)}: 4 of 5 photos found. So few photos say little." in said
+    assert f"- {emphasised(TAG)} is taken for {emphasised(BOLD)}: 1 photo." in said
+    assert "It answers **100.0%** of the photos" in said
+    assert len(figures(visit("evaluation", expert="1"))) > 3
+
+
+@pytest.mark.parametrize(("depth", "noun"), [("0", "kind"), ("1", "class")])
+def test_the_tools_of_the_data_page_speak_of_kinds_to_a_room_and_of_classes_to_an_expert(store, depth, noun):
+    add_dataset(store)
+    page = visit("data", expert=depth)
+    page.get("button_group")[0].set_value("Edit").run()
+    other = {"kind": "class", "class": "kind"}[noun]
+    told = everything(page)
+    assert f"New {noun} to move pictures to" in told
+    assert f"Choose a {noun} above to rename it, merge it or delete it." in told
+    assert [text for text in told if re.search(rf"\b{other}(e?s)?\b", text, re.IGNORECASE)] == []
 
 
 def test_a_data_set_of_one_kind_is_told_so_in_plain_words(store):
