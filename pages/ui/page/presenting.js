@@ -5,6 +5,7 @@ const SIZE = "160%";
 const SHEET = "thaw-presenting";
 const LARGE = `
   [data-testid="stMainBlockContainer"] { max-width: none !important; }
+  @media (min-width: 641px) { [data-testid="stMainBlockContainer"] { padding-inline: 1.5rem !important; } }
   [data-testid="stCaptionContainer"], [data-testid="stDownloadButton"], .st-key-choice-bar { display: none !important; }
 `;
 const TYPED = "input, textarea, select, button, a, summary, [contenteditable], [role='button'], [role='slider'], [tabindex='0']";

@@ -253,6 +253,21 @@ def test_the_room_mode_enlarges_every_page_outlives_a_reload_and_goes_on_with_th
     assert "present" not in page.url
 
 
+@pytest.mark.parametrize("size", [DESKTOP, PHONE, {"width": 1920, "height": 1080}], ids=lambda size: str(size["width"]))
+def test_a_kinds_name_can_be_read_beside_its_buttons_in_the_room_mode_too(page, size):
+    page.set_viewport_size(size)
+    page.get_by_label("Another kind").fill("espresso cups")
+    page.get_by_role("button", name="Add", exact=True).click()
+    for key in ("f", "f"):
+        name = page.get_by_label("Name of the kind espresso cups").bounding_box()
+        record = page.get_by_role("button", name="Hold to record espresso cups").bounding_box()
+        assert name["width"] > 100
+        assert name["x"] + name["width"] <= record["x"] or name["y"] + name["height"] <= record["y"]
+        page.get_by_label("Name of the kind espresso cups").blur()
+        page.keyboard.press(key)
+    page.set_viewport_size(DESKTOP)
+
+
 def test_a_phone_has_the_story_under_the_thumb_and_a_desktop_has_not(page):
     bar = page.locator(".st-key-bottom-bar")
     expect(bar).to_be_hidden()
