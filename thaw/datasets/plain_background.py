@@ -1,5 +1,6 @@
 """The object in front of a plain background: where it is, and how it looks cut out, whatever the background."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 LOOK_SIDE_PX = 192
+SMALL_SIDE_PX = 16
 BORDER_SHARE = 0.03
 # Of 0..255 in any channel: what a camera's noise and JPEG leave of one colour at this size, and not much more.
 COLOUR_STEP = 14
@@ -19,6 +21,18 @@ MARGIN_SHARE = 0.06
 NEUTRAL = (124, 116, 104)
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a look at a photo with a plain border found: the object, or that there is nothing at all.
+
+    `mask`, bool (rows, columns), is the object's, as by `find_object`; None where nothing stands out. `small`, uint8
+    (SMALL_SIDE_PX, SMALL_SIDE_PX, 3), is the object cut out as by `load_object`, or the whole picture of nothing.
+    """
+
+    mask: NDArray[np.bool_] | None
+    small: NDArray[np.uint8]
+
+
 def find_object(picture: Image.Image) -> NDArray[np.bool_] | None:
     """Return what is not background, bool (rows, columns), at most LOOK_SIDE_PX a side; None where it is not plain.
 
@@ -26,9 +40,44 @@ def find_object(picture: Image.Image) -> NDArray[np.bool_] | None:
     darker evenly from side to side, as under a lamp. What differs from that colour, carried on over the whole picture,
     is the object, with its holes; an object takes LEAST_SHARE to MOST_SHARE of the picture.
     """
+    mask = _find(_shrink(picture))
+    return mask if mask is not None and mask.any() else None
+
+
+def look_at(path: Path | str) -> Look | None:
+    """Look at a normalised copy; None where its border is not plain, or what stands out is too small or too large."""
+    with Image.open(path, formats=("PNG", "JPEG")) as image:
+        # A JPEG is decoded at half or a quarter of its size, in as little of the time.
+        image.draft("RGB", (LOOK_SIDE_PX, LOOK_SIDE_PX))
+        picture = _shrink(image.convert("RGB"))
+    mask = _find(picture)
+    if mask is None:
+        return None
+    shown = _cut_out(picture, mask) if mask.any() else picture
+    small = shown.resize((SMALL_SIDE_PX, SMALL_SIDE_PX), Image.Resampling.BOX)
+    return Look(mask if mask.any() else None, np.asarray(small, dtype=np.uint8))
+
+
+def load_object(path: Path | str, image_size: int, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Read the object that `mask` marks in a normalised copy, uint8 (image_size, image_size, 3), RGB, 0..255.
+
+    The object is upright in the middle with its proportions kept, a margin around it, in front of NEUTRAL: photos of
+    one object differ little, wherever it lay in them, how large, and on what.
+    """
+    with Image.open(path, formats=("PNG", "JPEG")) as image:
+        picture = _cut_out(image.convert("RGB"), mask)
+    return np.asarray(picture.resize((image_size, image_size), Image.Resampling.BILINEAR), dtype=np.uint8)
+
+
+def _shrink(picture: Image.Image) -> Image.Image:
     scale = min(1.0, LOOK_SIDE_PX / max(picture.size))
     size = max(8, round(picture.width * scale)), max(8, round(picture.height * scale))
-    pixels = np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
+    return picture.resize(size, Image.Resampling.BOX)
+
+
+def _find(picture: Image.Image) -> NDArray[np.bool_] | None:
+    """Return the object's mask in a picture of LOOK_SIDE_PX; nothing is marked where nothing at all stands out."""
+    pixels = np.asarray(picture, dtype=np.float32)
     background = _fit_background(pixels)
     if background is None:
         return None
@@ -36,37 +85,11 @@ def find_object(picture: Image.Image) -> NDArray[np.bool_] | None:
 
     plain, step = background
     mask = ndimage.binary_opening(np.abs(pixels - plain).max(axis=2) > step, np.ones((2, 2)))
-    if not LEAST_SHARE <= mask.mean() <= MOST_SHARE:
+    if mask.any() and not LEAST_SHARE <= mask.mean() <= MOST_SHARE:
         return None
     # The outermost pixels are half background, which would tell copies on different ones apart.
     inner = ndimage.binary_erosion(mask)
     return inner if inner.sum() >= KEPT_SHARE * mask.sum() else mask
-
-
-def has_object(path: Path | str) -> bool:
-    """Say whether a normalised copy shows an object in front of a plain background."""
-    return _find_in_file(path) is not None
-
-
-def load_object(path: Path | str, image_size: int) -> NDArray[np.uint8]:
-    """Read a normalised copy's object, cut out, uint8 (image_size, image_size, 3), RGB, 0..255; or the whole picture.
-
-    The object is upright in the middle with its proportions kept, a margin around it, in front of NEUTRAL: photos of
-    one object differ little, wherever it lay in them, how large, and on what.
-    """
-    mask = _find_in_file(path)
-    with Image.open(path, formats=("PNG", "JPEG")) as image:
-        picture = image.convert("RGB")
-    if mask is not None:
-        picture = _cut_out(picture, mask)
-    return np.asarray(picture.resize((image_size, image_size), Image.Resampling.BILINEAR), dtype=np.uint8)
-
-
-def _find_in_file(path: Path | str) -> NDArray[np.bool_] | None:
-    with Image.open(path, formats=("PNG", "JPEG")) as image:
-        # A JPEG is decoded at half or a quarter of its size, in as little of the time.
-        image.draft("RGB", (LOOK_SIDE_PX, LOOK_SIDE_PX))
-        return find_object(image.convert("RGB"))
 
 
 def _fit_background(pixels: NDArray[np.float32]) -> tuple[NDArray[np.float32], float] | None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thaw.datasets.scenes import find_similar, find_similar_objects
+from thaw.datasets.scenes import TONE_STEP, SecondLook, find_similar, find_similar_objects
 from tlcore.splits.near_duplicates import group
 
 
@@ -11,6 +11,27 @@ def scenes(count, copies, noise, channels=200, seed=0):
     base = np.abs(chance.normal(size=(count, 1, channels)))
     made = base + noise * chance.normal(size=(count, copies, channels))
     return made.reshape(count * copies, channels).astype(np.float32)
+
+
+def second_look(places=(), features=None, small=None, empty=(), tones=None):
+    """Return a second look; objects that are given without their small pictures have none in common."""
+    features = np.zeros((len(places), 200), np.float32) if features is None else features
+    small = np.random.default_rng(5).normal(size=(len(places), 48)) if small is None else small
+    tones = np.zeros((len(empty), 48)) if tones is None else tones
+    return SecondLook(
+        np.array(places, np.int64),
+        features,
+        small.astype(np.float32),
+        np.array(empty, np.int64),
+        tones.astype(np.float32),
+    )
+
+
+def at_cosine(one, other, cosine):
+    """Return a vector of length 1 in the plane of two, at this cosine to the first."""
+    one = one / np.linalg.norm(one)
+    across = other - (other @ one) * one
+    return cosine * one + np.sqrt(1 - cosine**2) * across / np.linalg.norm(across)
 
 
 def test_images_of_one_scene_are_similar_whatever_the_length_of_their_features():
@@ -49,15 +70,51 @@ def test_objects_are_compared_with_one_another_and_with_whole_images_that_have_n
     objects[7] = 2 * objects[3]
     objects[9] = whole[5]
     assert find_similar(whole) == []
-    assert sorted(find_similar_objects(whole, places, objects)) == [(5, 36), (12, 28)]
+    assert sorted(find_similar_objects(whole, second_look(places, objects))) == [(5, 36), (12, 28)]
 
 
 def test_images_without_objects_are_not_compared_again():
     whole = scenes(40, 2, 0.05)
-    assert find_similar_objects(whole, np.zeros(0, np.int64), whole[:0]) == []
-    assert find_similar_objects(whole[:0], np.zeros(0, np.int64), whole[:0]) == []
+    assert find_similar_objects(whole, second_look()) == []
+    assert find_similar_objects(whole[:0], second_look()) == []
 
 
 def test_objects_that_all_resemble_one_another_are_not_chained():
     alike = 20 + scenes(300, 1, 0)
-    assert find_similar_objects(scenes(300, 1, 0, seed=1), np.arange(300), alike) == []
+    assert find_similar_objects(scenes(300, 1, 0, seed=1), second_look(np.arange(300), alike)) == []
+
+
+def test_objects_less_alike_are_one_where_their_pixels_agree_too():
+    chance = np.random.default_rng(0)
+    objects = chance.normal(size=(60, 200)).astype(np.float32)
+    small = chance.normal(size=(60, 48)).astype(np.float32)
+    for late, cosine, pixels in ((10, 0.72, 0.92), (20, 0.72, 0.85), (30, 0.66, 0.99), (40, 0.90, 0.1)):
+        objects[late] = at_cosine(objects[late - 1], objects[late], cosine)
+        small[late] = at_cosine(small[late - 1], small[late], pixels)
+    look = second_look(np.arange(60), objects, small)
+    assert sorted(find_similar_objects(scenes(60, 1, 0, seed=1), look)) == [(9, 10), (39, 40)]
+
+
+def test_pixels_that_agree_in_all_objects_say_nothing():
+    chance = np.random.default_rng(0)
+    whole, objects = scenes(100, 1, 0, seed=1), 0.8 + chance.normal(size=(100, 200)) / 2
+    outline = 5 + chance.normal(size=(100, 48))
+    unit = objects / np.linalg.norm(objects, axis=1, keepdims=True)
+    among = (unit @ unit.T)[np.triu_indices(100, 1)]
+    assert 0.6 < among.mean() < among.max() < 0.88, "the set does not test what it should"
+    assert find_similar_objects(whole, second_look(np.arange(100), objects.astype(np.float32), outline)) == []
+
+
+def test_empty_images_are_one_scene_only_where_their_tones_are_the_same():
+    features, empty = scenes(60, 1, 0), [4, 5, 6, 50]
+    features[[5, 6, 50, 7]] = features[4] * 1.01
+    tones = 120 + np.array([0, 0.9 * TONE_STEP, 1.1 * TONE_STEP, 60])[:, None] * np.ones(48)
+    assert find_similar(features) == [(4, 5), (4, 6), (4, 7), (4, 50)]
+    look = second_look(empty=empty, tones=tones)
+    assert find_similar(features, look=look) == [(4, 5), (5, 6)]
+    assert find_similar(features, look=second_look(empty=[4], tones=tones[:1])) == [(5, 6), (5, 7), (5, 50)]
+
+
+def test_features_still_tell_empty_images_of_one_tone_apart():
+    features = scenes(60, 1, 0)
+    assert find_similar(features, look=second_look(empty=[4, 5])) == []
