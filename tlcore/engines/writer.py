@@ -130,7 +130,11 @@ class _Writer:
         return Tensor(name, x.shape, FIRST)
 
     def _normalise(self, layer: PlainLayer, x: Tensor) -> Tensor:
-        mean, variance = (np.asarray(layer.config[name], np.float64).ravel() for name in ("mean", "variance"))
+        given = [layer.config[name] for name in ("mean", "variance")]
+        # What is not given is among the weights, with how much it was taken from.
+        mean, variance = (
+            np.asarray(each, np.float64).ravel() for each in (layer.weights[:2] if None in given else given)
+        )
         deviation = np.sqrt(variance)
         return self._scale(layer, x, 1 / deviation, -mean / deviation)
 

@@ -8,6 +8,7 @@ from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.inverted_residuals import build_network, load_pretrained
 from tlcore.models.keras_graph import list_arguments, settle_names
+from tlcore.models.preprocessing import IMAGENET_DEVIATION
 
 
 def build_backbone(backbone: Backbone, image_size: int, weights_path: Path | None) -> keras.Model:
@@ -82,6 +83,18 @@ def _call(layer: keras.Layer, *arguments: Any, **options: Any) -> keras.KerasTen
     return layer(arguments[0]) if isinstance(layer, keras.layers.Rescaling) else layer(*arguments, **options)
 
 
+def _scale_by_deviation(model: keras.Model) -> None:
+    """Have EfficientNetB0 to B7 divide by the deviations of ImageNet's channels, as their weights expect.
+
+    The published files have deviations where the layer has variances. For weights="imagenet" alone Keras adds a layer
+    that makes up for it; a network that gets its weights afterwards lacks that layer. Here the variances are mended.
+    """
+    (layer,) = (each for each in model.layers if isinstance(each, keras.layers.Normalization))
+    mean, variance, count = layer.get_weights()
+    layer.set_weights([mean, variance * IMAGENET_DEVIATION, count])
+    layer.finalize_state()
+
+
 def _load_keras_weights(model: keras.Model, backbone: Backbone, path: Path) -> None:
     try:
         model.load_weights(path)
@@ -90,3 +103,5 @@ def _load_keras_weights(model: keras.Model, backbone: Backbone, path: Path) -> N
             f"Expected the weights of {backbone.title} without its top. Received '{path}', which Keras cannot load "
             f"({error}). Delete the file, so that it is downloaded again."
         ) from error
+    if str(backbone.application).startswith("EfficientNetB"):
+        _scale_by_deviation(model)

@@ -97,13 +97,14 @@ def _read_rows() -> tuple[Backbone, ...]:
 def _read_row(row: dict[str, Any], table: Mapping[str, Any]) -> Backbone:
     accuracy, blocks = table["accuracy"][row.pop("accuracy")], table["blocks"][row.pop("blocks")]
     path, package = row.pop("weights_path", None), row.pop("python_package", None)
+    url = f"{_KERAS_FILES}/{path}" if path else row.pop("weights_url", None)
     return Backbone(
         accuracy_source=accuracy["source"],
         accuracy_url=accuracy["url"],
         licence=Licence(**table["licence"][row.pop("licence")]),
         application=row.pop("application", None),
         weights_hash=row.pop("weights_hash", None),
-        weights_url=f"{_KERAS_FILES}/{path}" if path else None,
+        weights_url=url,
         python_package=PythonPackage(**package) if package else None,
         block_starts=_read_rules(blocks.get("starts", ())),
         block_ends=_read_rules(blocks.get("ends", ())),

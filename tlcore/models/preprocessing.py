@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tlcore.models.backend import keras
 
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
-_IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225])
+IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225])
 _IMAGENET_MEAN_BGR_255 = np.array([103.939, 116.779, 123.68])
 # Scale and offset of each kind; 'tf', 'torch' and 'caffe' are the modes of keras.applications.imagenet_utils.
 _SCALES_AND_OFFSETS: dict[str, tuple[Any, Any]] = {
@@ -20,8 +20,8 @@ _SCALES_AND_OFFSETS: dict[str, tuple[Any, Any]] = {
     "tf": (1 / 127.5, -1.0),
     "lite": (1 / 128, -127 / 128),
     "torch": (
-        (1 / (255 * _IMAGENET_DEVIATION)).tolist(),
-        (-_IMAGENET_MEAN / _IMAGENET_DEVIATION).tolist(),
+        (1 / (255 * IMAGENET_DEVIATION)).tolist(),
+        (-_IMAGENET_MEAN / IMAGENET_DEVIATION).tolist(),
     ),
     "caffe": (1.0, 0.0),
 }

@@ -203,7 +203,7 @@ def test_the_backbone_stays_in_inference_mode_while_it_trains(network):
     upper = upper_of(network, models.find_cut(row, backbone, size_of(network)))
     before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in backbone.non_trainable_variables]
     training = np.asarray(upper([pictures(size_of(network))], training=True))
-    np.testing.assert_allclose(training, expected(network), atol=1e-5, rtol=0)
+    np.testing.assert_allclose(training, expected(network), atol=5e-5, rtol=0)
     for variable, value in zip(backbone.non_trainable_variables, before, strict=True):
         np.testing.assert_array_equal(np.asarray(variable), value)
 
