@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_TABLE = Path(__file__).with_name("backbones.toml")
+_TABLE = Path(__file__).parent / "backbones.toml"
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 Rules = tuple[tuple[str, str], ...]
