@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Page, Playwright, expect
 
 from tests.browser.harness import DESKTOP, Server, settle
 from tests.support.pages import add_dataset, add_run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+
+pytestmark = pytest.mark.kept_profile
 
 MOST_STOPS = 80
 WIDE_PX, CONTRAST = 2, 3
@@ -57,11 +59,6 @@ def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> It
     started.start()
     yield started
     started.stop()
-
-
-@pytest.fixture
-def browser(kept_profile: BrowserContext) -> BrowserContext:
-    return kept_profile
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
