@@ -30,7 +30,7 @@ def write_mislabelled_digits(folder: Path) -> Path:
 
 def close_the_loop(page: Page, server: Server, photos: Path) -> None:
     """Drop the photos, teach the head, look at what it gets wrong, fix what is mislabelled and watch the score move."""
-    page.goto(server.url)
+    page.goto(f"{server.url}/data")
     see_page(page, "data")
     be_expert(page)
     drop(page, photos)
