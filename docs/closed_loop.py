@@ -78,6 +78,7 @@ def fix_and_retrain(page: Page) -> None:
     page.get_by_text("Retrained: the head gets").wait_for(timeout=PATIENCE_MS)
     page.get_by_text("Worst mistakes first", exact=True).first.click()
     settle(page)
+    expect(page.get_by_test_id("stToast")).to_have_count(0, timeout=PATIENCE_MS)
     photograph_part(page, "rounds", page.get_by_role("heading", level=1), expander(page, "What the fixes brought"))
     page.get_by_role("button", name="See the mistakes of the new head").click()
     settle(page)

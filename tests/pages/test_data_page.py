@@ -418,3 +418,23 @@ def test_a_change_that_did_nothing_is_not_offered_for_undoing(store):
     (toast,) = AppTest.from_function(exclude_again).run().toast
     assert toast.value == "Nothing changed: it is so already."
     assert len(store.edits(DATASET)) == 1
+
+
+def test_what_is_suggested_for_photos_of_several_classes_is_told_in_one_word(store, tiny_photos):
+    work(store, store.add_job("import", {"kind": "folder", "path": str(tiny_photos), "name": "Tiny photos"}))
+
+    def agree() -> None:
+        from pages.ui.data import curation
+        from thaw.storage.store import Store
+        from thaw.storage.workspace import open_workspace
+
+        kept = Store(open_workspace())
+        (dataset,) = kept.datasets()
+        first, second, *_ = dataset.classes
+        images = {label: kept.images(dataset.id, label)[:2] for label in (first, second)}
+        suggested = {image.id: second for image in images[first]} | {image.id: first for image in images[second]}
+        curation.agree(kept, dataset, suggested, suggested)
+
+    (toast,) = AppTest.from_function(agree).run().toast
+    assert toast.value == "4 images moved to what is suggested, 2 kinds. It can be undone."
+    assert [edit.kind for edit in store.edits(store.datasets()[0].id)[:2]] == ["move", "move"]

@@ -58,13 +58,21 @@ def agree(store: Store, dataset: Dataset, suggested: Mapping[str, str], ids: Ite
     left: list[str] = []
     for image_id in ids:
         (by_class[suggested[image_id]] if image_id in suggested else left).append(image_id)
-    for label, members in by_class.items():
-        move(store, dataset, members, label)
+    if by_class:
+        change(
+            lambda: sum(edits.move_images(store, dataset.id, members, label) for label, members in by_class.items()),
+            lambda done: f"{amounts.count(done, 'image')} moved to {_name(list(by_class))}",
+        )
     if left:
         st.toast(
             f"{amounts.count(len(left), 'image')} left as before: {expert.kinds('no other class is suggested')}.",
             icon=":material/info:",
         )
+
+
+def _name(labels: list[str]) -> str:
+    """Name a class, or say of how many it is the one that is suggested for each photo."""
+    return literal(labels[0]) if len(labels) == 1 else f"what is suggested, {len(labels):,} {expert.kinds('classes')}"
 
 
 def change(make: Callable[[], int], tell: Callable[[int], str]) -> None:
