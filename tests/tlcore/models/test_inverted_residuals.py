@@ -103,7 +103,7 @@ def test_refuses_the_file_of_another_variant_and_changes_nothing(variant, file_o
 
 def test_refuses_a_file_with_tensors_left_over():
     whole = build_network("efficientnet-lite0", 32)
-    part = keras.Model(whole.input, whole.get_layer("block15_project_bn").output)
+    part = keras.Model(whole.input, whole.get_layer("block15_project_bn").output, name=whole.name)
     with pytest.raises(WeightsError, match=r"5 tensors more, such as '_conv_head.weight'"):
         load_pretrained(part, weights.fetch(BACKBONES["efficientnet-lite0"]))
 
@@ -111,7 +111,7 @@ def test_refuses_a_file_with_tensors_left_over():
 def test_refuses_a_file_that_lacks_a_tensor():
     whole = build_network("efficientnet-lite0", 32)
     extra = keras.layers.Conv2D(8, 1, use_bias=False, name="block16_expand_conv")
-    model = keras.Model(whole.input, extra(whole.output))
+    model = keras.Model(whole.input, extra(whole.output), name=whole.name)
     with pytest.raises(WeightsError, match=r"'_blocks.16._expand_conv.weight'.*without it"):
         load_pretrained(model, weights.fetch(BACKBONES["efficientnet-lite0"]))
 
