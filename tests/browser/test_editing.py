@@ -77,7 +77,7 @@ def undo(page: Page, change: str) -> None:
 
 
 def move_to_a_new_class(page: Page) -> None:
-    field = page.get_by_role("textbox", name="New kind to move pictures to")
+    field = page.get_by_role("textbox", name="New class to move pictures to")
     field.fill("garden")
     field.press("Enter")
     expect(page.get_by_text("garden stands first there")).to_be_visible()
@@ -97,7 +97,7 @@ def rename(page: Page, old: str, new: str) -> None:
     expect(page.locator(".tile")).to_have_count(CLASS_SIZE)
     page.get_by_role("button", name="Rename").click()
     page.get_by_role("textbox", name="New name").fill(new)
-    page.get_by_role("button", name="Rename this kind").click()
+    page.get_by_role("button", name="Rename this class").click()
     expect(page.get_by_text(f"Last change: renamed {old} to {new}")).to_be_visible()
     page.wait_for_selector(IDLE)
 

@@ -141,7 +141,7 @@ def test_the_keyboard_goes_from_cell_to_cell_hears_each_and_opens_it(page: Page,
 
 
 def test_a_cell_opens_after_evaluation_a_pair_and_the_way_back_to_all(page: Page, server: Server) -> None:
-    run_id = add_many_classes(Store(open_workspace(server.workspace)), 17)
+    run_id = add_many_classes(Store(open_workspace(server.workspace)), 23)
     page.goto(f"{server.url}/evaluation?run={run_id}&expert=1")
     see_page(page, "evaluation")
     open_page(page, "mistakes")
