@@ -172,6 +172,9 @@ def test_a_kind_is_learnt_while_it_is_recorded_and_kept_on_one_side(page, store)
         expect(page.locator(".try .bars li")).to_have_count(4, timeout=JOB_MS)
         assert page.locator('[data-name="cups"] .strip img').count()
         expect(count).to_contain_text("recording")
+        column, wall = page.locator(".column.photos").bounding_box(), page.locator('[data-name="cups"]').bounding_box()
+        assert column["x"] < wall["x"]
+        assert wall["x"] + wall["width"] < column["x"] + column["width"]
     expect(count).to_contain_text("photos")
     expect(state).to_have_text("Learnt. Try it on the right.", timeout=JOB_MS)
     before = count.inner_text()
