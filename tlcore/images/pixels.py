@@ -89,7 +89,7 @@ def read_picture(path: Path, copy: Path, grey_range: int | None = WIDEST) -> Pic
             if (upright.width > upright.height) != (width > height):
                 width, height = height, width
             rgb, used = _to_rgb(upright, grey_range)
-    except (ImageRejected, RangeUnknown):
+    except (ImageRejected, RangeUnknown, MemoryError):
         raise
     except UnidentifiedImageError as problem:
         raise ImageRejected(f"it is no picture in a format that is read ({', '.join(FORMATS)})") from problem

