@@ -253,4 +253,4 @@ else:
     draw(kept, present_run, latest)
     if not latest.active:
         steps.onward("mistakes", "On to step 5: look at the mistakes")
-        steps.onward("evaluation", "Or first: how good is it, class by class?")
+        steps.onward("evaluation", expert.kinds("Or first: how good is it, class by class?"))

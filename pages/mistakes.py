@@ -116,7 +116,8 @@ def draw_confusion(run: Run, predictions: Predictions) -> None:
 
 def ask_shown(run: Run, labels: list[str]) -> tuple[str, str | None, str | None]:
     """Draw, folded, the choice of what is listed and of the classes; return both, None standing for any class."""
-    with st.expander("Other photos: the uncertain, the doubtful, those of one class", icon=":material/filter_list:"):
+    title = expert.kinds("Other photos: the uncertain, the doubtful, those of one class")
+    with st.expander(title, icon=":material/filter_list:"):
         listed = ask_list(run)
         # A list of the whole data set, in which every class is meant.
         true, predicted = (None, None) if listed == DOUBTED else ask_filters(run, labels)
