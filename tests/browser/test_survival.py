@@ -28,7 +28,8 @@ from thaw.storage.workspace import open_workspace
 SHOWN_DEAD_WITHIN_MS = 15_000
 SERVER_LIMIT_BYTES = 250e6
 BULK_LIMIT_S = 10
-EPOCHS = 120
+# More than any machine gets through before the page has been reloaded: the test pauses it.
+EPOCHS = 1000
 # The server takes the first batch and the first word that all is sent, but the browser hears no answer.
 LOSE_FIRST_ANSWERS = """
     const reach = window.fetch;
@@ -83,7 +84,9 @@ def test_killed_worker_and_restarted_server_cost_nothing(
     watch.errors.clear()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     await_epochs(page, reached + 2)
+    page.get_by_role("button", name="Pause").click()
     await_end(page)
+    expect(page.get_by_text("Paused, as you asked")).to_be_visible()
     assert [epoch.epoch for epoch in store.epochs(run_id)] == list(range(1, epochs_drawn(page) + 1))
     expect(page.get_by_text("The head gets")).to_be_visible()
     open_page(page, "mistakes")
