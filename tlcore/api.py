@@ -125,8 +125,8 @@ def read_photos(
     """Read a folder that has one sub-folder for each class; files that are no photos are listed in `set_aside`.
 
     Each photo is decoded once, turned upright, and kept as a copy of at most 640 pixels in `copies`, by `read`: unless
-    another is given, it reads what Pillow does. `progress` is called with how many files are done, and of how many.
-    Raises DatasetError where there is no photo.
+    another is given, it reads what Pillow does, and HEIC. `progress` is called with how many files are done, and of
+    how many. Raises DatasetError where there is no photo.
 
     Example:
         >>> photos = read_photos("flowers")

@@ -1,7 +1,6 @@
 """The formats that are read, each by one plugin of Pillow's and HEIC by a package of its own, and what Pillow lets pass
 in a PNG and Thaw does not: wrong checksums, a missing end, endless texts."""
 
-import functools
 import re
 import struct
 import zlib
@@ -19,6 +18,7 @@ from PIL import (
 )
 
 from tlcore.errors import ImageRejected
+from tlcore.images.pixels import can_read_heic
 
 MAX_TEXT_BYTES = 1_000_000
 # Named by their plugins, so that these alone are loaded: Pillow would load all it has, slowly, to look for one.
@@ -48,18 +48,6 @@ def choose_formats(head: bytes) -> tuple[str, ...]:
     if not can_read_heic():
         raise ImageRejected(describe(head))
     return ("HEIF",)
-
-
-@functools.cache
-def can_read_heic() -> bool:
-    """Load what reads HEIC, if it is installed: at the first such file, so that only a decoding child ever holds it."""
-    try:
-        import pi_heif
-    except ImportError:
-        return False
-    # Several children decode at a time, so that each needs one thread.
-    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
-    return True
 
 
 def check_chunks(file: BinaryIO) -> None:

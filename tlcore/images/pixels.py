@@ -1,11 +1,12 @@
 """How a picture's file becomes the copy that is kept of it, and how the pixels that a model sees are read from that.
 
-`read_picture` reads what Pillow reads. An application that knows more (camera raws, HEIC, files that are cut off) has a
-`Reader` of its own and leaves the same behind: a copy that is upright, RGB, 8 bits a channel, JPEG or PNG.
+`read_picture` reads what Pillow reads, and the HEIC of phones. An application that knows more (camera raws, a JPEG
+without its end mark) has a `Reader` of its own and leaves the same: a copy that is upright, RGB, 8 bits a channel.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,12 +73,13 @@ class Reader(Protocol):
 
 
 def read_picture(path: Path, copy: Path, grey_range: int | None = WIDEST) -> Picture:
-    """Read what Pillow reads, of several frames the first, as a `Reader` does; what is transparent is laid on white."""
+    """Read what Pillow reads, and HEIC, as a `Reader` does: the first of several frames, laid on white."""
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise ImageRejected(f"the file has {size / 1e6:,.0f} MB; the limit is {MAX_FILE_BYTES / 1e6:,.0f} MB")
-        with Image.open(path, formats=FORMATS) as image:
+        formats = (*FORMATS, "HEIF") if can_read_heic() else FORMATS
+        with Image.open(path, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageRejected(f"it has {image.width:,} x {image.height:,} pixels; the limit is {MAX_PIXELS:,}")
             if image.format == "TIFF" and image.getexif().get(Base.NewSubfileType) == 1:
@@ -92,7 +94,7 @@ def read_picture(path: Path, copy: Path, grey_range: int | None = WIDEST) -> Pic
     except (ImageRejected, RangeUnknown, MemoryError):
         raise
     except UnidentifiedImageError as problem:
-        raise ImageRejected(f"it is no picture in a format that is read ({', '.join(FORMATS)})") from problem
+        raise ImageRejected(f"it is no picture in a format that is read ({', '.join(formats)})") from problem
     except Exception as problem:
         # Pillow's parsers answer damaged bytes with errors of every class.
         raise ImageRejected(f"it cannot be read: {problem}. Copy or download it again") from problem
@@ -105,6 +107,18 @@ def read_picture(path: Path, copy: Path, grey_range: int | None = WIDEST) -> Pic
     grey = rgb.convert("L")
     fingerprint = fingerprint_of(grey) if ImageStat.Stat(grey).stddev[0] >= UNIFORM_CONTRAST else ""
     return Picture(file, content_of(rgb), width, height, fingerprint, taken_at, used)
+
+
+@functools.cache
+def can_read_heic() -> bool:
+    """Load what reads HEIC, if it is installed, and teach Pillow to use it."""
+    try:
+        import pi_heif
+    except ImportError:
+        return False
+    # Several pictures are decoded at a time, so that each needs one thread.
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+    return True
 
 
 def load_pixels(path: Path | str, image_size: int) -> NDArray[np.uint8]:

@@ -10,8 +10,9 @@ from tests.support.pictures.corpus import encoded, jpeg, photo
 from thaw.pictures import decode, picture_formats
 from thaw.pictures.decode import normalise
 from tlcore.errors import ImageRejected
+from tlcore.images.pixels import can_read_heic
 
-needs_heic = pytest.mark.skipif(not picture_formats.can_read_heic(), reason="pi-heif is not installed")
+needs_heic = pytest.mark.skipif(not can_read_heic(), reason="pi-heif is not installed")
 
 
 def written(folder, content):

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
+from tests.support.pictures import heic
 from tests.support.pictures.corpus import ACCEPTED, cases, encoded, exif_rotated, in_words, jpeg, photo
 from thaw.pictures import copies
 from tlcore.errors import ImageRejected
@@ -14,7 +15,7 @@ from tlcore.images import pixels as reading
 from tlcore.images.pixels import RangeUnknown, choose_range, content_of, fingerprint_of, load_pixels, read_picture
 
 # What only the application's reader opens, or brings to 8 bits in its own way.
-BEYOND_PILLOW = ("HEIC", "preview", "end mark", "laid on grey", "more than 8 bits", "main picture")
+BEYOND_PILLOW = ("preview", "end mark", "laid on grey", "more than 8 bits")
 CASES = {case.name: case for case in cases() if case.content}
 PLAIN = [
     name
@@ -55,6 +56,22 @@ def test_a_photo_is_upright_and_its_size_the_originals(orientation, tmp_path):
     assert (read.width, read.height) == (other.width, other.height)
     with Image.open(read.file) as copy:
         assert copy.size == (read.width, read.height)
+
+
+@pytest.mark.skipif(not reading.can_read_heic(), reason="pi-heif is not installed")
+@pytest.mark.parametrize("content", [heic.PLAIN, heic.DEEP, heic.BURST, heic.TURNED])
+def test_the_heic_of_phones_is_read_as_the_application_reads_it(content, tmp_path):
+    path = written(tmp_path, content)
+    read, other = read_picture(path, tmp_path / "one"), copies.read_picture(path, tmp_path / "other")
+    assert (read.width, read.height, read.taken_at) == (other.width, other.height, other.taken_at)
+    one, another = (load_pixels(each.file, 64).astype(int) for each in (read, other))
+    assert abs(one - another).mean() < 1
+
+
+def test_without_what_reads_heic_it_is_refused_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "can_read_heic", lambda: False)
+    with pytest.raises(ImageRejected, match="no picture in a format that is read"):
+        read_picture(written(tmp_path, heic.PLAIN), tmp_path / "copy")
 
 
 def test_a_large_photo_is_shrunk_and_small_ones_are_lossless(tmp_path):
