@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.photos import write_photos  # noqa: E402
+from thaw.disk import trash  # noqa: E402
 from thaw.jobs import starts  # noqa: E402
 from thaw.prediction.client import predictor  # noqa: E402
 from thaw.storage.store import Store  # noqa: E402
@@ -95,7 +96,7 @@ def open_dataset(store: Store, dataset_id: str) -> None:
     """Begin what is done unasked once a data set is opened."""
     if standby := optional("thaw.jobs.standby.standby"):
         standby.keep(store.workspace)
-    if look_ahead := optional("thaw.datasets.look_ahead.start"):
+    if look_ahead := optional("thaw.training.look_ahead.start") or optional("thaw.datasets.look_ahead.start"):
         look_ahead(store, store.dataset(dataset_id), BACKBONES[HeadSettings().backbone])
 
 
@@ -124,6 +125,15 @@ def train(store: Store, dataset_id: str, epochs: int) -> tuple[str, float, float
     job = store.latest_job(run_id)
     assert job.status == "finished", job.error
     return run_id, first, time.perf_counter() - started
+
+
+def look_at_depth(store: Store, run_id: str) -> bool:
+    """Do what the Fine-tune page has done unasked while a person reads it; return whether this commit does any."""
+    start = optional("thaw.training.look_ahead.start_at_depth")
+    if start:
+        start(store, store.run(run_id), LAYERS, 0)
+        wait(lambda: not store.unfinished_jobs())
+    return bool(start)
 
 
 def tune(store: Store, run_id: str) -> tuple[float, float]:
@@ -190,7 +200,11 @@ def main() -> None:
         print(f"first answer to the camera {time.perf_counter() - asked:.2f} s")
         predictor(store.workspace).close()
         first, epoch = tune(store, run_id)
-        print(f"phase 2, top {LAYERS} layers: Start to first point {first:.1f} s, an epoch {epoch:.2f} s")
+        print(f"phase 2, top {LAYERS} layers: Start at once to first point {first:.1f} s, an epoch {epoch:.2f} s")
+        trash.delete(store, "features")
+        if look_at_depth(store, ready[0][0]):
+            first, _ = tune(store, ready[0][0])
+            print(f"phase 2, the page read: Start to first point {first:.1f} s")
         many = write_photos(Path(scratch) / "many", chosen.many, seed=2)
         dataset_id, _ = import_folder(store, many)
         _, _, whole = train(store, dataset_id, chosen.epochs)

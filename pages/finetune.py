@@ -12,7 +12,7 @@ from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
 from pages.ui.evaluation import accuracy, thaw_result
 from pages.ui.figures.score_figure import score_curve, tell_score
-from pages.ui.page import live, run_queue, selection, steps
+from pages.ui.page import ahead, live, run_queue, selection, steps
 from pages.ui.training import depth, depth_probe, evidence, rate_finder
 from pages.ui.training.rate_options import rates_with
 from pages.ui.words import amounts
@@ -119,6 +119,8 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             costs = expect_costs(run.facts, layers, head_parameters, run.head, settings)
             if costs.total_s is not None:
                 st.markdown(f"**{amounts.roughly(costs.total_s)}** at most, mostly less")
+        if not refusal and not begun and not resume:
+            ahead.draw_at_depth(store, run, top, costs.disk_bytes)
         if begun:
             start(store, run, dataclasses.replace(settings, insist=insist))
         if resume:

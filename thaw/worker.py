@@ -62,7 +62,7 @@ WORK: dict[JobKind, Work] = {
     "map": Work("thaw.training.feature_map:make_map"),
     "export": Work("thaw.exporting.exporter:make_export", needs_device=True),
     "save": Work("thaw.projects.jobs:save"),
-    "look_ahead": Work("thaw.datasets.look_ahead:look_ahead", gives_way=True),
+    "look_ahead": Work("thaw.training.look_ahead:look_ahead", gives_way=True),
 }
 
 
@@ -153,7 +153,10 @@ def _do_for(request: dict[str, Any]) -> None:
     os.environ.update(request["environment"])
     store = Store(open_workspace(request["workspace"]))
     store.update_job(request["job"], pid=os.getpid(), pid_started=start_of(os.getpid()))
-    if not WORK[store.job(request["job"]).kind].blas_threads:
+    asked = WORK[store.job(request["job"]).kind]
+    if asked.gives_way and hasattr(os, "nice"):
+        os.nice(LOW_PRIORITY)
+    if not asked.blas_threads:
         threadpoolctl.threadpool_limits(os.cpu_count(), user_api="blas")
     work(store, request["job"])
 

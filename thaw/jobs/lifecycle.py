@@ -59,14 +59,16 @@ def request_stop(store: Store, run_id: str) -> None:
         store.ask_to_stop(latest.id)
 
 
-def launch(store: Store, job_id: str, environment: Mapping[str, str] | None = None) -> None:
+def launch(store: Store, job_id: str, environment: Mapping[str, str] | None = None, light: bool | None = None) -> None:
     """Start a job in a process with a session of its own, so that it outlives the server that started it.
 
     Where a process waits with TensorFlow loaded, a job that may want it begins there, and an import if that waits
-    already; else `python -m thaw.worker JOB` is started, with `environment` besides this process's own.
+    already; else `python -m thaw.worker JOB` is started, with `environment` besides this process's own. `light` says
+    that the job loads no TensorFlow where its kind alone does not tell.
     """
     kind = store.job(job_id).kind
-    if (kind not in LIGHT or kind == "import") and standby.hand(store, job_id, at_once=kind in LIGHT):
+    light = kind in LIGHT if light is None else light
+    if (kind == "import" or not light) and standby.hand(store, job_id, at_once=light):
         return
     root = store.workspace.root
     with store.workspace.job_log(job_id).open("wb") as log:

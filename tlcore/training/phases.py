@@ -14,6 +14,7 @@ from tlcore.features.inputs import Feed, Materials, prepare_feed
 from tlcore.models import classifier as models
 from tlcore.models.backend import FULL, HALF, OUT_OF_MEMORY, gains_from_half_precision, keras, use_half_precision
 from tlcore.models.plan import pooled_cut
+from tlcore.progress import CheckStop, Progress
 from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
@@ -117,8 +118,7 @@ def fine_tune(
 
     # 2. Unfreeze the top; below it what the frozen part makes of a photo is computed once.
     pretrained = read_statistics(materials.backbone)
-    models.freeze_below_top(materials.backbone, layers)
-    cut = models.find_cut(materials.row, materials.backbone, materials.image_size)
+    cut = _freeze(materials, layers)
 
     # 3. The model, which TensorFlow gets ready while the frozen part works.
     precision = HALF if gains_from_half_precision() else FULL
@@ -163,6 +163,16 @@ def fine_tune(
         precision=precision,
         drift=measure_drift(materials.backbone, pretrained),
     )
+
+
+def compute_below_cut(materials: Materials, layers: int, progress: Progress, check_stop: CheckStop) -> None:
+    """Compute and cache what `fine_tune` of the top `layers` will learn from, so that it finds it there."""
+    prepare_feed(materials, _freeze(materials, layers), materials.settings.batch_size, 1, progress, check_stop)
+
+
+def _freeze(materials: Materials, layers: int) -> models.Cut:
+    models.freeze_below_top(materials.backbone, layers)
+    return models.find_cut(materials.row, materials.backbone, materials.image_size)
 
 
 def forget_snapshots(folder: Path, phase: int) -> None:

@@ -1,20 +1,28 @@
-"""Has the photos of the data set in view looked at ahead of time, and says so in one quiet line."""
+"""Has the photos of the data set or run in view looked at ahead of time, and says so in one quiet line."""
 
 import streamlit as st
 
 from pages.ui.page import selection
 from pages.ui.words import amounts
-from thaw.datasets import look_ahead
 from thaw.jobs import lifecycle
-from thaw.storage.records import Dataset, Job
+from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
+from thaw.training import look_ahead
 
 POLL_S = 2.0
 
 
 def draw(store: Store, dataset: Dataset) -> None:
     """Begin to look at the photos unless that is done, and draw how far it is for as long as it goes on."""
-    job = look_ahead.start(store, dataset, selection.backbone())
+    _follow(store, look_ahead.start(store, dataset, selection.backbone()))
+
+
+def draw_at_depth(store: Store, run: Run, layers: int, bytes_to_write: int | None) -> None:
+    """The same for a phase 2 of the top `layers` of a run, which is to find what it learns from."""
+    _follow(store, look_ahead.start_at_depth(store, run, layers, bytes_to_write))
+
+
+def _follow(store: Store, job: Job | None) -> None:
     if job is None:
         return
 
@@ -33,7 +41,7 @@ def draw(store: Store, dataset: Dataset) -> None:
                 key=f"stop {job.id}",
                 on_click=store.ask_to_stop,
                 args=(job.id,),
-                help="Stops looking ahead at this data set. Training then looks at the photos first.",
+                help="Stops looking ahead. Training then looks at the photos first.",
             )
 
     line()

@@ -10,14 +10,13 @@ from pages.ui.words.names import visible
 from pages.ui.words.plain import STAGES, plain_refusal
 from thaw.backbones import device_report
 from thaw.backbones.speeds import read_measuring, read_speeds
-from thaw.datasets import look_ahead
 from thaw.jobs import lifecycle
 from thaw.prediction.client import predictor
 from thaw.runs.decision import read_decision
 from thaw.storage.records import Dataset, Image, Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
-from thaw.training import teach
+from thaw.training import look_ahead, teach
 from tlcore.errors import ThawError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import BACKBONES

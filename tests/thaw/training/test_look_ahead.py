@@ -9,17 +9,18 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from thaw.datasets import edits, look_ahead
+from thaw.datasets import edits
 from thaw.disk import trash
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.lifecycle import UNASKED
 from thaw.jobs.starts import waiting_job
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from thaw.training import look_ahead
 from thaw.worker import work
 from tlcore.errors import RunError
 from tlcore.models.backbones import find_backbone
-from tlcore.settings import HeadSettings
+from tlcore.settings import FineTuneSettings, HeadSettings
 
 pytestmark = pytest.mark.usefixtures("warm_decoder")
 
@@ -43,7 +44,7 @@ def own_store(tmp_path, tiny_photos):
 @pytest.fixture
 def held(monkeypatch):
     """Start no process: the test does the work itself."""
-    monkeypatch.setattr(lifecycle, "launch", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "launch", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -78,6 +79,38 @@ def test_training_finds_what_was_looked_at_and_learns_the_same(alone, monkeypatc
     facts, again = train()
     assert facts.head.features_computed == dataset.included
     assert again == epochs
+
+
+def test_fine_tuning_finds_what_was_looked_at_at_its_depth_and_learns_the_same(alone, monkeypatch):
+    store, dataset = alone
+    runs = [starts.add_head_job(store, dataset.id, SHORT) for _ in range(2)]
+    for each in runs:
+        work(store, waiting_job(store, each))
+
+    def tune(run_id):
+        tuned = starts.add_fine_tune_job(store, run_id, FineTuneSettings(layers=20, epochs=2, insist=True))
+        work(store, waiting_job(store, tuned))
+        facts = store.run(tuned).facts.fine_tune
+        return facts.features_computed, [each.val_loss for each in store.epochs(tuned) if each.phase == 2]
+
+    run = store.run(runs[0])
+    assert look_ahead.start_at_depth(store, run, 20, look_ahead.MOST_BYTES + 1) is None, "it would fill the disk"
+    assert look_ahead.start_at_depth(store, run, 20, None) is None
+    job = look_ahead.start_at_depth(store, run, 20, 1_000_000)
+    assert look_ahead.start_at_depth(store, run, 20, 1_000_000).id == job.id
+    assert look_ahead.start_at_depth(store, run, 30, 1_000_000).id == job.id, "one after the other"
+    work(store, job.id)
+    done = store.job(job.id)
+    assert (done.status, done.run_id) == ("finished", None)
+    assert 0 < done.total <= done.done
+    assert look_ahead.start_at_depth(store, run, 20, 1_000_000) is None, "done once"
+    computed, losses = tune(runs[0])
+    assert computed == 0
+    trash.delete(store, "features")
+    computed, again = tune(runs[1])
+    assert computed == dataset.included
+    assert again == losses
+    assert look_ahead.start_at_depth(store, run, 30, 1_000_000) is not None, "another depth is another look"
 
 
 def test_it_ends_where_a_job_is_at_work_on_the_device_and_goes_on_afterwards(alone):
