@@ -119,7 +119,8 @@ def draw_plan(store: Store, run: Run, layers: list[dict[str, Any]], job: Job) ->
             costs = expect_costs(run.facts, layers, head_parameters, run.head, settings)
             if costs.total_s is not None:
                 st.markdown(f"**{amounts.roughly(costs.total_s)}** at most, mostly less")
-        if not refusal and not begun and not resume:
+        # At the depth of its last phase 2 a run has all that another one would learn from.
+        if not refusal and not begun and not resume and top != (run.fine_tune and run.fine_tune.layers):
             ahead.draw_at_depth(store, run, top, costs.disk_bytes)
         if begun:
             start(store, run, dataclasses.replace(settings, insist=insist))
