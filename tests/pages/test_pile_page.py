@@ -214,7 +214,7 @@ def test_a_class_without_a_key_can_be_typed(page, store):
     labels = {photo_id(number): KIND[number] for number in range(18) if number not in (5, 11, 17)}
     edits.name_images(store, DATASET, labels)
     page = one_at_a_time(page.run())
-    names(page)["Another class"].set_value("fox").run()
+    names(page)["Another kind"].set_value("fox").run()
     assert store.dataset(DATASET).classes["fox"] == 1
 
 

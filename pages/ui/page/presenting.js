@@ -10,8 +10,6 @@ const LARGE = `
 `;
 const TYPED = "input, textarea, select, button, a, summary, [contenteditable], [role='button'], [role='slider'], [tabindex='0']";
 
-const LETTERS = "input:not([type='checkbox'], [type='radio'], [type='range']), textarea, select, [contenteditable], [role='combobox']";
-
 // Streamlit writes addresses of its own as pages change: the tab remembers.
 const MARK = "thaw presents";
 
@@ -27,7 +25,7 @@ export default function (component) {
   window.addEventListener("keydown", (event) => {
     const [target] = event.composedPath();
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key.toLowerCase() === "f" && !target.closest?.(LETTERS)) present(!isOn());
+    if (event.key.toLowerCase() === "f" && !isTypedInto(target)) present(!isOn());
     else if (event.key === " " && isOn() && !target.closest?.(TYPED) && goOn()) event.preventDefault();
   });
 }

@@ -34,7 +34,9 @@ SHORT = {"export": "Take it"}
 _loading = st.components.v2.component(
     "thaw_ahead", js=read_assets("components/figure/load_plotly.js", "page/preload.js")
 )
-_presenting = st.components.v2.component("thaw_presenting", js=read_assets("page/presenting.js"))
+_presenting = st.components.v2.component(
+    "thaw_presenting", js=read_assets("components/typing.js", "page/presenting.js")
+)
 _bar_styles = st.components.v2.component(
     "thaw_bottom_bar",
     html="<i hidden></i>",

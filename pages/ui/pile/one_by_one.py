@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from pages.ui.components import pictures
+from pages.ui.components.expert import expert
 from pages.ui.components.stepper.stepper import GO, Asked, Key, stepper
 from pages.ui.data import curation, edit_history
 from pages.ui.pile import naming
@@ -48,11 +49,12 @@ def draw(store: Store, dataset: Dataset, looked: Looked) -> None:
             _keys(classes, label, store, dataset),
             visible(f"{image.name.rpartition('/')[2]}: looks like {label}"),
             partial(act, store, dataset, ids, classes, label),
+            listens=True,
         )
         _draw_other(store, dataset, image)
         st.caption(
-            f"From {literal(image.name)}. The least certain photo comes first. With the focus on the buttons, `1` to "
-            "`9` give it its class, `y` accepts what is suggested, `x` takes it out and `u` undoes the last change."
+            f"From {literal(image.name)}. The least certain photo comes first. Keys: `1` to `9` give it its "
+            f"{expert.kinds('class')}, `y` accepts what is suggested, `x` takes it out and `u` undoes the last change."
         )
 
 
@@ -94,7 +96,7 @@ def _draw_other(store: Store, dataset: Dataset, image: Image) -> None:
     """Draw the field for a class that has no key, or that is not there yet."""
     key = f"other class of {image.id}"
     st.text_input(
-        "Another class",
+        expert.kinds("Another class"),
         placeholder="Type its name and press Enter",
         key=key,
         on_change=naming.name_typed,

@@ -67,10 +67,22 @@ def test_from_a_flat_folder_to_classes_by_names_and_keys(page: Page, server, tmp
     expect(page.get_by_text(f"{named} of {2 * EACH} named")).to_be_visible()
 
     page.get_by_role("radio", name="One at a time").click()
-    page.get_by_label("Another class").fill("something else")
-    page.get_by_label("Another class").press("Enter")
-    expect(page.get_by_text(f"{named + 1} of {2 * EACH} named")).to_be_visible()
     bar = page.locator(".walk")
+    expect(bar.get_by_role("button", name=name).last).to_be_visible()
+    # The keys count at once, with the focus where the click has left it.
+    page.keyboard.press("1")
+    expect(page.get_by_text(f"{named + 1} of {2 * EACH} named")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_text(f"{named} of {2 * EACH} named")).to_be_visible()
+    settle(page)
+    other = page.get_by_label("Another kind")
+    other.press_sequentially("1yxu")
+    expect(other).to_have_value("1yxu")
+    other.fill("something else")
+    other.press("Enter")
+    expect(page.get_by_text(f"{named + 1} of {2 * EACH} named")).to_be_visible()
+    # What was typed was no command.
+    assert store.dataset(dataset.id).classes == {name: named, "something else": 1}
     # Its keys are made anew for the new class.
     expect(bar.get_by_role("button", name="something else").last).to_be_visible()
     settle(page)

@@ -4,6 +4,8 @@ const MOVES = { ArrowLeft: -1, ArrowRight: 1 };
 // Where the focus is while nothing is in use: arrows mean something else on a field, a slider, a tab or a table. A link
 // takes none, and the focus is on that of the menu by which a person has come.
 const NOTHING_IN_USE = "body, [data-testid='stMain'], [role='dialog'], a[href]";
+// What lies over the page has keys of its own.
+const OVER_THE_PAGE = "[role='dialog'], [role='menu'], [role='listbox']";
 // What opens brings the focus to a place of its own first.
 const AFTER_OPENING_MS = 150;
 
@@ -35,9 +37,11 @@ class Stepper {
       this.press(event);
     };
     this.elsewhere = (event) => {
-      // Arrows that nothing else uses; letters count only where the focus is here.
       const [target] = event.composedPath();
-      if (!event.defaultPrevented && target.matches?.(NOTHING_IN_USE) && this.inSight()) this.press(event, true);
+      if (event.defaultPrevented || !this.inSight()) return;
+      // Arrows that nothing else uses; letters count only where the focus is here, unless it listens to the whole page.
+      if (target.matches?.(NOTHING_IN_USE) && MOVES[event.key]) this.press(event, true);
+      else if (this.data.listens && isFree(target) && !MOVES[event.key]) this.press(event);
     };
     document.addEventListener("keydown", this.elsewhere);
   }
@@ -87,13 +91,13 @@ class Stepper {
     button.setAttribute("aria-disabled", String(!enabled));
   }
 
-  press(event, arrowsAlone = false) {
+  press(event, grabs = false) {
     if (event.isComposing || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const action = arrowsAlone ? undefined : this.data.actions.find((each) => each.key === event.key);
+    const action = this.data.actions.find((each) => each.key === event.key);
     if (MOVES[event.key]) {
       // While a key is held down, one step after the other is answered.
       if (!event.repeat || !this.post.sent) this.move(MOVES[event.key]);
-      if (arrowsAlone) this.bar.focus({ preventScroll: true });
+      if (grabs) this.bar.focus({ preventScroll: true });
     } else if (action && !event.repeat) this.act(action.name);
     else return;
     event.preventDefault();
@@ -123,4 +127,8 @@ class Stepper {
     this.post.leave();
     steppers.delete(this.root);
   }
+}
+
+function isFree(target) {
+  return !isTypedInto(target) && !target.closest?.(OVER_THE_PAGE);
 }

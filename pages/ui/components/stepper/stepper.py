@@ -2,7 +2,7 @@
 
 `st.button(shortcut=...)` of Streamlit 1.67 shows the next picture as soon, but loses keys that are pressed while an
 answer is on its way: eight quick steps back moved by one or two pictures, here by eight. Its letters count wherever
-the focus is, so that an x that was meant for nothing would exclude a photo.
+the focus is, so that an x that was meant for nothing would exclude a photo; here only where a page is there for that.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ _component = st.components.v2.component(
     "thaw_stepper",
     html=read_assets("components/stepper/stepper.html"),
     css=read_assets("components/stepper/stepper.css"),
-    js=read_assets("components/grid/post.js", "components/stepper/stepper.js"),
+    js=read_assets("components/typing.js", "components/grid/post.js", "components/stepper/stepper.js"),
 )
 
 
@@ -54,11 +54,13 @@ def stepper(
     said: str,
     on_asked: Callable[[Asked], None],
     grab: bool = False,
+    listens: bool = False,
 ) -> None:
     """Draw the stepper over the pictures of `ids`, at `place` (None before one is shown).
 
     `said` tells what is shown to those who cannot see it, whenever it changes. `on_asked` is called once for each thing
-    that is asked for, before the page's script runs again. With `grab` the focus goes to it as it appears.
+    that is asked for, before the page's script runs again. With `grab` the focus goes to it as it appears. Its letters
+    count while the focus is on its buttons; if it `listens`, everywhere on the page but in a field.
     """
     answered = f"{key} answered"
 
@@ -82,6 +84,7 @@ def stepper(
             "actions": [asdict(each) for each in keys],
             "said": said,
             "grab": grab,
+            "listens": listens,
             "answered": st.session_state.get(answered),
         },
         on_asked_change=asked,
