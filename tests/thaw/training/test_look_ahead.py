@@ -1,5 +1,6 @@
 """The look at photos ahead of time: what it computes is what training would, and it is in nobody's way."""
 
+import errno
 import os
 import signal
 from dataclasses import replace
@@ -19,6 +20,7 @@ from thaw.storage.workspace import open_workspace
 from thaw.training import look_ahead
 from thaw.worker import work
 from tlcore.errors import RunError
+from tlcore.features.cache import FeatureCache
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -188,6 +190,64 @@ def test_a_deletion_that_waits_in_vain_is_refused_and_costs_nothing(alone, monke
     with pytest.raises(RunError):
         trash.delete(store, dataset.id)
     assert store.dataset(dataset.id).included == dataset.included
+
+
+def test_two_servers_have_one_look_ahead(alone):
+    store, dataset = alone
+    job = look_ahead.start(store, dataset, ROW)
+    another = Store(store.workspace)
+    assert look_ahead.start(another, another.dataset(dataset.id), ROW).id == job.id
+    assert len(store.jobs(UNASKED)) == 1
+
+
+def test_photos_that_are_taken_out_meanwhile_cost_nothing(alone, monkeypatch):
+    store, dataset = alone
+    job, asked = look_ahead.start(store, dataset, ROW), look_ahead._Yielding.check_stop
+    out = seen(store, dataset)[0].id
+
+    def edit(reporter):
+        asked(reporter)
+        if any(each.id == out for each in seen(store, dataset)):
+            edits.exclude_images(store, dataset.id, [out])
+
+    monkeypatch.setattr(look_ahead._Yielding, "check_stop", edit)
+    work(store, job.id)
+    assert (store.job(job.id).status, store.job(job.id).error) == ("finished", None)
+    assert store.dataset(dataset.id).included == dataset.included - 1
+    run_id = starts.add_head_job(store, dataset.id, SHORT)
+    work(store, waiting_job(store, run_id))
+    facts = store.run(run_id).facts
+    assert facts.training_images + facts.validation_images == dataset.included - 1
+    assert facts.head.features_computed == 0
+
+
+def test_a_full_disk_ends_it_in_words_and_training_computes_what_is_missing(alone, monkeypatch):
+    store, dataset = alone
+    append, calls = FeatureCache.append, []
+
+    def run_full(cache, keys, tensors):
+        calls.append(len(keys))
+        if len(calls) == 1:
+            # Half of a row is written before the disk is full.
+            (cache.folder / "tensor-0.bin").write_bytes(b"\0" * (cache.row_bytes // 2))
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(cache, keys, tensors)
+
+    monkeypatch.setattr(FeatureCache, "append", run_full)
+    job = look_ahead.start(store, dataset, ROW)
+    with pytest.raises(OSError, match="No space left"):
+        work(store, job.id)
+    assert store.job(job.id).status == "failed"
+    assert "disk is full" in store.job(job.id).error
+    assert look_ahead.start(store, dataset, ROW) is None, "it would fail again"
+    run_id = starts.add_head_job(store, dataset.id, SHORT)
+    work(store, waiting_job(store, run_id))
+    assert store.run(run_id).facts.head.features_computed == dataset.included
+    whole = [(each.loss, each.val_loss) for each in store.epochs(run_id)]
+    trash.delete(store, "features")
+    run_id = starts.add_head_job(store, dataset.id, SHORT)
+    work(store, waiting_job(store, run_id))
+    assert [(each.loss, each.val_loss) for each in store.epochs(run_id)] == whole
 
 
 def test_a_process_of_its_own_has_a_low_priority_and_a_kill_costs_nothing(own_store, wait_for):
