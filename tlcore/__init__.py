@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from tlcore.environment import settle
 
 if TYPE_CHECKING:
-    from tlcore.api import Trained, export, fine_tune, read_photos, read_pixels, split, train_head
+    from tlcore.api import Trained, export, fine_tune, read_photos, read_pixels, split, train_from_scratch, train_head
 
 __version__ = "0.1.0"
-__all__ = ["Trained", "export", "fine_tune", "read_photos", "read_pixels", "split", "train_head"]
+__all__ = ["Trained", "export", "fine_tune", "read_photos", "read_pixels", "split", "train_from_scratch", "train_head"]
 
 settle()
 

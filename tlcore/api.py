@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tlcore.errors import GuardError
+from tlcore.errors import GuardError, SettingsError
 from tlcore.evaluation.metrics import Interval, measure_accuracy
 from tlcore.evaluation.predictions import VALIDATION, Mistake, Predictions, find_mistakes
 from tlcore.exporting.export import export_file
@@ -25,7 +25,7 @@ from tlcore.exporting.model_files import ModelFile
 from tlcore.features.inputs import Materials
 from tlcore.files import Arrays, scratch_folder
 from tlcore.images.pixels import WIDEST, Reader, load_pixels, read_picture
-from tlcore.models.backbones import find_backbone, read_backbone
+from tlcore.models.backbones import find_backbone, read_backbone, without_pretrained
 from tlcore.models.backend import keras
 from tlcore.models.classifier import Classifier, assemble
 from tlcore.models.layers import describe_layers
@@ -33,19 +33,13 @@ from tlcore.models.loading import load_backbone
 from tlcore.photo_folder import Photos, read_folder
 from tlcore.photos import P
 from tlcore.progress import Progress, ignore_progress
-from tlcore.settings import Decision, FineTuneSettings, HeadSettings
+from tlcore.settings import Decision, FineTuneSettings, HeadSettings, scratch_settings
 from tlcore.splits import splits
 from tlcore.splits.groups import GroupRules
 from tlcore.splits.splits import Split, recommend_image_size
-from tlcore.training import phases
+from tlcore.training import from_scratch, phases, recommendations
 from tlcore.training.history import Epoch
-from tlcore.training.recommendations import (
-    better_phase,
-    recommend_depth,
-    recommend_learning_rate,
-    refuse_fine_tune,
-)
-from tlcore.training.results import Observer, PhaseResult
+from tlcore.training.results import HeadResult, Observer, PhaseResult
 
 
 @dataclass(frozen=True)
@@ -197,12 +191,37 @@ def train_head(
         (20, 2)
     """
     row = read_backbone(backbone)
+    if row.fresh:
+        raise SettingsError(
+            f"Expected a backbone with pretrained weights. Received: {row.name!r}. Train it by `train_from_scratch`."
+        )
     chosen = HeadSettings(backbone=row.name, **settings)
-    size = chosen.image_size or recommend_image_size([*split.training, *split.validation], row.input_size)
-    place = Path(folder) if folder else _new_folder()
-    materials = _gather(split, chosen, size, rules, place, progress)
-    result = phases.train_head(materials, _new_folder(), _Listener(progress), callbacks)
-    return _trained(materials, result, result.epochs, place)
+    return _learn(phases.train_head, split, chosen, rules, folder, progress, callbacks)
+
+
+def train_from_scratch(
+    split: Split[P],
+    network: str = "resnet20",
+    *,
+    rules: GroupRules | None = None,
+    folder: str | Path | None = None,
+    progress: Progress = ignore_progress,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **settings: Any,
+) -> Trained:
+    """Train all of a network that has no pretrained weights, for images that no network of photos knows.
+
+    `network` is "resnet20" (He et al. 2015, section 4.2), made for small images, or any backbone, without its weights.
+    `settings` are fields of `tlcore.settings.HeadSettings` in the place of what `tlcore.settings.scratch_settings`
+    advises. There is one phase: what it leaves cannot be fine-tuned. Raises what `train_head` does.
+
+    Example:
+        >>> small = train_from_scratch(parts, image_size=32, epochs=2, augmentation="light")
+        >>> small.settings.backbone, small.epochs[-1].epoch, small.model.input_shape
+        ('resnet20-from-scratch', 2, (None, 32, 32, 3))
+    """
+    chosen = scratch_settings(without_pretrained(network).name, **settings)
+    return _learn(from_scratch.train_from_scratch, split, chosen, rules, folder, progress, callbacks)
 
 
 def fine_tune(
@@ -228,20 +247,25 @@ def fine_tune(
         (1, 2)
     """
     row, size = head.classifier.row, head.image_size
+    if row.fresh:
+        raise SettingsError(
+            f"Expected a head on a backbone with pretrained weights. Received: one of {row.title!r}, of which nothing "
+            "is frozen. Train it for more epochs, or train a head on a backbone."
+        )
     materials = _gather(head.split, head.settings, size, head.rules, head.folder, progress)
     if layers is None:
-        layers = recommend_depth(describe_layers(row, materials.backbone), size, row.input_size)
+        layers = recommendations.recommend_depth(describe_layers(row, materials.backbone), size, row.input_size)
     if learning_rate is None:
-        learning_rate = recommend_learning_rate(head.settings.learning_rate, size, row.input_size)
+        learning_rate = recommendations.recommend_learning_rate(head.settings.learning_rate, size, row.input_size)
     chosen = FineTuneSettings(layers=layers, learning_rate=learning_rate, **settings)
-    reason = None if chosen.insist else refuse_fine_tune(head.epochs, head.settings, chosen)
+    reason = None if chosen.insist else recommendations.refuse_fine_tune(head.epochs, head.settings, chosen)
     if reason:
         raise GuardError(reason)
     listener = _Listener(progress)
     result = phases.fine_tune(
         materials, chosen, head.weights, head.epochs, head.kept, _new_folder(), listener, callbacks
     )
-    better = better_phase(head.kept, result.kept) == 2
+    better = recommendations.better_phase(head.kept, result.kept) == 2
     return _trained(materials, result, [*head.epochs, *result.epochs], head.folder) if better else head
 
 
@@ -272,6 +296,23 @@ class _Listener(Observer):
 
     def progress(self, stage: str, done: int, total: int) -> None:
         self._progress(stage, done, total)
+
+
+def _learn(
+    train: Callable[..., HeadResult],
+    split: Split[P],
+    settings: HeadSettings,
+    rules: GroupRules | None,
+    folder: str | Path | None,
+    progress: Progress,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Trained:
+    row = find_backbone(settings.backbone)
+    size = settings.image_size or recommend_image_size([*split.training, *split.validation], row.input_size)
+    place = Path(folder) if folder else _new_folder()
+    materials = _gather(split, settings, size, rules, place, progress)
+    result = train(materials, _new_folder(), _Listener(progress), callbacks)
+    return _trained(materials, result, result.epochs, place)
 
 
 def _gather(

@@ -30,6 +30,7 @@ class Stage(StrEnum):
     COMPUTING_FEATURES = auto()
     TRAINING_HEAD = auto()
     FINE_TUNING = auto()
+    TRAINING_FROM_SCRATCH = auto()
     TELLING_MLFLOW = auto()
     TRYING_DEPTHS = auto()
     TRYING_RATES = auto()

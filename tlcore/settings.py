@@ -18,6 +18,17 @@ CLASS_WEIGHTS: tuple[ClassWeights, ...] = ("auto", "on", "off")
 PARTS: tuple[Parts, ...] = ("theirs", "own")
 
 
+# Measured on the sample digits: see docs/training.md.
+SCRATCH = {
+    "epochs": 30,
+    "batch_size": 64,
+    "learning_rate": 0.1,
+    "patience": 15,
+    "augmentation": "light-unmirrored",
+    "exact": True,
+}
+
+
 class Settings:
     """JSON in and out, and range checks that name the setting, the value and the remedy.
 
@@ -119,6 +130,17 @@ class HeadSettings(Settings):
                 "Expected a support vector machine without a hidden layer and with the softmax output. Received: "
                 f"hidden_units={self.hidden_units}, output={self.output!r}."
             )
+
+
+def scratch_settings(backbone: str, **chosen: Any) -> HeadSettings:
+    """Return the settings with which a network without pretrained weights is trained, `chosen` in the place of what
+    suits: more epochs, more patience, a higher rate, and views that are drawn anew in every epoch.
+
+    The views are never mirrored, for a mirrored 3 is no 3; "light" or "strong" mirrors where left and right mean
+    nothing. The rate is the highest of the schedule in `tlcore.training.from_scratch`. Raises SettingsError as
+    `HeadSettings` does.
+    """
+    return HeadSettings(**{"backbone": backbone, **SCRATCH, **chosen})
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ from tlcore.settings import HeadSettings
 
 TEXT = (SOURCE_ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 PROGRAM, SETTINGS, EVALUATION = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-EXAMPLES = ("read_photos", "read_pixels", "split", "train_head", "Trained", "fine_tune", "export")
+EXAMPLES = (
+    *("read_photos", "read_pixels", "split", "train_head", "Trained", "fine_tune", "train_from_scratch"),
+    "export",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -31,6 +31,7 @@ STAGES: Mapping[Stage, tuple[str, Unit]] = {
     Stage.COMPUTING_FEATURES: ("computing features", ""),
     Stage.TRAINING_HEAD: ("training, phase 1", "epochs"),
     Stage.FINE_TUNING: ("training, phase 2", "epochs"),
+    Stage.TRAINING_FROM_SCRATCH: ("training from scratch", "epochs"),
     Stage.TELLING_MLFLOW: ("telling the MLflow server", ""),
     Stage.TRYING_DEPTHS: ("trying depths", "percent"),
     Stage.TRYING_RATES: ("trying learning rates", "batches"),

@@ -217,11 +217,11 @@ class FrozenPart:
 
 def freeze_up_to(caches: Path, loaded: LoadedBackbone, cut: Cut) -> FrozenPart:
     """Return the part of a backbone below `cut`, with its cache, a folder in `caches`."""
-    plain = loaded.row.application is None
+    weights = loaded.weights if loaded.row.application is None else None
 
     def plan() -> Network:
-        if plain and cut.names == (POOLED,):
-            return plan_pooled(loaded.row, loaded.image_size, loaded.weights)
+        if weights is not None and cut.names == (POOLED,):
+            return plan_pooled(loaded.row, loaded.image_size, weights)
         from tlcore.engines.from_keras import plan_cut
 
         return plan_cut(loaded.row, loaded.backbone, cut, loaded.image_size)
@@ -231,7 +231,7 @@ def freeze_up_to(caches: Path, loaded: LoadedBackbone, cut: Cut) -> FrozenPart:
 
         return lower_model(loaded.row, loaded.backbone, cut, loaded.image_size)
 
-    source = Source(loaded.row, loaded.weights_sha256, loaded.image_size, cut, plan, lower, plain)
+    source = Source(loaded.row, loaded.weights_sha256, loaded.image_size, cut, plan, lower, weights is not None)
     return FrozenPart(caches, source)
 
 

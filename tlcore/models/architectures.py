@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.errors import BackboneError, WeightsError
-from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbone_table import SMALL_RESIDUAL, Backbone
 from tlcore.models.backend import keras
 from tlcore.models.inverted_residuals import build_network, load_pretrained
 from tlcore.models.keras_graph import list_arguments, settle_names
 from tlcore.models.preprocessing import IMAGENET_DEVIATION
+from tlcore.models.small_residual import build_small_residual
 
 
 def build_backbone(backbone: Backbone, image_size: int, weights_path: Path | None) -> keras.Model:
@@ -24,8 +25,10 @@ def build_backbone(backbone: Backbone, image_size: int, weights_path: Path | Non
             f"{backbone.title} expects images of at least {backbone.min_size} pixels. Received: image_size="
             f"{image_size}. Choose a larger size; {backbone.input_size} is what it was trained at."
         )
+    if backbone == SMALL_RESIDUAL:
+        return build_small_residual(backbone.name, image_size)
     if backbone.application is None:
-        model = build_network(backbone.name, image_size)
+        model = build_network(backbone.network, image_size)
         if weights_path is not None:
             load_pretrained(model, weights_path)
         return model

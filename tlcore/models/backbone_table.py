@@ -5,11 +5,12 @@ The rows stand in `backbones.toml`, beside this file.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 _TABLE = Path(__file__).parent / "backbones.toml"
+FROM_SCRATCH = "-from-scratch"
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 Rules = tuple[tuple[str, str], ...]
@@ -48,7 +49,8 @@ class Backbone:
     'torch', 'none' (see `tlcore.models.preprocessing`). `application` names a function of
     `keras.applications`; None means `tlcore.models.inverted_residuals`. The weights come from one of three places:
     `weights_url`; an installed package, `bundled_package`; or a package that is fetched for their sake alone,
-    `python_package`. `block_starts` are (pattern, label) pairs
+    `python_package`. A `fresh` row has no weights: all of its network learns from the person's photos, and what is
+    said of weights and of ImageNet is empty or 0. `block_starts` are (pattern, label) pairs
     matched against a layer's own name; `block_ends` close a block at the layer that matches.
     """
 
@@ -73,6 +75,12 @@ class Backbone:
     python_package: PythonPackage | None = None
     block_starts: Rules = ()
     block_ends: Rules = ()
+    fresh: bool = False
+
+    @property
+    def network(self) -> str:
+        """Name of the network, whether it has pretrained weights or not."""
+        return self.name.removesuffix(FROM_SCRATCH)
 
     @property
     def download_mb(self) -> float:
@@ -84,6 +92,8 @@ class Backbone:
         """Where the weights come from, in words: a package that is installed, one that is fetched, or an address."""
         if self.bundled_package:
             return f"the installed package {self.bundled_package}"
+        if self.fresh:
+            return "nowhere: all of it learns from scratch"
         if self.python_package:
             return f"the Python package {self.python_package.name} {self.python_package.version}"
         return str(self.weights_url)
@@ -117,3 +127,47 @@ def _read_rules(pairs: list[list[str]]) -> Rules:
 
 
 ROWS = _read_rows()
+
+
+def without_weights(row: Backbone) -> Backbone:
+    """Return the row of the same network without its pretrained weights."""
+    return replace(
+        row,
+        name=row.name + FROM_SCRATCH,
+        title=f"{row.title}, from scratch",
+        imagenet_top1=0.0,
+        accuracy_source="",
+        accuracy_url="",
+        licence=Licence("none", ""),
+        weights_file="",
+        weights_bytes=0,
+        weights_hash=None,
+        weights_url=None,
+        bundled_package=None,
+        python_package=None,
+        fresh=True,
+    )
+
+
+# `tlcore.models.small_residual` builds it. Pixels from -1 to 1 stand for the paper's, less the mean of its own photos.
+SMALL_RESIDUAL = Backbone(
+    name="resnet20" + FROM_SCRATCH,
+    title="ResNet-20, from scratch",
+    input_size=64,
+    min_size=32,
+    parameters=273_392,
+    layers=71,
+    features=64,
+    imagenet_top1=0.0,
+    accuracy_source="",
+    accuracy_url="",
+    licence=Licence("none", ""),
+    normalisation="tf",
+    application=None,
+    weights_file="",
+    weights_bytes=0,
+    weights_hash=None,
+    block_starts=((r"stage(\d)_block(\d)_", r"stage \1 block \2"),),
+    fresh=True,
+)
+FRESH_ROWS = (SMALL_RESIDUAL, *map(without_weights, ROWS))

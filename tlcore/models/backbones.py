@@ -5,13 +5,18 @@ import re
 from collections.abc import Sequence
 
 from tlcore.errors import BackboneError
-from tlcore.models.backbone_table import ROWS, Backbone, Rules
+from tlcore.models.backbone_table import FRESH_ROWS, FROM_SCRATCH, ROWS, Backbone, Rules
 
 BACKBONES: dict[str, Backbone] = {row.name: row for row in ROWS}
+FRESH: dict[str, Backbone] = {row.name: row for row in FRESH_ROWS}
+"""The same networks and one made for small sets, without pretrained weights; the one for small sets comes first."""
 
 
 def find_backbone(name: str) -> Backbone:
-    """Return the row of that name; raises BackboneError, which lists the known names, the nearest one first."""
+    """Return the row of that name, of `BACKBONES` or `FRESH`; raises BackboneError, which lists the names of those with
+    pretrained weights, the nearest one first."""
+    if name in FRESH:
+        return FRESH[name]
     if name not in BACKBONES:
         known = ", ".join(BACKBONES)
         near = difflib.get_close_matches(_simplify(name), _NAMES, n=1)
@@ -30,7 +35,34 @@ def _simplify(text: str) -> str:
     return re.sub(r"[\W_]", "", text).casefold()
 
 
-_NAMES = {_simplify(each): row.name for row in ROWS for each in (row.title, row.name)}
+def find_pretrained(name: str) -> Backbone:
+    """Return the row of that name, for work that needs pretrained weights; raises BackboneError for a row without any,
+    and as `find_backbone` does."""
+    row = find_backbone(name)
+    if row.fresh:
+        raise BackboneError(
+            f"Expected a backbone that has learnt from photos. Received: '{name}', which knows nothing before it is "
+            f"trained. Choose one such as '{next(iter(BACKBONES))}'."
+        )
+    return row
+
+
+def title_of(name: str) -> str:
+    """Return what the backbone of that name is called, or the name itself where there is none in the table any more."""
+    row = BACKBONES.get(name) or FRESH.get(name)
+    return row.title if row else name
+
+
+def without_pretrained(name: str) -> Backbone:
+    """Return the row without pretrained weights of a network: of a name as `read_backbone` reads it, of a row with
+    weights or without. Raises BackboneError as that does."""
+    row = read_backbone(name)
+    return row if row.fresh else FRESH[row.name + FROM_SCRATCH]
+
+
+_NAMES = {_simplify(each): row.name for row in (*FRESH_ROWS, *ROWS) for each in (row.title, row.name)}
+# No row with weights has its name.
+_NAMES |= {_simplify(FRESH_ROWS[0].network): FRESH_ROWS[0].name}
 
 
 def block_names(backbone: Backbone, layer_names: Sequence[str]) -> list[str]:

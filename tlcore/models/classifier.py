@@ -75,10 +75,15 @@ def build_head(channels: int, classes: int, settings: HeadSettings) -> keras.Mod
     return keras.Model(inputs, output(outputs), name="head")
 
 
-def assemble(row: Backbone, backbone: keras.Model, head: keras.Model, image_size: int) -> keras.Model:
-    """Join normalisation, backbone, pooling and head into the one model that a user would export."""
+def assemble(
+    row: Backbone, backbone: keras.Model, head: keras.Model, image_size: int, frozen: bool = True
+) -> keras.Model:
+    """Join normalisation, backbone, pooling and head into the one model that a user would export.
+
+    One that is not `frozen` has its BatchNormalization learn as it is trained.
+    """
     pixels = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
-    features = backbone(normalise(row, pixels), training=False)
+    features = backbone(normalise(row, pixels), training=False if frozen else None)
     pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
     return keras.Model(pixels, head(pooled), name="classifier")
 

@@ -42,9 +42,12 @@ def name_tensor(tensor: Any) -> str:
 
 
 def list_changing(model: "keras.Model") -> list[Any]:
-    """Return the variables that training changes but the optimizer's: those that train, and the seeds of dropout."""
+    """Return the variables that training changes but the optimizer's: those that train, the seeds of dropout, and the
+    averages of BatchNormalization where that is not frozen."""
     seeds = [variable for variable in model.variables if "seed_generator" in variable.path]
-    return [*model.trainable_variables, *seeds]
+    learning = [each for each in model._flatten_layers() if hasattr(each, "moving_mean") and each.trainable]
+    averages = [variable for each in learning for variable in (each.moving_mean, each.moving_variance)]
+    return [*model.trainable_variables, *seeds, *averages]
 
 
 def settle_names(names: Iterable[str]) -> dict[str, str]:

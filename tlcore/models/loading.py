@@ -26,12 +26,13 @@ class LoadedBackbone:
     """A backbone with its pretrained weights; it sees images as squares of `image_size` pixels.
 
     `build` makes its network out of the file `weights`, the same one every time: nobody waits for these seconds where
-    all features are cached.
+    all features are cached. A row without pretrained weights has no file, an empty hash, and is random as Keras's seed
+    is when it is first built.
     """
 
     row: Backbone
     build: "Callable[[], keras.Model]"
-    weights: Path
+    weights: Path | None
     image_size: int
     weights_sha256: str
 
@@ -65,9 +66,12 @@ def load_backbone(
         check_stop()
         progress(Stage.DOWNLOADING_WEIGHTS, done, total)
 
-    progress(Stage.FETCHING_WEIGHTS, 0, 0)
-    path = fetch(row, tell)
-    sha256 = recognise(row, path)
+    path: Path | None = None
+    sha256 = ""
+    if not row.fresh:
+        progress(Stage.FETCHING_WEIGHTS, 0, 0)
+        path = fetch(row, tell)
+        sha256 = recognise(row, path)
     if expected_sha256 not in (None, sha256):
         raise WeightsError(
             f"Expected the weights with which this run was trained. Received: another file, {path}. "

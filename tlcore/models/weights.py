@@ -25,7 +25,10 @@ Fetch = Callable[[Backbone, Callable[[int, int], None]], Path]
 
 
 def is_local(backbone: Backbone, keras_home: Path | None = None) -> bool:
-    """Tell whether the weights are on this machine (by size; `fetch` checks the content)."""
+    """Tell whether the weights are on this machine (by size; `fetch` checks the content); where there are none, nothing
+    is missing."""
+    if backbone.fresh:
+        return True
     path = local_path(backbone, keras_home)
     return path is not None and is_whole(path, backbone.weights_bytes, None)
 

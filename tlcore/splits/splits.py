@@ -85,12 +85,14 @@ def recommend_image_size(images: Sequence[Photo], input_size: int) -> int:
     """Return the side in pixels at which a backbone of native `input_size` should see these images.
 
     Enlarging tiny images to the native size costs time and teaches nothing: 96 px where the median longer side is
-    at most that, else the native size.
+    at most that, else the native size. A network of a native size below that, made for small images, sees such images
+    at half of it.
     """
     if not images:
         return input_size
     median = statistics.median(max(image.width, image.height) for image in images)
-    return min(SMALL_IMAGE_SIZE, input_size) if median <= SMALL_IMAGE_SIZE else input_size
+    small = SMALL_IMAGE_SIZE if input_size >= SMALL_IMAGE_SIZE else input_size // 2
+    return small if median <= SMALL_IMAGE_SIZE else input_size
 
 
 def labels_of(images: Iterable[Photo]) -> list[str]:

@@ -34,11 +34,14 @@ class EpochKeeper(keras.callbacks.Callback):
         trained: Variables,
         history: Sequence[Epoch] = (),
         smashes: Callable[[float | None], bool] = lambda accuracy: False,
+        always: bool = False,
+        stage: Stage | None = None,
     ) -> None:
         """`history` is what is known of earlier epochs, those of a phase that was broken off among them. `smashes`
         judges the phase's first epoch by its validation accuracy (None where the training ran away): an epoch that it
         condemns ends the training and is neither told nor saved; `smashed` tells of it, and `smashed_accuracy` what it
-        measured."""
+        measured. With `always` it judges every epoch. `stage` is what is told of the training, where that is neither
+        the head's nor fine-tuning."""
         super().__init__()
         self._nothing_trained = Standing(first_epoch - 1)
         self.standing = self._nothing_trained
@@ -50,6 +53,8 @@ class EpochKeeper(keras.callbacks.Callback):
         self.epochs_trained = 0
         self._observer, self.phase, self._first_epoch, self._patience = observer, phase, first_epoch, patience
         self._snapshot, self._trained, self._history, self._smashes = snapshot, trained, history, smashes
+        self._always = always
+        self._stage = stage or (Stage.TRAINING_HEAD if phase == 1 else Stage.FINE_TUNING)
         self._epoch_started = 0.0
         self._checked_at = 0.0
         self._untold: list[Epoch] = []
@@ -94,7 +99,7 @@ class EpochKeeper(keras.callbacks.Callback):
         values = {name: float(measured[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
         finite = all(map(math.isfinite, values.values()))
         accuracy = values["val_accuracy"] if finite else None
-        if number == self._first_epoch and self._smashes(accuracy):
+        if (self._always or number == self._first_epoch) and self._smashes(accuracy):
             self.smashed, self.smashed_accuracy = True, accuracy
             self.epochs_trained += 1
             self.model.stop_training = True
@@ -144,5 +149,4 @@ class EpochKeeper(keras.callbacks.Callback):
     def _tell(self, epoch: int) -> None:
         """Report `epoch` as finished."""
         total = self.last_epoch - self._first_epoch + 1
-        stage = Stage.TRAINING_HEAD if self.phase == 1 else Stage.FINE_TUNING
-        self._observer.progress(stage, epoch - self._first_epoch + 1, total)
+        self._observer.progress(self._stage, epoch - self._first_epoch + 1, total)

@@ -1,7 +1,7 @@
 """The two phases of transfer learning, each one linear function that reads from top to bottom."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from tlcore.training.sanity_checks import examine_head, measure_drift, read_stat
 from tlcore.training.snapshots import name_variables, read_start, trainable, write_start, write_variables
 
 HEAD_SNAPSHOT = "snapshot-1.npz"
+MakeOptimizer = Callable[[float], keras.optimizers.Optimizer]
 # Half precision keeps more in its snapshot, so that a resume on another device starts phase 2 anew.
 FINE_TUNE_SNAPSHOTS = {FULL: "snapshot-2.npz", HALF: "snapshot-2-half.npz"}
 
@@ -186,10 +187,13 @@ def build_head(materials: Materials) -> keras.Model:
     return models.build_head(materials.row.features, len(materials.split.labels), materials.settings)
 
 
-def compile_model(model: keras.Model, output: str, learning_rate: float) -> None:
-    """Compile with Adam and cross-entropy. No XLA: on a CPU it made these networks twenty times slower."""
+def compile_model(
+    model: keras.Model, output: str, learning_rate: float, make: MakeOptimizer = keras.optimizers.Adam
+) -> None:
+    """Compile with Adam, or what else `make` makes of the rate, and cross-entropy. No XLA: on a CPU it made these
+    networks twenty times slower."""
     model.compile(
-        keras.optimizers.Adam(learning_rate),
+        make(learning_rate),
         loss="binary_crossentropy" if output == "sigmoid" else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=False,
@@ -215,12 +219,14 @@ def fit(
     learning_rate: float,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     before: Epoch | None = None,
+    make: MakeOptimizer = keras.optimizers.Adam,
 ) -> tuple[float, bool]:
     """Train until the keeper says it is over; return the seconds spent and whether the person stopped it.
 
     Where memory runs out, training goes on from the last finished epoch with batches half as large; where the keeper
-    condemns the first epoch of phase 2, which `before` is the measure of, it starts again at a tenth of the rate. A
-    stop before the first finished epoch leaves nothing to keep, so Stopped is raised on.
+    condemns an epoch, it goes on at a tenth of the rate, from the last finished one. `before` is the measure of the
+    first epoch of phase 2, `make` makes the optimizer. A stop before the first finished epoch leaves nothing to keep,
+    so Stopped is raised on.
     """
     start = read_start(model)
     keeper.restore(model)
@@ -241,11 +247,12 @@ def fit(
         else:
             if not keeper.smashed:
                 break
-            assert before is not None, "only what has a measure to go by is condemned"
-            learning_rate = incidents.lower_rate(learning_rate, before.val_accuracy, keeper.smashed_accuracy)
+            # Without any, nothing had been learnt.
+            earlier = before.val_accuracy if before else keeper.standing.epoch and keeper.epochs[-1].val_accuracy
+            learning_rate = incidents.lower_rate(learning_rate, earlier, keeper.smashed_accuracy)
         # Compiled anew, so that nothing of the given-up steps is left in the optimizer.
         write_start(model, start)
-        compile_model(model, materials.settings.output, learning_rate)
+        compile_model(model, materials.settings.output, learning_rate, make)
         keeper.restore(model)
     return time.perf_counter() - started, stopped
 

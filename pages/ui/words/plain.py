@@ -22,6 +22,7 @@ STAGES = {
     Stage.COMPUTING_FEATURES: "Looking at your photos",
     Stage.TRAINING_HEAD: "Learning, round",
     Stage.FINE_TUNING: "Adapting the eye, round",
+    Stage.TRAINING_FROM_SCRATCH: "Learning, round",
 }
 """What is said while a job is at a stage; other stages are covered by a general word."""
 

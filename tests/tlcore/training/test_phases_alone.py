@@ -1,49 +1,23 @@
 """Both phases on photos in a folder, as a notebook has them: no workspace, no run, and the same end after a kill."""
 
-import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from tests.support.watched import Killed, Watcher, list_photos
 from tlcore.errors import RunError, SettingsError, Stopped
 from tlcore.features.frozen import TENSORFLOW, FrozenPart
 from tlcore.features.inputs import Materials
 from tlcore.models.backbones import find_backbone
 from tlcore.models.loading import load_backbone
-from tlcore.photos import Photo
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.splits.groups import GroupRules
 from tlcore.splits.splits import split
 from tlcore.training.phases import HEAD_SNAPSHOT, fine_tune, forget_snapshots, train_head
-from tlcore.training.results import Observer
 
 HEAD = HeadSettings(image_size=48, epochs=3, validation_split=0.25, patience=20)
 TUNED = FineTuneSettings(layers=3, epochs=1, learning_rate=1e-5)
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing catches it."""
-
-
-class Watcher(Observer):
-    """Keeps the epochs that it hears of; ends the training after `last`, by being killed or by asking it to stop."""
-
-    def __init__(self, last=None, error=Killed):
-        self.epochs, self._last, self._error = [], last, error
-
-    def go_on_after(self, epoch):
-        self.epochs = [each for each in self.epochs if each.epoch <= epoch]
-
-    def finish_epochs(self, epochs):
-        self.epochs += epochs
-        if self._error is Killed and self._last in [each.epoch for each in epochs]:
-            raise Killed
-
-    def check_stop(self):
-        if self._error is Stopped and self._last in [each.epoch for each in self.epochs]:
-            raise Stopped
 
 
 @pytest.fixture(autouse=True)
@@ -54,14 +28,7 @@ def every_epoch(monkeypatch):
 
 @pytest.fixture(scope="module")
 def photos(tiny_photos):
-    found = []
-    for file in sorted(tiny_photos.rglob("*.*")):
-        with Image.open(file) as picture:
-            width, height = picture.size
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        name, label = f"{file.parent.name}/{file.name}", file.parent.name
-        found.append(Photo(name, label, name, content, width, height, file=str(file)))
-    return found
+    return list_photos(tiny_photos)
 
 
 @pytest.fixture(scope="module")
