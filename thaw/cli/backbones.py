@@ -11,7 +11,7 @@ from thaw.backbones.weights import adopt
 from thaw.cli.commands import BackboneName, command
 from thaw.cli.output import Output, quieten_tensorflow
 from thaw.storage.store import Store
-from tlcore.models.backbones import BACKBONES, find_backbone
+from tlcore.models.backbones import BACKBONES, find_pretrained
 from tlcore.models.weights import is_local, sha256_of
 
 
@@ -40,7 +40,7 @@ def run_backbones(store: Store) -> Output:
 def run_weights(store: Store, backbone: str, file: str) -> Output:
     """Check a file of pretrained weights and put it where a download would have put it."""
     quieten_tensorflow()
-    row = find_backbone(backbone)
+    row = find_pretrained(backbone)
     path = adopt(row, Path(file).expanduser())
     note_weights(store.workspace, row, sha256_of(path))
     return {"backbone": row.name, "weights": str(path)}

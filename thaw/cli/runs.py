@@ -24,8 +24,9 @@ from thaw.tuning.rate_curve import read_curve
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.predictions import find_mistakes
 from tlcore.images.recipes import PRESETS
-from tlcore.models.backbones import BACKBONES
-from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings
+from tlcore.models.backbone_table import SMALL_RESIDUAL
+from tlcore.models.backbones import find_backbone, without_pretrained
+from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings, scratch_settings
 
 # An option that is not given keeps the default of its settings.
 HEAD, TUNED, PROBE = HeadSettings(), FineTuneSettings(), ProbeSettings()
@@ -35,6 +36,11 @@ CUT_SHORT = "It was stopped before it had finished; what was measured is kept."
 @command("train")
 @click.argument("dataset")
 @click.option("--backbone", type=BackboneName(), help=f"default: {HEAD.backbone}; `backbones` lists all")
+@click.option(
+    "--from-scratch",
+    is_flag=True,
+    help=f"without pretrained weights: the backbone's network, or {SMALL_RESIDUAL.network}; the defaults are others",
+)
 @click.option("--image-size", type=int, help="pixels a side (default: suits the data set and backbone)")
 @click.option("--epochs", type=int, help=f"at most (default: {HEAD.epochs})")
 @click.option("--batch-size", type=int, help=f"default: {HEAD.batch_size}")
@@ -49,15 +55,19 @@ CUT_SHORT = "It was stopped before it had finished; what was measured is kept."
     help=f"{', '.join(PRESETS)}, or a recipe such as mirror,crop=0.15,rotation=10 (default: {HEAD.augmentation})",
 )
 @click.option("--views", type=int, help=f"of each image, computed once and cached (default: {HEAD.views})")
-@click.option("--exact", is_flag=True, help="draw new views in every epoch, uncached: far slower")
+@click.option("--exact", is_flag=True, default=None, help="draw new views in every epoch, uncached: far slower")
 @click.option("--later-share", type=float, help="share of the newest photos kept for evaluation (default: 0)")
 @click.option("--parts", type=click.Choice(PARTS), help=f"of a ready-made split, or Thaw's (default: {HEAD.parts})")
 @click.option("--class-weights", type=click.Choice(CLASS_WEIGHTS), help=f"default: {HEAD.class_weights}")
 @click.option("--method", type=click.Choice(METHODS), help=f"default: {HEAD.method}; svm is for small sets")
 @click.option("--patience", type=int, help=f"epochs without improvement (default: {HEAD.patience})")
-def run_train(store: Store, dataset: str, **options: Any) -> Output:
-    """Do phase 1 in this process."""
-    return _work(store, starts.add_head_job(store, dataset, HeadSettings(**_given(options))), "head")
+def run_train(store: Store, dataset: str, from_scratch: bool, **options: Any) -> Output:
+    """Do phase 1, or all of a training from scratch, in this process."""
+    given = _given(options)
+    backbone = given.pop("backbone", SMALL_RESIDUAL.name if from_scratch else HEAD.backbone)
+    row = without_pretrained(backbone) if from_scratch else find_backbone(backbone)
+    settings = scratch_settings(row.name, **given) if row.fresh else HeadSettings(backbone=row.name, **given)
+    return _work(store, starts.add_head_job(store, dataset, settings), "head")
 
 
 @command("finetune")
@@ -222,13 +232,13 @@ def run_runs(store: Store) -> Output:
 
 def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
     """Return what `train` and `finetune` print of a run; `frozen_layers` counts the backbone's frozen Keras layers."""
-    layers = (run.fine_tune.layers if run.fine_tune else None) or 0
+    row, layers = find_backbone(run.backbone), (run.fine_tune.layers if run.fine_tune else None) or 0
     epochs = [asdict(epoch) for epoch in store.epochs(run.id)]
     facts: PhaseFacts = getattr(run.facts, phase)
     return {
         "run": run.id,
         "backbone": run.backbone,
-        "frozen_layers": BACKBONES[run.backbone].layers - layers,
+        "frozen_layers": 0 if row.fresh else row.layers - layers,
         "epochs": epochs,
         **_result_metrics(store, run),
         "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run).items()},

@@ -13,7 +13,7 @@ from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FIL
 from thaw.tuning.probe_record import PROBE_FILE, ProbeSettings
 from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import GuardError, RunError, SettingsError
-from tlcore.models.backbones import find_backbone
+from tlcore.models.backbones import find_backbone, find_pretrained
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.recommendations import recommend_depth, recommend_learning_rate, refuse_fine_tune
 
@@ -31,8 +31,9 @@ def start_import(store: Store, request: dict[str, Any]) -> str:
 
 
 def add_check_job(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
-    """Record a check of a data set that is about to start; return the job's id. Raise RunError while one goes on."""
-    find_backbone(backbone)
+    """Record a check of a data set that is about to start; return the job's id. Raise RunError while one goes on,
+    and BackboneError for a backbone that is unknown, or knows nothing yet."""
+    find_pretrained(backbone)
     store.dataset(dataset_id)
     lifecycle.reconcile(store)
     if any(job.active and job.dataset_id == dataset_id for job in store.jobs("check")):
@@ -49,7 +50,12 @@ def start_check(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
 
 def add_head_job(store: Store, dataset_id: str, settings: HeadSettings) -> str:
     """Record a new run that waits for phase 1; return its id. Raise BackboneError for an unknown backbone."""
-    find_backbone(settings.backbone)
+    row = find_backbone(settings.backbone)
+    if row.fresh and settings.method == "svm":
+        raise SettingsError(
+            f"Expected a backbone that has learnt from photos below a support vector machine. Received: {row.title!r}. "
+            "Train it by gradient steps."
+        )
     images = store.dataset(dataset_id).included
     if settings.method == "svm" and images >= SVM_IMAGES:
         raise SettingsError(
@@ -75,11 +81,11 @@ def find_head(store: Store, dataset_id: str, settings: HeadSettings) -> str | No
 def find_fine_tune(store: Store, run_id: str, settings: FineTuneSettings) -> str | None:
     """Return the run whose phase 2 waits or works with these settings on the head of `run_id`, or None.
 
-    Raises RunError where that run has no head yet.
+    Raises RunError where that run has no head yet, or nothing frozen.
     """
     lifecycle.reconcile(store)
     run = store.run(run_id)
-    _require_head(run)
+    _require_frozen(run)
     wanted = suit(store, run, run.head, settings)
     for job, other in _in_line(store, "fine_tune"):
         if run_id in (other.id, other.facts.branched_from) and other.fine_tune == wanted and not job.stop_requested:
@@ -92,12 +98,12 @@ def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> 
 
     A run that has had a phase 2 keeps it: a new run is branched off at the end of its phase 1, and that one's id is
     returned. Raises GuardError where phase 2 would smash the pretrained weights, unless the settings insist, and
-    RunError while the run is busy or has no head yet.
+    RunError while the run is busy, has no head yet or nothing frozen.
     """
     run = store.run(run_id)
     _require_idle(store, run_id)
     epochs, head = store.epochs(run_id), run.head
-    _require_head(run)
+    _require_frozen(run)
     settings = suit(store, run, head, settings)
     row = find_backbone(run.backbone)
     if settings.layers is not None and settings.layers > row.layers:
@@ -153,9 +159,10 @@ def start_fine_tune(store: Store, run_id: str, settings: FineTuneSettings) -> st
 def add_probe_job(store: Store, run_id: str, settings: ProbeSettings) -> str:
     """Record a depth probe of a run that is about to start; return the job's id.
 
-    Raises RunError while the run has no head, or while a probe of it goes on. One with the settings of an earlier
-    goes on with the depths that are missing.
+    Raises RunError while the run has no head or nothing frozen, or while a probe of it goes on. One with the settings
+    of an earlier goes on with the depths that are missing.
     """
+    _require_frozen(store.run(run_id))
     return add_trial(store, "probe", run_id, dataclasses.asdict(settings))
 
 
@@ -166,7 +173,7 @@ def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettin
     """
     run = store.run(run_id)
     head = run.head
-    _require_head(run)
+    _require_frozen(run)
     chosen = suit(store, run, head, settings or FineTuneSettings())
     batch_size = chosen.batch_size if phase == 2 else head.batch_size
     asked = {"phase": phase, "layers": chosen.layers if phase == 2 else 0, "batch_size": batch_size}
@@ -248,6 +255,16 @@ def _in_line(store: Store, kind: JobKind) -> list[tuple[Job, Run]]:
 def _require_head(run: Run) -> None:
     if run.result_phase is None:
         raise RunError(f"Expected a run whose head has been trained. Received: {run.id!r}. Train its head first.")
+
+
+def _require_frozen(run: Run) -> None:
+    """Raise RunError for a run that has no head yet, or that learnt from scratch."""
+    _require_head(run)
+    if find_backbone(run.backbone).fresh:
+        raise RunError(
+            f"Expected a run whose backbone was frozen. Received: {run.id!r}, all of which has learnt from scratch, so "
+            "that nothing is left to thaw. Train it for more epochs, or choose a backbone that has learnt from photos."
+        )
 
 
 def _require_idle(store: Store, run_id: str) -> Job | None:

@@ -13,7 +13,7 @@ from thaw.storage.store import Store
 from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import DatasetError
 from tlcore.features.frozen import on_gpu, pooled_features
-from tlcore.models.backbones import find_backbone
+from tlcore.models.backbones import find_backbone, find_pretrained
 from tlcore.progress import Stage
 from tlcore.splits.groups import group_images
 from tlcore.splits.splits import recommend_image_size
@@ -26,9 +26,9 @@ MOST_NAMED = 2_000
 def start_sorting(store: Store, dataset_id: str, backbone: str) -> str:
     """Start sorting the pile of a data set in a process of its own; return the job's id.
 
-    One that goes on is not started again. Raises BackboneError for an unknown backbone.
+    One that goes on is not started again. Raises BackboneError for a backbone that is unknown, or knows nothing yet.
     """
-    find_backbone(backbone)
+    find_pretrained(backbone)
     lifecycle.reconcile(store)
     latest = latest_sorting(store, dataset_id)
     if latest and latest.active:

@@ -18,7 +18,7 @@ from thaw.training.run_facts import kept_epoch
 from tlcore import __version__
 from tlcore.evaluation.metrics import Interval, measure_accuracy, measure_classes
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION, Predictions
-from tlcore.models.backbones import BACKBONES
+from tlcore.models.backbones import BACKBONES, FRESH, title_of
 from tlcore.photos import natural
 from tlcore.settings import HeadSettings
 
@@ -63,22 +63,23 @@ def fill_card(store: Store, run: Run, pictures: bool = True) -> ModelCard:
 
 def _details(run: Run, row: Experiment, labels: list[str]) -> CardTable:
     head = run.head
-    backbone = BACKBONES.get(run.backbone)
+    fresh = run.backbone in FRESH
+    way = "trained from scratch" if fresh else "transfer learning"
     versions = ", ".join(f"{name} {version}" for name, version in (row.package_versions or {}).items())
     kind = "support vector machine" if head.method == "svm" else f"{head.output}, dropout {head.dropout:g}"
     hidden = f", a hidden layer of {head.hidden_units}" if head.hidden_units else ""
     phase = run.result_phase
     frozen = row.frozen_layers_count if phase == 2 or not row.unfrozen_layers_count else None
     facts: dict[str, Any] = {
-        "Kind": f"image classifier, {len(labels)} classes, transfer learning (Keras)",
-        "Backbone": backbone.title if backbone else run.backbone,
-        "Pretrained weights": row.pretrained_weights or (backbone.weights_file if backbone else None),
+        "Kind": f"image classifier, {len(labels)} classes, {way} (Keras)",
+        "Backbone": title_of(run.backbone),
+        "Pretrained weights": "none" if fresh else row.pretrained_weights or _weights_file(run.backbone),
         "SHA-256 of the weights": row.pretrained_weights_sha256,
         "Licence of the weights": _licence(run.backbone),
         "Head": f"{kind}{hidden}",
         "Input": f"{row.image_size} by {row.image_size} pixels, RGB" if row.image_size else None,
-        "Model": "phase 2, fine-tuned" if phase == 2 else "phase 1, the head on a frozen backbone",
-        "Layers frozen": frozen if frozen is not None else "all of the backbone",
+        "Model": _model(run),
+        "Layers frozen": "none" if fresh else frozen if frozen is not None else "all of the backbone",
         "Unfrozen from": row.unfrozen_from_layer if phase == 2 else None,
         "Trained on": row.device,
         "Run": run.id,
@@ -86,6 +87,17 @@ def _details(run: Run, row: Experiment, labels: list[str]) -> CardTable:
         "Versions": f"Thaw {__version__}" + (f", {versions}" if versions else ""),
     }
     return CardTable("What the model is", ("", ""), _pairs(facts))
+
+
+def _model(run: Run) -> str:
+    if run.backbone in FRESH:
+        return "from scratch, all of the network in one phase"
+    return "phase 2, fine-tuned" if run.result_phase == 2 else "phase 1, the head on a frozen backbone"
+
+
+def _weights_file(backbone: str) -> str | None:
+    row = BACKBONES.get(backbone)
+    return row.weights_file if row else None
 
 
 def _intended_use(run: Run) -> list[Block]:
@@ -130,7 +142,7 @@ def _training(store: Store, run: Run, row: Experiment) -> list[Block]:
     head, tuned = run.head, run.fine_tune
     rows = []
     for phase, name, rate, batch in (
-        (1, "1, the head", row.learning_rate_phase1, head.batch_size),
+        (1, "from scratch" if run.backbone in FRESH else "1, the head", row.learning_rate_phase1, head.batch_size),
         (2, "2, fine-tuning", row.learning_rate_phase2, tuned.batch_size if tuned else 0),
     ):
         own = [epoch for epoch in epochs if epoch.phase == phase]

@@ -13,6 +13,7 @@ from thaw.datasets.run_split import read_labels
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.plain_head import say_shares
+from thaw.training.run_facts import name_trained
 from tlcore.errors import RunError, WeightsError
 from tlcore.features.frozen import FrozenPart, Source
 from tlcore.files import load_arrays
@@ -63,12 +64,15 @@ def load_network(store: Store, run: Run) -> RunNetwork:
     return RunNetwork(labels, int(run.image_size), grey_range, part.forward([]), head)
 
 
-def check_weights(run: Run) -> Path:
-    """Return the backbone's weights with which a run was trained; raise RunError for a run without a result and
-    WeightsError where this machine has others."""
+def check_weights(run: Run) -> Path | None:
+    """Return the backbone's weights with which a run was trained, or None for one that learnt from scratch; raise
+    RunError for a run without a result and WeightsError where this machine has others."""
     if run.result_phase is None:
         raise RunError(f"Expected a run whose training has ended. Received: {run.id!r}, which has no model yet.")
-    weights = fetch(find_backbone(run.backbone))
+    row = find_backbone(run.backbone)
+    if row.fresh:
+        return None
+    weights = fetch(row)
     if sha256_of(weights) != run.facts.weights_sha256:
         raise WeightsError(
             f"Expected the weights with which run {run.id!r} was trained. Received: another file, {weights}. "
@@ -77,11 +81,9 @@ def check_weights(run: Run) -> Path:
     return weights
 
 
-def _find_source(run: Run, weights: Path, changed: Mapping[str, np.ndarray], result: Path) -> Source:
+def _find_source(run: Run, weights: Path | None, changed: Mapping[str, np.ndarray], result: Path) -> Source:
     row, size = find_backbone(run.backbone), int(run.image_size)
-    known = str(run.facts.weights_sha256)
-    if changed:
-        known += f", tuned {sha256_of(result)}"
+    known = name_trained(run, result) if changed else str(run.facts.weights_sha256)
     cut = pooled_cut(row)
 
     @functools.cache
@@ -99,10 +101,10 @@ def _find_source(run: Run, weights: Path, changed: Mapping[str, np.ndarray], res
         return lower_model(row, build(), cut, size)
 
     def plan() -> Network:
-        if row.application is None:
+        if weights is not None and row.application is None:
             return plan_pooled(row, size, weights, changed)
         from tlcore.engines.from_keras import plan_cut
 
         return plan_cut(row, build(), cut, size)
 
-    return Source(row, known, size, cut, plan, lower, plain=row.application is None)
+    return Source(row, known, size, cut, plan, lower, plain=weights is not None and row.application is None)

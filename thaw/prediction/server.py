@@ -169,7 +169,10 @@ def _look(copy: Copy | ImageRejected, image_size: int) -> Seen | ImageRejected:
 
 
 def count_tuned_layers(run: Run) -> int:
-    """Return how many layers of the backbone, from its top, were unfrozen for the model that is the run's result."""
+    """Return how many layers of the backbone, from its top, were trained for the model that is the run's result."""
+    row = find_backbone(run.backbone)
+    if row.fresh:
+        return row.layers
     if run.result_phase != 2 or run.fine_tune is None:
         return 0
     return run.fine_tune.layers or 0

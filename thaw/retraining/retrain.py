@@ -21,6 +21,7 @@ from tlcore.evaluation.predictions import VALIDATION
 from tlcore.files import load_arrays, numbered, save_arrays
 from tlcore.images.pixels import WIDEST
 from tlcore.images.recipes import view_key
+from tlcore.models.backbones import find_backbone
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import number_weights
@@ -60,11 +61,11 @@ def prepare(store: Store, run: Run, parts: Split) -> Retraining | None:
 
     `parts` are its sides as `thaw.retraining.inherited_split.inherit` keeps them: with others an earlier head may have
     learnt from what would judge it. An ordinary training it is for a support vector machine, views that are drawn anew,
-    features that are not cached, and what does not fit into memory.
+    a network that learns from scratch, features that are not cached, and what does not fit into memory.
     """
     settings, folder = run.head, store.workspace.run(run.id)
     begun_otherwise = (folder / "snapshot-1.npz").exists()
-    if settings.method == "svm" or settings.draws_anew or begun_otherwise:
+    if settings.method == "svm" or settings.draws_anew or begun_otherwise or find_backbone(settings.backbone).fresh:
         return None
     try:
         earlier = store.run(run.facts.sides_of or "")

@@ -9,6 +9,7 @@ from thaw.training.guards import (
     Evidence,
     judge_batch,
     judge_chance,
+    judge_course,
     judge_first_epoch,
     judge_gap,
     judge_memory,
@@ -18,6 +19,7 @@ from thaw.training.guards import (
 )
 from thaw.training.run_facts import kept_epoch
 from thaw.training.shortfall import Shortfall, explain
+from tlcore.models.backbones import find_backbone
 from tlcore.settings import FineTuneSettings
 from tlcore.training.history import Epoch
 
@@ -56,6 +58,9 @@ def explain_shortfall(
 
 def _judge_head(run: Run, epochs: Sequence[Epoch], kept: Epoch) -> list[Evidence]:
     settings, checks = run.head, run.facts.head.checks
+    if find_backbone(run.backbone).fresh:
+        course = judge_course([epoch for epoch in epochs if epoch.phase == 1], run.facts.head.retries)
+        return [course, judge_chance(kept.val_accuracy, checks, fresh=True)] if checks else [course]
     # A support vector machine is at its optimum after its one step.
     found = [] if settings.method == "svm" else [judge_settled(epochs, settings.patience)]
     return [*found, judge_chance(kept.val_accuracy, checks)] if checks else found

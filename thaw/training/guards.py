@@ -18,6 +18,16 @@ RANGE_TOLERANCE = 0.01
 # Photos that use less than this share of the range that the backbone expects are blank or have been scaled twice.
 NARROWEST_RANGE = 0.1
 
+HEAD_ADVICE = (
+    "The frozen flags, the normalisation and the labels are in order, so look at the images: are they in the right "
+    "folders, and is what tells the classes apart large enough to see? With few validation images chance alone can "
+    "hide what was learnt."
+)
+FRESH_ADVICE = (
+    "The normalisation and the labels are in order. Learning from nothing takes many images: add some, train for more "
+    "epochs, or try a backbone that has learnt from photos."
+)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -84,21 +94,17 @@ def at_chance(accuracy: float, largest_share: float, images: int) -> bool:
     return accuracy - largest_share <= STANDARD_ERRORS * standard_error(largest_share, images)
 
 
-def judge_chance(accuracy: float, checks: HeadChecks) -> Evidence:
-    """Judge whether the head learnt anything, and tell what its checks (`tlcore.training.sanity_checks`) found where it
-    did not."""
+def judge_chance(accuracy: float, checks: HeadChecks, fresh: bool = False) -> Evidence:
+    """Judge whether the head, or all of a network that learnt from scratch (`fresh`), learnt anything, and tell what
+    the checks (`tlcore.training.sanity_checks`) found where it did not."""
     counts = checks.validation
     images = sum(counts.values())
     share = max(counts.values()) / images
-    told = f"Phase 1 reached {accuracy:.1%} on {images} validation images; always naming the largest class gives"
+    what = "Training from scratch" if fresh else "Phase 1"
+    told = f"{what} reached {accuracy:.1%} on {images} validation images; always naming the largest class gives"
     if not at_chance(accuracy, share, images):
         return Evidence("Better than chance", True, f"{told} {share:.1%}.")
-    found = find_faults(checks)
-    advice = " ".join(found) or (
-        "The frozen flags, the normalisation and the labels are in order, so look at the images: are they in the right "
-        "folders, and is what tells the classes apart large enough to see? With few validation images chance alone can "
-        "hide what was learnt."
-    )
+    advice = " ".join(find_faults(checks)) or (FRESH_ADVICE if fresh else HEAD_ADVICE)
     error = STANDARD_ERRORS * standard_error(share, images)
     return Evidence("Better than chance", False, f"{told} {share:.1%}, give or take {error:.1%}. {advice}")
 
@@ -128,6 +134,21 @@ def find_faults(checks: HeadChecks) -> list[str]:
         if empty:
             found.append(f"{empty} of {len(counts)} classes have no {side} images.")
     return found
+
+
+def judge_course(epochs: Sequence[Epoch], retries: Sequence[Retry]) -> Evidence:
+    """Judge whether a training from scratch ran away: its loss was no number (`tlcore.training.from_scratch`), or is no
+    lower in the last epoch than in the first."""
+    first, last = epochs[0], epochs[-1]
+    told = f"Over {len(epochs)} epochs the training loss went from {first.loss:.3f} to {last.loss:.3f}."
+    if retries:
+        words = (
+            f"The loss was no number at a learning rate of up to {retries[0].rate:g}, so Thaw went back to the last "
+            f"finished epoch and on at {retries[-1].next_rate:g}. {told} A smaller rate from the start may end higher."
+        )
+        return Evidence("Steady course", False, words)
+    fell = last.loss < first.loss or len(epochs) == 1
+    return Evidence("Steady course", fell, told if fell else f"{told} It ran away: choose a smaller learning rate.")
 
 
 def judge_gap(kept: Epoch, training_images: int, validation_images: int) -> Evidence:

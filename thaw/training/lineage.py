@@ -23,8 +23,8 @@ def record_materials(reporter: Reporter, materials: RunMaterials) -> None:
         materials.run.id,
         {
             "image_size": materials.image_size,
-            "weights_file": materials.row.weights_file,
-            "weights_sha256": materials.weights_sha256,
+            "weights_file": materials.row.weights_file or None,
+            "weights_sha256": materials.weights_sha256 or None,
             "dataset_version": materials.dataset_version,
             "grey_range": reporter.store.dataset(materials.run.dataset_id).grey_range or WIDEST,
             **describe_split(materials.settings, parts),

@@ -72,6 +72,8 @@ def _start(store: Store, dataset_id: str, backbone: Backbone, request: dict[str,
             latest = job
     if active:
         return active if active.dataset_id == dataset_id else None
+    if backbone.fresh:
+        return None
     done = latest is not None and (latest.status != "finished" or 0 < latest.total <= latest.done)
     if done or not is_unasked_allowed() or not is_local(backbone) or on_gpu() or _in_the_way(store):
         return None

@@ -7,9 +7,12 @@ from thaw.datasets.edits import grouping
 from thaw.datasets.run_split import choose_split, read_split
 from thaw.datasets.similarity import Compared, mark_similar
 from thaw.jobs.reporter import Reporter
-from thaw.storage.records import Run
+from thaw.storage.records import Image, Run
 from tlcore.features.inputs import Materials
 from tlcore.models.backbones import find_backbone
+from tlcore.models.loading import LoadedBackbone
+from tlcore.models.weights import is_local
+from tlcore.settings import HeadSettings
 from tlcore.splits.splits import recommend_image_size
 
 
@@ -25,7 +28,8 @@ class RunMaterials(Materials):
 def gather(reporter: Reporter, run_id: str) -> RunMaterials:
     """Read a run's photos and settings, fetch the backbone's weights and build it.
 
-    Before the photos are divided for the first time, the backbone looks for near-duplicates among them.
+    Before the photos are divided for the first time, the backbone looks for near-duplicates among them; in the place of
+    one that knows nothing yet, the default one.
     """
     store = reporter.store
     run = store.run(run_id)
@@ -40,7 +44,7 @@ def gather(reporter: Reporter, run_id: str) -> RunMaterials:
         choose_split(store, run.dataset_id, settings, images)
     loaded = load_backbone(reporter, row, image_size, run.facts.weights_sha256)
     if parts is None:
-        compared = mark_similar(reporter, run.dataset_id, loaded, images)
+        compared = _compare(reporter, run.dataset_id, loaded, images)
         # Of the images that were compared: what a person edits meanwhile is for the next run.
         parts = choose_split(store, run.dataset_id, settings, compared.images)
     return RunMaterials(
@@ -53,3 +57,14 @@ def gather(reporter: Reporter, run_id: str) -> RunMaterials:
         compared=compared,
         dataset_version=run.facts.dataset_version or version,
     )
+
+
+def _compare(reporter: Reporter, dataset_id: str, loaded: LoadedBackbone, images: list[Image]) -> Compared:
+    if not loaded.row.fresh:
+        return mark_similar(reporter, dataset_id, loaded, images)
+    eye = find_backbone(HeadSettings().backbone)
+    if not is_local(eye):
+        # What a fingerprint tells has to do.
+        return Compared(images)
+    looking = load_backbone(reporter, eye, recommend_image_size(images, eye.input_size))
+    return mark_similar(reporter, dataset_id, looking, images)

@@ -12,12 +12,19 @@ from thaw.runs.results import predictions_file
 from thaw.storage.facts import PhaseFacts
 from thaw.training.lineage import record_layers, record_materials, record_times
 from thaw.training.materials import RunMaterials, gather
-from thaw.training.run_facts import kept_epoch, record_outcome
+from thaw.training.run_facts import kept_epoch, name_trained, record_outcome
 from tlcore.errors import RunError, Stopped
+from tlcore.features.compute import list_views
+from tlcore.features.frozen import freeze_up_to
 from tlcore.features.inputs import Feed
 from tlcore.files import load_arrays, save_arrays
+from tlcore.images.recipes import PLAIN
 from tlcore.models.classifier import Cut
+from tlcore.models.loading import LoadedBackbone
+from tlcore.models.plan import POOLED, pooled_cut
+from tlcore.progress import never_stop
 from tlcore.training import phases
+from tlcore.training.from_scratch import train_from_scratch
 from tlcore.training.history import Epoch
 from tlcore.training.recommendations import better_phase
 from tlcore.training.recovery import Incidents
@@ -44,7 +51,7 @@ class RunObserver(Observer):
             facts["engine_note"] = feed.frozen.note
         if feed.at_once:
             facts["features_at_once"] = feed.at_once
-        if self._phase == HEAD:
+        if self._phase == HEAD and cut.names == (POOLED,):
             cache = {"folder": feed.cache, "channels": cut.shapes[0][0]}
             facts |= {"seconds_per_image": feed.seconds_per_image, "feature_cache": cache}
         self._store.add_facts(self._run_id, facts)
@@ -57,14 +64,15 @@ class RunObserver(Observer):
 
 
 def train_head(reporter: Reporter, run_id: str) -> None:
-    """Do phase 1 of a run. A stop after the first epoch keeps the best head so far as the result; Stopped is raised on,
-    and a later call resumes from the last finished epoch."""
+    """Do phase 1 of a run, or all of one that learns from scratch. A stop after the first epoch keeps the best so far
+    as the result; Stopped is raised on, and a later call resumes from the last finished epoch."""
     started = time.perf_counter()
     store = reporter.store
     folder = store.workspace.run(run_id)
     materials = gather(reporter, run_id)
     record_materials(reporter, materials)
-    result = phases.train_head(
+    train = train_from_scratch if materials.row.fresh else phases.train_head
+    result = train(
         materials,
         folder,
         RunObserver(reporter, run_id, HEAD),
@@ -78,6 +86,8 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     reporter.store.add_phase_facts(run_id, HEAD, {"checks": asdict(result.checks)})
     record_times(reporter, materials, HEAD, result, started)
     store.set_result(run_id, 1)
+    if materials.row.fresh:
+        keep_features(reporter, materials)
     if result.stopped:
         raise Stopped
     phases.forget_snapshots(folder, 1)
@@ -115,6 +125,18 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     if result.stopped:
         raise Stopped
     phases.forget_snapshots(folder, 2)
+
+
+def keep_features(reporter: Reporter, materials: RunMaterials) -> None:
+    """Cache what the trained network makes of each photo, which maps and lists of like photos ask for."""
+    store, row, parts = reporter.store, materials.row, materials.split
+    identity = name_trained(materials.run, store.workspace.run(materials.run.id) / "head.npz")
+    trained = LoadedBackbone(row, lambda: materials.backbone, None, materials.image_size, identity)
+    part = freeze_up_to(materials.caches, trained, pooled_cut(row))
+    photos = [*parts.training, *parts.validation, *(photo for side in parts.extra.values() for photo in side)]
+    part.fill(list_views(photos, 1, PLAIN, 0), PLAIN, 0, reporter.progress, never_stop)
+    cache = {"folder": part.cache.folder.name, "channels": row.features}
+    store.add_facts(materials.run.id, {"feature_cache": cache})
 
 
 def read_incidents(reporter: Reporter, run_id: str, phase: str) -> Incidents:

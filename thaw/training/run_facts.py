@@ -6,6 +6,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from thaw.datasets.run_split import SIDES
@@ -14,6 +15,8 @@ from thaw.runs.results import accuracies
 from thaw.storage.records import Run
 from thaw.storage.workspace import LAYERS_FILE
 from thaw.training.depth_summary import summarise_depth
+from tlcore.models.backbones import find_backbone
+from tlcore.models.weights import sha256_of
 from tlcore.settings import HeadSettings
 from tlcore.splits.class_weights import weigh_classes
 from tlcore.splits.splits import Split
@@ -47,13 +50,19 @@ def record_outcome(reporter: Reporter, run_id: str, phase: int) -> None:
     store, run = reporter.store, reporter.store.run(run_id)
     layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
     top = run.fine_tune.layers if phase == 2 and run.fine_tune else 0
+    frozen = 0 if find_backbone(run.backbone).fresh else len(layers) - (top or 0)
     facts: dict[str, Any] = {
         "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run, phase).items()},
-        "frozen_layers": len(layers) - (top or 0),
+        "frozen_layers": frozen,
     }
     if top:
         facts["unfrozen_from_layer"] = summarise_depth(layers, top).first_unfrozen
     reporter.store.add_phase_facts(run.id, "head" if phase == 1 else "fine_tune", facts)
+
+
+def name_trained(run: Run, result: Path) -> str:
+    """Name a backbone that a run has trained, its weights being in the file `result`, in the caches of features."""
+    return f"{run.facts.weights_sha256}, tuned {sha256_of(result)}"
 
 
 def kept_epoch(run: Run, epochs: Sequence[Epoch], phase: int) -> Epoch | None:

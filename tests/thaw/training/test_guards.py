@@ -9,6 +9,7 @@ from thaw.training.guards import (
     find_faults,
     judge_batch,
     judge_chance,
+    judge_course,
     judge_first_epoch,
     judge_gap,
     judge_memory,
@@ -72,6 +73,28 @@ def test_chance_is_the_largest_classs_share_and_two_standard_errors(accuracy, ch
     assert found.passed != chance
     assert ("give or take 10.0%" in found.words) == chance
     assert ("are in order, so look at the images" in found.words) == chance
+
+
+def test_a_network_that_learnt_nothing_from_scratch_hears_of_photos_and_backbones():
+    found = judge_chance(0.5, SOUND, fresh=True)
+    assert found.words.startswith("Training from scratch reached 50.0%")
+    assert "Learning from nothing takes many images" in found.words
+    assert "frozen flags" not in found.words
+    assert judge_chance(0.9, SOUND, fresh=True).passed
+
+
+def test_a_course_is_steady_where_the_loss_falls_and_stays_a_number():
+    falling = [replace(epoch(0.9, 0.9), epoch=number, loss=loss) for number, loss in enumerate((2.0, 0.5, 0.6), 1)]
+    steady = judge_course(falling, [])
+    assert (steady.passed, steady.rule) == (True, "Steady course")
+    assert "from 2.000 to 0.600" in steady.words
+    assert judge_course(falling[:1], []).passed
+    rising = judge_course(falling[::-1], [])
+    assert not rising.passed
+    assert "choose a smaller learning rate" in rising.words
+    again = judge_course(falling, [Retry(0.1, 0.01, 0.5, None), Retry(0.01, 0.001, 0.5, None)])
+    assert not again.passed
+    assert "up to 0.1, so Thaw went back to the last finished epoch and on at 0.001" in again.words
 
 
 @pytest.mark.parametrize(
