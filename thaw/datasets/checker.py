@@ -17,14 +17,16 @@ from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
 from thaw.storage.facts import Doubt
 from thaw.storage.records import LABEL_ERRORS, Image, Job
+from tlcore.images.looks import measure_looks
 from tlcore.models.backbones import find_backbone
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
 from tlcore.splits.groups import group_images
-from tlcore.splits.splits import labels_of, recommend_image_size, split
+from tlcore.splits.splits import choose_images, labels_of, recommend_image_size, split
 
 FOLDS = 5
 MOST_LABEL_ERRORS = 500
+MOST_LOOKED_AT = 200
 
 
 def check(reporter: Reporter, job: Job) -> None:
@@ -67,6 +69,9 @@ def check(reporter: Reporter, job: Job) -> None:
         "groups": sum(size > 1 for size in sizes.values()),
         "grouped_images": sum(size for size in sizes.values() if size > 1),
         "weights_sha256": loaded.weights_sha256,
+        "looks": asdict(
+            measure_looks([images[place].file for place in choose_images(images, groups, MOST_LOOKED_AT, seed)])
+        ),
         LABEL_ERRORS: _label_errors(images, inflation.grouped),
     }
     store.add_check(dataset_id, row.name, version, facts)

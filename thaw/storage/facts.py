@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tlcore.errors import RunError
+from tlcore.images.looks import Looks
 from tlcore.settings import Decision
 from tlcore.training.history import HeadChecks, LayerDrift, MemoryIncident, PhaseSeconds, Retry
 
@@ -127,7 +128,7 @@ class Doubt:
 @dataclass(frozen=True, slots=True)
 class CheckFacts:
     """What a check has measured: of folds made at random (`naive`) and of folds that keep groups of near-duplicates
-    together. `label_errors` is None where they were not looked for."""
+    together. `label_errors` is None where they were not looked for, `looks` where pictures were not looked at."""
 
     naive: Accuracy
     grouped: Accuracy
@@ -138,6 +139,7 @@ class CheckFacts:
     seed: int | None = None
     weights_sha256: str | None = None
     label_errors: tuple[Doubt, ...] | None = None
+    looks: Looks | None = None
 
 
 @functools.cache
