@@ -7,23 +7,31 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.components.expert import expert
+from pages.ui.data import eye_test
 from pages.ui.page import ahead, selection, steps
 from pages.ui.page.live import POLL_S
 from pages.ui.training import speeds
 from pages.ui.training.own_weights import draw_outcome, draw_own_weights
 from pages.ui.words import amounts
+from pages.ui.words.options import distinct
 from thaw.backbones import device_report
 from thaw.backbones.device_report import DeviceReport
+from thaw.datasets.start_advice import ENOUGH
 from thaw.storage.workspace import Workspace
-from tlcore.models.backbone_table import Backbone
-from tlcore.models.backbones import BACKBONES
+from tlcore.models.backbone_table import SMALL_RESIDUAL, Backbone
+from tlcore.models.backbones import BACKBONES, FRESH
 from tlcore.models.weights import is_local
+from tlcore.settings import HeadSettings
 
 ASKED = "device asked"
 PICKER = "backbones"
 SPEED = "ms an image"
 CONTEST = "right in a contest"
 ANSWER_WITHIN_S = 60
+START = "start from"
+PRETRAINED, SCRATCH = "pretrained", "scratch"
+STARTS = {PRETRAINED: "Pretrained backbone", SCRATCH: "No pretrained weights (from scratch)"}
+PLAIN_STARTS = {PRETRAINED: "A ready-made eye", SCRATCH: "No ready-made eye (from scratch)"}
 
 
 def pick_backbone(workspace: Workspace) -> Backbone:
@@ -72,6 +80,54 @@ def pick_backbone(workspace: Workspace) -> Backbone:
     st.caption("Click a row, or go to it with the arrow keys: the one that is marked is the one that is used.")
     selection.choose("backbone", names[present])
     return BACKBONES[names[present]]
+
+
+def ask_start() -> None:
+    """Draw the choice between a network that has learnt from photos and one that has learnt from nothing yet."""
+    st.segmented_control(
+        expert.either("Start with", "Start from"),
+        STARTS,
+        format_func=distinct(STARTS, lambda each: expert.either(PLAIN_STARTS[each], STARTS[each])),
+        required=True,
+        default=SCRATCH if selection.backbone().fresh else PRETRAINED,
+        key=f"{START} {selection.backbone().fresh}",
+        on_change=_choose_start,
+    )
+
+
+def _choose_start() -> None:
+    fresh = selection.backbone().fresh
+    if (st.session_state.get(f"{START} {fresh}") == SCRATCH) != fresh:
+        name = HeadSettings().backbone if fresh else SMALL_RESIDUAL.name
+        selection.choose("backbone", name)
+
+
+def pick_fresh() -> Backbone:
+    """Draw the network that learns from nothing, for experts as a choice of all; return it."""
+    row = selection.backbone()
+    if expert.is_on():
+        names = list(FRESH)
+        wanted = st.selectbox(
+            "Network",
+            names,
+            names.index(row.name),
+            format_func=distinct(names, lambda name: FRESH[name].title.removesuffix(", from scratch")),
+            help="ResNet-20 was made for small sets (He et al. 2015, section 4.2). Larger ones want more pictures.",
+        )
+        selection.choose("backbone", wanted)
+        row = FRESH[wanted]
+    st.markdown(
+        f"**{row.title}**: "
+        + expert.either(
+            "a small network learns all that it knows from your pictures alone. For pictures that no eye made for "
+            "photos knows: microscopes, radar, script. It takes minutes instead of seconds, and wants many pictures: "
+            f"{ENOUGH} of each kind or more.",
+            f"{row.layers} layers with {amounts.millions(row.parameters)} parameters, all of which learn, "
+            "BatchNormalization included. One phase: the rate grows over the first tenth of the epochs and falls "
+            "along a cosine. There is nothing to fine-tune afterwards.",
+        )
+    )
+    return row
 
 
 def _mark(row: int, cells: Sequence[tuple[int, str]]) -> None:
@@ -202,10 +258,16 @@ kept = selection.store()
 workspace, dataset = kept.workspace, selection.dataset(kept)
 if dataset is not None:
     ahead.draw(kept, dataset)
-chosen = pick_backbone(workspace)
-speeds.draw_measuring(workspace)
-draw_choice(workspace, chosen)
-speeds.draw_speeds(workspace, chosen)
+ask_start()
+if dataset is not None:
+    eye_test.draw(kept, dataset)
+if selection.backbone().fresh:
+    pick_fresh()
+else:
+    chosen = pick_backbone(workspace)
+    speeds.draw_measuring(workspace)
+    draw_choice(workspace, chosen)
+    speeds.draw_speeds(workspace, chosen)
 if expert.is_on():
     draw_device(workspace)
 steps.onward("head", "On to step 3: teach the head")

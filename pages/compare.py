@@ -21,7 +21,7 @@ from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import VALIDATION
-from tlcore.models.backbones import BACKBONES
+from tlcore.models.backbones import title_of
 
 MOST_LISTED = 100
 FEWEST_RUNS = 2
@@ -51,7 +51,7 @@ def describe(run: Run, names: dict[str, str]) -> dict[str, Any]:
     if not expert.is_on():
         return {
             "Data set": visible(names.get(run.dataset_id, run.dataset_id)),
-            "Eye": backbone_title(run.backbone),
+            "Eye": title_of(run.backbone),
             "Layers that adapted": tuned.layers if tuned else 0,
             "Time": amounts.duration(spent(run)),
         }
@@ -60,7 +60,7 @@ def describe(run: Run, names: dict[str, str]) -> dict[str, Any]:
     return {
         "Data set": visible(names.get(run.dataset_id, run.dataset_id)),
         "Version": run.facts.dataset_version,
-        "Backbone": backbone_title(run.backbone),
+        "Backbone": title_of(run.backbone),
         "Unfrozen": tuned.layers if tuned else 0,
         "Rates": ", then ".join(f"{rate:g}" for rate in rates),
         "Pixels": size,
@@ -89,11 +89,6 @@ def spent(run: Run) -> float | None:
     """Return the seconds that both phases of a run took, or None before that is known."""
     phases = [phase.seconds.total for phase in (run.facts.head, run.facts.fine_tune) if phase.seconds]
     return sum(phases) if phases else None
-
-
-def backbone_title(name: str) -> str:
-    """Return what a backbone is called."""
-    return BACKBONES[name].title if name in BACKBONES else name
 
 
 def pick(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Run]:
@@ -163,7 +158,7 @@ def introduce(entry: ComparedRun) -> str:
     if entry.told is not None:
         accuracy += f" (told as {amounts.percent(entry.told)}, by the photos and classes of that time)"
     return (
-        f"**{entry.letter}** {emphasised(entry.dataset)}, {sentence(backbone_title(entry.run.backbone))}, "
+        f"**{entry.letter}** {emphasised(entry.dataset)}, {sentence(title_of(entry.run.backbone))}, "
         f"{amounts.moment(entry.run.created_at)}{accuracy}"
     )
 
@@ -240,7 +235,7 @@ def cell(entries: Sequence[ComparedRun], values: Sequence[Any], place: int) -> s
         name, dataset_id = value
         twins = {other[1] for other in values if other and other[0] == name}
         return visible(name) if len(twins) == 1 else f"{visible(name)} ({dataset_id})"
-    return f"{value:g}" if isinstance(value, float) else visible(backbone_title(str(value)))
+    return f"{value:g}" if isinstance(value, float) else visible(title_of(str(value)))
 
 
 def shorten(text: str) -> str:

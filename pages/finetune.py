@@ -252,6 +252,12 @@ if present_run is None or latest is None:
     steps.missing("head", words, "First teach the head (phase 1)")
 elif present_run.result_phase is None:
     steps.missing("head", "The head of this run has not been trained yet.", "Go to step 3: teach the head")
+elif find_backbone(present_run.backbone).fresh:
+    steps.missing(
+        "mistakes",
+        "This training began with nothing and learnt all at once: nothing is frozen, so there is nothing to thaw.",
+        "On to step 5: look at the mistakes",
+    )
 else:
     draw(kept, present_run, latest)
     if not latest.active:

@@ -23,13 +23,15 @@ from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
 from tlcore.errors import DatasetError
 from tlcore.models.backbone_table import Backbone
-from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings
+from tlcore.models.backbones import find_backbone
+from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings, scratch_settings
 from tlcore.splits.class_weights import UNBALANCED, imbalance
 
-DEFAULTS = HeadSettings()
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+FRESH_RATES = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 BATCHES = (8, 16, 32, 64, 128, 256)
 RATE_FIELD = "learning rate of the head"
+FRESH_RATE_FIELD = "learning rate from scratch"
 HIDDEN = (0, 64, 128, 256, 512)
 METHOD_WORDS = {
     "gradient": "By gradient steps (Adam), as in Keras's guide",
@@ -41,7 +43,8 @@ OUTPUT_WORDS = {"softmax": "Softmax, one unit a class", "sigmoid": "Sigmoid, one
 
 def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
     """Draw the options, for experts, and return the settings they make: without them those that are a good start."""
-    plain = HeadSettings(
+    make = scratch_settings if row.fresh else HeadSettings
+    plain = make(
         backbone=row.name,
         seed=selection.seed(),
         validation_split=selection.validation_share(),
@@ -51,7 +54,7 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
     if not expert.is_on():
         return replace(plain, image_size=split_choice.image_size(store, dataset, row.input_size))
     with st.expander("Options", icon=":material/tune:"):
-        small = dataset.included < starts.SVM_IMAGES
+        small = dataset.included < starts.SVM_IMAGES and not row.fresh
         method = METHODS[0]
         if small:
             method = st.selectbox(
@@ -60,8 +63,9 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         left, right = st.columns(2)
         chosen = ask_materials(store, dataset, row, left, right)
         if method == "gradient":
-            chosen |= ask_steps(dataset, left, right)
-            chosen |= augmentation_choice.ask_augmentation(store, dataset, chosen["epochs"])
+            chosen |= ask_steps(dataset, plain, left, right)
+            begun = replace(plain, epochs=chosen["epochs"])
+            chosen |= augmentation_choice.ask_augmentation(store, dataset, begun)
         later = plain.later_share
         newest = f", and the newest {later:.0%} of the dated ones for later" if later else ""
         held_out = (
@@ -94,24 +98,31 @@ def ask_materials(
         row.min_size,
         1024,
         recommended,
-        help=f"The backbone learnt at {row.input_size}; smaller is faster. {recommended} suits this data set.",
+        help=f"{'Made for' if row.fresh else 'The backbone learnt at'} {row.input_size}; smaller is faster. "
+        f"{recommended} suits this data set.",
         key=f"image size {dataset.id} {row.name}",
     )
     return {"class_weights": weights, "image_size": int(size)}
 
 
-def ask_steps(dataset: Dataset, left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
-    """Draw the options of a head that learns by gradient steps."""
-    epochs = left.number_input("Epochs, at most", 1, 1000, DEFAULTS.epochs, help="Training stops sooner by itself.")
+def ask_steps(dataset: Dataset, start: HeadSettings, left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
+    """Draw the options of what learns by gradient steps, those of `start` at first."""
+    fresh = selection.backbone().fresh
+    epochs = left.number_input("Epochs, at most", 1, 1000, start.epochs, help="Training stops sooner by itself.")
     patience = right.number_input(
-        "Patience (early stopping)", 1, 1000, DEFAULTS.patience, help="Epochs without a better validation loss."
+        "Patience (early stopping)", 1, 1000, start.patience, help="Epochs without a better validation loss."
     )
-    rates, rate = rates_with(RATES, st.session_state.get(RATE_FIELD, DEFAULTS.learning_rate))
+    field = FRESH_RATE_FIELD if fresh else RATE_FIELD
+    rates, rate = rates_with(FRESH_RATES if fresh else RATES, st.session_state.get(field, start.learning_rate))
     rate = left.select_slider(
-        "Learning rate", rates, rate, format_func=distinct(rates, lambda each: f"{each:g}", repr), key=RATE_FIELD
+        "Highest learning rate" if fresh else "Learning rate",
+        rates,
+        rate,
+        format_func=distinct(rates, lambda each: f"{each:g}", repr),
+        key=field,
     )
-    batch = right.select_slider("Batch size", BATCHES, DEFAULTS.batch_size)
-    dropout = left.slider("Dropout", 0.0, 0.9, DEFAULTS.dropout, 0.05)
+    batch = right.select_slider("Batch size", BATCHES, start.batch_size)
+    dropout = left.slider("Dropout", 0.0, 0.9, start.dropout, 0.05)
     hidden = right.selectbox(
         "Hidden layer", HIDDEN, format_func=distinct(HIDDEN, lambda units: f"{units} units" if units else "None")
     )
@@ -172,12 +183,17 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
 def draw_finder(store: Store, run: Run | None, job: Job | None) -> None:
     """Draw the search of a learning rate for the next head, on what a trained one has cached, for experts; it sets the
     field."""
-    if not expert.is_on() or run is None or run.result_phase is None or (job and job.active):
+    if not expert.is_on() or run is None or run.result_phase is None or (job and job.active) or is_fresh(run):
         return
     with st.expander("Find a learning rate", icon=":material/troubleshoot:"):
         found = rate_finder.draw(store, run, 1)
     if found is not None:
         st.session_state[RATE_FIELD] = found
+
+
+def is_fresh(run: Run) -> bool:
+    """Say whether a run learns from scratch."""
+    return find_backbone(run.backbone).fresh
 
 
 def resumable(job: Job | None) -> bool:
@@ -216,7 +232,9 @@ def draw_run(store: Store, run: Run) -> None:
         accuracy.draw_age(store.dataset(run.dataset_id), run)
     live.follow(store, job, draw)
     live.downloads(run.id, store.epochs(run.id))
-    if not job.active and run.result_phase is not None:
+    if not job.active and run.result_phase is not None and is_fresh(run):
+        steps.onward("mistakes", "On to step 5: look at the mistakes")
+    elif not job.active and run.result_phase is not None:
         steps.onward(
             "finetune",
             expert.either(
@@ -235,7 +253,10 @@ def draw_result(store: Store, run: Run) -> None:
     if not expert.is_on():
         images = run.facts.validation_images
         share = f"**{tell_score(kept_one.val_accuracy, images)}**{'' if images else ' of the'}"
-        st.success(f"The head gets {share} exam photos (validation images) right.", icon=":material/check_circle:")
+        st.success(
+            f"{'It' if is_fresh(run) else 'The head'} gets {share} exam photos (validation images) right.",
+            icon=":material/check_circle:",
+        )
         return
     trained = sum(1 for epoch in epochs if epoch.phase == 1)
     origin = (
@@ -243,8 +264,9 @@ def draw_result(store: Store, run: Run) -> None:
         if run.head.method == "svm"
         else f"Its weights are those of epoch {kept_one.epoch} of {trained}."
     )
+    what = "The network" if is_fresh(run) else "The head"
     st.success(
-        f"The head gets **{amounts.percent(kept_one.val_accuracy)}** of the validation images right "
+        f"{what} gets **{amounts.percent(kept_one.val_accuracy)}** of the validation images right "
         f"(validation loss {kept_one.val_loss:.3f}). {origin}",
         icon=":material/check_circle:",
     )
@@ -257,12 +279,15 @@ dataset_shown = selection.dataset(kept)
 if dataset_shown is None:
     steps.missing("data", "The head needs photos to learn from.", "First add a data set")
 else:
-    name = selection.backbone().title
+    network = selection.backbone()
+    name, seen = network.title, expert.either("seen through the eye", "seen through")
+    if network.fresh:
+        name, seen = name.removesuffix(", from scratch"), "learnt from scratch by the network"
     images, classes = dataset_shown.included, len(dataset_shown.classes)
     told = expert.either(
-        f"{amounts.count(images, 'photo')} of {amounts.count(classes, 'kind (class)', 'kinds (classes)')}, seen "
-        f"through the eye **{name}**.",
-        f"{amounts.count(images, 'image')} in {amounts.count(classes, 'class', 'classes')}, seen through **{name}**.",
+        f"{amounts.count(images, 'photo')} of {amounts.count(classes, 'kind (class)', 'kinds (classes)')}, {seen} "
+        f"**{name}**.",
+        f"{amounts.count(images, 'image')} in {amounts.count(classes, 'class', 'classes')}, {seen} **{name}**.",
     )
     st.markdown(f"{emphasised(dataset_shown.name)}: {told}")
     ahead.draw(kept, dataset_shown)

@@ -18,7 +18,7 @@ from thaw.runs.comparison import MOST_RUNS
 from thaw.storage.experiments import COLUMNS, Experiment, flatten
 from thaw.storage.store import Store
 from thaw.tracking.mlflow import VARIABLE, tracking_server
-from tlcore.models.backbones import BACKBONES
+from tlcore.models.backbones import title_of
 
 ANY = "any"
 PHASES = {ANY: "All runs", "head": "Head only (phase 1)", "fine_tune": "Fine-tuned (phase 2)"}
@@ -51,11 +51,6 @@ PLAIN_COLUMNS = {
 }
 
 
-def backbone_title(name: str) -> str:
-    """Return what a backbone is called."""
-    return BACKBONES[name].title if name in BACKBONES else name
-
-
 def choose(rows: Sequence[Experiment]) -> list[Experiment]:
     """Draw the filters and the order; return the runs that pass, in that order."""
     datasets = {row.dataset_id: row.dataset_name for row in rows}
@@ -73,7 +68,7 @@ def choose(rows: Sequence[Experiment]) -> list[Experiment]:
             expert.either("Ready-made eye (backbone)", "Backbone"),
             [ANY, *backbones],
             format_func=distinct(
-                [ANY, *backbones], lambda each: everything if each == ANY else visible(backbone_title(each)), str
+                [ANY, *backbones], lambda each: everything if each == ANY else visible(title_of(each)), str
             ),
             width=344,
         )
@@ -133,7 +128,7 @@ def describe_fully(row: Experiment) -> dict[str, Any]:
         "Validation": _share(row.final_accuracy_validation),
         "Newest photos": _share(row.final_accuracy_later),
         "Holdout": _share(row.final_accuracy_holdout),
-        "Backbone": visible(backbone_title(row.base_architecture)),
+        "Backbone": visible(title_of(row.base_architecture)),
         "Version": row.dataset_version,
         "Classes": len(classes) or None,
         "Photos to learn from": sum(counts.get("training", {}).values()) or None,
@@ -214,7 +209,7 @@ def draw_figure(rows: Sequence[Experiment]) -> None:
         format_func=distinct(axes, axes.__getitem__),
         label_visibility="collapsed",
     )
-    titles = {row.base_architecture: backbone_title(row.base_architecture) for row in measured}
+    titles = {row.base_architecture: title_of(row.base_architecture) for row in measured}
     best = max(row.final_accuracy_validation or 0.0 for row in measured)
     figure(
         history_figure.accuracies(measured, against, titles),

@@ -87,7 +87,7 @@ def sort(store: Store, dataset: Dataset, latest: Job | None) -> None:
         live.ending(latest)
         if not st.button("Sort again", type="primary", icon=":material/workspaces:"):
             return
-    start_sorting(store, dataset.id, selection.backbone().name)
+    start_sorting(store, dataset.id, selection.eye().name)
     st.rerun()
 
 

@@ -29,7 +29,7 @@ def draw(store: Store, dataset: Dataset) -> None:
         return
     if job:
         live.ending(job)
-    row = selection.backbone()
+    row = selection.eye()
     if not check:
         st.markdown(
             f"Many tools split photos at random. {expert.said('Near-duplicates')} "
@@ -55,7 +55,7 @@ def latest_job(store: Store, dataset: Dataset) -> Job | None:
 def start(store: Store, dataset: Dataset) -> None:
     """Start the measurement, unless one goes on already."""
     try:
-        starts.start_check(store, dataset.id, selection.backbone().name, selection.seed())
+        starts.start_check(store, dataset.id, selection.eye().name, selection.seed())
     except RunError:
         # Another tab was quicker: this one follows what goes on.
         return

@@ -13,6 +13,7 @@ from thaw.retraining.fixes import retrain
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import RunError
+from tlcore.models.backbones import find_backbone
 
 POLL_S = 0.3
 BAR = "retrain-bar"
@@ -42,8 +43,9 @@ def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str |
         row = st.container(horizontal=True, vertical_alignment="center")
         if told:
             row.markdown(told, width="stretch")
+        fresh = find_backbone(run.backbone).fresh
         with row:
-            as_i_go = ask_as_i_go(run)
+            as_i_go = not fresh and ask_as_i_go(run)
         if as_i_go and fixes and not tried(store, job, version):
             start(store, newest)
             job = find_retraining(store, run)
@@ -98,7 +100,8 @@ def draw_progress(store: Store, run: Run, job: Job) -> None:
         lifecycle.reconcile(store)
         present = store.job(job.id)
         if present.active:
-            st.markdown("**The head learns from your fixes.** Go on meanwhile: the new score appears here.")
+            who = "The network" if find_backbone(run.backbone).fresh else "The head"
+            st.markdown(f"**{who} learns from your fixes.** Go on meanwhile: the new score appears here.")
             live.progress(present, "images")
             live.pause(store, present)
         elif not told:
@@ -121,12 +124,16 @@ def draw_start(store: Store, newest: Run, changed: bool, fixes: int) -> None:
     """Draw the button that retrains, where something has changed since the newest head learnt."""
     if not changed:
         return
-    label = "Retrain the head with these fixes" if fixes else "Retrain the head on the data as they are now"
+    fresh = find_backbone(newest.backbone).fresh
+    what = "Train it again" if fresh else "Retrain the head"
+    label = f"{what} with these fixes" if fixes else f"{what} on the data as they are now"
     st.button(
         label,
         type="primary" if fixes else "secondary",
         icon=":material/refresh:",
-        help="With the settings of this run, from the weights that its head has now.",
+        help="With the settings of this run, all of it from nothing: it takes as long as the first time."
+        if fresh
+        else "With the settings of this run, from the weights that its head has now.",
         on_click=start,
         args=(store, newest),
     )

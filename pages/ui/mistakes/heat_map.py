@@ -19,6 +19,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.errors import ImageRejected, ThawError
 from tlcore.evaluation.heat_maps import HeatMap, HeatMaps
+from tlcore.models.backbones import find_backbone
 
 TITLE = "Where it looks"
 STARTING = "Starting the predictor, about 10 s the first time"
@@ -112,7 +113,9 @@ def _ask_layers(maps: HeatMaps, run: Run) -> str:
     if not expert.is_on():
         return FROZEN if maps.trained is None else TRAINED
     if maps.frozen is None:
-        st.caption("Every layer of the backbone was fine-tuned, so there is one heat map: by its last layers.")
+        fresh = find_backbone(run.backbone).fresh
+        what = "All of the network learnt from scratch" if fresh else "Every layer of the backbone was fine-tuned"
+        st.caption(f"{what}, so there is one heat map: by its last layers.")
         return TRAINED
     if maps.trained is None:
         st.caption("Only the head was trained and every layer of the backbone stayed frozen, so there is one heat map.")

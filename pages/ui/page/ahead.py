@@ -14,7 +14,7 @@ POLL_S = 2.0
 
 def draw(store: Store, dataset: Dataset) -> None:
     """Begin to look at the photos unless that is done, and draw how far it is for as long as it goes on."""
-    _follow(store, look_ahead.start(store, dataset, selection.backbone()))
+    _follow(store, look_ahead.start(store, dataset, selection.eye()))
 
 
 def draw_at_depth(store: Store, run: Run, layers: int, bytes_to_write: int | None) -> None:

@@ -14,7 +14,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import ThawError
 from tlcore.models.backbone_table import Backbone
-from tlcore.models.backbones import BACKBONES
+from tlcore.models.backbones import BACKBONES, FRESH
 from tlcore.settings import PARTS, HeadSettings, Parts
 
 KEYS = ("dataset", "backbone", "run", "import", "validation", "seed", "later", "parts", "compare")
@@ -112,7 +112,7 @@ def check_address(kept: Store, datasets: Sequence[Dataset]) -> None:
         if key in choices and not _is_there(has, choices[key]):
             del choices[key]
             lost.append(f"The {NOUNS[key]} in this address is not here {GONE}. {_tell_instead(kept, key)}")
-    if choices.get("backbone", HeadSettings().backbone) not in BACKBONES:
+    if choices.get("backbone", HeadSettings().backbone) not in {*BACKBONES, *FRESH}:
         del choices["backbone"]
         what = expert.either("ready-made eye (backbone)", "backbone")
         lost.append(f"The {what} in this address is none that Thaw knows. Chosen is {backbone().title}.")
@@ -171,7 +171,12 @@ def as_query() -> dict[str, str]:
 
 
 def backbone() -> Backbone:
-    """Return the chosen backbone, else the default one."""
+    """Return the chosen backbone, which may be one that learns from scratch, else the default one."""
+    return FRESH.get(chosen("backbone") or "") or eye()
+
+
+def eye() -> Backbone:
+    """Return the chosen backbone if it has learnt from photos, else the default one: for what needs one that has."""
     return BACKBONES.get(chosen("backbone") or "", BACKBONES[HeadSettings().backbone])
 
 

@@ -54,11 +54,15 @@ STYLE = """<style>
 </style>"""
 
 
-def ask_augmentation(store: Store, dataset: Dataset, epochs: int) -> dict[str, Any]:
-    """Draw the choice of augmentation with its preview; return the settings that it makes."""
+def ask_augmentation(store: Store, dataset: Dataset, start: HeadSettings) -> dict[str, Any]:
+    """Draw the choice of augmentation with its preview, that of `start` at first; return the settings that it makes.
+
+    Where `start` draws views anew, nothing else is offered: without a frozen backbone nothing is saved by caching.
+    """
     picked = st.selectbox(
         "Augmentation",
         WORDS,
+        list(WORDS).index(start.augmentation),
         format_func=distinct(WORDS, WORDS.__getitem__),
         help="Shows the head each photo in slightly changed views, so that it learns what does not matter.",
     )
@@ -67,7 +71,7 @@ def ask_augmentation(store: Store, dataset: Dataset, epochs: int) -> dict[str, A
     with st.container(border=True):
         recipe = _ask_recipe() if picked == BY_HAND else PRESETS[picked]
         st.markdown(ADVICE)
-        chosen = {"augmentation": recipe.spell() if picked == BY_HAND else picked} | _ask_views(epochs)
+        chosen = {"augmentation": recipe.spell() if picked == BY_HAND else picked} | _ask_views(start)
         if recipe.plain:
             st.caption("Nothing is changed yet: move a slider, and the views appear here.")
         else:
@@ -92,8 +96,11 @@ def _ask_recipe() -> Recipe:
     return Recipe(**chosen)
 
 
-def _ask_views(epochs: int) -> dict[str, Any]:
+def _ask_views(start: HeadSettings) -> dict[str, Any]:
     """Draw the choice between views computed once and views drawn anew every epoch."""
+    if start.exact:
+        return {"exact": True}
+    epochs = start.epochs
     exact = st.checkbox(
         "Draw new views in every epoch (exact, slow)",
         help="Nothing is cached of the training photos: each epoch runs them through the backbone again.",

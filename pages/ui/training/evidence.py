@@ -13,9 +13,11 @@ from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.evidence import judge_run
 from thaw.training.guards import Evidence
+from tlcore.models.backbones import find_backbone
 from tlcore.training.history import HeadChecks, LayerDrift
 
 TITLES = {1: "Is this head to be trusted?", 2: "Is this fine-tuning to be trusted?"}
+FRESH_TITLE = "Is this training to be trusted?"
 TABLE_ROWS_SHOWN = 12
 ROW_HEIGHT_PX = 36
 
@@ -40,25 +42,27 @@ def _draw_phase(run: Run, phase: int, found: list[Evidence]) -> None:
             )
         return
     told = f"{amounts.count(concerns, 'thing')} to look at" if concerns else "nothing to worry about"
-    with st.expander(f"{TITLES[phase]} {len(found)} checks, {told}", icon=":material/verified_user:"):
+    title = FRESH_TITLE if find_backbone(run.backbone).fresh else TITLES[phase]
+    with st.expander(f"{title} {len(found)} checks, {told}", icon=":material/verified_user:"):
         for each in sorted(found, key=lambda each: each.passed):
             mark = ":material/check_circle:" if each.passed else ":material/warning:"
             st.markdown(f"{mark} **{each.rule}.** {sentence(each.words)}")
         if phase == 1:
-            _draw_checks(run.facts.head.checks)
+            _draw_checks(run.facts.head.checks, find_backbone(run.backbone).fresh)
         else:
             _draw_drift(run.facts.fine_tune.drift)
             _draw_precision(run.facts.fine_tune.precision)
 
 
-def _draw_checks(checks: HeadChecks | None) -> None:
+def _draw_checks(checks: HeadChecks | None, fresh: bool) -> None:
     """Draw the numbers behind the rule about chance: frozen weights, the first batch, images a class."""
     if checks is None:
         return
     batch, expected = checks.batch, checks.batch.expected
     wanted = f" ({expected[0]:.2f} to {expected[1]:.2f} expected)" if expected else ""
+    frozen = "" if fresh else f"Weights of the backbone that trained: {checks.backbone_training} (0 expected). "
     st.caption(
-        f"Weights of the backbone that trained: {checks.backbone_training} (0 expected). Pixels of the first "
+        f"{frozen}Pixels of the first "
         f"{amounts.count(batch.images, 'image')} after normalisation: {batch.low:.2f} to {batch.high:.2f}, "
         f"{batch.mean:.2f} on average{wanted}."
     )
