@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.errors import BackboneError, WeightsError
+from tlcore.errors import BackboneError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.plan import POOLED, Network, PlainLayer
 from tlcore.models.preprocessing import plan_normalisation
-from tlcore.models.torch_checkpoint import read_checkpoint
+from tlcore.models.torch_checkpoint import check_rest, check_shape, read_checkpoint, take_tensor
 
 if TYPE_CHECKING:
     from tlcore.models.backend import keras
@@ -164,11 +164,7 @@ def _fill(model: str, path: Path, shapes: Iterable[_Shape]) -> dict[str, list[np
         if shape.weights
     }
     left = [key for key in tensors if not key.startswith("_fc.") and not key.endswith("num_batches_tracked")]
-    if left:
-        raise WeightsError(
-            f"Expected a checkpoint of '{model}'. Received '{path.name}', which has {len(left)} tensors more, "
-            f"such as '{left[0]}'. Use the file made for this variant."
-        )
+    check_rest(left, model, path)
     return filled
 
 
@@ -267,21 +263,10 @@ def _find_mobile_module(name: str) -> str:
 
 def _take(tensors: dict[str, np.ndarray], key: str, layer: _Shape, index: int) -> np.ndarray:
     """Remove a tensor from the dict and bring it into Keras's axis order."""
-    if key not in tensors:
-        raise WeightsError(
-            f"Expected a tensor '{key}' for layer '{layer.name}'. Received a checkpoint without it. "
-            "Use the checkpoint made for this variant."
-        )
-    array = tensors.pop(key)
+    array = take_tensor(tensors, key, layer.name)
     if array.ndim == 4:
         # OIHW to HWIO; a depthwise kernel is (channels, 1, h, w) there and (h, w, channels, 1) here.
         array = array.transpose((2, 3, 0, 1) if layer.kind == "DepthwiseConv2D" else (2, 3, 1, 0))
     elif array.ndim == 2:
         array = array.T
-    expected = layer.weights[index]
-    if array.shape != expected:
-        raise WeightsError(
-            f"Expected '{key}' of shape {expected} for layer '{layer.name}'. Received: {array.shape}. "
-            "Use the checkpoint made for this variant."
-        )
-    return array
+    return check_shape(array, layer.weights[index], key, layer.name)

@@ -1,8 +1,12 @@
-"""Reads tensors from PyTorch's old (pre-zip) checkpoint files, without PyTorch and without running their code."""
+"""Reads tensors from PyTorch's checkpoint files, the older of one piece and the newer of a zip, without PyTorch and
+without running their code."""
 
 import collections
+import io
 import math
 import pickle
+import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +17,7 @@ from tlcore.errors import WeightsError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
+_ZIP_MAGIC = b"PK\x03\x04"
 _STORAGE_DTYPES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -34,6 +39,9 @@ _PICKLE_FAILURES = (
     TypeError,
     ValueError,
     OverflowError,
+    # Of an encrypted or otherwise odd member of a zip.
+    zipfile.BadZipFile,
+    RuntimeError,
 )
 
 
@@ -72,8 +80,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
         )
 
     def persistent_load(self, pid: Any) -> _Storage:
-        kind, storage_type, key, _device, count, view = pid
-        valid = kind == "storage" and storage_type in _STORAGE_DTYPES and view is None
+        kind, storage_type, key, _device, count, *view = pid
+        valid = kind == "storage" and storage_type in _STORAGE_DTYPES and view in ([], [None])
         if not (valid and isinstance(key, str) and isinstance(count, int) and count >= 0):
             raise ValueError(f"storage id {pid!r}")
         return _Storage(key, _STORAGE_DTYPES[storage_type], count)
@@ -84,17 +92,19 @@ def read_checkpoint(path: Path | str) -> dict[str, np.ndarray]:
 
     Returns arrays of the stored shape and dtype (little-endian). Nothing named in the file is imported or
     called. Raises WeightsError for a missing, truncated, damaged or foreign file, or one that asks for more
-    than tensors. Layout: `torch.save(..., _use_new_zipfile_serialization=False)`, protocol 1001.
+    than tensors. Layouts: that of `torch.save`, a zip, and the one before it, protocol 1001.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
-            return _read_tensors(file, path.stat().st_size)
+            zipped = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+            file.seek(0)
+            return _read_zip(file) if zipped else _read_tensors(file, path.stat().st_size)
     except OSError as error:
         raise WeightsError(f"Cannot read the checkpoint '{path}': {error.strerror}. Install it again.") from error
     except _PICKLE_FAILURES as error:
         raise WeightsError(
-            f"Expected a PyTorch checkpoint in the old pickle layout. Received '{path.name}', which is cut short, "
+            f"Expected a PyTorch checkpoint of tensors alone. Received '{path.name}', which is cut short, "
             f"damaged or of another kind ({type(error).__name__}: {error}). Install it again."
         ) from error
 
@@ -112,6 +122,62 @@ def _read_tensors(file: BinaryIO, file_bytes: int) -> dict[str, np.ndarray]:
     if file.read(1):
         raise ValueError("bytes follow the last storage")
     return {name: _materialise(view, data[view.storage.key]) for name, view in views.items()}
+
+
+def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
+    """Read what `torch.save` writes: one folder with a pickle of views, and each storage in a file of its own."""
+    with zipfile.ZipFile(file) as archive:
+        pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise ValueError(f"a zip with {len(pickles)} files 'data.pkl' instead of one")
+        root = pickles[0].removesuffix("data.pkl")
+        views = _load(io.BytesIO(_read_member(archive, pickles[0])))
+        if not isinstance(views, dict) or not all(_is_named_tensor(item) for item in views.items()):
+            raise ValueError("its content is not a flat dict of named tensors")
+        if f"{root}byteorder" in archive.namelist() and _read_member(archive, f"{root}byteorder") != b"little":
+            raise ValueError("big-endian storages")
+        data: dict[str, np.ndarray] = {}
+        for storage in {view.storage.key: view.storage for view in views.values()}.values():
+            data[storage.key] = np.frombuffer(_read_member(archive, f"{root}data/{storage.key}"), storage.dtype)
+            if len(data[storage.key]) != storage.count:
+                raise ValueError(f"storage {storage.key} has other than the {storage.count} elements announced")
+    return {name: _materialise(view, data[view.storage.key]) for name, view in views.items()}
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    # PyTorch compresses nothing; so no small file can ask for unlimited memory.
+    if archive.getinfo(name).compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"'{name}' is compressed")
+    return archive.read(name)
+
+
+def take_tensor(tensors: dict[str, np.ndarray], key: str, layer: str) -> np.ndarray:
+    """Remove the tensor `key`, which a layer needs, from those of a checkpoint; raise WeightsError where it lacks."""
+    if key not in tensors:
+        raise WeightsError(
+            f"Expected a tensor '{key}' for layer '{layer}'. Received a checkpoint without it. "
+            "Use the checkpoint made for this variant."
+        )
+    return tensors.pop(key)
+
+
+def check_shape(array: np.ndarray, shape: tuple[int, ...], key: str, layer: str) -> np.ndarray:
+    """Return a tensor that has the shape which a layer needs; raise WeightsError for another."""
+    if array.shape != shape:
+        raise WeightsError(
+            f"Expected '{key}' of shape {shape} for layer '{layer}'. Received: {array.shape}. "
+            "Use the checkpoint made for this variant."
+        )
+    return array
+
+
+def check_rest(left: Sequence[str], variant: str, path: Path) -> None:
+    """Raise WeightsError where tensors of the checkpoint at `path` are `left` that no layer needs."""
+    if left:
+        raise WeightsError(
+            f"Expected a checkpoint of '{variant}'. Received '{path.name}', which has {len(left)} tensors more, "
+            f"such as '{left[0]}'. Use the file made for this variant."
+        )
 
 
 def _load(file: BinaryIO) -> Any:

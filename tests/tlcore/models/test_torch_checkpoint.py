@@ -2,83 +2,28 @@
 
 import collections
 import importlib.util
-import io
-import pickle
-import struct
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.models.torch_files import (
+    MAGIC,
+    PREAMBLE,
+    Call,
+    Global,
+    checkpoint,
+    pickled,
+    tensor,
+    write_state,
+    zipped,
+    zipped_tensor,
+)
 from tlcore.errors import WeightsError
 from tlcore.models.torch_checkpoint import read_checkpoint
-
-MAGIC = 0x1950A86A20F9469CFC6C
-PREAMBLE = (MAGIC, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {}})
-
-
-class Global:
-    """Pickles as a bare reference to module.name, which need not exist here."""
-
-    def __init__(self, module: str, name: str):
-        self.module, self.name = module, name
-
-
-class Call:
-    """Pickles as a call of a global with arguments."""
-
-    def __init__(self, function: Global, *arguments: object):
-        self.function, self.arguments = function, arguments
-
-    def __reduce__(self):
-        return _placeholder, (self.function, self.arguments)
-
-
-class StorageId:
-    def __init__(self, *fields: object):
-        self.fields = fields
-
-
-def _placeholder(*_arguments: object) -> None:
-    raise AssertionError("the pickle was run in the writer")
-
-
-class Writer(pickle._Pickler):
-    """Writes globals that need not exist, as PyTorch itself would."""
-
-    def persistent_id(self, obj):
-        return obj.fields if isinstance(obj, StorageId) else None
-
-    def save(self, obj, save_persistent_id=True):
-        if isinstance(obj, Global):
-            self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())
-        elif isinstance(obj, Call):
-            self.save(obj.function)
-            self.save(tuple(obj.arguments))
-            self.write(pickle.REDUCE)
-        else:
-            super().save(obj, save_persistent_id)
-
-
-def pickled(obj: object) -> bytes:
-    buffer = io.BytesIO()
-    Writer(buffer, protocol=2).dump(obj)
-    return buffer.getvalue()
-
-
-def tensor(key, count, shape, strides, offset=0, storage="FloatStorage"):
-    storage_id = StorageId("storage", Global("torch", storage), key, "cpu", count, None)
-    rebuild = Global("torch._utils", "_rebuild_tensor_v2")
-    return Call(rebuild, storage_id, offset, shape, strides, False, collections.OrderedDict())
-
-
-def checkpoint(path: Path, state: object, storages: dict[str, np.ndarray], preamble=PREAMBLE) -> Path:
-    parts = [pickled(item) for item in (*preamble, state, list(storages))]
-    parts += [struct.pack("<q", data.size) + data.tobytes() for data in storages.values()]
-    path.write_bytes(b"".join(parts))
-    return path
 
 
 @pytest.fixture
@@ -206,7 +151,7 @@ def test_refuses_other_content_with_its_reason(tmp_path, change, reason):
         read_checkpoint(path)
 
 
-def test_refuses_trailing_bytes_and_new_layout_and_absence(plain, tmp_path):
+def test_refuses_trailing_bytes_and_a_zip_that_is_none_and_absence(plain, tmp_path):
     plain.write_bytes(plain.read_bytes() + b"!")
     with pytest.raises(WeightsError, match="bytes follow"):
         read_checkpoint(plain)
@@ -215,3 +160,72 @@ def test_refuses_trailing_bytes_and_new_layout_and_absence(plain, tmp_path):
         read_checkpoint(tmp_path / "new.pth")
     with pytest.raises(WeightsError, match="Cannot read"):
         read_checkpoint(tmp_path / "absent.pth")
+
+
+@pytest.fixture
+def archive(tmp_path):
+    state = collections.OrderedDict(
+        matrix=zipped_tensor("0", 8, (2, 3), (3, 1), offset=2),
+        turned=zipped_tensor("0", 8, (3, 2), (1, 3), offset=2),
+        steps=zipped_tensor("1", 1, (), (), storage="LongStorage"),
+    )
+    return zipped(tmp_path / "new.pth", state, {"0": np.arange(8, dtype="<f4"), "1": np.array([41], "<i8")})
+
+
+def test_reads_the_layout_of_a_zip_as_the_one_before_it(archive, plain):
+    for (name, one), (other_name, other) in zip(
+        read_checkpoint(archive).items(), read_checkpoint(plain).items(), strict=True
+    ):
+        assert name == other_name
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def test_reads_a_networks_state_with_its_versions(tmp_path):
+    written = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.zeros((0,), np.float32)}
+    read = read_checkpoint(write_state(tmp_path / "state.pth", written))
+    assert list(read) == list(written)
+    for name, array in written.items():
+        np.testing.assert_array_equal(read[name], array)
+
+
+def test_a_zip_runs_nothing_either(tmp_path):
+    witness = tmp_path / "ran"
+    state = collections.OrderedDict(weight=Call(Global("os", "system"), f"touch {witness}"))
+    with pytest.raises(WeightsError, match=r"'os.system'"):
+        read_checkpoint(zipped(tmp_path / "hostile.pth", state, {}))
+    assert not witness.exists()
+
+
+def test_a_damaged_zip_is_refused_or_read_as_it_was(archive):
+    whole = archive.read_bytes()
+    refused = 0
+    for position in range(len(whole)):
+        archive.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
+        try:
+            read_checkpoint(archive)
+        except WeightsError:
+            refused += 1
+    assert refused > len(whole) // 3
+    for length in range(0, len(whole), 7):
+        archive.write_bytes(whole[:length])
+        with pytest.raises(WeightsError, match="Install it again"):
+            read_checkpoint(archive)
+
+
+def test_a_zip_of_something_else_is_refused_with_its_reason(tmp_path):
+    view, storages = {"w": zipped_tensor("0", 4, (4,), (1,))}, {"0": np.zeros(4, "<f4")}
+    path = tmp_path / "x.pth"
+    for reason, state, stored, more in (
+        ("flat dict", {"epoch": 3}, storages, {}),
+        ("the 4 elements announced", view, {"0": np.zeros(3, "<f4")}, {}),
+        ("data/0", view, {}, {}),
+        ("big-endian", view, storages, {"byteorder": b"big"}),
+        ("2 files 'data.pkl'", view, storages, {"more/data.pkl": b""}),
+    ):
+        with pytest.raises(WeightsError, match=reason):
+            read_checkpoint(zipped(path, state, stored, **more))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as compressed:
+        compressed.writestr("x/data.pkl", pickled({}))
+    with pytest.raises(WeightsError, match="is compressed"):
+        read_checkpoint(path)
