@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from tests.support.pictures.corpus import encoded, jpeg, photo
+from thaw.decoding.child import Child
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, decode_by_one_range
 from thaw.pictures.decode import normalise
 from thaw.pictures.quality import measure
-from tlcore.errors import ImageRejected
+from tlcore.errors import DatasetError, ImageRejected
 from tlcore.images.pixels import load_pixels
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -32,6 +33,31 @@ def job(folder, name, content):
 
 def jobs(folder, count):
     return [job(folder, str(number), jpeg(number, 32, 24)) for number in range(count)]
+
+
+class Held(Child):
+    """A process that does not get on with its start."""
+
+    def start(self) -> None:
+        super().start()
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+
+class Broken(Child):
+    """A process that ends before it has begun."""
+
+    def start(self) -> None:
+        super().start()
+        self.process.kill()
+
+
+@posix
+@pytest.mark.parametrize(("child", "words"), [(Held, "has not begun after 0 s"), (Broken, "ended at once")])
+def test_a_process_that_does_not_begin_is_told_as_what_it_is(monkeypatch, child, words):
+    monkeypatch.setattr("thaw.decoding.child._START_LIMIT_S", 180.0 if child is Broken else 0.0)
+    monkeypatch.setattr("thaw.decoding.decoder.Child", child)
+    with pytest.raises(DatasetError, match=words), Decoder(children=1):
+        pass
 
 
 def test_every_job_has_one_outcome_and_its_copies(tmp_path):
