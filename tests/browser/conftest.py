@@ -10,12 +10,14 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from sklearn.datasets import load_sample_images
 
-from tests.browser.harness import CHROMIUM, DESKTOP, QUIET, Server, Watch
+from tests.browser.harness import CHROMIUM, DESKTOP, PATIENCE_MS, QUIET, Server, Watch
 
 HOSTILE_CLASS = "<b>bold & **stars**<b>"
 CLASS_SIZE = 20
 SIDE_PX = 160
 SMALL_FILES = 1000
+# A test that hangs is ended then; the waits within it end before.
+TEST_ENDS_WITHIN_S = 1200
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,6 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(TEST_ENDS_WITHIN_S))
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +76,7 @@ def program(chromium: Playwright) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def profile(program: Browser) -> Iterator[BrowserContext]:
     context = program.new_context(viewport=DESKTOP, accept_downloads=True)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 
@@ -91,6 +96,7 @@ def browser(program: Browser, request: pytest.FixtureRequest) -> Iterator[Browse
             tab.close()
         return
     context = program.new_context(viewport=DESKTOP, accept_downloads=True)
+    context.set_default_timeout(PATIENCE_MS)
     context.new_page()
     yield context
     context.close()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, Position, expect
 
+from pages.ui.components.expert import expert
 from tests.browser.harness import IDLE, PATIENCE_MS, wait_in_page
 
-JOB_MS = 120_000
+JOB_MS = 300_000
 ROW_PX = 35
 TITLES = {
     "data": "Data",
@@ -80,7 +81,13 @@ def be_expert(page: Page) -> None:
     if not switch.is_checked():
         page.get_by_text("Expert", exact=True).click()
         expect(switch).to_be_checked()
-        page.wait_for_selector(IDLE)
+        await_depth(page, "1")
+
+
+def await_depth(page: Page, value: str) -> None:
+    """Wait until the page is drawn for a choice of Expert, "1" or "0", and the browser keeps that."""
+    wait_in_page(page, f"document.cookie.includes('{expert.COOKIE}={value}')")
+    page.wait_for_selector(IDLE)
 
 
 def set_numbers(page: Page, **values: int) -> None:
@@ -92,6 +99,16 @@ def set_numbers(page: Page, **values: int) -> None:
         field.fill(str(value))
         field.press("Enter")
         expect(field).to_have_value(str(value))
+    page.wait_for_selector(IDLE)
+
+
+def draw_anew(page: Page) -> None:
+    """Have every epoch draw new views of the photos, in the open options of an expert: each goes through the backbone
+    anew, so that no machine gets through a thousand epochs while a test looks at them."""
+    page.get_by_role("combobox", name="Augmentation").click()
+    page.get_by_role("option", name="Light, never mirrored").click()
+    page.get_by_text("Draw new views in every epoch").click()
+    expect(page.get_by_text("phase 2 draws anew as well")).to_be_visible()
     page.wait_for_selector(IDLE)
 
 

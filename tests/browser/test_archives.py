@@ -4,8 +4,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.harness import drop, wait_until
-from tests.browser.journey import see_page
+from tests.browser.harness import PATIENCE_S, drop, wait_until
+from tests.browser.journey import JOB_MS, see_page
 from tests.support.pictures.corpus import jpeg, zip_of
 from tests.support.pictures.raw_zip import raw_zip
 from thaw.storage.store import Store
@@ -20,7 +20,7 @@ def test_one_archive_a_class_is_dropped_and_others_are_chosen(page: Page, server
     (tmp_path / "more.7z").write_bytes(b"7z")
     see_page(page, "data")
     drop(page, *sorted(tmp_path.glob("*.*")))
-    expect(page.get_by_role("heading", name="cats, dogs, more.7z")).to_be_visible()
+    expect(page.get_by_role("heading", name="cats, dogs, more.7z")).to_be_visible(timeout=JOB_MS)
     dataset = Store(open_workspace(server.workspace)).datasets()[0]
     assert dataset.classes == {"cats": PHOTOS, "dogs": PHOTOS}
     assert dataset.set_aside == 1
@@ -35,6 +35,8 @@ def ask_about_names(page: Page, server, tmp_path: Path) -> None:
     expect(page.get_by_text("In which language are these names?")).to_be_visible()
     expect(page.get_by_text("Koń")).to_be_visible()
     page.get_by_role("button", name="Polish").click()
-    expect(page.get_by_role("heading", name="horses")).to_be_visible()
+    expect(page.get_by_role("heading", name="horses")).to_be_visible(timeout=JOB_MS)
     store = Store(open_workspace(server.workspace))
-    wait_until(lambda: store.datasets()[0].classes == {"Koń": PHOTOS, "Mysz": PHOTOS}, 30, "the classes in Polish")
+    wait_until(
+        lambda: store.datasets()[0].classes == {"Koń": PHOTOS, "Mysz": PHOTOS}, PATIENCE_S, "the classes in Polish"
+    )

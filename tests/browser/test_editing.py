@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 from sklearn.datasets import load_sample_images
 
 from tests.browser.conftest import CLASS_SIZE, SIDE_PX, crop
-from tests.browser.harness import IDLE, Server, drop, wait_until
-from tests.browser.journey import be_expert, see_page
+from tests.browser.harness import IDLE, PATIENCE_S, Server, drop, wait_until
+from tests.browser.journey import JOB_MS, be_expert, see_page
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -23,12 +23,12 @@ def test_photos_are_dropped_put_right_and_undone(page: Page, server: Server, pho
     see_page(page, "data")
     be_expert(page)
     drop(page, photos)
-    expect(page.get_by_role("heading", name="my photos")).to_be_visible()
+    expect(page.get_by_role("heading", name="my photos")).to_be_visible(timeout=JOB_MS)
     before = kept(server)
     page.get_by_test_id("stButtonGroup").get_by_text("Edit", exact=True).click()
     exclude_with_the_keyboard(page)
     # The grid takes them away before the server has heard of it.
-    wait_until(lambda: kept(server).excluded == 2, 30, "two images to be excluded")
+    wait_until(lambda: kept(server).excluded == 2, PATIENCE_S, "two images to be excluded")
     undo(page, "excluded 2 images")
     expect(page.locator(".tile")).to_have_count(3 * CLASS_SIZE)
     assert kept(server).classes == before.classes
@@ -37,11 +37,13 @@ def test_photos_are_dropped_put_right_and_undone(page: Page, server: Server, pho
     undo(page, "moved 1 image to garden")
     rename(page, "temple", "pagoda")
     assert kept(server).classes["pagoda"] == CLASS_SIZE
-    add(page, ADD, new_photos(tmp_path / "more", ADDED, turn=90), before.accepted + ADDED)
+    add(page, ADD, new_photos(tmp_path / "more", ADDED, turn=90), ADDED)
+    assert kept(server).accepted == before.accepted + ADDED
     # The folder keeps its old name, and joins the class by its new one.
     assert kept(server).classes["pagoda"] == CLASS_SIZE + ADDED
     other_day = new_photos(tmp_path / "other day", HELD_OUT, turn=270)
-    add(page, HOLD_OUT, other_day, before.accepted + ADDED + HELD_OUT)
+    add(page, HOLD_OUT, other_day, HELD_OUT)
+    assert kept(server).accepted == before.accepted + ADDED + HELD_OUT
     assert kept(server).holdout == HELD_OUT
     undo(page, f"added {HELD_OUT} images")
     assert (kept(server).holdout, kept(server).excluded) == (0, HELD_OUT)
@@ -102,13 +104,19 @@ def rename(page: Page, old: str, new: str) -> None:
     page.wait_for_selector(IDLE)
 
 
-def add(page: Page, place: str, folder: Path, total: int) -> None:
+def add(page: Page, place: str, folder: Path, number: int) -> None:
+    accepted = page.get_by_test_id("stMetric").filter(has_text="Images accepted")
+    total = int(accepted.get_by_test_id("stMetricValue").inner_text()) + number
     page.get_by_role("button", name="Where they go").click()
-    page.get_by_test_id("stRadio").get_by_text(place).click()
+    choice = page.get_by_test_id("stRadio")
+    choice.get_by_text(place).click()
     expect(page.locator("#drop-title")).to_have_text(TITLES[place])
     page.keyboard.press("Escape")
+    expect(choice).to_be_hidden()
     drop(page, folder)
-    expect(page.get_by_test_id("stMetric").filter(has_text="Images accepted")).to_contain_text(str(total))
+    expect(accepted).to_contain_text(str(total), timeout=JOB_MS)
+    # The last that the page draws of it: what is opened before would be closed again.
+    expect(page.get_by_text(f"Last change: added {number} images")).to_be_visible()
     page.wait_for_selector(IDLE)
 
 

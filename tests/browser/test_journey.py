@@ -4,6 +4,7 @@ import csv
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -11,12 +12,14 @@ from tests.browser.conftest import CLASS_SIZE, HOSTILE_CLASS
 from tests.browser.harness import DESKTOP, PHONE, ROOT, Server, drop, photograph, settle
 from tests.browser.journey import (
     CURVE,
+    JOB_MS,
     TITLES,
     await_end,
     await_epochs,
     be_expert,
     click_cell,
     click_row,
+    draw_anew,
     epochs_drawn,
     open_matrix,
     open_page,
@@ -54,7 +57,7 @@ def add_photos(page: Page, photos: Path) -> None:
     be_expert(page)
     drop(page, photos)
     metric = page.get_by_test_id("stMetric")
-    expect(metric.filter(has_text="Images accepted")).to_contain_text(str(3 * CLASS_SIZE))
+    expect(metric.filter(has_text="Images accepted")).to_contain_text(str(3 * CLASS_SIZE), timeout=JOB_MS)
     expect(metric.filter(has_text="Classes")).to_contain_text("3")
     expect(metric.filter(has_text="Set aside")).to_contain_text("2")
     expect(page.get_by_role("heading", name="my photos")).to_be_visible()
@@ -81,6 +84,7 @@ def train_head_and_refresh(page: Page) -> None:
     open_page(page, "head")
     expect(page.get_by_text("25% of each class")).to_have_count(1)
     set_numbers(page, Epochs=LONG, Patience=LONG, Image=IMAGE_SIZE)
+    draw_anew(page)
     start_head(page)
     await_epochs(page, 3)
     zoom_survives(page)
@@ -159,16 +163,18 @@ def look_at_mistakes(page: Page, store: Store, folder: Path) -> None:
     settle(page)
     open_matrix(page)
     settle(page)
-    click_cell(page, 0, 0)
+    # The training was paused at a time of its own choice: any class may have no photo right.
+    best = int(np.argmax(np.diag(matrix)))
+    click_cell(page, best, best)
     expect(page.get_by_role("heading", name="These it gets right")).to_be_visible()
-    expect(page.locator(".thaw-card")).to_have_count(min(12, int(matrix[0, 0])))
+    expect(page.locator(".thaw-card")).to_have_count(min(12, int(matrix[best, best])))
     picture = save(page, page.get_by_role("button", name="Gallery as PNG"), folder)
     with Image.open(picture) as drawn:
         drawn.load()
         assert drawn.format == "PNG"
     table = save(page, page.get_by_role("button", name="Table as CSV"), folder)
     with table.open(encoding="utf-8-sig", newline="") as lines:
-        assert len(list(csv.DictReader(lines))) == matrix[0, 0]
+        assert len(list(csv.DictReader(lines))) == matrix[best, best]
     with Image.open(save(page, page.get_by_role("button", name="PNG", exact=True), folder)) as figure:
         assert figure.format == "PNG"
     figure = save(page, page.get_by_role("button", name="SVG", exact=True), folder)

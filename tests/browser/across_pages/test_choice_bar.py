@@ -39,6 +39,7 @@ def test_either_is_switched_in_one_row_that_adds_no_entry_and_keeps_the_focus(pa
     expect(chooser(page, "Photos")).to_be_focused()
     expect(chooser(page, "Run")).to_have_value(re.compile("EfficientNet-Lite1$"))
     chooser(page, "Run").press("ArrowDown")
+    expect(listed.first).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"run={first.id}"))

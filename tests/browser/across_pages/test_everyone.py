@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
-from tests.browser.harness import DESKTOP, IDLE, PATIENCE_MS, PHONE, ROOT, Server, settle, wait_in_page, wait_until
+from tests.browser.harness import DESKTOP, IDLE, PATIENCE_S, PHONE, ROOT, Server, settle, wait_in_page, wait_until
 from tests.browser.journey import look_closer_at_first
 from tests.support.pages import DATASET, PAGES
 from tests.support.piles import add_pile
@@ -137,7 +137,7 @@ def unfold(page: Page) -> None:
         panel = folded.first.element_handle()
         panel.click()
         # One that comes anew with what it holds is another element.
-        wait_until(partial(panel.evaluate, OPENED), PATIENCE_MS / 1000, "the opened panel")
+        wait_until(partial(panel.evaluate, OPENED), PATIENCE_S, "the opened panel")
         page.wait_for_selector(IDLE)
     settle(page)
 

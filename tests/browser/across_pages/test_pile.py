@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from sklearn.datasets import load_sample_images
 
-from tests.browser.harness import DESKTOP, drop, settle, wait_until
+from tests.browser.harness import DESKTOP, PATIENCE_S, drop, settle, wait_until
 from tests.browser.journey import JOB_MS, save, see_page
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -57,11 +57,12 @@ def test_from_a_flat_folder_to_classes_by_names_and_keys(page: Page, server, tmp
     name = ("palace", "flower")[number % 2]
     field.fill(name)
     field.press("Enter")
-    wait_until(lambda: store.dataset(dataset.id).classes.get(name), 30, "the name")
+    wait_until(lambda: store.dataset(dataset.id).classes.get(name), PATIENCE_S, "the name")
     named = store.dataset(dataset.id).classes[name]
     expect(page.get_by_text(f"{named} of {2 * EACH} named")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text(f"0 of {2 * EACH} named")).to_be_visible()
+    settle(page)
     field.fill(name)
     field.press("Enter")
     expect(page.get_by_text(f"{named} of {2 * EACH} named")).to_be_visible()

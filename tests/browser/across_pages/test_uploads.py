@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.harness import Server, drop, settle
-from tests.browser.journey import open_page, see_page
+from tests.browser.journey import JOB_MS, open_page, see_page
 
 pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
 
@@ -42,7 +42,7 @@ def test_an_upload_goes_on_and_is_told_on_other_pages(page: Page, server: Server
     page.evaluate("letGo()")
     expect(page.get_by_role("status").filter(has_text="“my photos” is uploaded")).to_be_visible()
     open_page(page, "data")
-    expect(page.get_by_role("heading", name="my photos")).to_be_visible()
+    expect(page.get_by_role("heading", name="my photos")).to_be_visible(timeout=JOB_MS)
 
 
 def test_a_reload_that_cuts_an_upload_is_told_once(page: Page, server: Server, photos: Path) -> None:

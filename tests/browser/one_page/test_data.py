@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.harness import CONTENT_HEIGHT, PHONE, Server, drop, settle
-from tests.browser.journey import see_page
+from tests.browser.journey import JOB_MS, see_page
 from tests.support.pages import add_many_classes
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
@@ -71,5 +71,5 @@ def test_the_line_takes_a_drop_and_opens_the_choice_of_a_folder(page: Page, serv
         page.locator("#drop-title").click()
     assert asked.value.is_multiple()
     drop(page, photos)
-    expect(page.get_by_role("combobox", name="Photos")).to_have_value(re.compile("^my photos"))
-    expect(page.get_by_role("heading", name="my photos")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Photos")).to_have_value(re.compile("^my photos"), timeout=JOB_MS)
+    expect(page.get_by_role("heading", name="my photos")).to_be_visible(timeout=JOB_MS)

@@ -1,9 +1,12 @@
 """The switch Expert in the browser: by keyboard, at once, over a reload and in another tab, and in no page's way."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.harness import DESKTOP, PHONE, Server, settle
+from tests.browser.journey import await_depth
 
 
 def test_the_choice_survives_a_reload_and_holds_in_a_new_tab(page: Page, server: Server) -> None:
@@ -13,8 +16,8 @@ def test_the_choice_survives_a_reload_and_holds_in_a_new_tab(page: Page, server:
     switch.focus()
     page.keyboard.press("Space")
     expect(switch).to_be_checked()
-    settle(page)
-    assert "expert=" not in page.url
+    await_depth(page, "1")
+    expect(page).not_to_have_url(re.compile("expert="))
     page.reload()
     expect(switch).to_be_checked()
     tab = page.context.new_page()
@@ -22,7 +25,7 @@ def test_the_choice_survives_a_reload_and_holds_in_a_new_tab(page: Page, server:
     expect(tab.get_by_role("switch", name="Expert")).to_be_checked()
     tab.get_by_text("Expert", exact=True).click()
     expect(tab.get_by_role("switch", name="Expert")).not_to_be_checked()
-    settle(tab)
+    await_depth(tab, "0")
     page.reload()
     expect(switch).not_to_be_checked()
 

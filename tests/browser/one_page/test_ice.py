@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
-from tests.browser.harness import IDLE, PHONE, Server, settle, wait_in_page
+from tests.browser.harness import IDLE, PATIENCE_MS, PHONE, Server, settle, wait_in_page
 from tests.browser.journey import FINE_TUNE, be_expert, see_page
 from tests.support.pages import add_many_classes
 from thaw.storage.store import Store
@@ -160,6 +160,7 @@ def test_reduced_motion_stands_still(shown: Page) -> None:
 
 def test_a_finger_sets_it_on_a_phone_where_nothing_scrolls_sideways(program: Browser, address: str) -> None:
     page = program.new_page(viewport=PHONE, has_touch=True, is_mobile=True)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     expect(ice(page)).to_be_visible()
     settle(page)

@@ -1,17 +1,17 @@
 """Trying a model in the browser: files by a real drop, and live with a camera that the browser makes up."""
 
 import csv
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
-from tests.browser.harness import Server, drop, open_browser, settle, wait_until
+from tests.browser.harness import PATIENCE_S, Server, drop, open_browser, settle, wait_until
 from tests.browser.journey import JOB_MS, open_page, save, see_page
 from tests.support.pictures.corpus import photo
 from tests.support.trained_run import LABELS, add_trained_run
+from tests.support.work_clock import WorkClock
 from thaw.runs.decision import keep_decision
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
@@ -21,6 +21,7 @@ from tlcore.settings import Decision
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 DATASET = "data-0123456789ab"
 DROPZONE = '[data-testid="stFileUploaderDropzone"]'
+# By the clock that goes by work: what else runs on the machine holds it up as well.
 MEASURE_S = 3
 LEAST_FRAMES_A_SECOND = 2
 WATCH_CAMERA = """() => {
@@ -117,10 +118,11 @@ def test_the_webcam_moves_the_bars_hands_over_a_still_and_goes_off(
     assert page.evaluate(TRACKS) == [], "the camera is asked for before anyone pressed a button"
     start_camera(page)
     assert page.evaluate(TRACKS) == ["live"]
-    before, begun = frames(page), time.monotonic()
-    time.sleep(MEASURE_S)
-    rate = (frames(page) - before) / (time.monotonic() - begun)
-    record_figure(f"webcam, EfficientNet-Lite0 at 224 pixels: {rate:.1f} frames/s")
+    before, clock = frames(page), WorkClock()
+    while clock.seconds < MEASURE_S:
+        clock.tick()
+    rate = (frames(page) - before) / clock.seconds
+    record_figure(f"webcam, EfficientNet-Lite0 at 224 pixels: {rate:.1f} frames/s by the clock of work")
     assert rate >= LEAST_FRAMES_A_SECOND
     expect(page.locator(".rate")).to_contain_text("frames/s")
     assert sum(page.locator(".bars li").evaluate_all(SHARES)) == pytest.approx(1, abs=1e-5)
@@ -133,7 +135,7 @@ def test_the_webcam_moves_the_bars_hands_over_a_still_and_goes_off(
     page.get_by_role("button", name="Take a still").click()
     expect(page.get_by_text("still 1.jpg")).to_be_visible()
     seen = frames(page)
-    wait_until(lambda: frames(page) > seen, 20, "a frame after the still")
+    wait_until(lambda: frames(page) > seen, PATIENCE_S, "a frame after the still")
 
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator("video")).to_be_hidden()
@@ -148,4 +150,4 @@ def test_the_webcam_moves_the_bars_hands_over_a_still_and_goes_off(
     expect(page.locator(".problem")).to_be_hidden()
     assert page.evaluate(TRACKS) == ["ended", "live"]
     open_page(page, "compare")
-    wait_until(lambda: camera_is_off(page), 10, "the end of the camera's stream")
+    wait_until(lambda: camera_is_off(page), PATIENCE_S, "the end of the camera's stream")
