@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import tarfile
-import time
 
 import psutil
 import pytest
@@ -29,14 +28,7 @@ def store(tmp_path):
     return Store(open_workspace(tmp_path / "workspace"))
 
 
-def wait_for(condition, limit_s=30):
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-
-
-def ended(store, job_id):
+def ended(store, job_id, wait_for):
     wait_for(lambda: not store.job(job_id).active)
     return store.job(job_id)
 
@@ -54,9 +46,9 @@ def slow_folder(folder):
     return write_folder(folder, [Case(f"{label}/{n}.jpg", content, ACCEPTED) for label in "ab" for n in range(150)])
 
 
-def test_a_folder_is_imported_in_a_process_of_its_own(store, tmp_path):
+def test_a_folder_is_imported_in_a_process_of_its_own(store, tmp_path, wait_for):
     photos = write_classes(tmp_path / "photos", {"rose": 3, "tulip": 2})
-    job = ended(store, starts.start_import(store, {"kind": "folder", "path": str(photos), "name": ""}))
+    job = ended(store, starts.start_import(store, {"kind": "folder", "path": str(photos), "name": ""}), wait_for)
     assert (job.status, job.error) == ("finished", None)
     dataset = store.dataset(job.dataset_id)
     assert dataset.classes == {"rose": 3, "tulip": 2}
@@ -113,17 +105,17 @@ def test_a_request_that_makes_no_sense_fails_with_words(store, tmp_path):
     assert missing.dataset_id is None
 
 
-def test_an_import_stops_when_asked_and_leaves_nothing(store, tmp_path):
+def test_an_import_stops_when_asked_and_leaves_nothing(store, tmp_path, wait_for):
     job_id = starts.start_import(store, {"kind": "folder", "path": str(slow_folder(tmp_path / "slow")), "name": ""})
     wait_for(lambda: store.job(job_id).done > 0)
     store.ask_to_stop(job_id)
-    assert ended(store, job_id).status == "stopped"
+    assert ended(store, job_id, wait_for).status == "stopped"
     assert store.datasets() == []
     assert list((store.workspace.root / "datasets").iterdir()) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_a_killed_import_is_told_and_swept_by_the_next(store, tmp_path):
+def test_a_killed_import_is_told_and_swept_by_the_next(store, tmp_path, wait_for):
     slow = slow_folder(tmp_path / "slow")
     job_id = starts.start_import(store, {"kind": "folder", "path": str(slow), "name": ""})
     wait_for(lambda: store.job(job_id).done > 0)
@@ -135,7 +127,7 @@ def test_a_killed_import_is_told_and_swept_by_the_next(store, tmp_path):
     process.send_signal(signal.SIGKILL)
     wait_for(lambda: lifecycle.reconcile(store) or store.job(job_id).status == "failed")
     assert "No half-made data set was kept" in store.job(job_id).error
-    psutil.wait_procs(children, timeout=10)
+    psutil.wait_procs(children, timeout=60)
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
     assert store.datasets() == []
     (orphan,) = (store.workspace.root / "datasets").iterdir()

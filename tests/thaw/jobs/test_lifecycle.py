@@ -79,24 +79,18 @@ def test_a_job_that_ended_is_left_as_it_is(store, run_id):
     assert (store.job(job_id).status, store.job(job_id).error) == ("finished", None)
 
 
-def test_a_process_that_ends_at_once_is_found_out(store):
+def test_a_process_that_ends_at_once_is_found_out(store, wait_for):
     job_id = store.add_job("import", {})
     store.fail_job(job_id, "gone")
     lifecycle.launch(store, job_id)
     log = store.workspace.job_log(job_id)
-    deadline = time.monotonic() + 30
-    while "RunError" not in log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: "RunError" in log.read_text(), 30, "what it says")
 
 
-def test_the_job_runs_in_a_session_of_its_own_and_logs_to_its_file(store, tmp_path):
+def test_the_job_runs_in_a_session_of_its_own_and_logs_to_its_file(store, tmp_path, wait_for):
     folder = write_classes(tmp_path / "photos", {"rose": 2})
     job_id = starts.start_import(store, {"kind": "folder", "path": str(folder), "name": "Photos"})
-    deadline = time.monotonic() + 30
-    while store.job(job_id).active:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: not store.job(job_id).active, 30, "the end of the import")
     assert store.job(job_id).status == "finished"
     assert store.workspace.job_log(job_id).read_text() == ""
     assert store.job(job_id).pid != os.getpid()

@@ -218,11 +218,11 @@ def test_without_a_table_the_folders_tell(tmp_path):
 
 def test_a_source_of_very_many_tables_is_looked_through_once():
     found = Found([Entry(("photos", f"{number}.csv"), Path("none.csv"), 0) for number in range(20_000)])
-    started = time.monotonic()
+    started = time.process_time()
     apply_tables(found, take_default)
     assert len(found.entries) == 20_000
     # Compared each with all, they took forty seconds.
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def table_set(tmp_path, text, names=PHOTOS, name="labels.csv", more=()):

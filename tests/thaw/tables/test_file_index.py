@@ -91,8 +91,8 @@ def test_folders_that_all_names_share_are_counted():
 def test_very_many_files_of_one_name_are_not_compared_one_by_one():
     names = [("set", str(n), "a.jpg") for n in range(20_000)]
     index = FileIndex(names)
-    started = time.monotonic()
+    started = time.process_time()
     for n in range(20_000):
         assert index.find(f"C:/elsewhere/{n}/a", ("set",)) == (("set", str(n), "a.jpg"), False)
         assert not index.exists(f"x/{n}/none/a", ("set",))
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

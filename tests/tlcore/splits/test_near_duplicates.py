@@ -132,9 +132,9 @@ def test_real_digits_are_not_chained_nor_do_they_hide_among_photographs(tmp_path
 
 
 def test_any_number_of_equal_images_costs_no_more_than_different_ones():
-    started = time.monotonic()
+    started = time.process_time()
     pairs = find_near_duplicates(random_fingerprints(1) * 20_000)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert len(pairs) == 19_999
     assert set(group(20_000, pairs)) == {0}
 
