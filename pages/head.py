@@ -52,7 +52,7 @@ def ask_settings(store: Store, dataset: Dataset, row: Backbone) -> HeadSettings:
         parts=selection.parts(),
     )
     if not expert.is_on():
-        return replace(plain, image_size=split_choice.image_size(store, dataset, row.input_size))
+        return replace(plain, image_size=split_choice.image_size(store, dataset, row))
     with st.expander("Options", icon=":material/tune:"):
         small = dataset.included < starts.SVM_IMAGES and not row.fresh
         method = METHODS[0]
@@ -81,7 +81,7 @@ def ask_materials(
     store: Store, dataset: Dataset, row: Backbone, left: DeltaGenerator, right: DeltaGenerator
 ) -> dict[str, Any]:
     """Draw the options that every head has: the image size and the class weights."""
-    recommended = split_choice.image_size(store, dataset, row.input_size)
+    recommended = split_choice.image_size(store, dataset, row)
     weights = left.selectbox(
         "Class weights",
         CLASS_WEIGHTS,
@@ -98,11 +98,16 @@ def ask_materials(
         row.min_size,
         1024,
         recommended,
+        row.size_step,
         help=f"{'Made for' if row.fresh else 'The backbone learnt at'} {row.input_size}; smaller is faster. "
         f"{recommended} suits this data set.",
         key=f"image size {dataset.id} {row.name}",
     )
-    return {"class_weights": weights, "image_size": int(size)}
+    taken = row.fit_size(int(size))
+    if taken != size:
+        below, above = row.near_sizes(int(size))
+        right.caption(f"{row.title} takes {below} or {above} pixels, not {size:.0f}: {taken} will be used.")
+    return {"class_weights": weights, "image_size": taken}
 
 
 def ask_steps(dataset: Dataset, start: HeadSettings, left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:

@@ -308,7 +308,7 @@ def _learn(
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> Trained:
     row = find_backbone(settings.backbone)
-    size = settings.image_size or recommend_image_size([*split.training, *split.validation], row.input_size)
+    size = settings.image_size or recommend_image_size([*split.training, *split.validation], row)
     place = Path(folder) if folder else _new_folder()
     materials = _gather(split, settings, size, rules, place, progress)
     result = train(materials, _new_folder(), _Listener(progress), callbacks)

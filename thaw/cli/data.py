@@ -141,5 +141,5 @@ def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
 
 def _findings(store: Store, dataset: Dataset) -> list[Finding]:
     images = store.images(dataset.id)
-    size = recommend_image_size(images, BACKBONES[HeadSettings().backbone].input_size)
+    size = recommend_image_size(images, BACKBONES[HeadSettings().backbone])
     return examine(images, size, edits.ignored(store, dataset.id), store.latest_check(dataset.id))

@@ -42,7 +42,7 @@ def check(reporter: Reporter, job: Job) -> None:
     rules = grouping(store, dataset_id)
     # Asked first, so that what cannot be divided is told before the work.
     split(images, HeadSettings().validation_split, seed, rules)
-    image_size = recommend_image_size(images, row.input_size)
+    image_size = recommend_image_size(images, row)
     loaded = load_backbone(reporter, row, image_size)
     # The version that was compared is the one that is judged: what a person edits meanwhile has no groups yet.
     images = mark_similar(reporter, dataset_id, loaded, images).images

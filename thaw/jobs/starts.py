@@ -49,8 +49,13 @@ def start_check(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
 
 
 def add_head_job(store: Store, dataset_id: str, settings: HeadSettings) -> str:
-    """Record a new run that waits for phase 1; return its id. Raise BackboneError for an unknown backbone."""
+    """Record a new run that waits for phase 1; return its id.
+
+    Raise BackboneError for an unknown backbone, or for an image size that it does not take.
+    """
     row = find_backbone(settings.backbone)
+    if settings.image_size is not None:
+        row.require_size(settings.image_size)
     if row.fresh and settings.method == "svm":
         raise SettingsError(
             f"Expected a backbone that has learnt from photos below a support vector machine. Received: {row.title!r}. "

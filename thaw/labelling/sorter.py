@@ -57,7 +57,7 @@ def sort(reporter: Reporter, job: Job) -> None:
     photos, row = [*pile, *named], find_backbone(job.request["backbone"])
     if on_gpu():
         start_tensorflow(reporter)
-    loaded = load_backbone(reporter, row, recommend_image_size(photos, row.input_size))
+    loaded = load_backbone(reporter, row, recommend_image_size(photos, row))
     features, _ = pooled_features(loaded, photos, store.workspace.features, reporter.progress, reporter.check_stop)
     reporter.progress(Stage.FINDING_ALIKE, 0, 0)
     directions = reduce(features)

@@ -101,10 +101,10 @@ def _find_source(run: Run, weights: Path | None, changed: Mapping[str, np.ndarra
         return lower_model(row, build(), cut, size)
 
     def plan() -> Network:
-        if weights is not None and row.application is None:
+        if weights is not None and row.plain:
             return plan_pooled(row, size, weights, changed)
         from tlcore.engines.from_keras import plan_cut
 
         return plan_cut(row, build(), cut, size)
 
-    return Source(row, known, size, cut, plan, lower, plain=weights is not None and row.application is None)
+    return Source(row, known, size, cut, plan, lower, plain=weights is not None and row.plain)

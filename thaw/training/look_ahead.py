@@ -97,7 +97,7 @@ def look_ahead(reporter: Reporter, job: Job) -> None:
 def _look(reporter: Reporter, dataset_id: str, request: dict[str, Any]) -> None:
     store, row = reporter.store, find_backbone(request["backbone"])
     images, pile = store.images(dataset_id), store.images(dataset_id, role="pile")
-    loaded = load_backbone(reporter, row, recommend_image_size([*images, *pile], row.input_size))
+    loaded = load_backbone(reporter, row, recommend_image_size([*images, *pile], row))
     mark_similar(reporter, dataset_id, loaded, images)
     every = [*images, *pile]
     pooled_features(loaded, every, store.workspace.features, reporter.progress, reporter.check_stop)

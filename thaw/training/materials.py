@@ -36,7 +36,7 @@ def gather(reporter: Reporter, run_id: str) -> RunMaterials:
     settings, row = run.head, find_backbone(run.backbone)
     version = store.dataset(run.dataset_id).version
     images = store.images(run.dataset_id)
-    image_size = settings.image_size or run.facts.image_size or recommend_image_size(images, row.input_size)
+    image_size = settings.image_size or run.facts.image_size or recommend_image_size(images, row)
     compared = Compared()
     parts = read_split(store, run)
     if parts is None:
@@ -66,5 +66,5 @@ def _compare(reporter: Reporter, dataset_id: str, loaded: LoadedBackbone, images
     if not is_local(eye):
         # What a fingerprint tells has to do.
         return Compared(images)
-    looking = load_backbone(reporter, eye, recommend_image_size(images, eye.input_size))
+    looking = load_backbone(reporter, eye, recommend_image_size(images, eye))
     return mark_similar(reporter, dataset_id, looking, images)

@@ -13,7 +13,8 @@ FIRST, LAST = "channels first", "channels last"
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of the graph: its name; the height, width and channels of an image, or the channels alone; its order."""
+    """A tensor of the graph: its name; the height, width and channels of an image, the number and the width of tokens,
+    or the channels alone; its order. What is no image has its channels last."""
 
     name: str
     shape: tuple[int, ...]
@@ -73,9 +74,9 @@ class Graph:
         return tensor
 
     def in_order(self, tensor: Tensor, order: str) -> Tensor:
-        """Return a tensor with its channels first or last; one without height and width has but one order."""
+        """Return a tensor with its channels first or last; one that is no image has but one order."""
         self.write(tensor)
-        if tensor.order == order or len(tensor.shape) == 1:
+        if tensor.order == order or len(tensor.shape) != 3:
             return tensor
         if tensor.name not in self._turned:
             perm = [0, 3, 1, 2] if order == FIRST else [0, 2, 3, 1]

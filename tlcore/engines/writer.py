@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from tlcore.engines import tokens
 from tlcore.engines.graph import FIRST, LAST, Graph, Product, Tensor
 from tlcore.errors import BackboneError
 from tlcore.models.plan import PIXELS, Network, PlainLayer
@@ -53,7 +54,6 @@ class _Writer:
             "Normalization": self._normalise,
             "ReLU": self._clip,
             "Rescaling": self._rescale,
-            "Reshape": self._reshape,
             "SeparableConv2D": self._separable,
             "ZeroPadding2D": self._pad,
         }
@@ -80,11 +80,14 @@ class _Writer:
             return self._combine(layer, "Add" if layer.kind == "Add" else "Mul")
         if layer.kind == "Concatenate":
             return self._concatenate(layer)
+        x = self._tensors[layer.inputs[0]]
+        if layer.kind in tokens.LAYING:
+            return tokens.LAYING[layer.kind](self._graph, layer, x)
         if layer.kind not in self._laying:
             raise BackboneError(
                 f"Expected a layer of a kind that can be written as ONNX. Received: '{layer.name}', {layer.kind}."
             )
-        return self._laying[layer.kind](layer, self._tensors[layer.inputs[0]])
+        return self._laying[layer.kind](layer, x)
 
     def _read_pixels(self, side: int) -> Tensor:
         turned = self._graph.node("Transpose", [PIXELS], f"{PIXELS}/turned", perm=[0, 3, 1, 2])
@@ -264,13 +267,6 @@ class _Writer:
             return Tensor(self._graph.node("GlobalAveragePool", [x.name], layer.name), (1, 1, x.shape[-1]), FIRST)
         pooled = self._graph.node("GlobalAveragePool", [x.name], f"{layer.name}/pooled")
         return Tensor(self._graph.node("Flatten", [pooled], layer.name), (x.shape[-1],), LAST)
-
-    def _reshape(self, layer: PlainLayer, x: Tensor) -> Tensor:
-        x, shape = self._graph.write(x), tuple(layer.config["target_shape"])
-        if shape != (1, 1, x.shape[-1]) or len(x.shape) != 1:
-            raise BackboneError(f"Expected channels to be given a height and a width of 1. Received: '{layer.name}'.")
-        sizes = self._graph.constant(f"{layer.name}/shape", [0, shape[-1], 1, 1], np.int64)
-        return Tensor(self._graph.node("Reshape", [x.name, sizes], layer.name), shape, FIRST)
 
     def _layer_norm(self, layer: PlainLayer, x: Tensor) -> Tensor:
         x = self._graph.in_order(x, LAST)

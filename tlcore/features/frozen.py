@@ -217,7 +217,7 @@ class FrozenPart:
 
 def freeze_up_to(caches: Path, loaded: LoadedBackbone, cut: Cut) -> FrozenPart:
     """Return the part of a backbone below `cut`, with its cache, a folder in `caches`."""
-    weights = loaded.weights if loaded.row.application is None else None
+    weights = loaded.weights if loaded.row.plain else None
 
     def plan() -> Network:
         if weights is not None and cut.names == (POOLED,):

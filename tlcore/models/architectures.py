@@ -10,6 +10,7 @@ from tlcore.models.inverted_residuals import build_network, load_pretrained
 from tlcore.models.keras_graph import list_arguments, settle_names
 from tlcore.models.preprocessing import IMAGENET_DEVIATION
 from tlcore.models.small_residual import build_small_residual
+from tlcore.models.vision_transformer import build_transformer, load_published
 
 
 def build_backbone(backbone: Backbone, image_size: int, weights_path: Path | None) -> keras.Model:
@@ -17,16 +18,17 @@ def build_backbone(backbone: Backbone, image_size: int, weights_path: Path | Non
 
     Input: float32 `(n, image_size, image_size, 3)`, normalised by `tlcore.models.preprocessing.normalise`; output:
     `(n, height, width, backbone.features)`. `weights_path` comes from `tlcore.models.weights.fetch`; None leaves
-    random weights. Layer names are the same in every process and at every call. Raises BackboneError for a
-    size below `backbone.min_size` and WeightsError for a file that does not fit.
+    random weights. Layer names are the same in every process and at every call. Raises BackboneError for a size below
+    `backbone.min_size` or between two that it takes, and WeightsError for a file that does not fit.
     """
-    if image_size < backbone.min_size:
-        raise BackboneError(
-            f"{backbone.title} expects images of at least {backbone.min_size} pixels. Received: image_size="
-            f"{image_size}. Choose a larger size; {backbone.input_size} is what it was trained at."
-        )
+    backbone.require_size(image_size)
     if backbone == SMALL_RESIDUAL:
         return build_small_residual(backbone.name, image_size)
+    if backbone.transformer is not None:
+        model = build_transformer(backbone.name, backbone.transformer, image_size)
+        if weights_path is not None:
+            load_published(model, backbone.transformer, weights_path)
+        return model
     if backbone.application is None:
         model = build_network(backbone.network, image_size)
         if weights_path is not None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tlcore.errors import BackboneError
+
 _TABLE = Path(__file__).parent / "backbones.toml"
 FROM_SCRATCH = "-from-scratch"
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -39,18 +41,34 @@ class PythonPackage:
 
 
 @dataclass(frozen=True)
+class Transformer:
+    """The sizes of a vision transformer.
+
+    `patch` is the side of a patch in pixels, `width` how many numbers describe one, `depth` the number of blocks,
+    `heads` that of heads in each, and `places` the side in patches of the grid whose positions the file has.
+    """
+
+    patch: int
+    width: int
+    depth: int
+    heads: int
+    places: int
+
+
+@dataclass(frozen=True)
 class Backbone:
     """One row of the table. Counts are of the network without its top, at `input_size` pixels.
 
     `layers` counts Keras layers with the input layer, and a sum or product that Keras writes as `x + y` as a layer.
-    `min_size` is the smallest size that Keras accepts. `imagenet_top1` is in percent, at `input_size`.
-    `weights_bytes` is the size that Keras prints as it downloads. `weights_hash` is md5 or sha256 in hex (told apart
-    by length, as in Keras), or None where Keras publishes none. `normalisation` is one of 'lite', 'tf', 'caffe',
-    'torch', 'none' (see `tlcore.models.preprocessing`). `application` names a function of
-    `keras.applications`; None means `tlcore.models.inverted_residuals`. The weights come from one of three places:
-    `weights_url`; an installed package, `bundled_package`; or a package that is fetched for their sake alone,
-    `python_package`. A `fresh` row has no weights: all of its network learns from the person's photos, and what is
-    said of weights and of ImageNet is empty or 0. `block_starts` are (pattern, label) pairs
+    `min_size` is the smallest size that Keras accepts; of a transformer, three patches a side. `imagenet_top1` is in
+    percent, at `input_size`. `weights_bytes` is the size that Keras prints as it downloads. `weights_hash` is md5 or
+    sha256 in hex (told apart by length, as in Keras), or None where Keras publishes none. `normalisation` is one of
+    'lite', 'tf', 'caffe', 'torch', 'none' (see `tlcore.models.preprocessing`). `application` names a function of
+    `keras.applications`; of the others those with a `transformer` are built by `tlcore.models.vision_transformer`, the
+    rest by `tlcore.models.inverted_residuals`. The weights come from one of three places: `weights_url`; an installed
+    package, `bundled_package`; or a package that is fetched for their sake alone, `python_package`. A `fresh` row has
+    no weights: all of its network learns from the person's photos, and what is said of weights and of ImageNet is empty
+    or 0. `block_starts` are (pattern, label) pairs
     matched against a layer's own name; `block_ends` close a block at the layer that matches.
     """
 
@@ -73,6 +91,7 @@ class Backbone:
     weights_url: str | None = None
     bundled_package: str | None = None
     python_package: PythonPackage | None = None
+    transformer: Transformer | None = None
     block_starts: Rules = ()
     block_ends: Rules = ()
     fresh: bool = False
@@ -81,6 +100,42 @@ class Backbone:
     def network(self) -> str:
         """Name of the network, whether it has pretrained weights or not."""
         return self.name.removesuffix(FROM_SCRATCH)
+
+    @property
+    def plain(self) -> bool:
+        """Say whether the network can be written down without Keras."""
+        return self.application is None and self.transformer is None
+
+    @property
+    def size_step(self) -> int:
+        """What the side of an image must be a multiple of, in pixels: a transformer takes whole patches alone."""
+        return self.transformer.patch if self.transformer else 1
+
+    def near_sizes(self, image_size: int) -> tuple[int, int]:
+        """Return the nearest sides in pixels, below and above one that the network does not take, that it does."""
+        below = max(image_size // self.size_step * self.size_step, self.min_size)
+        return below, below + self.size_step
+
+    def fit_size(self, image_size: int) -> int:
+        """Return the side in pixels that the network takes which is nearest to the one asked for, the larger of two."""
+        if image_size % self.size_step == 0:
+            return max(image_size, self.min_size)
+        below, above = self.near_sizes(image_size)
+        return below if image_size - below < above - image_size else above
+
+    def require_size(self, image_size: int) -> None:
+        """Raise BackboneError for a side below `min_size`, or between two that the network takes."""
+        if image_size < self.min_size:
+            raise BackboneError(
+                f"{self.title} expects images of at least {self.min_size} pixels. Received: image_size="
+                f"{image_size}. Choose a larger size; {self.input_size} is what it was trained at."
+            )
+        if image_size % self.size_step:
+            below, above = self.near_sizes(image_size)
+            raise BackboneError(
+                f"{self.title} expects images whose side is a multiple of {self.size_step} pixels. Received: "
+                f"image_size={image_size}. Choose {below} or {above}."
+            )
 
     @property
     def download_mb(self) -> float:
@@ -107,6 +162,7 @@ def _read_rows() -> tuple[Backbone, ...]:
 def _read_row(row: dict[str, Any], table: Mapping[str, Any]) -> Backbone:
     accuracy, blocks = table["accuracy"][row.pop("accuracy")], table["blocks"][row.pop("blocks")]
     path, package = row.pop("weights_path", None), row.pop("python_package", None)
+    transformer = row.pop("transformer", None)
     url = f"{_KERAS_FILES}/{path}" if path else row.pop("weights_url", None)
     return Backbone(
         accuracy_source=accuracy["source"],
@@ -116,6 +172,7 @@ def _read_row(row: dict[str, Any], table: Mapping[str, Any]) -> Backbone:
         weights_hash=row.pop("weights_hash", None),
         weights_url=url,
         python_package=PythonPackage(**package) if package else None,
+        transformer=Transformer(**transformer) if transformer else None,
         block_starts=_read_rules(blocks.get("starts", ())),
         block_ends=_read_rules(blocks.get("ends", ())),
         **row,

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tlcore.models.backend import keras
-from tlcore.models.keras_graph import find_maker, list_inputs
+from tlcore.models.keras_graph import call_again, find_maker, list_inputs
 
 _PLAIN = (1, 1)
 
@@ -60,8 +60,8 @@ def fold(backbone: keras.Model, boundary: int, tensors: Sequence[Any]) -> keras.
             continue
         convolution = folded.get(id(layer))
         below = [made[id(tensor)] for tensor in list_inputs(convolution or layer)]
-        call = FoldedConvolution(convolution, layer) if convolution else layer
-        outputs = keras.tree.flatten(call(below if len(below) > 1 else below[0]))
+        called = FoldedConvolution(convolution, layer)(*below) if convolution else call_again(layer, below)
+        outputs = keras.tree.flatten(called)
         made |= zip(map(id, keras.tree.flatten(layer.output)), outputs, strict=True)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], made[id(backbone.output)])
 

@@ -30,6 +30,16 @@ def list_arguments(operation: "keras.Operation") -> tuple[Any, ...]:
     return arguments
 
 
+def call_again(layer: "keras.Layer", tensors: Sequence[Any]) -> Any:
+    """Call a layer on other tensors in the way in which its own model called it.
+
+    What adds tensors up takes them as one list; attention takes queries and values one by one.
+    """
+    if len(list_arguments(layer)) > 1:
+        return layer(*tensors)
+    return layer(list(tensors) if len(tensors) > 1 else tensors[0])
+
+
 def find_maker(tensor: Any) -> "keras.Operation":
     """Return the operation that made a Keras tensor."""
     return tensor._keras_history.operation

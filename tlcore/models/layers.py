@@ -22,7 +22,7 @@ def describe_layers(backbone: Backbone, model: "keras.Model") -> list[dict[str, 
 
     Each dict can be written as JSON: name, kind (class), block, parameters, trainable_parameters (those that
     train once the layer is unfrozen; 0 for BatchNormalization, which stays frozen), batch_norm, flops
-    (multiply-adds for one image of convolutions and dense layers, else 0), activation_bytes (float32 output
+    (multiply-adds for one image of convolutions, dense layers and attention, else 0), activation_bytes (float32 output
     for one image), channels (of its output), cut_bytes (what a cut right below the layer keeps of one image: float32
     tensors that cross, or below the first layer the image itself, uint8).
     """
@@ -70,6 +70,10 @@ def _multiply_adds(layer: "keras.Layer", kind: str) -> int:
     if kind in _CONVOLUTIONS:
         height, width = layer.output.shape[1:3]
         return math.prod(layer.kernel.shape) * height * width
-    if kind == "Dense":
+    if kind in ("Dense", "EinsumDense"):
         return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+    if kind == "MultiHeadAttention":
+        tokens, width = layer.output.shape[1:]
+        kernels = sum(math.prod(weight.shape) for weight in layer.weights if weight.name == "kernel")
+        return tokens * kernels + 2 * tokens**2 * width
     return 0

@@ -13,6 +13,7 @@ import numpy as np
 from tlcore.environment import uncollected
 from tlcore.errors import DatasetError
 from tlcore.images.pixels import WIDEST, Reader, read_picture
+from tlcore.models.backbone_table import Backbone
 from tlcore.photos import P, Part, Photo, natural
 from tlcore.splits.groups import GroupRules, group_images
 
@@ -81,18 +82,18 @@ def split(
     return Split(sides["training"], sides["validation"], labels_of(images), sides["later"])
 
 
-def recommend_image_size(images: Sequence[Photo], input_size: int) -> int:
-    """Return the side in pixels at which a backbone of native `input_size` should see these images.
+def recommend_image_size(images: Sequence[Photo], row: Backbone) -> int:
+    """Return the side in pixels at which a backbone should see these images.
 
-    Enlarging tiny images to the native size costs time and teaches nothing: 96 px where the median longer side is
-    at most that, else the native size. A network of a native size below that, made for small images, sees such images
-    at half of it.
+    Enlarging tiny images to the backbone's own size costs time and teaches nothing: 96 px, or what it takes that is
+    nearest, where the median longer side is at most that, else its own size. A network of an own size below that, made
+    for small images, sees such images at half of it.
     """
     if not images:
-        return input_size
+        return row.input_size
     median = statistics.median(max(image.width, image.height) for image in images)
-    small = SMALL_IMAGE_SIZE if input_size >= SMALL_IMAGE_SIZE else input_size // 2
-    return small if median <= SMALL_IMAGE_SIZE else input_size
+    small = row.fit_size(SMALL_IMAGE_SIZE if row.input_size >= SMALL_IMAGE_SIZE else row.input_size // 2)
+    return small if median <= SMALL_IMAGE_SIZE else row.input_size
 
 
 def labels_of(images: Iterable[Photo]) -> list[str]:

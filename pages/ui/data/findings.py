@@ -292,7 +292,7 @@ def prepare(store: Store, dataset: Dataset) -> None:
 
 
 def _findings(store: Store, dataset: Dataset, backbone: Backbone | None = None) -> list[Finding]:
-    image_size = split_choice.image_size(store, dataset, (backbone or selection.backbone()).input_size)
+    image_size = split_choice.image_size(store, dataset, backbone or selection.backbone())
     compared = image_cache.compared(store, dataset)
     return _examine(store.workspace.root, dataset.id, dataset.version, compared, image_size)
 

@@ -19,7 +19,8 @@ from thaw.storage.records import Check, Dataset
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from tlcore.errors import DatasetError
-from tlcore.models.backbones import BACKBONES
+from tlcore.models.backbone_table import Backbone
+from tlcore.models.backbones import find_backbone
 from tlcore.settings import PARTS, HeadSettings, Parts
 from tlcore.splits.splits import count_straddling, recommend_image_size
 
@@ -220,9 +221,9 @@ def count_sides(store: Store, dataset: Dataset) -> dict[str, Sides]:
     return _count(*_state(store, dataset), settings.to_json())
 
 
-def image_size(store: Store, dataset: Dataset, input_size: int) -> int:
-    """Return the image size in pixels that suits a data set and a backbone of native `input_size`."""
-    return _image_size(*_state(store, dataset), input_size)
+def image_size(store: Store, dataset: Dataset, row: Backbone) -> int:
+    """Return the image size in pixels that suits a data set and a backbone."""
+    return _image_size(*_state(store, dataset), row.name)
 
 
 def count_dated(store: Store, dataset: Dataset) -> int:
@@ -245,7 +246,7 @@ def prepare(store: Store, dataset: Dataset) -> None:
     state = _state(store, dataset)
     _count_dated(*state)
     _count_parts(*state)
-    _image_size(*state, BACKBONES[HeadSettings().backbone].input_size)
+    _image_size(*state, HeadSettings().backbone)
     _count(*state, HeadSettings().to_json())
 
 
@@ -267,8 +268,8 @@ def _count(
 
 
 @st.cache_data(show_spinner=False, max_entries=100)
-def _image_size(root: Path, dataset_id: str, version: int, compared: tuple[str, ...], input_size: int) -> int:
-    return recommend_image_size(image_cache.read(root, dataset_id, version, compared), input_size)
+def _image_size(root: Path, dataset_id: str, version: int, compared: tuple[str, ...], backbone: str) -> int:
+    return recommend_image_size(image_cache.read(root, dataset_id, version, compared), find_backbone(backbone))
 
 
 @st.cache_data(show_spinner=False, max_entries=100)

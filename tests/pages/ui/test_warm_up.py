@@ -43,7 +43,7 @@ def test_what_the_pages_hold_is_not_read_again(store, run_id, monkeypatch):
     monkeypatch.setattr(findings, "examine", refuse)
     assert len(image_cache.images(store, dataset)) == 40
     assert split_choice.count_sides(store, dataset)["rose"].training == 16
-    assert split_choice.image_size(store, dataset, BACKBONES["efficientnet-lite0"].input_size)
+    assert split_choice.image_size(store, dataset, BACKBONES["efficientnet-lite0"])
     assert split_choice.count_dated(store, dataset) == 0
     assert findings.count(store, dataset) >= 0
     assert prediction_cache.accuracy(store, run).value == pytest.approx(

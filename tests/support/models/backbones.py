@@ -5,6 +5,7 @@ import functools
 import keras
 import numpy as np
 
+from tests.support.models.transformers import shrink
 from tests.support.pictures.corpus import photo
 from tlcore.models import weights
 from tlcore.models.architectures import build_backbone
@@ -12,15 +13,17 @@ from tlcore.models.backbones import BACKBONES
 from tlcore.models.preprocessing import normalise
 
 PRETRAINED = "efficientnet-lite0, pretrained"
+TRANSFORMER = "dinov2-vits14, small"
 IMAGES = 6
 
 
 def row_of(network):
-    return BACKBONES[network.partition(",")[0]]
+    return shrink() if network == TRANSFORMER else BACKBONES[network.partition(",")[0]]
 
 
 def size_of(network):
-    return max(48, row_of(network).min_size)
+    row = row_of(network)
+    return row.fit_size(max(48, row.min_size))
 
 
 @functools.cache

@@ -8,10 +8,11 @@ CHANNELS = 8
 
 
 def build_patchwork() -> keras.Model:
-    """Build it, float pixels (n, 48, 48, 3) in, features (n, 6, 6, 16) out; its weights have learnt nothing.
+    """Build it, float pixels (n, 48, 48, 3) in, features (n, 3, 3, 32) out; its weights have learnt nothing.
 
     The pieces are as the families have them: squeeze-and-excite, inverted residuals, ConvNeXt's blocks with their
-    grouped convolution and GELU, and cells that join what separable convolutions and pools of every kind make.
+    grouped convolution and GELU, cells that join what separable convolutions and pools of every kind make, and a block
+    of attention on patches.
     """
     layers = keras.layers
     pixels = keras.Input((SIDE, SIDE, 3))
@@ -56,4 +57,16 @@ def build_patchwork() -> keras.Model:
     x = layers.BatchNormalization()(layers.Concatenate()(halves))
     y = layers.SeparableConv2D(CHANNELS, 3, padding="same")(layers.AveragePooling2D(3, strides=1, padding="same")(x))
     z = layers.Conv2D(CHANNELS, 3, padding="same", activation="relu")(layers.Conv2D(CHANNELS, 1)(x))
-    return keras.Model(pixels, layers.Concatenate()([y, z]), name="patchwork")
+    x = layers.Concatenate()([y, z])
+
+    # DINOv2
+    wide = 2 * CHANNELS
+    y = layers.Reshape((3, 2, 3, 2 * wide))(x)
+    y = layers.Reshape((9, 4 * wide))(layers.Permute((1, 3, 2, 4))(y))
+    y = layers.EinsumDense("ntp,pc->ntc", (10, wide), bias_axes="tc")(layers.ZeroPadding1D((1, 0))(y))
+    z = layers.LayerNormalization(epsilon=1e-6)(y)
+    y = layers.Add()([y, layers.MultiHeadAttention(2, CHANNELS)(z, z)])
+    y = layers.Add()([y, layers.Dense(wide)(layers.Dense(4 * wide, activation="gelu")(y))])
+    token = layers.UpSampling2D(3)(layers.Reshape((1, 1, wide))(layers.Cropping1D((0, 9))(y)))
+    grid = layers.Reshape((3, 3, wide))(layers.Cropping1D((1, 0))(y))
+    return keras.Model(pixels, layers.Concatenate()([token, grid]), name="patchwork")

@@ -22,6 +22,8 @@ LATER = (
     "efficientnetv2-s",
     "xception",
     "nasnet-mobile",
+    "dinov2-vits14",
+    "dinov2-vitb14",
 )
 
 

@@ -191,9 +191,11 @@ def test_what_the_settings_leave_open_is_chosen_to_suit_the_images(store, run_id
     assert starts.suit(store, store.run(run_id), HeadSettings(), asked) == asked
 
 
-def test_an_unknown_backbone_or_data_set_is_refused_before_a_run_is_made(store):
+def test_an_unknown_backbone_size_or_data_set_is_refused_before_a_run_is_made(store):
     with pytest.raises(BackboneError):
         starts.add_head_job(store, "data-1", HeadSettings(backbone="no-such-net"))
+    with pytest.raises(BackboneError, match=r"image_size=160. Choose 154 or 168"):
+        starts.add_head_job(store, "data-1", HeadSettings(backbone="dinov2-vits14", image_size=160))
     with pytest.raises(DatasetError):
         starts.add_head_job(store, "data-none", HeadSettings())
     assert store.runs() == []

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.support.models.backbones import IMAGES, PRETRAINED, built, pictures, row_of, size_of
+from tests.support.models.backbones import IMAGES, PRETRAINED, TRANSFORMER, built, pictures, row_of, size_of
 from tests.support.pictures.families import each_backbone
 from tlcore.engines.from_keras import plan_cut
 from tlcore.engines.runtime import OnnxNetwork
@@ -18,7 +18,7 @@ from tlcore.models.plan import PIXELS, Network, PlainLayer, pooled_cut
 
 # The others have layers that no other family has, of which a small network is made below.
 LATER = ("mobilenet-v2", "densenet121", "convnext-tiny")
-NETWORKS = [PRETRAINED, *each_backbone("efficientnet-lite0", later=LATER)]
+NETWORKS = [PRETRAINED, TRANSFORMER, *each_backbone("efficientnet-lite0", later=LATER)]
 # Rounding alone makes 1e-6 of the largest; random weights amplify it.
 TOLERANCE = 1e-4
 

@@ -12,7 +12,7 @@ from tlcore.models import weights
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
 
-OWN = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "mobilenet-v2-torch")
+OWN = tuple(row.name for row in BACKBONES.values() if row.application is None)
 # What is rebuilt in a way of its own has a network in every run: a plain chain (VGG16), sums and products written in
 # the code and names that Keras counts (MobileNetV3), branches in one concatenation (DenseNet). The rest, and layers of
 # its own (ConvNeXt), come with the slow tests.

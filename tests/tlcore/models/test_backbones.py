@@ -40,6 +40,8 @@ EXPECTED_BLOCKS = {
     "nasnet-mobile": 18,
     "vgg16": 6,
     "convnext-tiny": 23,
+    "dinov2-vits14": 14,
+    "dinov2-vitb14": 14,
 }
 KNOWN_BLOCKS = {
     "efficientnet-lite0": {"stem_activation": "stem", "block12_expand_conv": "block 12", "head_conv": "head"},
@@ -95,6 +97,7 @@ KNOWN_BLOCKS = {
         "convnext_tiny_downsampling_block_2": "downsampling 2",
         "layer_normalization": "head",
     },
+    "dinov2-vits14": {"embedding": "stem", "block1_norm1": "block 1", "block12_add2": "block 12", "head_norm": "head"},
 }
 
 
@@ -104,16 +107,24 @@ def known_kinds():
     return {kind(layer) for layer in build_patchwork().layers}
 
 
+def count_positions(row, size):
+    """Return how many numbers of a transformer's positions a network has less at a size than at its own."""
+    if row.transformer is None:
+        return 0
+    own, other = ((side // row.transformer.patch) ** 2 for side in (row.input_size, size))
+    return (own - other) * row.transformer.width
+
+
 @pytest.mark.parametrize("name", each_backbone())
 def test_facts_and_blocks_are_those_of_the_real_model_at_its_smallest_size(name, known_kinds):
     row = BACKBONES[name]
     model = build_backbone(row, row.min_size, None)
-    side = 3 if name == "xception" else 1
+    side = 3 if name == "xception" or row.transformer else 1
     assert model.output.shape[1:] == (side, side, row.features)
     assert model.name == row.name
     with pytest.raises(BackboneError, match=rf"at least {row.min_size} pixels.*{row.min_size - 1}.*{row.input_size}"):
         build_backbone(row, row.min_size - 1, None)
-    assert model.count_params() == row.parameters
+    assert model.count_params() == row.parameters - count_positions(row, row.min_size)
     assert len(model.layers) == row.layers
     assert all(isinstance(operation, keras.Layer) for operation in model.operations)
     assert {kind(layer) for layer in model.layers} <= known_kinds, "tests/support/models/patchwork.py lacks a kind"

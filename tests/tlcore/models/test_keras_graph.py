@@ -62,6 +62,20 @@ def test_an_operation_knows_the_number_that_was_added(model):
     )
 
 
+def test_a_layer_is_called_again_as_its_own_model_called_it():
+    inputs = keras.Input((5, 4), name="in")
+    attention = keras.layers.MultiHeadAttention(2, 2, name="attention")
+    both = keras.layers.Add(name="both")([inputs, attention(inputs, inputs)])
+    model = keras.Model(inputs, keras.layers.Dense(2, name="out")(both))
+    batch = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=(3, 5, 4)).astype(np.float32))
+    made = {"in": batch}
+    for name in ("attention", "both", "out"):
+        layer = model.get_layer(name)
+        below = [made[each] for each in names(keras_graph.list_inputs(layer))]
+        made[name] = keras_graph.call_again(layer, below)
+    np.testing.assert_array_equal(made["out"], model(batch), err_msg=f"A block of attention cannot be cut. {ADVICE}")
+
+
 def test_the_seeds_of_dropout_are_among_what_training_changes(model):
     trained = len(model.trainable_variables)
     changing = keras_graph.list_changing(model)

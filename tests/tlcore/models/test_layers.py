@@ -7,6 +7,7 @@ import math
 import keras
 import pytest
 
+from tests.support.models.transformers import shrink
 from tests.support.pictures.families import each_backbone
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
@@ -78,6 +79,19 @@ def test_dense_layers_count():
     assert layers[-1]["trainable_parameters"] == 45
 
 
+def test_multiply_adds_of_a_transformer_are_those_of_its_products():
+    row = shrink()
+    layers = describe_layers(row, build_backbone(row, 42, None))
+    tokens, width = 3 * 3 + 1, row.transformer.width
+    attention = layer_named(layers, "block2_attention")
+    assert attention["flops"] == 4 * tokens * width**2 + 2 * tokens**2 * width
+    assert attention["parameters"] == attention["trainable_parameters"] == 4 * (width**2 + width)
+    assert (attention["block"], attention["channels"]) == ("block 2", width)
+    assert layer_named(layers, "block2_expand")["flops"] == tokens * width * 4 * width
+    assert layer_named(layers, "embedding")["flops"] == tokens * 14 * 14 * 3 * width
+    assert layer_named(layers, "block1_norm1")["trainable_parameters"] == 2 * width
+
+
 def test_trainable_parameters_are_what_keras_would_train():
     model, layers = lite0()
     for top in (0, 1, 5, 38, len(layers)):
@@ -101,7 +115,8 @@ def test_what_crosses_is_the_image_at_the_bottom_and_all_tensors_that_are_used_a
 @pytest.mark.parametrize("name", ["mobilenet-v3-small", *each_backbone("mobilenet-v3-small", later=tuple(BACKBONES))])
 def test_every_keras_backbone_can_be_described(name):
     row = BACKBONES[name]
-    layers = describe_layers(row, build_backbone(row, row.min_size, None))
-    assert sum(layer["parameters"] for layer in layers) == row.parameters
+    model = build_backbone(row, row.min_size, None)
+    layers = describe_layers(row, model)
+    assert sum(layer["parameters"] for layer in layers) == model.count_params()
     assert all(layer["flops"] > 0 for layer in layers if "Conv" in layer["kind"])
     assert layers[0]["trainable_parameters"] == 0

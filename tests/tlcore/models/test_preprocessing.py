@@ -27,7 +27,7 @@ def pixels() -> np.ndarray:
 
 def own_preprocessing(row, images: np.ndarray) -> np.ndarray:
     """Apply the backbone's published preprocessing, written by others where it is Keras's."""
-    if row.name == "mobilenet-v2-torch":
+    if row.normalisation == "torch" and row.application is None:
         return keras.applications.imagenet_utils.preprocess_input(images.astype("float32"), mode="torch")
     if row.application is None:
         return (images.astype("float32") - 127) / 128

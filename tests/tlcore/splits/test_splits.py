@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from thaw.storage.records import Image
 from tlcore.errors import DatasetError
+from tlcore.models.backbones import BACKBONES
 from tlcore.splits.groups import group_images
 from tlcore.splits.splits import count_straddling, list_folds, recommend_image_size, split
 
@@ -95,10 +96,12 @@ def test_two_images_a_class_are_enough():
 
 def test_tiny_images_are_not_blown_up():
     tiny, large = image("rose", 1, side=64), image("rose", 2, side=500)
-    assert recommend_image_size([tiny, tiny, large], 224) == 96
-    assert recommend_image_size([tiny, large, large], 224) == 224
-    assert recommend_image_size([tiny], 64) == 64
-    assert recommend_image_size([], 224) == 224
+    own, patches = BACKBONES["efficientnet-lite0"], BACKBONES["dinov2-vits14"]
+    assert recommend_image_size([tiny, tiny, large], own) == 96
+    assert recommend_image_size([tiny, large, large], own) == 224
+    assert recommend_image_size([tiny], replace(own, input_size=64)) == 64
+    assert recommend_image_size([], own) == 224
+    assert [recommend_image_size(images, patches) for images in ([tiny], [large])] == [98, 224]
 
 
 def test_near_duplicates_lie_on_one_side():

@@ -2,6 +2,7 @@
 kill."""
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from tests.support.watched import Killed, Watcher, list_photos
 from tlcore.errors import SettingsError, Stopped
 from tlcore.features.inputs import Materials
 from tlcore.images.pixels import load_pixels
+from tlcore.models.backbone_table import SMALL_RESIDUAL
 from tlcore.models.backbones import find_backbone, without_pretrained
 from tlcore.models.classifier import Classifier, assemble
 from tlcore.models.loading import load_backbone
@@ -183,6 +185,6 @@ def test_settings_that_suit_draw_views_anew_and_never_mirror_them():
 
 
 def test_small_images_are_seen_small_by_a_network_made_for_them(photos):
-    assert recommend_image_size(photos, 64) == 32
-    assert recommend_image_size([Photo("a", "a", "a", "a", 640, 480, file="a")], 64) == 64
-    assert recommend_image_size(photos, 96) == 96
+    assert recommend_image_size(photos, SMALL_RESIDUAL) == 32
+    assert recommend_image_size([Photo("a", "a", "a", "a", 640, 480, file="a")], SMALL_RESIDUAL) == 64
+    assert recommend_image_size(photos, replace(SMALL_RESIDUAL, input_size=96)) == 96
