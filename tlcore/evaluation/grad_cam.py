@@ -1,5 +1,11 @@
-"""Grad-CAM: weighs the features of a layer by how much they raise a class's score (Selvaraju et al. 2017)."""
+"""Grad-CAM: weighs the features of a layer by how much they raise a class's score (Selvaraju et al. 2017).
 
+Of a transformer it weighs the tokens of the patches, laid out as the grid that they come from, as they enter a block's
+attention after its first normalisation: above it the class token alone may hold the evidence. So do the examples of
+github.com/jacobgil/pytorch-grad-cam for vision transformers.
+"""
+
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +20,7 @@ from tlcore.models.classifier import Classifier
 from tlcore.models.keras_graph import name_tensor
 from tlcore.models.layers import describe_layers
 from tlcore.models.preprocessing import normalise
+from tlcore.models.vision_transformer import FIRST_NORM
 
 LIKELIEST = -1
 
@@ -29,12 +36,26 @@ class GradCam:
         backbone = classifier.backbone
         self._classes = len(classifier.labels)
         first = first_trained(classifier, layers)
-        frozen = backbone.output if first is None else last_frozen(classifier, first)
-        self._frozen = None if frozen is None else name_tensor(frozen)
-        self._trained = None if first is None else name_tensor(backbone.output)
         self._blocks = dict(zip(_names(backbone), block_names(classifier.row, _names(backbone)), strict=True))
-        seen = [tensor for tensor in (frozen, None if first is None else backbone.output) if tensor is not None]
+        frozen = backbone.output if first is None else last_frozen(classifier, first)
+        trained = None if first is None else backbone.output
+        if classifier.row.transformer:
+            frozen, trained = (
+                each if each is None else self._find_tokens(classifier, each) for each in (frozen, trained)
+            )
+        self._frozen, self._trained = (each if each is None else name_tensor(each) for each in (frozen, trained))
+        seen = [tensor for tensor in (frozen, trained) if tensor is not None]
         self._gradients = _build(classifier, seen)
+
+    def _find_tokens(self, classifier: Classifier, tensor: Any) -> Any:
+        """Return what enters the attention of the block that made a tensor: of the last block for what is above all,
+        and the tensor itself for what is below all, None where there is none."""
+        if tensor is None:
+            return None
+        names = _names(classifier.backbone)
+        before = names[: names.index(name_tensor(tensor)) + 1]
+        norms = [name for name in before if name.startswith("block") and name.endswith(FIRST_NORM)]
+        return classifier.backbone.get_layer(norms[-1]).output if norms else tensor
 
     def draw(self, pixels: np.ndarray, class_number: int | None) -> tuple[int, HeatMap | None, HeatMap | None]:
         """Return the class's number and the maps by the last frozen and by the last fine-tuned block.
@@ -107,10 +128,19 @@ def _build(classifier: Classifier, seen: list[Any]) -> Any:
             number = tf.where(asked < 0, tf.argmax(logits[0], output_type=tf.int32), asked)
             score = tf.gather(logits[0], number)
         slopes = tape.gradient(score, maps)
+        slopes, maps = ([_lay_out(each) for each in tensors] for tensors in (slopes, maps))
         weights = [tf.reduce_mean(slope, axis=(1, 2), keepdims=True) for slope in slopes]
         return number, [tf.reduce_sum(weight * each, axis=-1) for weight, each in zip(weights, maps, strict=True)]
 
     return weigh
+
+
+def _lay_out(tensor: tf.Tensor) -> tf.Tensor:
+    """Return the tokens of patches, without the class token, as an image of their places; an image stays as it is."""
+    if len(tensor.shape) == 4:
+        return tensor
+    side = math.isqrt(tensor.shape[1] - 1)
+    return tf.reshape(tensor[:, 1:], (-1, side, side, tensor.shape[-1]))
 
 
 def _names(backbone: keras.Model) -> list[str]:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.support.models.transformers import shrink
 from tests.support.pictures.corpus import photo
 from tlcore.errors import SettingsError
 from tlcore.evaluation.grad_cam import GradCam, first_trained, last_frozen
@@ -47,14 +48,14 @@ def drawing(classifier):
     return GradCam(classifier, 0)
 
 
-def classifier_of(backbone, settings):
-    row = find_backbone(settings.backbone)
+def classifier_of(backbone, settings, row=None, side=SIDE):
+    row = row or find_backbone(settings.backbone)
     classes = 2 if settings.output == "sigmoid" else CLASSES
     head = models.build_head(models.row_channels(backbone), classes, settings)
     draw = np.random.default_rng(settings.seed)
     head.set_weights([draw.normal(0, 0.05, weight.shape) for weight in head.get_weights()])
-    assembled = models.assemble(row, backbone, head, SIDE)
-    return Classifier(assembled, row, backbone, head, [f"c{n}" for n in range(classes)], SIDE, settings.output)
+    assembled = models.assemble(row, backbone, head, side)
+    return Classifier(assembled, row, backbone, head, [f"c{n}" for n in range(classes)], side, settings.output)
 
 
 def last_features(classifier, pixels):
@@ -100,6 +101,38 @@ def test_below_trained_layers_the_channels_weigh_what_they_change_in_the_score(c
     slopes = (score(steps) - score(-steps)) / (2 * STEP)
     np.testing.assert_allclose(frozen.values, normalise_map(made @ slopes), atol=0.05)
     assert frozen.values.shape == made.shape[:2]
+
+
+def test_of_a_transformer_the_patches_weigh_what_their_channels_change_in_the_score(pixels):
+    """The tokens stand for their places, as they enter the attention of the last block, frozen or trained."""
+    keras.utils.set_random_seed(8)
+    row, side = shrink(), 84
+    backbone = build_backbone(row, side, None)
+    classifier = classifier_of(backbone, HeadSettings(seed=9), row, side)
+    number, frozen, trained = GradCam(classifier, 0).draw(pixels[:side, :side], 1)
+    assert (number, trained) == (1, None)
+    assert (frozen.layer, frozen.block, frozen.values.shape) == ("block2_norm1", "block 2", (6, 6))
+    below = keras.Model(backbone.inputs, [backbone.get_layer(name).output for name in ("block1_add2", "block2_norm1")])
+    above = keras.Model(below.outputs, backbone.output)
+    kernel, _ = classifier.head.get_layer("head_output").get_weights()
+    picture = normalise(row, pixels[None, :side, :side].astype(np.float32))
+    beside, made = (np.asarray(each) for each in below(picture, training=False))
+
+    def score(steps):
+        moved = np.repeat(made, len(steps), axis=0)
+        moved[:, 1:] += steps[:, None].astype(np.float32)
+        features = above([np.repeat(beside, len(steps), axis=0), moved], training=False)
+        return np.asarray(features).mean(axis=(1, 2)) @ kernel[:, 1]
+
+    steps = np.eye(made.shape[-1]) * STEP
+    slopes = (score(steps) - score(-steps)) / (2 * STEP)
+    expected = normalise_map((made[0, 1:] @ slopes).reshape(6, 6))
+    assert expected.std() > 0.05
+    np.testing.assert_allclose(frozen.values, expected, atol=0.02)
+    half = next(place for place, layer in enumerate(backbone.layers) if layer.name.startswith("block2_"))
+    _, lower, upper = GradCam(classifier, len(backbone.layers) - half).draw(pixels[:side, :side], 1)
+    np.testing.assert_allclose(upper.values, frozen.values, atol=1e-4)
+    assert (lower.layer, upper.layer, lower.values.shape) == ("block1_norm1", "block2_norm1", (6, 6))
 
 
 def test_a_sigmoids_two_classes_are_two_sides_of_one_score(backbone, pixels):
