@@ -80,13 +80,13 @@ def kill(store, job_id):
         process.send_signal(signal.SIGKILL)
     except psutil.NoSuchProcess:
         return
-    _, alive = psutil.wait_procs(family, timeout=15)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def settle(store, job_id):
     """Do what the next start of the server and the next import do first."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while store.job(job_id).active:
         lifecycle.reconcile(store)
         assert time.monotonic() < deadline, "a killed import is called running"
@@ -126,12 +126,15 @@ def copies(store, image):
 
 
 def strike(store, job_id, comes, before):
-    """Kill an import as soon as a stage comes."""
-    deadline = time.monotonic() + 60
+    """Kill an import as soon as a stage comes; return whether it had told by then that it has images left to look at:
+    on a busy machine the kill may come late."""
+    deadline = time.monotonic() + 240
     while not comes(store, store.job(job_id), before) and store.job(job_id).active:
         assert time.monotonic() < deadline, "the stage did not come"
         time.sleep(LOOK_EVERY_S)
     kill(store, job_id)
+    job = store.job(job_id)
+    return job.active and job.stage in (Stage.STARTING, Stage.FINDING_FILES, Stage.CHECKING_IMAGES) and job.done < FILES
 
 
 def tell_truly(store, job_id, changed):
@@ -148,23 +151,24 @@ def tell_truly(store, job_id, changed):
 def test_an_import_killed_at_a_stage_leaves_all_or_nothing(stage, store, photos):
     before = state(store)
     job_id = start(store, photos())
-    strike(store, job_id, STAGES[stage], before)
+    early = strike(store, job_id, STAGES[stage], before)
     settle(store, job_id)
     changed = require_whole(store, before)
     tell_truly(store, job_id, changed)
     assert changed >= (stage in ("the commit", "the end"))
-    assert changed <= (stage not in ("finding files", "the first image"))
+    assert not (early and changed)
 
 
 @pytest.mark.parametrize("stage", ADDED)
 def test_an_addition_killed_at_a_stage_leaves_the_old_data_set_or_the_new(stage, store, photos, grown):
     before = state(store)
     job_id = start(store, photos(), grown)
-    strike(store, job_id, STAGES[stage], before)
+    early = strike(store, job_id, STAGES[stage], before)
     settle(store, job_id)
     changed = require_whole(store, before, grown)
     tell_truly(store, job_id, changed)
     assert changed >= (stage in ("the commit", "the end"))
+    assert not (early and changed)
 
 
 @pytest.mark.parametrize("kills", KILLS)
@@ -193,7 +197,7 @@ def test_imports_and_additions_killed_at_random_leave_all_or_nothing(kills, stor
 
 
 def finished(store, job_id):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while store.job(job_id).active:
         assert time.monotonic() < deadline, "the import did not end"
         time.sleep(0.01)

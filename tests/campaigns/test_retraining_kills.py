@@ -19,7 +19,7 @@ from thaw.storage.workspace import SPLIT_FILE
 from tlcore.progress import Stage
 
 RESULTS = ("head.npz", "predictions-1.npz")
-LIMIT_S, LOOK_EVERY_S = 60, 0.001
+LIMIT_S, LOOK_EVERY_S = 240, 0.001
 
 
 def file(name):

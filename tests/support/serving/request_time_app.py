@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from thaw.serving.request_time import Limits, RequestTime
 
-LIMITS = Limits(head_s=2.5, grace_s=1.0, bytes_a_second=1000.0, body_s=3.0)
+LIMITS = Limits(head_s=2.5, grace_s=1.0, bytes_a_second=1000.0, body_s=6.0)
 
 
 async def read(request: Request) -> PlainTextResponse:

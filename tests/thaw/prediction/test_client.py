@@ -202,7 +202,7 @@ def test_a_killed_process_is_started_again_once(store):
     # And in the middle of an answer: held still first, so that it cannot finish it.
     killed = psutil.Process(asked.pid)
     killed.suspend()
-    threading.Timer(0.3, killed.kill).start()
+    threading.Timer(1.0, killed.kill).start()
     expect_refusal(asked)
     assert asked.running
     assert asked.pid != killed.pid
@@ -223,7 +223,7 @@ def test_a_process_that_hangs_or_is_closed_meanwhile_is_told_plainly(store, monk
     monkeypatch.undo()
     expect_refusal(asked)
     psutil.Process(asked.pid).suspend()
-    threading.Timer(0.2, asked.close).start()
+    threading.Timer(1.0, asked.close).start()
     with pytest.raises(PredictorError, match="it was closed"):
         asked.classify("run-none", [jpeg(1)])
     assert not asked.running

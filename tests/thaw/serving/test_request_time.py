@@ -15,6 +15,10 @@ from tests.support.serving.service_process import ROOT
 from thaw.serving.request_time import LAST_WORD_S, timed
 
 CROWD = 600
+# What is never answered nor closed would trickle on for the better part of an hour.
+BUSY_S = 120
+# By so much a busy machine may be late.
+LATE_S = 20
 HEAD = "POST /{path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n"
 
 
@@ -27,11 +31,11 @@ def server() -> Iterator[psutil.Process]:
     process.port = int(process.stdout.readline())
     yield process
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 def connect(server: psutil.Process) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=60)
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -60,8 +64,8 @@ def status(answer: bytes) -> int:
 
 
 def send_until_cut(connection: socket.socket, piece: bytes, pause_s: float = 0.0) -> int:
-    """Send a piece again and again until the server ends it, at most for 15 s; return how many bytes went."""
-    end, sent = time.monotonic() + 15, 0
+    """Send a piece again and again until the server ends it, at most for a minute; return how many bytes went."""
+    end, sent = time.monotonic() + 60, 0
     with contextlib.suppress(ConnectionError):
         while time.monotonic() < end:
             sent += connection.send(piece)
@@ -98,21 +102,21 @@ def crowd(server: psutil.Process, head: bytes, count: int, pause_s: float = 0.3)
         return await asyncio.gather(*(trickle(server, head, pause_s) for _ in range(count)))
 
     started = time.monotonic()
-    statuses = Counter(asyncio.run(asyncio.wait_for(all_at_once(), 110)))
+    statuses = Counter(asyncio.run(asyncio.wait_for(all_at_once(), 2 * BUSY_S)))
     return statuses, time.monotonic() - started
 
 
 def test_slow_bodies_are_answered_and_closed(server, wait_for):
     statuses, seconds = crowd(server, HEAD.format(path="read", length=10_000).encode(), CROWD)
     assert statuses == {408: CROWD}
-    assert seconds < 45
+    assert seconds < BUSY_S
     wait_for(lambda: connections(server) == 0, 10, "the end of all connections")
 
 
 def test_slow_heads_are_answered_and_closed(server, wait_for):
     statuses, seconds = crowd(server, b"GET /read HTTP/1.1\r\nx-long: ", CROWD)
     assert statuses == {408: CROWD}
-    assert seconds < 45
+    assert seconds < BUSY_S
     wait_for(lambda: connections(server) == 0, 10, "the end of all connections")
 
 
@@ -120,7 +124,7 @@ def test_a_connection_without_a_word_is_closed_without_one(server):
     with connect(server) as connection:
         started = time.monotonic()
         assert read_all(connection) == b""
-        assert LIMITS.head_s * 0.8 < time.monotonic() - started < LIMITS.head_s + 5
+        assert LIMITS.head_s * 0.8 < time.monotonic() - started < LIMITS.head_s + LATE_S
 
 
 def test_a_second_head_on_a_connection_is_timed_as_well(server):
@@ -130,13 +134,13 @@ def test_a_second_head_on_a_connection_is_timed_as_well(server):
         connection.sendall(b"GET /ignore HTTP/1.1\r\n")
         started = time.monotonic()
         assert read_all(connection) == b""
-        assert time.monotonic() - started < LIMITS.head_s + 5
+        assert time.monotonic() - started < LIMITS.head_s + LATE_S
 
 
 def test_a_body_that_nobody_reads_ends_with_its_connection(server):
     statuses, seconds = crowd(server, HEAD.format(path="ignore", length=10_000).encode(), 20)
     assert statuses == {200: 20}
-    assert seconds < 20
+    assert seconds < BUSY_S
 
 
 def test_a_body_that_comes_fast_enough_may_take_longer_than_the_grace(server):
@@ -153,16 +157,17 @@ def test_no_body_may_take_longer_than_the_longest(server):
         connection.sendall(HEAD.format(path="read", length=1_000_000).encode())
         started = time.monotonic()
         send_until_cut(connection, b"x" * 500, 0.2)
-        assert LIMITS.body_s * 0.8 < time.monotonic() - started < LIMITS.body_s + LAST_WORD_S + 8
+        assert LIMITS.body_s * 0.8 < time.monotonic() - started < LIMITS.body_s + LAST_WORD_S + LATE_S
 
 
 def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(server):
     with connect(server) as connection:
         length = 20_000
         connection.sendall(HEAD.format(path="refuse", length=length).encode())
-        for _ in range(length // 1000):
+        # For longer than the grace, and far shorter than a refused client is given for reading.
+        for _ in range(10):
             time.sleep(0.15)
-            connection.sendall(b"x" * 1000)
+            connection.sendall(b"x" * (length // 10))
         answer = read_all(connection)
     assert status(answer) == 413
     assert answer.endswith(b"too large")

@@ -166,11 +166,11 @@ def test_overload_is_refused_and_never_a_crash(service, wait_for):
         return await asyncio.gather(*(send_slowly(service.port, body, 8, 0.2) for _ in range(200)))
 
     started = time.monotonic()
-    statuses = collections.Counter(asyncio.run(asyncio.wait_for(all_at_once(), 120)))
+    statuses = collections.Counter(asyncio.run(asyncio.wait_for(all_at_once(), 240)))
     assert set(statuses) == {200, 503}, statuses
     assert statuses[200] >= MOST_REQUESTS
     assert statuses[503] > 0
-    assert time.monotonic() - started < 100
+    assert time.monotonic() - started < 200
     assert service.memory_bytes - before < 300_000_000
     wait_for(lambda: service.metric("thaw_requests_inside") == 0, 20, "the end of the rush")
     refused = service.client.post("/predict", content=body, headers=PNG)
@@ -186,7 +186,7 @@ def test_under_load_slow_and_oversized_clients_get_an_answer_that_they_can_read(
         told = await asyncio.gather(*slow, *oversized)
         return collections.Counter(told[: len(slow)]), collections.Counter(told[len(slow) :])
 
-    slow, oversized = asyncio.run(asyncio.wait_for(all_at_once(), 120))
+    slow, oversized = asyncio.run(asyncio.wait_for(all_at_once(), 240))
     assert set(slow) == {200, 503}, slow
     assert set(oversized) <= {413, 503}, oversized
     wait_for(lambda: service.metric("thaw_requests_inside") == 0, 20, "the end of the rush")
@@ -198,10 +198,10 @@ def test_a_body_that_trickles_is_answered_and_closed(service):
         return await asyncio.gather(*(send_slowly(service.port, bytes(10_000), 1000, 0.5) for _ in range(80)))
 
     started = time.monotonic()
-    statuses = collections.Counter(asyncio.run(asyncio.wait_for(all_at_once(), 120)))
+    statuses = collections.Counter(asyncio.run(asyncio.wait_for(all_at_once(), 240)))
     assert set(statuses) == {408, 503}
     assert statuses[408] == MOST_REQUESTS
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 120
 
 
 def send_strange(service, count):
