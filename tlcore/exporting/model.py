@@ -23,6 +23,8 @@ YOUNGER = {
     "renorm": False,
     "renorm_clipping": None,
     "renorm_momentum": 0.99,
+    "sliding_window": None,
+    "use_gate": False,
 }
 """Arguments that releases after 3.6 brought, and their defaults; tests/support/models/keras_3_6.json has those that 3.6
 knows."""

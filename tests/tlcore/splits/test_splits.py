@@ -99,7 +99,7 @@ def test_tiny_images_are_not_blown_up():
     own, patches = BACKBONES["efficientnet-lite0"], BACKBONES["dinov2-vits14"]
     assert recommend_image_size([tiny, tiny, large], own) == 96
     assert recommend_image_size([tiny, large, large], own) == 224
-    assert recommend_image_size([tiny], replace(own, input_size=64)) == 64
+    assert recommend_image_size([tiny], replace(own, input_size=64)) == 32
     assert recommend_image_size([], own) == 224
     assert [recommend_image_size(images, patches) for images in ([tiny], [large])] == [98, 224]
 
