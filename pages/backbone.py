@@ -270,4 +270,4 @@ else:
     speeds.draw_speeds(workspace, chosen)
 if expert.is_on():
     draw_device(workspace)
-steps.onward("head", "On to step 3: teach the head")
+steps.onward("head", f"On to step 3: {'let it learn' if selection.backbone().fresh else 'teach the head'}")

@@ -32,6 +32,7 @@ FRESH_RATES = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 BATCHES = (8, 16, 32, 64, 128, 256)
 RATE_FIELD = "learning rate of the head"
 FRESH_RATE_FIELD = "learning rate from scratch"
+FRESH_PURPOSE = "Let all of the network learn from your pictures alone, from scratch."
 HIDDEN = (0, 64, 128, 256, 512)
 METHOD_WORDS = {
     "gradient": "By gradient steps (Adam), as in Keras's guide",
@@ -277,7 +278,7 @@ def draw_result(store: Store, run: Run) -> None:
     )
 
 
-steps.heading("head")
+steps.heading("head", purpose=FRESH_PURPOSE if selection.backbone().fresh else "")
 kept = selection.store()
 present_run = selection.run(kept)
 dataset_shown = selection.dataset(kept)

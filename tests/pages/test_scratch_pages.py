@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
+from pages.ui.page.run_queue import describe
 from tests.support.pages import DATASET, add_dataset, add_run, press, visit, words
 from tests.support.pages import store as store
 from thaw.storage.facts import Accuracy
@@ -98,7 +99,7 @@ def test_the_advice_is_in_plain_words_with_its_figures(store, low, looks, told):
 def test_where_nothing_was_tested_one_press_tests_a_ready_made_eye(store):
     add_dataset(store)
     page = visit("backbone", backbone=NAME)
-    press(page, "Test an eye on your pictures")
+    press(page, "Which one? Test an eye on your pictures")
     (job,) = store.jobs("check")
     assert job.request["backbone"] == "efficientnet-lite0"
 
@@ -107,9 +108,11 @@ def test_the_head_page_starts_it_with_what_suits(store):
     add_dataset(store)
     page = visit("head", backbone=NAME)
     assert "learnt from scratch by the network **ResNet-20**" in words(page)
+    assert "Let all of the network learn from your pictures alone" in words(page)
     press(page, "Start training")
     (job,) = store.queue()
     assert store.run(job.run_id).head == scratch_settings(NAME, image_size=32)
+    assert describe(store, job).endswith(", ResNet-20, from scratch: the training")
 
 
 def test_an_expert_sees_what_suits_as_the_start_of_every_option(store):
@@ -127,6 +130,7 @@ def test_after_it_come_the_mistakes_for_nothing_is_left_to_thaw(store, fresh_run
     page = visit("head", run=fresh_run)
     assert not page.exception
     assert page.success[0].value.startswith("It gets")
+    assert "ResNet-20, from scratch" in words(page).replace("\\", ""), "the bar names it"
     page = visit("finetune", run=fresh_run)
     assert "nothing is frozen, so there is nothing to thaw" in words(page)
     assert not [button for button in page.button if "adapt" in button.label]

@@ -10,7 +10,7 @@ from thaw.storage.records import Dataset, Run
 from thaw.storage.store import Store
 from thaw.storage.trash import ThingKind
 from tlcore.errors import RunError
-from tlcore.models.backbones import BACKBONES
+from tlcore.models.backbones import title_of
 
 FEATURES, DOWNLOADS, SPEED = "features", "downloads", "speed"
 SPEED_FILES = ("speed.json", "measuring.json")
@@ -155,7 +155,7 @@ def _caches(store: Store) -> list[Holding]:
 
 
 def _title(run: Run, datasets: Mapping[str, Dataset]) -> str:
-    backbone = BACKBONES[run.backbone].title if run.backbone in BACKBONES else run.backbone
+    backbone = title_of(run.backbone)
     phase = "fine-tuned" if run.result_phase == 2 else "head" if run.result_phase == 1 else "unfinished"
     dataset = datasets.get(run.dataset_id)
     return f"{backbone}, {phase}" + (f", of {dataset.name}" if dataset else "")

@@ -38,7 +38,7 @@ def draw(store: Store, dataset: Dataset) -> None:
         live.ending(job)
     if not check or check.version != dataset.version:
         st.button(
-            "Test again" if check else "Test an eye on your pictures",
+            "Test again" if check else "Which one? Test an eye on your pictures",
             icon=":material/science:",
             on_click=leakage.start,
             args=(store, dataset),

@@ -12,7 +12,7 @@ from pages.ui.words.names import sentence, visible
 from pages.ui.words.options import dataset_names, distinct
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
-from tlcore.models.backbones import BACKBONES
+from tlcore.models.backbones import title_of
 
 _styles = st.components.v2.component(
     "thaw_choice_bar", html="<i hidden></i>", css=read_assets("page/choice_bar.css"), isolate_styles=False
@@ -75,8 +75,7 @@ def _name_runs(runs: Sequence[sqlite3.Row]) -> Callable[[str], str]:
     by_id = {run["id"]: run for run in runs}
 
     def name(run_id: str) -> str:
-        backbone = by_id[run_id]["backbone"]
-        title = BACKBONES[backbone].title if backbone in BACKBONES else visible(backbone)
+        title = visible(title_of(by_id[run_id]["backbone"]))
         return f"{amounts.moment(by_id[run_id]['created_at'])}, {title}"
 
     return distinct(by_id, name, lambda run_id: amounts.time_of_day(by_id[run_id]["created_at"]), str)

@@ -19,6 +19,8 @@ from tlcore.training.history import Epoch
 POLL_S = 1.0
 # A curve that grows is looked at, and its first point is waited for.
 LIVE_POLL_S = 0.4
+# Of what is counted, a second: less would be told as none.
+SLOWEST_TOLD = 0.05
 TRAINING = ("head", "fine_tune")
 IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
 TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goes on from there."
@@ -160,8 +162,10 @@ def _counts(job: Job, noun: str) -> list[str]:
         return []
     scale, unit = _unit(job.stage, noun)
     words = [f"{job.done / scale:,.0f} of {job.total / scale:,.0f} {unit}"]
+    if job.rate / scale >= SLOWEST_TOLD:
+        words.append(f"{job.rate / scale:,.1f} {unit}/s")
     if job.rate > 0:
-        words += [f"{job.rate / scale:,.1f} {unit}/s", f"{amounts.duration(job.seconds_left)} left"]
+        words.append(f"{amounts.duration(job.seconds_left)} left")
     return words
 
 

@@ -123,9 +123,9 @@ def make(step: Step, icon: str, file: str) -> st.Page:
     )
 
 
-def heading(name: str, wide: bool = False) -> None:
-    """Draw a page's title with its place among the steps, if it is one of them; the page is wider where it is asked
-    for."""
+def heading(name: str, wide: bool = False, purpose: str = "") -> None:
+    """Draw a page's title with its place among the steps, if it is one of them, and what is done there, `purpose` where
+    that is not as always; the page is wider where it is asked for."""
     if wide:
         st.html(WIDE)
     step, _ = _find(name)
@@ -133,7 +133,7 @@ def heading(name: str, wide: bool = False) -> None:
     step = next((each for each, (_, file) in STORY.items() if file == name and each.name == selection.place()), step)
     place = f":gray[Step {STEPS.index(step) + 1} of {len(STEPS)}.] " if step in STEPS else ""
     st.title(step.title, anchor=False)
-    st.markdown(f"{place}{expert.either(step.purpose, step.expert or step.purpose)}")
+    st.markdown(f"{place}{purpose or expert.either(step.purpose, step.expert or step.purpose)}")
 
 
 def onward(name: str, label: str, stays: bool = False) -> None:
