@@ -37,6 +37,7 @@ COLOURS = {"berry": (170, 40, 60), "leaf": (50, 150, 60), "sky": (60, 110, 190)}
 PLAIN, PUZZLING = 4, 4
 # A machine that is slow, and busy with other tests, gets so many times as long for what must come.
 PATIENCE = 4
+PAGE_DRAWN_WITHIN_S = 180
 # Begun first where two files are run at a time: a long file begun last would be waited for alone.
 LONGEST = (
     *("tlcore/models/test_classifier.py", "thaw/exporting/test_exporter.py"),
@@ -66,10 +67,18 @@ def pytest_collection_modifyitems(items, config):
 
 
 def pytest_collection_finish():
-    """Look through the installed packages for Streamlit's components once, and not for every page that is opened."""
+    """Look through the installed packages for Streamlit's components once, and not for every page that is opened; give
+    each page longer than Streamlit's three seconds, which a busy machine may take for its imports alone."""
     if "streamlit.testing.v1" in sys.modules:
         scanner = importlib.import_module("streamlit.components.v2.manifest_scanner")
         scanner.scan_component_manifests = functools.cache(scanner.scan_component_manifests)
+        page = importlib.import_module("streamlit.testing.v1.app_test").AppTest
+        begin = page.__init__
+
+        def begin_patiently(self, *given, default_timeout, **more):
+            begin(self, *given, default_timeout=max(default_timeout, PAGE_DRAWN_WITHIN_S), **more)
+
+        page.__init__ = begin_patiently
 
 
 def pytest_terminal_summary(terminalreporter):

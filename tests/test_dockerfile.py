@@ -104,7 +104,7 @@ def test_its_steps_work_in_a_fresh_environment(tmp_path):
         options |= {"user": "nobody", "group": "nogroup"}
     process = subprocess.Popen(command, **options)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 480
         while subprocess.run(healthy, capture_output=True, **options).returncode:
             assert process.poll() is None
             assert time.monotonic() < deadline

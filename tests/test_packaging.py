@@ -75,7 +75,7 @@ def test_an_installation_runs_commands_and_serves_the_dashboard(wheel, tmp_path,
 
 
 def answers(address: str) -> bool:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 480
     while time.monotonic() < end:
         try:
             return urllib.request.urlopen(address, timeout=30).status == 200

@@ -43,14 +43,14 @@ def test_it_comes_back_when_two_threads_were_inside():
     def hold():
         with uncollected():
             entered.set()
-            leave.wait(10)
+            leave.wait(60)
 
     with uncollected():
         other = threading.Thread(target=hold)
         other.start()
-        assert entered.wait(10)
+        assert entered.wait(60)
     leave.set()
-    other.join(10)
+    other.join(60)
     assert gc.isenabled()
 
 

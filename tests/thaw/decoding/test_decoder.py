@@ -108,12 +108,12 @@ def test_an_outcome_tells_what_was_measured(tmp_path):
 
 @posix
 def test_a_file_over_the_time_limit_costs_only_itself(tmp_path):
-    with Decoder(children=1, limit_s=1) as decoder:
+    with Decoder(children=1, limit_s=3) as decoder:
         first = decoder.pids
         os.kill(first[0], signal.SIGSTOP)
         outcomes = [outcome for _, outcome in decoder.map(jobs(tmp_path, 4))]
         assert decoder.pids != first
-    assert "longer than 1 s" in str(outcomes[0])
+    assert "longer than 3 s" in str(outcomes[0])
     assert [type(outcome) for outcome in outcomes] == [ImageRejected, Decoded, Decoded, Decoded]
 
 
@@ -186,7 +186,7 @@ with Decoder(2) as decoder:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(alive(pid) for pid in children):
         assert time.monotonic() < deadline, "a child outlived its killed parent"
         time.sleep(0.05)

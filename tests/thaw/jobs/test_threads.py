@@ -31,18 +31,18 @@ os._exit(0)
 def test_work_is_done_in_a_thread_and_its_end_is_told():
     heard = []
     ended = start_thread(heard.append, 7)
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert heard == [7]
     held = threading.Event()
     waiting = start_thread(held.wait)
     assert not waiting.wait(0.05)
     held.set()
-    assert waiting.wait(10)
+    assert waiting.wait(60)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_end_is_told_of_work_that_fails_too():
-    assert start_thread(lambda: 1 / 0).wait(10)
+    assert start_thread(lambda: 1 / 0).wait(60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")

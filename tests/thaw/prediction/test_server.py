@@ -79,5 +79,5 @@ def test_heat_maps_are_made_ready_at_once_or_when_nobody_asks_anything(tmp_path,
             write_frame(asked, Frame({"do": "warm", "run": run_id, "maps": True}))
             assert read_frame(heard).header == {}
             assert len(painter.asked) == 2
-        serving.join(10)
+        serving.join(60)
         assert not serving.is_alive()
