@@ -3,7 +3,8 @@
     python benchmarks/side_by_side.py COMMIT BENCHMARK [ARGUMENT ...] [--turns 3]
 
 The older commit is checked out in a folder of its own for as long as it takes. Lines that say the same but for their
-figures are taken for one another; of each figure the median of the turns is printed, and the ratio of new to old.
+figures are taken for one another, the first of them in one run for the first in another; of each figure the median of
+the turns is printed, and the ratio of new to old.
 """
 
 import argparse
@@ -12,13 +13,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")
 
-Figures = dict[str, list[list[float]]]
+Figures = dict[tuple[str, int], list[list[float]]]
+"""The figures of a line in every turn, by what it says besides and how many such lines stand before it in its turn."""
 
 
 def run(folder: Path, line: list[str]) -> str:
@@ -30,11 +32,15 @@ def run(folder: Path, line: list[str]) -> str:
 
 
 def read_figures(printed: str, figures: Figures) -> None:
-    """Add the figures of every line to those of the turns before; a line is known by what it says besides."""
+    """Add the figures of every line that one run printed to those of the turns before."""
+    seen: Counter[str] = Counter()
     for line in printed.splitlines():
         values = [float(number.replace(",", "")) for number in NUMBER.findall(line)]
         if values:
-            figures[NUMBER.sub("#", line).strip()].append(values)
+            # However wide a column a figure leaves.
+            words = " ".join(NUMBER.sub("#", line).split())
+            figures[words, seen[words]].append(values)
+            seen[words] += 1
 
 
 def tell(line: str, old: list[list[float]], new: list[list[float]]) -> None:
@@ -66,11 +72,11 @@ def main() -> None:
                 read_figures(run(ROOT, line), new)
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", earlier], cwd=ROOT, check=True)
-    for words in old:
-        if words in new:
-            tell(words, old[words], new[words])
-    print(*(f"only old: {words}" for words in old.keys() - new.keys()), sep="\n")
-    print(*(f"only new: {words}" for words in new.keys() - old.keys()), sep="\n")
+    for same in old:
+        if same in new:
+            tell(same[0], old[same], new[same])
+    print(*(f"only old: {words}" for words, _ in old.keys() - new.keys()), sep="\n")
+    print(*(f"only new: {words}" for words, _ in new.keys() - old.keys()), sep="\n")
 
 
 if __name__ == "__main__":
