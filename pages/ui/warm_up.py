@@ -41,13 +41,14 @@ def load() -> None:
 def read(store: Store) -> None:
     """Read what the pages hold in memory; what can't be read is left to the page that asks for it and says so."""
     # Not above: these set up what they hold, for which Streamlit must be running.
-    from pages.ui.data import findings, split_choice
+    from pages.ui.data import browse, findings, split_choice
     from pages.ui.mistakes import map_points
     from pages.ui.page import prediction_cache
 
     unreadable = contextlib.suppress(*UNREADABLE)
     for dataset in store.datasets()[:1]:
         with unreadable:
+            browse.prepare(store, dataset)
             split_choice.prepare(store, dataset)
             findings.prepare(store, dataset)
         runs = [run for run in store.runs() if run.dataset_id == dataset.id and run.result_phase]

@@ -232,6 +232,16 @@ def test_the_account_adds_up_and_is_told(store):
     assert metrics(page)["Files found"] == "28"
 
 
+def test_the_strips_of_the_classes_follow_an_edit_and_are_not_read_again_without_one(store, monkeypatch):
+    image = add_dataset(store)[0]
+    assert f"/{image.id}" in drawn_html(visit("data"))
+    with monkeypatch.context() as watched:
+        watched.setattr(Store, "_of_class", lambda *_: pytest.fail("the names of a class were read again"))
+        assert f"/{image.id}" in drawn_html(visit("data"))
+    edits.exclude_images(store, DATASET, [image.id])
+    assert f"/{image.id}" not in drawn_html(visit("data"))
+
+
 def test_pictures_are_excluded_found_again_and_restored(store):
     images = add_dataset(store)
     browse.act(store, store.dataset(DATASET), "exclude", [images[0].id, images[1].id], None)

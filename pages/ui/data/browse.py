@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -19,6 +20,7 @@ from thaw.datasets import edits
 from thaw.names import check_class_name
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
+from thaw.storage.workspace import Workspace
 from tlcore.errors import DatasetError
 
 CLASSES_A_PAGE = 20
@@ -92,11 +94,24 @@ def draw_overview(store: Store, dataset: Dataset) -> None:
     pages = max(1, math.ceil(len(labels) / CLASSES_A_PAGE))
     page = st.pagination(pages, key=f"classes of {dataset.id}") if pages > 1 else 1
     for label in labels[(page - 1) * CLASSES_A_PAGE : page * CLASSES_A_PAGE]:
-        shown = store.images(dataset.id, label, limit=PICTURES_A_CLASS)
+        shown = _first(store.workspace.root, dataset.id, dataset.version, label)
         draw_strip(emphasised(label), dataset.classes[label], shown, f"Photos of {label}")
     if dataset.pile:
         shown = store.images(dataset.id, limit=PICTURES_A_CLASS, role="pile")
         draw_strip(f"**{Shelf('pile').title}**", dataset.pile, shown, expert.kinds("Photos without a class"))
+
+
+def prepare(store: Store, dataset: Dataset) -> None:
+    """Find the photos of the overview's first page before anyone opens it, so that they are held."""
+    for label in list(dataset.classes)[:CLASSES_A_PAGE]:
+        _first(store.workspace.root, dataset.id, dataset.version, label)
+
+
+# To find the first photos of a class the names of all its photos are put in order: of 32,000 photos, half of the time
+# that the page's script took.
+@st.cache_resource(show_spinner=False, max_entries=10 * CLASSES_A_PAGE)
+def _first(root: Path, dataset_id: str, version: int, label: str) -> list[Image]:
+    return Store(Workspace(root)).images(dataset_id, label, limit=PICTURES_A_CLASS)
 
 
 def draw_strip(title: str, count: int, shown: Sequence[Image], label: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pages.ui import warm_up
-from pages.ui.data import findings, split_choice
+from pages.ui.data import browse, findings, split_choice
 from pages.ui.mistakes import map_points
 from pages.ui.page import image_cache, prediction_cache, shell
 from tests.support.judged_runs import DATASET, add, run_of
@@ -42,6 +42,7 @@ def test_what_the_pages_hold_is_not_read_again(store, run_id, monkeypatch):
     monkeypatch.setattr(split_choice, "choose_split", refuse)
     monkeypatch.setattr(findings, "examine", refuse)
     assert len(image_cache.images(store, dataset)) == 40
+    browse.prepare(store, dataset)
     assert split_choice.count_sides(store, dataset)["rose"].training == 16
     assert split_choice.image_size(store, dataset, BACKBONES["efficientnet-lite0"])
     assert split_choice.count_dated(store, dataset) == 0
