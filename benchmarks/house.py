@@ -1,9 +1,10 @@
 """How the house stands: files and lines of every package, the largest, and what breaks its rules.
 
-    python benchmarks/house.py [--junit FILE] [--root FOLDER]
+    python benchmarks/house.py [--junit FILE ...] [--root FOLDER]
 
-`--junit` is what `pytest --junitxml FILE` wrote: the minutes of the tests and the ten slowest are told of it. The rules
-are held by tests/test_house.py, and the order in which packages may import one another stands in floors.toml.
+`--junit` is what `pytest --junitxml FILE` wrote, each run of README's test command a file of its own: the minutes of
+the tests, one run after the other, and the ten slowest are told of it. The rules are held by tests/test_house.py, and
+the order in which packages may import one another stands in floors.toml.
 """
 
 import argparse
@@ -111,13 +112,16 @@ def find_large(root: Path) -> list[tuple[Path, int]]:
     return sorted(lines, key=lambda each: (-each[1], each[0]))
 
 
-def read_junit(path: Path) -> tuple[float, int, list[tuple[float, str]]]:
-    """Return the seconds of a test run, the number of its tests, and each with its seconds, the slowest first."""
-    tree = ElementTree.parse(path).getroot()
+def read_junit(paths: Sequence[Path]) -> tuple[float, int, list[tuple[float, str]]]:
+    """Return the seconds of test runs, the number of their tests, and each with its seconds, the slowest first."""
+    trees = [ElementTree.parse(path).getroot() for path in paths]
+    seconds = sum(float(suite.get("time", 0)) for tree in trees for suite in tree.iter("testsuite"))
     cases = [
-        (float(case.get("time", 0)), f"{case.get('classname')}::{case.get('name')}") for case in tree.iter("testcase")
+        (float(case.get("time", 0)), f"{case.get('classname')}::{case.get('name')}")
+        for tree in trees
+        for case in tree.iter("testcase")
     ]
-    return sum(float(suite.get("time", 0)) for suite in tree.iter("testsuite")), len(cases), sorted(cases, reverse=True)
+    return seconds, len(cases), sorted(cases, reverse=True)
 
 
 def _dotted(path: Path) -> str:
@@ -162,7 +166,7 @@ def _reach(name: str, modules: Mapping[str, Module]) -> set[str]:
     return reached
 
 
-def tell(root: Path, junit: Path | None) -> None:
+def tell(root: Path, junit: Sequence[Path]) -> None:
     """Print all of it."""
     modules, floors = read_modules(root), read_floors(root)
     packages: dict[str, list[Module]] = defaultdict(list)
@@ -192,6 +196,7 @@ def tell(root: Path, junit: Path | None) -> None:
         f"Files of more than {MOST_LINES} lines", [f"{path} ({lines})" for path, lines in large if lines > MOST_LINES]
     )
     _list(f"Modules under {FEWEST_LINES} lines that only one other imports", find_small(modules))
+    print(f"Floors: {len(floors)}, with {sum(map(len, floors))} packages and modules on them")
     _list("Imports of a floor that is not below", find_violations(modules, floors))
     _list("Import circles", [" <-> ".join(circle) for circle in find_circles(modules)])
     if junit:
@@ -210,7 +215,9 @@ def _list(title: str, found: Sequence[str]) -> None:
 def main() -> int:
     asked = argparse.ArgumentParser(description="How the house stands: files, lines, and what breaks its rules.")
     asked.add_argument("--root", type=Path, default=ROOT, help="the repository (default: this one)")
-    asked.add_argument("--junit", type=Path, help="what `pytest --junitxml FILE` wrote")
+    asked.add_argument(
+        "--junit", type=Path, nargs="+", default=[], help="what each run of `pytest --junitxml FILE` wrote"
+    )
     given = asked.parse_args()
     tell(given.root, given.junit)
     return 0

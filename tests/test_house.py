@@ -223,14 +223,17 @@ def test_a_planted_circle_a_small_module_and_a_full_folder_are_found(small_house
 
 
 def test_the_script_prints_the_figures_and_the_minutes_of_the_tests(small_house, tmp_path):
-    report = tmp_path / "junit.xml"
+    first, second = tmp_path / "first.xml", tmp_path / "second.xml"
     case = '<testcase classname="tests.test_a" name="test_{}" time="{}"/>'
     cases = "".join(case.format(number, number) for number in range(12))
-    report.write_text(f'<testsuites><testsuite time="120.0">{cases}</testsuite></testsuites>')
-    command = [sys.executable, "benchmarks/house.py", "--root", str(small_house), "--junit", str(report)]
+    first.write_text(f'<testsuites><testsuite time="120.0">{cases}</testsuite></testsuites>')
+    second.write_text(f'<testsuites><testsuite time="30.0">{case.format("slowest", 25)}</testsuite></testsuites>')
+    command = [sys.executable, "benchmarks/house.py", "--root", str(small_house), "--junit", str(first), str(second)]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "Largest folder: " in told
     assert "Imports of a floor that is not below: none" in told
-    assert "Tests: 12 in 2.0 minutes" in told
+    assert "Floors: " in told
+    assert "Tests: 13 in 2.5 minutes" in told
+    assert "25.0 s  tests.test_a::test_slowest" in told
     assert "11.0 s  tests.test_a::test_11" in told
     assert "test_1\n" not in told, "the ten slowest alone"
