@@ -5,8 +5,10 @@ from dataclasses import asdict
 import pytest
 
 from pages.ui.page.run_queue import describe
+from pages.ui.words import glossary
 from tests.support.pages import DATASET, add_dataset, add_run, press, visit, words
 from tests.support.pages import store as store
+from tests.support.said import everything
 from thaw.storage.facts import Accuracy
 from tlcore.images.looks import PHOTO_DEVIATION, PHOTO_MEAN, Looks
 from tlcore.models.backbone_table import SMALL_RESIDUAL
@@ -140,5 +142,15 @@ def test_its_fixes_are_learnt_by_all_of_it(store, fresh_run):
     store.add_facts(fresh_run, {"dataset_version": 0})
     page = visit("mistakes", run=fresh_run)
     assert not page.exception
+    assert "the network gets" in words(page)
     assert "Train it again on the data as they are now" in [button.label for button in page.button]
     assert not [each for each in page.toggle if each.label.startswith("As I go")]
+
+
+@pytest.mark.parametrize("name", ["backbone", "head", "finetune", "mistakes"])
+def test_no_term_of_the_field_stands_alone(store, fresh_run, name):
+    add_check(store, 0.4, UNLIKE)
+    page = visit(name, run=fresh_run, backbone=NAME)
+    assert not page.exception
+    titles = [each.value for each in page.title]
+    assert [text for text in everything(page) if glossary.list_alone(text) and text not in titles] == []

@@ -11,6 +11,7 @@ from thaw.storage.records import Dataset, Run
 from thaw.storage.store import Store
 from tlcore.evaluation.metrics import Interval
 from tlcore.evaluation.predictions import VALIDATION
+from tlcore.models.backbones import FRESH
 
 TITLES = {
     VALIDATION: "Validation photos",
@@ -50,6 +51,8 @@ def draw_accuracies(store: Store, run: Run, phase: int) -> None:
 
 def name_model(run: Run) -> str:
     """Return what the model of a run is called."""
+    if run.backbone in FRESH:
+        return expert.either("network", "network trained from scratch")
     if run.result_phase == 1:
         return expert.either("head", "head (phase 1)")
     return expert.either("model with the adapted eye", "fine-tuned model (phase 2)")
