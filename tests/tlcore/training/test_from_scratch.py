@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+import tlcore
 from tests.support.pictures.families import each_backbone
 from tests.support.watched import Killed, Watcher, list_photos
+from thaw.sources.samples import write_digits
 from tlcore.errors import SettingsError, Stopped
 from tlcore.features.inputs import Materials
 from tlcore.images.pixels import load_pixels
@@ -188,3 +190,22 @@ def test_small_images_are_seen_small_by_a_network_made_for_them(photos):
     assert recommend_image_size(photos, SMALL_RESIDUAL) == 32
     assert recommend_image_size([Photo("a", "a", "a", "a", 640, 480, file="a")], SMALL_RESIDUAL) == 64
     assert recommend_image_size(photos, replace(SMALL_RESIDUAL, input_size=96)) == 96
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("every", "settings", "least"),
+    [
+        pytest.param(4, {"epochs": 6, "batch_size": 16}, 0.6, id="a quarter of the sample, shortly"),
+        pytest.param(1, {}, 0.985, id="all of the sample", marks=pytest.mark.slow),
+    ],
+)
+def test_the_sample_digits_are_learnt_from_nothing(every, settings, least, tmp_path):
+    folder = write_digits(tmp_path / "digits")
+    for number, file in enumerate(sorted(folder.rglob("*.png"))):
+        if number % every:
+            file.unlink()
+    parts = tlcore.split(tlcore.read_photos(folder), 0.2, 0)
+    trained = tlcore.train_from_scratch(parts, **settings)
+    assert trained.image_size == 32
+    assert trained.accuracy >= least
