@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, Position, expect
 
 from pages.ui.components.expert import expert
-from tests.browser.harness import IDLE, PATIENCE_MS, wait_in_page
+from tests.browser.harness import IDLE, PATIENCE_MS, PATIENCE_S, wait_in_page, wait_until
 
 JOB_MS = 300_000
 ROW_PX = 35
@@ -90,25 +90,31 @@ def await_depth(page: Page, value: str) -> None:
     page.wait_for_selector(IDLE)
 
 
-def set_numbers(page: Page, **values: int) -> None:
-    """Type into number inputs of an expert's options, named by the first word of their label."""
+def draw_anew(page: Page) -> None:
+    """Have every epoch draw new views of the photos, in the open options of an expert: each goes through the backbone
+    anew, so that no machine gets through a thousand epochs while a test looks at them."""
+    offered = page.get_by_role("combobox", name="Augmentation")
+    light = page.get_by_role("option", name="Light, never mirrored")
+    # A page that is drawn once more meanwhile closes the list.
+    wait_until(lambda: light.is_visible() or offered.press("ArrowDown"), PATIENCE_S, "the list of augmentations")
+    light.click()
+    page.get_by_text("Draw new views in every epoch").click()
+    expect(page.get_by_text("phase 2 draws anew as well")).to_be_visible()
+    page.wait_for_selector(IDLE)
+
+
+def set_numbers(page: Page, *, anew: bool = False, **values: int) -> None:
+    """Type into number inputs of an expert's options, named by the first word of their label; where `anew`, have every
+    epoch draw new views first."""
     be_expert(page)
     page.get_by_text("Options", exact=True).click()
+    if anew:
+        draw_anew(page)
     for word, value in values.items():
         field = page.get_by_role("spinbutton", name=word)
         field.fill(str(value))
         field.press("Enter")
         expect(field).to_have_value(str(value))
-    page.wait_for_selector(IDLE)
-
-
-def draw_anew(page: Page) -> None:
-    """Have every epoch draw new views of the photos, in the open options of an expert: each goes through the backbone
-    anew, so that no machine gets through a thousand epochs while a test looks at them."""
-    page.get_by_role("combobox", name="Augmentation").click()
-    page.get_by_role("option", name="Light, never mirrored").click()
-    page.get_by_text("Draw new views in every epoch").click()
-    expect(page.get_by_text("phase 2 draws anew as well")).to_be_visible()
     page.wait_for_selector(IDLE)
 
 

@@ -19,7 +19,6 @@ from tests.browser.journey import (
     be_expert,
     click_cell,
     click_row,
-    draw_anew,
     epochs_drawn,
     open_matrix,
     open_page,
@@ -83,8 +82,7 @@ def choose_backbone(page: Page) -> None:
 def train_head_and_refresh(page: Page) -> None:
     open_page(page, "head")
     expect(page.get_by_text("25% of each class")).to_have_count(1)
-    set_numbers(page, Epochs=LONG, Patience=LONG, Image=IMAGE_SIZE)
-    draw_anew(page)
+    set_numbers(page, anew=True, Epochs=LONG, Patience=LONG, Image=IMAGE_SIZE)
     start_head(page)
     await_epochs(page, 3)
     zoom_survives(page)

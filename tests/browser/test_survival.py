@@ -13,7 +13,6 @@ from tests.browser.harness import PATIENCE_S, Server, Watch, drop, wait_until
 from tests.browser.journey import (
     await_end,
     await_epochs,
-    draw_anew,
     epochs_drawn,
     open_page,
     see_page,
@@ -60,8 +59,7 @@ def test_killed_worker_and_restarted_server_cost_nothing(
     store = Store(open_workspace(server.workspace))
     page.goto(f"{server.url}/head?dataset={dataset_id}")
     see_page(page, "head")
-    set_numbers(page, Epochs=EPOCHS, Patience=EPOCHS, Image=96)
-    draw_anew(page)
+    set_numbers(page, anew=True, Epochs=EPOCHS, Patience=EPOCHS, Image=96)
     start_head(page)
     reached = await_epochs(page, 3)
     run_id = next(run.id for run in store.runs() if run.dataset_id == dataset_id)
