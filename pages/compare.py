@@ -136,7 +136,7 @@ def draw_summary(entries: Sequence[ComparedRun]) -> None:
     """Say which letter is which run, which one is better, and what speaks against comparing them."""
     st.markdown("  \n".join(introduce(entry) for entry in entries))
     if any(entry.told is not None for entry in entries):
-        st.caption(LEVELLED)
+        st.caption(expert.kinds(LEVELLED))
     warning = comparison.warn(entries)
     if warning:
         st.warning(sentence(_say(warning)), icon=":material/warning:")

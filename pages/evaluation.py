@@ -70,13 +70,15 @@ def draw_classes(run: Run, predictions: Predictions) -> None:
         alt="; ".join(f"{each.label}: found {_share(each.recall)}, right {_share(each.precision)}" for each in drawn),
     )
     if len(found) > MOST_DRAWN:
-        st.caption(f"The {MOST_DRAWN} classes found least often, of {len(found):,}; the table has all.")
+        st.caption(
+            f"The {MOST_DRAWN} {expert.kinds('classes')} found least often, of {len(found):,}; the table has all."
+        )
     few = [each for each in found if each.few]
     if few:
         names = ", ".join(emphasised(each.label) for each in few[:5])
         st.info(
-            f"{amounts.count(len(few), 'class has', 'classes have')} fewer than {FEW_TO_JUDGE} photos here: {names}"
-            f"{' and others' if len(few) > 5 else ''}. The bars show how little their figures say.",
+            f"{expert.kinds(amounts.count(len(few), 'class has', 'classes have'))} fewer than {FEW_TO_JUDGE} photos "
+            f"here: {names}{' and others' if len(few) > 5 else ''}. The bars show how little their figures say.",
             icon=":material/info:",
         )
     with st.expander("As a table"):
@@ -217,7 +219,7 @@ def draw_curves(run: Run, predictions: Predictions) -> None:
     if not expert.is_on():
         return
     panel = st.expander(
-        "One class against all others: every threshold (ROC, precision and recall)",
+        expert.kinds("One class") + " against all others: every threshold (ROC, precision and recall)",
         key=f"curves panel {run.id}",
         on_change="rerun",
     )
@@ -239,7 +241,7 @@ def draw_class_curves(run: Run, predictions: Predictions) -> None:
     )
     for key, title, curve, across, upwards, chance in shown:
         if curve is None:
-            st.caption(f"No {title} curve: it takes photos of this class and of others.")
+            st.caption(f"No {title} curve: it takes photos of this {expert.kinds('class')} and of others.")
             continue
         words = f"area under the {title} curve" if key == "roc" else title
         st.markdown(f"**{curve.area:.3f}** {words}; 1 is perfect.")

@@ -229,7 +229,8 @@ def draw_mirror() -> None:
     if server:
         st.info(
             f"{VARIABLE} is set, so each finished phase is also sent to the MLflow server {literal(server)}: settings, "
-            "hashes, counts, accuracies and the data set's name; no photos, and no names of files or classes.",
+            "hashes, counts, accuracies and the data set's name; no photos, and no names of files or "
+            f"{expert.kinds('classes')}.",
             icon=":material/cloud_upload:",
         )
 

@@ -51,7 +51,9 @@ HOW = {
 def draw_making(store: Store, run: Run) -> None:
     """Draw how the making of the map stands, or the button that starts it."""
     job = starts.latest_trial(store, "map", run.id)
-    st.markdown(WHAT_IT_IS.format(eye=expert.either("the ready-made eye (backbone)", "the frozen backbone")))
+    st.markdown(
+        expert.kinds(WHAT_IT_IS).format(eye=expert.either("the ready-made eye (backbone)", "the frozen backbone"))
+    )
     if job and job.active:
         live.follow(store, job, lambda present: trial_progress.progress(store, present))
         return
@@ -82,6 +84,7 @@ def draw_map(store: Store, run: Run, points: MapPoints, rows: np.ndarray) -> Non
         "Colour by",
         map_figure.COLOURINGS,
         default=map_figure.BY_CLASS,
+        format_func=distinct(map_figure.COLOURINGS, map_figure.name_colouring),
         required=True,
         key=f"colour of {run.id}",
     )
@@ -101,8 +104,9 @@ def draw_map(store: Store, run: Run, points: MapPoints, rows: np.ndarray) -> Non
         key=f"map {run.id}",
         name=f"{run.id}-map",
         alt=(
-            f"Map of {amounts.count(len(rows), 'photo')} of {amounts.count(len(points.labels), 'class', 'classes')}, "
-            f"like beside like, coloured by {colouring}; {amounts.count(wrong, 'mistake')}. "
+            f"Map of {amounts.count(len(rows), 'photo')} of "
+            f"{expert.kinds(amounts.count(len(points.labels), 'class', 'classes'))}, "
+            f"like beside like, coloured by {map_figure.name_colouring(colouring)}; {amounts.count(wrong, 'mistake')}. "
             "The choice below the map shows the same photos without it."
         ),
         on_select=marked,
@@ -153,7 +157,11 @@ def choose_rows(run: Run, points: MapPoints, rows: np.ndarray) -> np.ndarray:
 def draw_gallery(store: Store, run: Run, points: MapPoints, chosen: np.ndarray, fixes: Fixes) -> None:
     """Draw the chosen images in a grid in which they can be looked at and fixed; one alone is drawn large."""
     if not len(chosen):
-        st.caption("Nothing is chosen yet. Draw around some points of the map, or choose mistakes or a class above.")
+        st.caption(
+            expert.kinds(
+                "Nothing is chosen yet. Draw around some points of the map, or choose mistakes or a class above."
+            )
+        )
         return
     st.caption(amounts.count(len(chosen), "photo"))
     if len(chosen) == 1:
@@ -174,7 +182,7 @@ def draw_gallery(store: Store, run: Run, points: MapPoints, chosen: np.ndarray, 
         partial(fixing.act, store, dataset, predicted),
     )
     if agree:
-        st.caption(fixing.AGREEING)
+        st.caption(expert.kinds(fixing.AGREEING))
 
 
 def draw_one(points: MapPoints, row: int) -> None:
@@ -187,7 +195,7 @@ def draw_one(points: MapPoints, row: int) -> None:
         with right:
             said = "" if predicted is None else f"  \nPredicted: {emphasised(predicted)}"
             sure = "" if predicted is None else f" ({amounts.percent(float(points.confidence[row]))})"
-            st.markdown(f"Class: {emphasised(image.label)}{said}{sure}")
+            st.markdown(f"{expert.kinds('Class')}: {emphasised(image.label)}{said}{sure}")
             st.caption(f"From {literal(image.name)}")
 
 

@@ -130,15 +130,15 @@ def ask_shown(run: Run, labels: list[str]) -> tuple[str, str | None, str | None]
 def ask_filters(run: Run, labels: list[str]) -> tuple[str | None, str | None]:
     """Draw the filters by class and return them; None stands for any class."""
     left, right = st.columns(2)
-    names = distinct([None, *labels], lambda each: ANY if each is None else visible(each), ascii)
+    names = distinct([None, *labels], lambda each: expert.kinds(ANY) if each is None else visible(each), ascii)
     true = left.selectbox(
-        "True class",
+        expert.kinds("True class"),
         [None, *labels],
         format_func=names,
         key=_keys(run)["true"],
     )
     predicted = right.selectbox(
-        "Predicted class",
+        expert.kinds("Predicted class"),
         [None, *labels],
         format_func=names,
         key=_keys(run)["predicted"],
@@ -160,7 +160,10 @@ def draw_label_errors(store: Store, dataset: Dataset) -> None:
         return
     finding = findings.mislabelled(store, dataset)
     if finding is None:
-        st.success("No picture is left whose class the latest measurement doubts.", icon=":material/check_circle:")
+        st.success(
+            expert.kinds("No picture is left whose class the latest measurement doubts."),
+            icon=":material/check_circle:",
+        )
     else:
         st.markdown(f"**{sentence(expert.said(finding.title))}**, among all photos of the data set, the surest first.")
         findings.draw_finding(store, dataset, finding)
@@ -282,7 +285,11 @@ def draw_cards(
         if true is not None or predicted is not None:
             st.button("Show all", icon=":material/close:", type="tertiary", on_click=show_all, args=(run,))
     if not cards:
-        st.info(f"No image here. {OTHERS}" if true or predicted else f"Not one mistake on the {name_photo(side)}s.")
+        st.info(
+            f"No image here. {expert.kinds(OTHERS)}"
+            if true or predicted
+            else f"Not one mistake on the {name_photo(side)}s."
+        )
         return
     if right:
         st.caption("The least sure first.")

@@ -20,7 +20,7 @@ def draw(store: Store, dataset: Dataset) -> None:
     st.header(emphasised(dataset.name), anchor=False)
     draw_progress(store, dataset)
     if not dataset.pile:
-        st.success("Every photo has its class.", icon=":material/check:")
+        st.success(expert.kinds("Every photo has its class."), icon=":material/check:")
         draw_download(store, dataset)
         steps.onward("backbone", expert.either("On: choose an eye (backbone)", "On: choose a backbone"))
         return
@@ -70,7 +70,7 @@ def draw_download(store: Store, dataset: Dataset) -> None:
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
-        help="The name of each photo and its class so far; the class is empty for those that wait.",
+        help=expert.kinds("The name of each photo and its class so far; the class is empty for those that wait."),
     )
 
 

@@ -35,7 +35,7 @@ def draw_model(store: Store, run: Run, labels: Sequence[str]) -> None:
     words = accuracy.name_model(run)
     st.markdown(
         f"The {words} of {emphasised(store.dataset(run.dataset_id).name)} tells "
-        f"{amounts.count(len(labels), 'class', 'classes')} apart, whatever it is shown."
+        f"{expert.kinds(amounts.count(len(labels), 'class', 'classes'))} apart, whatever it is shown."
     )
     decision = read_decision(run)
     if decision:

@@ -59,7 +59,7 @@ def test_arrow_keys_move_and_letters_fix_what_is_shown(page: Page, server: Serve
     page.keyboard.press("ArrowRight")
     expect(place).to_have_text(f"13 of {WRONG}")
     page.keyboard.press("x")
-    expect(page.get_by_text("1 photo moved to another class and 1 photo excluded.")).to_be_attached()
+    expect(page.get_by_text("1 photo moved to another kind and 1 photo excluded.")).to_be_attached()
     expect(page.locator(".thaw-card")).to_have_count(WRONG - 12)
     expect(bar).to_be_focused()
     page.keyboard.press("u")

@@ -164,7 +164,7 @@ def test_pictures_that_a_check_doubts_are_told_with_the_class_they_seem_to_be(st
     add(store)
     ids = doubt(store, 4, 0, 2)
     page = open_tab("Health (1)", mislabelled=True)
-    assert titles(page) == ["3 images are perhaps in the wrong class"]
+    assert titles(page) == ["3 images are perhaps in the wrong kind"]
     (grid,) = grids(page)
     assert [(tile["id"], tile["caption"]) for tile in grid["tiles"]] == [(each, "rose, perhaps tulip") for each in ids]
     assert [action["name"] for action in grid["actions"]] == ["agree", "exclude", "move", "ignore"]
@@ -186,7 +186,7 @@ def test_a_doubted_picture_is_told_of_no_more_once_moved_excluded_or_ignored_and
     assert {each.label for each in store.images(DATASET) if each.id in (agreed, moved)} == {"tulip"}
     assert "Nothing stands out" in words(open_tab("Health (0)"))
     edits.undo(store, DATASET)
-    assert titles(open_tab("Health (1)")) == ["1 image is perhaps in the wrong class"]
+    assert titles(open_tab("Health (1)")) == ["1 image is perhaps in the wrong kind"]
 
 
 def test_a_change_that_another_tab_made_impossible_is_told_and_does_no_harm(store):

@@ -125,7 +125,7 @@ def test_one_marked_image_is_drawn_large(store, run_id):
     page.run()
     assert [tile["id"] for tile in tiles(page)] == [first.image_id]
     assert f'<div class="thaw-large"><img src="/thaw/image/{DATASET}/{first.image_id}"' in drawn_html(page)
-    assert f"Class: **{first.true}**  \nPredicted: **{first.predicted}** (90.0%)" in words(page)
+    assert f"Kind: **{first.true}**  \nPredicted: **{first.predicted}** (90.0%)" in words(page)
 
 
 def test_mistakes_are_moved_to_what_the_model_says_and_photos_that_it_gets_right_stay(store, run_id):
@@ -275,7 +275,7 @@ def test_very_many_classes_are_told_apart_and_the_rest_are_others():
     drawn = map_figure.draw_map(points, np.arange(2000), map_figure.BY_CLASS, "").data
     looks = [(trace.marker.color, trace.marker.symbol) for trace in drawn]
     assert len(set(looks)) == len(looks) == map_figure.MOST_CLASSES + 1
-    assert drawn[0].name == "other classes"
+    assert drawn[0].name == "other kinds"
     assert sorted(np.concatenate([trace.customdata for trace in drawn[:-1]])) == list(range(2000))
 
 

@@ -72,7 +72,7 @@ def test_likely_label_errors_of_the_whole_data_set_are_listed(store, run_id):
     page = choose(visit("mistakes", run=run_id), run_id, "list", "Likely label errors")
     drawn = [json.loads(each.proto.json) for each in page.get("bidi_component") if "tiles" in each.proto.json]
     assert {tile["id"] for tile in drawn[0]["tiles"]} == {each.id for each in doubted}
-    assert "2 images are perhaps in the wrong class" in words(page).replace("\\", "")
+    assert "2 images are perhaps in the wrong kind" in words(page).replace("\\", "")
     store.update_job(store.add_job("check", {}, DATASET), status="finished")
     store.add_check(DATASET, "efficientnet-lite0", dataset.version, facts | {LABEL_ERRORS: []})
     page.run()

@@ -116,7 +116,7 @@ def test_a_closer_look_shows_the_picture_its_origin_and_the_likeliest_classes(st
     assert f'<div class="thaw-large"><img src="/thaw/image/{DATASET}/{worst.image_id}"' in drawn_html(page)
     said = words(page)
     assert f"From `{worst.name}` · 300 x 300 pixels" in said
-    assert f"True class: **{worst.true}** (10.0%)" in said
+    assert f"True kind: **{worst.true}** (10.0%)" in said
     assert f"Predicted: **{worst.predicted}** (90.0%)" in said
     drawing = figures_by_alt(page)[f"{worst.predicted} 90.0%; {worst.true} 10.0%"]
     (bars,) = drawing["data"]
@@ -172,7 +172,7 @@ def test_a_mistake_is_moved_to_the_predicted_class_told_and_undone(store, run_id
     assert not page.exception
     assert standing(store, worst.image_id) == (worst.predicted, False)
     assert [edit.kind for edit in store.edits(DATASET)] == ["move"]
-    assert "**1 fix** since this run saw the data set: 1 photo moved to another class." in words(page)
+    assert "**1 fix** since this run saw the data set: 1 photo moved to another kind." in words(page)
     assert f"moved to {worst.predicted} since" in cards(page)[0]["note"]
     # It may be moved on, and the class that it is in by now is not offered.
     assert field(page, "selectbox", "It belongs to")[0].options == [worst.true]
@@ -215,7 +215,7 @@ def test_several_are_fixed_at_once_by_what_the_model_says(store, run_id):
         "excluded since",
         f"moved to {found[2].predicted} since",
     ]
-    assert "**2 fixes** since this run saw the data set: 1 photo moved to another class and 1 photo excluded." in words(
+    assert "**2 fixes** since this run saw the data set: 1 photo moved to another kind and 1 photo excluded." in words(
         page
     )
 
@@ -300,7 +300,7 @@ def test_the_rounds_are_drawn_with_their_effect_and_undone(store, run_id):
     page = visit("mistakes", run=run_id)
     alts = figures_by_alt(page)
     assert "Accuracy before the first round and after each: 81.2%, 93.8%" in alts
-    changed = alts["Change of the share found of each class: rose +25.0 points; tulip +0.0 points"]
+    changed = alts["Change of the share found of each kind: rose +25.0 points; tulip +0.0 points"]
     assert changed["data"][0]["text"] == ["+25.0", "+0.0"]
     table = page.dataframe[0].value
     assert table["what was fixed"].tolist() == ["1 excluded"]

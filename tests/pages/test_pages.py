@@ -404,7 +404,7 @@ def test_very_many_classes_are_told_as_pairs(store):
     page = unfold_panel(visit("mistakes"), f"confusion drawer of {run_id}")
     table = page.dataframe[0].value.to_dict("records")
     assert table == [
-        {"true class": "class 000", "taken for": "class 007", "images": 1},
-        {"true class": "class 001", "taken for": "class 007", "images": 1},
+        {"true kind": "class 000", "taken for": "class 007", "images": 1},
+        {"true kind": "class 001", "taken for": "class 007", "images": 1},
     ]
     assert len(cards(page)) == 2

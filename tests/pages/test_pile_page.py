@@ -221,7 +221,7 @@ def test_a_class_without_a_key_can_be_typed(page, store):
 def test_when_all_have_a_class_the_way_on_is_shown(page, store):
     edits.name_images(store, DATASET, {photo_id(number): KIND[number] for number in range(18)})
     page.run()
-    assert "Every photo has its class." in words(page)
+    assert "Every photo has its kind." in words(page)
     assert not page.text_input
 
 
@@ -229,5 +229,5 @@ def test_a_data_set_of_class_folders_has_no_pile(store):
     add_dataset(store)
     page = visit("pile", dataset=DATASET)
     assert not page.exception
-    assert "Every photo has its class." in words(page)
+    assert "Every photo has its kind." in words(page)
     assert latest_sorting(store, DATASET) is None

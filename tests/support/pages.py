@@ -109,7 +109,7 @@ def add_run(store: Store, images: list[Image]) -> str:
 
 
 def add_many_classes(store: Store, classes: int) -> str:
-    """A run of one validation image a class, which takes the first two classes for class 7; return its id."""
+    """A run of one validation image a class, which takes the first two for class 7, or the last one; return its id."""
     dataset_id = f"data-{classes:012x}"
     labels = [f"class {number:03d}" for number in range(classes)]
     images = [
@@ -142,7 +142,7 @@ def add_many_classes(store: Store, classes: int) -> str:
     sides = {"training": [], "validation": [[image.id, image.label] for image in images]}
     (folder / "split.json").write_text(json.dumps(sides))
     probabilities = np.eye(len(labels), dtype=np.float32)
-    probabilities[:2] = probabilities[7]
+    probabilities[:2] = probabilities[min(7, classes - 1)]
     ids = np.array([image.id for image in images])
     np.savez(folder / "predictions-1.npz", image_ids=ids, probabilities=probabilities)
     return run_id
@@ -163,7 +163,7 @@ def expert(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def visit(name: str, **query: str) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "pages" / "ui" / "navigation.py"), default_timeout=30)
+    page = AppTest.from_file(str(ROOT / "pages" / "ui" / "navigation.py"), default_timeout=120)
     for key, value in (ASKED | query).items():
         page.query_params[key] = value
     page.run()

@@ -1,6 +1,7 @@
 """All that a page says: every word that a person can read on it, in labels, help, tables, figures and components."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,11 +9,17 @@ from google.protobuf.json_format import MessageToDict
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
+from pages.ui.words import glossary
+
 # What a widget shows; its other fields are ids, addresses and settings.
 READ = {"label", "body", "help", "options", "placeholder", "text", "value", "title", "caption", "content", "alt"}
 # Of a figure of Plotly, the keys whose texts are drawn.
 DRAWN = {"text", "name", "hovertext", "ticktext"}
 UNREAD = {"key", "id", "url", "src", "drawing", "library", "modules", "token", "name", "story", "page", "value"}
+STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
+TAG = re.compile(r"<[^<>]*>")
+# What a tag says to those who hover over it or cannot see it.
+HTML_SAID = re.compile(r'(?:alt|title|aria-label)="([^"]*)"')
 
 
 def everything(page: AppTest) -> list[str]:
@@ -32,6 +39,9 @@ def _texts(node: Node) -> Iterator[str]:
         return
     if node.type == "bidi_component":
         yield from _component(json.loads(node.proto.json or "{}"))
+    elif node.type == "html":
+        yield from HTML_SAID.findall(node.proto.body)
+        yield TAG.sub(" ", STYLE.sub("", node.proto.body))
     elif node.type == "dataframe":
         frame = node.value
         yield from map(str, [*frame.columns, *frame.to_numpy().ravel()])
@@ -70,3 +80,9 @@ def _strings(data: Any) -> Iterator[str]:
         for key, each in data.items():
             if key not in UNREAD:
                 yield from _strings(each)
+
+
+def alone(page: AppTest) -> list[str]:
+    """Return what a page says with a term that stands alone; the title is the page's place in the menu."""
+    titles = [each.value for each in page.title]
+    return [text for text in everything(page) if glossary.list_alone(text) and text not in titles]

@@ -48,7 +48,7 @@ def draw(store: Store, dataset: Dataset) -> None:
             dataset_url(dataset.id, wish),
             icon=":material/download:",
         )
-        st.caption(SAYING[wish.kind])
+        st.caption(expert.kinds(SAYING[wish.kind]))
 
 
 def ask(store: Store, dataset: Dataset) -> Wish:
@@ -56,7 +56,7 @@ def ask(store: Store, dataset: Dataset) -> Wish:
     kind = st.radio(
         "What to take",
         list(KINDS),
-        format_func=distinct(KINDS, KINDS.__getitem__),
+        format_func=distinct(KINDS, lambda each: expert.kinds(KINDS[each])),
         key=f"kind of {dataset.id}",
         horizontal=True,
     )
@@ -96,7 +96,7 @@ def _divide(chosen: str) -> SplitChoice:
 
 def _describe(chosen: str, runs: dict[str, Run]) -> str:
     if chosen == WHOLE:
-        return "None: class folders alone"
+        return expert.kinds("None: class folders alone")
     if chosen == ANEW:
         return expert.either("As it is learnt from", "As chosen above, under Training, validation and beyond")
     return f"That of {chosen}: {runs[chosen].backbone}, {amounts.moment(runs[chosen].created_at)}"

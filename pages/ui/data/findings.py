@@ -234,9 +234,11 @@ def draw_sizes(store: Store, dataset: Dataset, finding: Finding) -> None:
     if finding.kind == "unbalanced":
         st.caption(
             f"With {expert.said('class weights')} a mistake "
-            "on a class with few images counts for more in training, and one on a class "
-            "with many for less, so that the model cannot do well by guessing the common classes. Step 3 has a switch "
-            "for it."
+            + expert.kinds(
+                "on a class with few images counts for more in training, and one on a class with many for less, so "
+                "that the model cannot do well by guessing the common classes."
+            )
+            + expert.either("", " Step 3 has a switch for it.")
         )
     draw_ignore(store, dataset, finding, "This is as it should be")
 

@@ -192,7 +192,7 @@ def follow_import(start: Callable[[], str]) -> None:
 
 def draw_question(store: Store, job: Job, question: Question) -> None:
     """Draw a question that a job waits with; the option that is advised stands out."""
-    st.markdown(f"**{sentence(question.text)}**")
+    st.markdown(f"**{sentence(expert.said(question.text))}**")
     for option in question.options:
         _draw_option(store, job, question, option)
 
@@ -201,7 +201,7 @@ def _draw_option(store: Store, job: Job, question: Question, option: Option) -> 
     """Draw one answer: its button, and beside it (on a narrow screen below) what would come of it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            sentence(option.label),
+            sentence(expert.said(option.label)),
             type="primary" if option.key == question.default else "secondary",
             key=f"answer {question.key} {option.key} {job.id}",
             width=BUTTON_WIDTH,
@@ -210,4 +210,4 @@ def _draw_option(store: Store, job: Job, question: Question, option: Option) -> 
             args=(job.id, question, option.key),
         )
         if option.preview:
-            st.caption(sentence(option.preview), width=PREVIEW_WIDTH)
+            st.caption(sentence(expert.said(option.preview)), width=PREVIEW_WIDTH)

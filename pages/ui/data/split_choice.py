@@ -153,12 +153,12 @@ def draw_sides(store: Store, dataset: Dataset, sides: Mapping[str, Sides]) -> No
     if not expert.is_on():
         return
     rows = [
-        {"class": visible(label), "training": each.training, "validation": each.validation}
+        {expert.kinds("class"): visible(label), "training": each.training, "validation": each.validation}
         | ({"later": each.later} if later else {})
         for label, each in sides.items()
     ]
-    with st.expander("Images of each class", icon=":material/table_rows:"):
-        st.dataframe(rows, hide_index=True, alt="Images of each class on each side of the split")
+    with st.expander(expert.kinds("Images of each class"), icon=":material/table_rows:"):
+        st.dataframe(rows, hide_index=True, alt=expert.kinds("Images of each class on each side of the split"))
 
 
 def draw_trust(sides: Mapping[str, Sides], check: Check | None) -> None:

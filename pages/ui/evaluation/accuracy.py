@@ -83,8 +83,8 @@ def draw_age(dataset: Dataset, run: Run) -> None:
     seen = run.facts.dataset_version
     if seen is not None and seen != dataset.version:
         st.caption(
-            ":material/history: The data set has changed since this run. Its figures are of the images and classes as "
-            "they were then."
+            ":material/history: The data set has changed since this run. Its figures are of the images and "
+            f"{expert.kinds('classes')} as they were then."
         )
 
 

@@ -11,6 +11,7 @@ from pages.ui.components.figure.figure import Cells, figure
 from pages.ui.figures import confusion_figure
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, visible
+from pages.ui.words.options import distinct
 from thaw.storage.records import Run
 from tlcore.evaluation.metrics import most_confused, order_by_similarity
 from tlcore.evaluation.predictions import Predictions, confusion
@@ -37,14 +38,15 @@ def draw(
         rates = _ask("Cells show", [COUNTS, RATES], f"cells of {run.id}") == RATES
         alike = (
             len(matrix) >= FEWEST_TO_ORDER
-            and _ask("Classes in the order of", [BY_NAME, BY_LIKENESS], f"class order of {run.id}") == BY_LIKENESS
+            and _ask(expert.kinds("Classes in the order of"), [BY_NAME, BY_LIKENESS], f"class order of {run.id}")
+            == BY_LIKENESS
         )
     order = order_by_similarity(matrix) if alike else list(range(len(matrix)))
     draw_matrix(
         run, [predictions.labels[each] for each in order], matrix[np.ix_(order, order)], rates, open_cell, chosen
     )
     parts = [
-        "Classes that are confused with one another stand together." if alike else "",
+        expert.kinds("Classes that are confused with one another stand together.") if alike else "",
         "Each row adds up to 100%; the stronger the colour, the larger the share."
         if rates
         else "The stronger the colour, the more images, on one scale for all rows.",
@@ -94,8 +96,8 @@ def describe_matrix(labels: list[str], matrix: np.ndarray) -> str:
     """Say what the matrix shows: how many images are right, and what is taken for what most often."""
     wrong = matrix - np.diag(np.diag(matrix))
     told = (
-        f"{expert.either('Mix-up table (confusion matrix)', 'Confusion matrix')} of {len(labels):,} classes: "
-        f"{int(np.trace(matrix)):,} of {int(matrix.sum()):,} images right"
+        f"{expert.either('Mix-up table (confusion matrix)', 'Confusion matrix')} of {len(labels):,} "
+        f"{expert.kinds('classes')}: {int(np.trace(matrix)):,} of {int(matrix.sum()):,} images right"
     )
     if not wrong.any():
         return told
@@ -133,7 +135,7 @@ def draw_pairs(run: Run, predictions: Predictions, open_cell: Open) -> None:
     st.dataframe(
         [
             {
-                "true class": visible(labels[pair.true]),
+                expert.kinds("true class"): visible(labels[pair.true]),
                 "taken for": visible(labels[pair.predicted]),
                 "images": pair.images,
             }
@@ -143,11 +145,11 @@ def draw_pairs(run: Run, predictions: Predictions, open_cell: Open) -> None:
         key=key,
         on_select=chosen,
         selection_mode="single-row",
-        alt="Pairs of classes that the model confuses most often, with the number of images",
+        alt=expert.kinds("Pairs of classes") + " that the model confuses most often, with the number of images",
     )
     st.caption(
-        f"The {amounts.count(len(pairs), 'commonest mistake')} among {len(labels):,} classes, too many for a matrix. "
-        "Choose a row to see its images."
+        f"The {amounts.count(len(pairs), 'commonest mistake')} among {len(labels):,} {expert.kinds('classes')}, too "
+        "many for a table of each with each. Choose a row to see its images."
     )
 
 
@@ -172,4 +174,5 @@ def take_wanted(run: Run) -> dict[str, str] | None:
 
 
 def _ask(label: str, options: list[str], key: str) -> str:
-    return st.segmented_control(label, options, default=options[0], required=True, key=key)
+    names = distinct(options, expert.kinds)
+    return st.segmented_control(label, options, default=options[0], required=True, format_func=names, key=key)

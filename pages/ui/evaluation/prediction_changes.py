@@ -79,7 +79,7 @@ def draw_gallery(title: str, changes: Sequence[ChangedImage], before: str, after
         page = browse.pick_page(f"page of {key}", -(-len(changes) // CARDS_A_PAGE))
         shown = changes[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]
         pictures.gallery([(each.image, _rows(each, before, after), "") for each in shown])
-        st.caption("The largest change in the share of the true class first.")
+        st.caption(expert.kinds("The largest change in the share of the true class first."))
 
 
 def list_rows(found: Turnover) -> list[dict[str, object]]:

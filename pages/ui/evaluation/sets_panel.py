@@ -57,7 +57,7 @@ def tell_classes(shifts: list[Shift]) -> str:
     """Say which classes suffer more than chance explains."""
     suffering = [shift for shift in shifts if shift.high < 0]
     if not suffering:
-        return "No class stands out beyond chance."
+        return expert.kinds("No class stands out beyond chance.")
     named = ", ".join(f"{emphasised(str(each.label))} ({_points(each)})" for each in suffering[:MOST_NAMED])
     others = f" and {len(suffering) - MOST_NAMED} more" if len(suffering) > MOST_NAMED else ""
     return f"What suffers most: {named}{others}."
@@ -72,10 +72,10 @@ def draw_figure(store: Store, run: Run, measured: dict[str, Interval], labels: l
     ]
     told = "; ".join(f"{judgement.title(side)} {amounts.percent(found.value)}" for side, found in measured.items())
     figure(
-        evaluation_figures.set_intervals([ALL, *labels], groups),
+        evaluation_figures.set_intervals([expert.kinds(ALL), *labels], groups),
         key=f"sets {run.id}",
         name=f"{run.id}-sets",
-        alt=f"Share right on every set, for all classes and for {len(labels)} of them. For all: {told}",
+        alt=f"Share right on every set, for {expert.kinds(ALL)} and for {len(labels)} of them. For all: {told}",
     )
     if not expert.is_on():
         st.caption(

@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from pages.ui.components.expert import expert
 from pages.ui.words.names import in_figure
 from thaw.storage.facts import Accuracy
 from tlcore.training.history import Epoch
@@ -58,7 +59,7 @@ def class_counts(classes: Mapping[str, int]) -> go.Figure:
 
 def describe_counts(classes: Mapping[str, int]) -> str:
     """Say in words what `class_counts` shows: from how many images to how many, and of which classes."""
-    told = f"Images of each of {len(classes):,} classes"
+    told = f"Images of each of {len(classes):,} {expert.kinds('classes')}"
     if not classes:
         return told
     least, most = min(classes, key=classes.__getitem__), max(classes, key=classes.__getitem__)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from pages.ui.components.expert import expert
 from pages.ui.figures.basics import UNFROZEN, plain
 from pages.ui.words.names import in_figure
 
@@ -51,7 +52,7 @@ def confusion(
             # The names come from the ticks: words for every cell would weigh megabytes.
             customdata=beside,
             hovertemplate=f"true %{{y}}<br>predicted %{{x}}<br>images: %{{{counted}:,}}<br>"
-            f"of the true class: %{{{shared}:.1%}}<extra></extra>",
+            f"of the {expert.kinds('true class')}: %{{{shared}:.1%}}<extra></extra>",
             xgap=1,
             ygap=1,
         )
@@ -71,8 +72,8 @@ def confusion(
         "ticktext": [in_figure(label, LONGEST_NAME) for label in labels],
     }
     # A name that leans to the other side runs out of the figure below the last column, where Plotly drops it.
-    figure.update_xaxes(title_text="predicted class", range=ends, autotickangles=[0, -45, -90], **still)
-    figure.update_yaxes(title_text="true class", range=ends[::-1], **still)
+    figure.update_xaxes(title_text=expert.kinds("predicted class"), range=ends, autotickangles=[0, -45, -90], **still)
+    figure.update_yaxes(title_text=expert.kinds("true class"), range=ends[::-1], **still)
     figure.update_layout(dragmode=False, showlegend=False)
     return plain(figure, height=max(LEAST_SIDE_PX, round(cell * len(labels))) + 110)
 

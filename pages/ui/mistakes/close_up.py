@@ -55,7 +55,7 @@ def draw_overlay(store: Store, run: Run, side: str, cards: CardListing, key: str
         fixes = fixes_since(store, run)
         pager.draw_stepper(store, run, cards, place, fixes, key)
         draw(store, run, side, cards.predictions, cards[place], fixes)
-        st.caption(KEYS)
+        st.caption(expert.kinds(KEYS))
 
     st.dialog(TITLE, width="large", on_dismiss=partial(pager.close, key))(body)()
 
@@ -100,7 +100,7 @@ def draw_facts(card: Card) -> None:
     """Say what the image is, what it was taken for, and where it came from."""
     image = card.image
     st.markdown(
-        f"True class: {emphasised(card.true)} ({amounts.percent(card.true_confidence)})  \n"
+        f"{expert.kinds('True class')}: {emphasised(card.true)} ({amounts.percent(card.true_confidence)})  \n"
         f"Predicted: {emphasised(card.predicted)} ({amounts.percent(card.confidence)})"
     )
     notes = "".join(f" · {visible(note)}" for note in image.notes)
@@ -147,7 +147,7 @@ def draw_answers(store: Store, run: Run, side: str, predictions: Predictions, ca
         said[3 - phase] = _shares(prediction_cache.predictions(store, run, 3 - phase, side), card)
     except RunError:
         # The run has one phase alone.
-        words = f"Likeliest classes, by the {name_phase(phase)}"
+        words = f"{expert.kinds('Likeliest classes')}, by the {name_phase(phase)}"
     else:
         answers = {each: predictions.labels[int(shares.argmax())] for each, shares in said.items()}
         words = (
@@ -180,7 +180,7 @@ def draw_neighbours(store: Store, run: Run, card: Card, found: Sequence[Neighbou
     dataset = store.dataset(run.dataset_id)
     st.markdown(
         f"The {len(found)} training photos that the {expert.either('eye', 'backbone')} finds most like it, with "
-        "their classes:"
+        f"their {expert.kinds('classes')}:"
     )
     grid(
         f"neighbours of {card.image.id}",

@@ -38,10 +38,11 @@ def draw_effect(store: Store, chain: Sequence[Run]) -> None:
     latest, verdict = rounds[-1], rounds[-1].verdict
     standing = "more than chance alone would do" if verdict.clear else "no more than chance may do"
     told, before = amounts.percent(latest.before_as_told), amounts.percent(latest.before)
-    then = "" if told == before else f" (told as {told}, by the classes of that time)"
+    then = "" if told == before else f" (told as {told}, by the {expert.kinds('classes')} of that time)"
     st.markdown(
         f"Retrained: the head gets **{amounts.percent(latest.after)}** right of "
-        f"{amounts.count(verdict.images[0], 'photo')} that judged both heads, by the classes that they have now; "
+        f"{amounts.count(verdict.images[0], 'photo')} that judged both heads, by the "
+        f"{expert.kinds('classes')} that they have now; "
         f"**{before}** before{then}. **{verdict.first_alone:,} fixed** and "
         f"**{verdict.second_alone:,} broken**: {standing}."
     )
@@ -54,7 +55,7 @@ def draw(store: Store, chain: Sequence[Run]) -> None:
         return
     newest = found.rounds[-1]
     with st.expander(f"What the fixes brought ({amounts.count(len(found.rounds), 'round')})", expanded=True):
-        over_rounds, by_class, curve = st.tabs(["Round by round", "Class by class", "Learning curve"])
+        over_rounds, by_class, curve = st.tabs(["Round by round", expert.kinds("Class by class"), "Learning curve"])
         with over_rounds:
             draw_levels(found)
             draw_table(found.rounds)
@@ -80,7 +81,8 @@ def draw_levels(found: History) -> None:
     )
     st.caption(
         f"Accuracy on the {amounts.count(levels[0].accuracy.of, 'photo')} that judge all of these heads, by the "
-        f"classes that they have now, with {expert.either('how far chance reaches', '95% intervals')}."
+        f"{expert.kinds('classes')} that they have now, with "
+        f"{expert.either('how far chance reaches', '95% intervals')}."
     )
 
 
@@ -92,12 +94,14 @@ def draw_classes(newest: Round) -> None:
         round_figures.class_changes(shown),
         key=f"class changes of {newest.run.id}",
         name=f"{newest.run.id}-classes",
-        alt=f"Change of the share found of each class: {told}",
+        alt=f"{expert.kinds('Change of the share found of each class')}: {told}",
     )
     left = len(newest.classes) - len(shown)
-    more = f" The {amounts.count(left, 'class', 'classes')} that changed least are left out." if left else ""
+    more = (
+        f" The {expert.kinds(amounts.count(left, 'class', 'classes'))} that changed least are left out." if left else ""
+    )
     st.caption(
-        f"Of each class, the share found{expert.either('', ' (recall)')} by "
+        f"Of each {expert.kinds('class')}, the share found{expert.either('', ' (recall)')} by "
         "the newest head less that of the one before it, on the same "
         f"photos.{more}"
     )

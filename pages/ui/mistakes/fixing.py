@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.components.grid.grid import Action, grid
 from pages.ui.components.pictures import Card
 from pages.ui.data import browse, curation, edit_history
@@ -40,7 +41,7 @@ def draw_fixes(store: Store, run: Run, fixes: Fixes) -> None:
     told = ""
     if fixes:
         excluded = sum(label is None for label in fixes.values())
-        parts = {"moved to another class": len(fixes) - excluded, "excluded": excluded}
+        parts = {expert.kinds("moved to another class"): len(fixes) - excluded, "excluded": excluded}
         done = " and ".join(f"{amounts.count(number, 'photo')} {what}" for what, number in parts.items() if number)
         told = f"**{amounts.count(len(fixes), 'fix', 'fixes')}** since this run saw the data set: {done}."
         edit_history.undo_bar(store, store.dataset(run.dataset_id))
@@ -69,7 +70,7 @@ def draw_several(store: Store, run: Run, cards: Sequence[Card], fixes: Fixes) ->
             "These pictures, to fix",
             partial(act, store, dataset, {card.image.id: card.predicted for card in shown}),
         )
-        st.caption(AGREEING)
+        st.caption(expert.kinds(AGREEING))
 
 
 def act(

@@ -40,7 +40,7 @@ def draw_picture(run: Run, labels: list[str], card: Card) -> None:
 def draw(store: Store, run: Run, labels: list[str], card: Card) -> None:
     """Draw the panel of one image that judged a run; nothing is asked of the predictor until it is opened."""
     panel = st.expander(
-        f"{TITLE}, by class{expert.either('', ' and by layer')}",
+        f"{TITLE}, by {expert.kinds('class')}{expert.either('', ' and by layer')}",
         icon=":material/visibility:",
         key=f"heat map of {run.id}",
         on_change="rerun",

@@ -31,6 +31,11 @@ SIDE_WORDS = {"training": "training", "validation": "validation", "later": "newe
 PLAIN_SIDES = {"validation": "exam photos", "holdout": "extra exam photos (holdout)"}
 
 
+def name_colouring(colouring: str) -> str:
+    """Return what the points can be coloured by, in the words of the depth that is chosen."""
+    return expert.kinds(colouring)
+
+
 def draw_map(points: MapPoints, rows: np.ndarray, colouring: str, revision: str) -> go.Figure:
     """Draw the points at `rows` with their numbers as `customdata`; mistakes have a ring.
 
@@ -103,7 +108,7 @@ def _classes(points: MapPoints, rows: np.ndarray) -> Iterator[tuple[str, np.ndar
     named = sorted(np.argsort(-counts, kind="stable")[:most])
     others = rows[~np.isin(points.true[rows], named)]
     if len(others):
-        yield "other classes", others, {"color": FAINT, "opacity": 0.5}
+        yield expert.kinds("other classes"), others, {"color": FAINT, "opacity": 0.5}
     for place, number in enumerate(named):
         colour, lap = place % len(COLOURS), place // len(COLOURS)
         marker = {"color": COLOURS[colour], "symbol": SYMBOLS[(place + lap) % len(SYMBOLS)]}

@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from pages.ui.components.cards.cards import Attention, PhotoCard, Words, photo_cards
+from pages.ui.components.expert import expert
 from pages.ui.components.lazy_cards import CardListing
 from pages.ui.components.pictures import Card
 from pages.ui.components.stepper.stepper import GO, Asked, Key, stepper
@@ -77,7 +78,7 @@ def offer(dataset: Dataset, card: Card | None, fixes: Fixes, latest: Edit | None
     """Return what the keys do to the picture that is shown, and which of them can be pressed now."""
     present = fixes.get(card.image.id, card.true) if card else None
     agreeable = card is not None and present is not None and card.predicted != present
-    about = f"Give it the class {visible(card.predicted)}" if card else ""
+    about = f"{expert.kinds('Give it the class')} {visible(card.predicted)}" if card else ""
     return [
         Key(
             fixing.AGREE.name,

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.words.names import sentence
 from thaw.errors import WorkspaceError
 from thaw.storage.journal.rebuild import rebuild, tell
@@ -15,8 +16,8 @@ def offer(problem: WorkspaceError) -> None:
     """Draw the offer to rebuild a database that is lost, damaged or another workspace's."""
     if problem.lost:
         st.caption(
-            "Rebuilding reads what lies beside the photos and the runs: their classes as they were changed last, "
-            "settings, rounds (epochs) and results. The database as it is now is kept under another name."
+            f"Rebuilding reads what lies beside the photos and the runs: their {expert.kinds('classes')} as they were "
+            "changed last, settings, rounds (epochs) and results. The database as it is now is kept under another name."
         )
         _ask(open_workspace(), "Rebuild from the folders")
 

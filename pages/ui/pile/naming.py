@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import streamlit as st
 
+from pages.ui.components.expert import expert
 from pages.ui.data import curation
 from pages.ui.words import amounts
 from pages.ui.words.names import literal
@@ -20,7 +21,7 @@ NEW_GROUP = "A group of their own"
 def name(store: Store, dataset: Dataset, labels: Mapping[str, str]) -> None:
     """Give photos, by id, their classes in one change, and say so."""
     classes = list(dict.fromkeys(labels.values()))
-    told = literal(classes[0]) if len(classes) == 1 else amounts.count(len(classes), "class", "classes")
+    told = literal(classes[0]) if len(classes) == 1 else expert.kinds(amounts.count(len(classes), "class", "classes"))
     curation.change(
         lambda: edits.name_images(store, dataset.id, labels),
         lambda done: f"{amounts.count(done, 'photo')} named: {told}",

@@ -6,6 +6,7 @@ from typing import Any
 from pages.ui.server.addresses import address
 from pages.ui.server.frame_route import TOKEN, frames_url
 from pages.ui.words import amounts
+from pages.ui.words.glossary import plainly
 from pages.ui.words.names import visible
 from pages.ui.words.plain import STAGES, plain_refusal
 from thaw.backbones import device_report
@@ -113,9 +114,9 @@ def _tell_import(job: Job) -> Json:
     told |= {"left": amounts.roughly(job.seconds_left) if job.seconds_left is not None else ""}
     told["error"] = plain_refusal(job.error) if job.error and job.status == "failed" else ""
     if job.question is not None and job.active and job.answer is None:
-        told["question"] = {"key": job.question.key, "text": visible(job.question.text)}
+        told["question"] = {"key": job.question.key, "text": visible(plainly(job.question.text))}
         told["question"]["options"] = [
-            {"key": option.key, "label": visible(option.label), "preview": visible(option.preview)}
+            {"key": option.key, "label": visible(option.label), "preview": visible(plainly(option.preview))}
             for option in sorted(job.question.options, key=lambda each: each.key != job.question.default)  # type: ignore[union-attr]
         ]
     return told

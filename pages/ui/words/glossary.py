@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from functools import cache
 
 PARENTHESES = re.compile(r"\([^()]*\)")
+# What a message has from outside: quoted names are data.
+QUOTED = r"(?<!\w)'[^'\n]*'(?!\w)|`[^`\n]*`"
+SPARED = re.compile(rf"{PARENTHESES.pattern}|{QUOTED}")
+KIND = {"class": "kind", "classes": "kinds", "Class": "Kind", "Classes": "Kinds"}
+CLASS = re.compile(rf"\b({'|'.join(KIND)})\b")
 HEADING = """# The words on the pages
 
 The dashboard speaks plainly, and the field's term stands small beside a word where it teaches: "rounds (epochs)". The
@@ -32,7 +37,7 @@ class Word:
 
 
 WORDS = (
-    Word("kinds", "classes", "What you want told apart, such as cats and dogs.", known=True),
+    Word("kinds", "classes", "What you want told apart, such as cats and dogs.", ("class",)),
     Word(
         "exam photos",
         "validation images",
@@ -173,14 +178,21 @@ def list_alone(text: str) -> list[str]:
 
 def plainly(text: str) -> str:
     """Return a message in which every term that stands alone has its plain word before it: "exam photos (validation
-    images)"."""
-    kept = PARENTHESES.split(text)
-    brackets = [*PARENTHESES.findall(text), ""]
-    return "".join(find_alone().sub(_beside, piece) + bracket for piece, bracket in zip(kept, brackets, strict=True))
+    images)". Classes are kinds and nothing else; what stands in brackets or quotes stays as it is."""
+    kept = SPARED.split(text)
+    spared = [*SPARED.findall(text), ""]
+    return "".join(find_alone().sub(_beside, piece) + same for piece, same in zip(kept, spared, strict=True))
+
+
+def kinds(text: str) -> str:
+    """Return Thaw's own words about classes with kinds in their place."""
+    return CLASS.sub(lambda word: KIND[word[0]], text)
 
 
 def _beside(found: re.Match[str]) -> str:
     said = found[0]
+    if said in KIND:
+        return KIND[said]
     word = _by_form()[said.casefold()]
     plain = word.plain[:1].upper() + word.plain[1:] if said[0].isupper() and word.term[0].islower() else word.plain
     return f"{plain} ({said[:1].lower() + said[1:] if plain != word.plain else said})"

@@ -1,6 +1,7 @@
 """Plain words for a room: what a job is at, and why photos cannot be taught as they are."""
 
 from pages.ui.words import amounts
+from pages.ui.words.glossary import plainly
 from pages.ui.words.names import visible
 from thaw.storage.records import Dataset
 from tlcore.progress import Stage
@@ -42,4 +43,4 @@ def plain_refusal(problem: str, dataset: Dataset | None = None) -> str:
             return (
                 f"I need at least two photos of each kind: one to learn from, one for the exam. {kinds} one: {named}."
             )
-    return visible(problem)
+    return visible(plainly(problem))

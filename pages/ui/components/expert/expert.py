@@ -3,8 +3,6 @@
 The browser keeps the choice in a cookie, which comes with its first question, so that no page is drawn twice.
 """
 
-import re
-
 import streamlit as st
 
 from pages.ui.components.assets import read_assets
@@ -14,8 +12,6 @@ COOKIE = "thaw_expert"
 PARAMETER = "expert"
 SWITCH, WORDS_PANEL, PLACE = "expert switch", "words panel", "expert-place"
 ON = "expert is on"
-KIND = {"class": "kind", "classes": "kinds", "Class": "Kind", "Classes": "Kinds"}
-CLASS = re.compile(rf"\b({'|'.join(KIND)})\b")
 KEPT_FOR_S = 365 * 24 * 3600
 
 _cookie = st.components.v2.component(
@@ -39,7 +35,7 @@ def either(plain: str, expert: str) -> str:
 
 def kinds(text: str) -> str:
     """Return Thaw's own words about classes, which are kinds unless Expert is on; names from outside stay out of it."""
-    return text if is_on() else CLASS.sub(lambda word: KIND[word[0]], text)
+    return either(glossary.kinds(text), text)
 
 
 def said(text: str) -> str:

@@ -82,5 +82,5 @@ def test_claims_show_both_accuracies_with_their_intervals():
 
 def test_the_words_for_the_class_counts_name_the_smallest_and_the_largest():
     told = basics.describe_counts({"dog": 40, "cat": 12, "owl": 20})
-    assert told == "Images of each of 3 classes, from 12 (cat) to 40 (dog)"
-    assert basics.describe_counts({}) == "Images of each of 0 classes"
+    assert told == "Images of each of 3 kinds, from 12 (cat) to 40 (dog)"
+    assert basics.describe_counts({}) == "Images of each of 0 kinds"

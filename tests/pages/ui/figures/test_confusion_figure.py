@@ -38,7 +38,7 @@ def test_confusion_says_counts_and_shares_of_the_true_class():
     heat = confusion(["<i>a</i>", "b"], np.array([[3, 1], [0, 2]])).data[0]
     assert np.asarray(heat.z).tolist() == [[3, 1], [0, 2]]
     assert np.allclose(np.asarray(heat.customdata), [[0.75, 0.25], [0, 1]])
-    assert "images: %{z:,}<br>of the true class: %{customdata:.1%}" in heat.hovertemplate
+    assert "images: %{z:,}<br>of the true kind: %{customdata:.1%}" in heat.hovertemplate
 
 
 def test_confusion_names_the_classes_on_hover_from_the_ticks():
@@ -117,4 +117,4 @@ def test_confusion_writes_shares_of_the_true_class_where_asked():
     assert list(written.text) == ["58%", "42%", "100%"]
     assert np.allclose(np.asarray(heat.z).sum(axis=1), 1)
     assert np.asarray(heat.customdata).tolist() == matrix.tolist()
-    assert "images: %{customdata:,}<br>of the true class: %{z:.1%}" in heat.hovertemplate
+    assert "images: %{customdata:,}<br>of the true kind: %{z:.1%}" in heat.hovertemplate

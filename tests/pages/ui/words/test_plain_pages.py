@@ -26,7 +26,7 @@ from tests.support.pages import (
     words,
 )
 from tests.support.pages import store as store
-from tests.support.said import everything
+from tests.support.said import alone, everything
 from tests.support.thawed import answer, thaw
 from thaw.datasets import edits
 from tlcore.progress import Stage
@@ -34,12 +34,6 @@ from tlcore.training.history import Epoch
 
 # Those whose words are plain.
 PLAIN = ("studio", *PAGES)
-
-
-def alone(page) -> list[str]:
-    """Return what a page says with a term that stands alone; the title is the page's place in the menu."""
-    titles = [each.value for each in page.title]
-    return [text for text in everything(page) if glossary.list_alone(text) and text not in titles]
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -240,8 +234,17 @@ def test_the_evaluation_page_keeps_a_choice_in_plain_words(store):
         ("rounds (epochs)", "rounds (epochs)"),
         ("On the same 15 validation images", "On the same 15 exam photos (validation images)"),
         ("Arranged by t-SNE", "Arranged by map of look-alikes (t-SNE)"),
+        ("Class 'roses' is one of 3 classes.", "Kind 'roses' is one of 3 kinds."),
+        ("The class weights are on.", "The equal weight for each kind (class weights) are on."),
     ],
 )
 def test_messages_from_elsewhere_get_the_plain_word_before_the_term(said, plainly):
     assert glossary.plainly(said) == plainly
     assert glossary.list_alone(glossary.plainly(said)) == []
+
+
+@pytest.mark.parametrize("name", ["the first class", "phase 1", "an epoch"])
+@pytest.mark.parametrize("quoted", ["'{}'", "`{}`"])
+def test_a_name_in_a_message_from_elsewhere_stays_as_it_is(name, quoted):
+    said = f"No photo of {quoted.format(name)} was found."
+    assert glossary.plainly(said) == said
