@@ -79,4 +79,8 @@ def use_half_precision(model: keras.Model, backbone: keras.Model, boundary: int)
     """
     for layer in backbone.layers[boundary:]:
         layer.dtype_policy = HALF
+        if isinstance(layer, keras.layers.MultiHeadAttention):
+            # Its products are layers of their own, which keep the precision that they were built with.
+            for product in (layer.query_dense, layer.key_dense, layer.value_dense, layer.output_dense):
+                product.dtype_policy = HALF
     model.dtype_policy = HALF

@@ -2,11 +2,13 @@
 
 import keras
 import numpy as np
+import pytest
 
+from tests.support.models.transformers import shrink
+from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.backend import gains_from_half_precision, use_half_precision
 from tlcore.models.classifier import build_head, find_cut, freeze_below_top, row_channels, upper_model
-from tlcore.models.inverted_residuals import build_network
 from tlcore.settings import HeadSettings
 from tlcore.training.phases import compile_model
 
@@ -18,13 +20,14 @@ def test_a_cpu_never_computes_in_half_precision():
         assert not gains_from_half_precision()
 
 
-def test_half_precision_reaches_the_layers_above_the_cut_and_nothing_else():
+# The second has attention among what trains, which is made of layers of its own.
+@pytest.mark.parametrize(("row", "side", "top"), [(BACKBONES["efficientnet-lite0"], 32, 3), (shrink(), 42, 16)])
+def test_half_precision_reaches_the_layers_above_the_cut_and_nothing_else(row, side, top):
     keras.utils.set_random_seed(0)
-    row = BACKBONES["efficientnet-lite0"]
-    backbone = build_network(row.name, 32)
+    backbone = build_backbone(row, side, None)
     head = build_head(row_channels(backbone), 3, HeadSettings(dropout=0.0))
-    freeze_below_top(backbone, 3)
-    cut = find_cut(row, backbone, 32)
+    freeze_below_top(backbone, top)
+    cut = find_cut(row, backbone, side)
     model = upper_model(row, backbone, cut, head, folded=False)
     inputs = [np.random.default_rng(0).normal(size=(6, *shape)).astype(np.float32) for shape in cut.shapes]
     full = model.predict(inputs, verbose=0)
@@ -35,7 +38,10 @@ def test_half_precision_reaches_the_layers_above_the_cut_and_nothing_else():
     assert half.dtype == np.float32
     np.testing.assert_allclose(half, full, atol=0.01)
     assert not np.array_equal(half, full), "nothing was computed in half precision"
-    assert {layer.compute_dtype for layer in backbone.layers[cut.boundary :]} == {"float16"}
+    above = backbone.layers[cut.boundary :]
+    products = [each.query_dense for each in above if isinstance(each, keras.layers.MultiHeadAttention)]
+    assert {layer.compute_dtype for layer in (*above, *products)} == {"float16"}
+    assert len(products) == (row.transformer is not None)
     assert {layer.compute_dtype for layer in backbone.layers[: cut.boundary]} == {"float32"}
     assert {variable.dtype for variable in model.variables if "seed" not in variable.path} == {"float32"}
 
