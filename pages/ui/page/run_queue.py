@@ -12,7 +12,7 @@ from thaw.jobs import lifecycle, queue, stages
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from tlcore.errors import ThawError
-from tlcore.models.backbones import BACKBONES, FRESH, title_of
+from tlcore.models.backbones import BACKBONES, FRESH
 
 POLL_S = 2.0
 ASKED_TWICE = "run that was asked for twice"
@@ -115,8 +115,8 @@ def describe(store: Store, job: Job) -> str:
         name = emphasised(store.dataset(dataset_id).name) if dataset_id else "no data set"
     except ThawError:
         name = "a data set that is gone"
-    known = backbone in BACKBONES or backbone in FRESH
-    if backbone in FRESH and job.kind == "head":
+    row = BACKBONES.get(backbone or "") or FRESH.get(backbone or "")
+    if row and row.fresh and job.kind == "head":
         work = "the training"
-    seen = f", {title_of(backbone)}" if known else ""
+    seen = f", {row.title}" if row else ""
     return f"{name}{seen}: {work}"
