@@ -17,6 +17,9 @@ from thaw.serving.routes import REFUSALS, add_routes
 from thaw.serving.service import Service
 from thaw.serving.tf_serving import VERSION
 
+# Each body is held in memory until it is whole, so none may take long.
+TIMES = Limits(body_s=30.0)
+
 
 def build_app(service: Service, hosts: Container[str | None] | None, origins: Sequence[str] = ()) -> FastAPI:
     """Return the ASGI application; `hosts` are the names it answers to, None for any.
@@ -68,7 +71,7 @@ class Shell:
             return
         # The server leaves out the body of an answer to HEAD.
         asked = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
-        exchange = Exchange(asked, receive, send, Limits())
+        exchange = Exchange(asked, receive, send, TIMES)
         started = time.perf_counter()
         try:
             await exchange.run(self._choose(scope))

@@ -1,6 +1,5 @@
-"""What the service refuses, and how much requests may hold at once: their number, their bytes, the time these take."""
+"""What the service refuses, and how much requests may hold at once: their number, and their bytes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +10,6 @@ from tlcore.errors import ThawError
 MOST_REQUESTS = 64
 MOST_HELD_BYTES = 200_000_000
 LARGEST_BODY_BYTES = 20_000_000
-ARRIVAL_LIMIT_S = 30.0
 RETRY_AFTER_S = 1
 MOST_DIGITS = 20
 
@@ -43,8 +41,8 @@ class Gate:
         """Let a request in until it is answered, and yield its body.
 
         Raises Refused: 503 at once where too many are inside, or all bodies together would be over `MOST_HELD_BYTES`;
-        413 over `LARGEST_BODY_BYTES`, be it told or found; 408 where the body takes over `ARRIVAL_LIMIT_S`; 400 for
-        none. Raises ClientDisconnect where the connection is cut.
+        413 over `LARGEST_BODY_BYTES`, be it told or found; 400 for none. Raises ClientDisconnect where the connection
+        is cut.
         """
         if self.requests >= MOST_REQUESTS:
             raise overloaded(f"{self.requests} requests at work already")
@@ -62,14 +60,8 @@ class Gate:
         # Of more digits than any number of bytes has, a length is not even put into a number.
         if told.isascii() and told.isdigit() and (len(told) > MOST_DIGITS or int(told) > LARGEST_BODY_BYTES):
             raise _too_large(f"{int(told) / 1e6:,.1f} MB" if len(told) <= MOST_DIGITS else "more")
-        try:
-            async with asyncio.timeout(ARRIVAL_LIMIT_S):
-                async for piece in request.stream():
-                    self._take(body, piece)
-        except TimeoutError as problem:
-            received = f"{len(body):,} bytes until then"
-            advice = "Send it again over a faster connection, or send a smaller picture."
-            raise Refused(408, f"the whole body within {ARRIVAL_LIMIT_S:g} s", received, advice) from problem
+        async for piece in request.stream():
+            self._take(body, piece)
         if not body:
             raise Refused(400, "a body", "none", "Send a picture, or JSON that holds some.")
 
