@@ -425,7 +425,7 @@ def test_a_change_that_did_nothing_is_not_offered_for_undoing(store):
         (dataset,) = kept.datasets()
         curation.exclude(kept, dataset, [image.id for image in kept.every_image(dataset.id) if image.excluded])
 
-    (toast,) = AppTest.from_function(exclude_again).run().toast
+    (toast,) = AppTest.from_function(exclude_again, default_timeout=60).run().toast
     assert toast.value == "Nothing changed: it is so already."
     assert len(store.edits(DATASET)) == 1
 
@@ -445,6 +445,6 @@ def test_what_is_suggested_for_photos_of_several_classes_is_told_in_one_word(sto
         suggested = {image.id: second for image in images[first]} | {image.id: first for image in images[second]}
         curation.agree(kept, dataset, suggested, suggested)
 
-    (toast,) = AppTest.from_function(agree).run().toast
+    (toast,) = AppTest.from_function(agree, default_timeout=60).run().toast
     assert toast.value == "4 images moved to what is suggested, 2 kinds. It can be undone."
     assert [edit.kind for edit in store.edits(store.datasets()[0].id)[:2]] == ["move", "move"]

@@ -210,7 +210,8 @@ tried_pictures.forget_stills()
 tried_pictures.keep_still(b"three")
 st.session_state["ids"] = [still.id for still in (*first, *tried_pictures.stills())]
 st.session_state["names"] = [still.name for still in (*first, *tried_pictures.stills())]
-"""
+""",
+        default_timeout=60,
     ).run()
     assert not page.exception
     assert page.session_state["names"] == ["still 1.jpg", "still 2.jpg", "still 1.jpg"]

@@ -131,7 +131,7 @@ def show_question(root, job_id):
 def test_the_page_shows_the_sentence_and_takes_the_answer(store):
     job_id = store.add_job("import", {"ask": True})
     store.put_question(job_id, LEVELS)
-    page = AppTest.from_function(show_question, args=(str(store.workspace.root), job_id)).run()
+    page = AppTest.from_function(show_question, default_timeout=60, args=(str(store.workspace.root), job_id)).run()
     assert [button.label for button in page.button] == ["The outer ones", "The inner ones"]
     assert any("Which folders are the classes" in each.value for each in page.markdown)
     assert any(r"\*cars\*" in each.value for each in page.caption)

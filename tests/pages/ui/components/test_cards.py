@@ -17,7 +17,7 @@ def draw(name: str) -> None:
 
 
 def test_a_card_is_sent_as_text_and_names_stay_literal():
-    page = AppTest.from_function(draw, args=(HOSTILE,)).run()
+    page = AppTest.from_function(draw, default_timeout=60, args=(HOSTILE,)).run()
     assert not page.exception
     (sent,) = [json.loads(each.proto.json) for each in page.get("bidi_component")]
     shown = "<b>bold</b>\\u202e"

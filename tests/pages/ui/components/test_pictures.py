@@ -17,7 +17,7 @@ def draw(name: str) -> None:
 
 
 def test_a_card_says_a_long_name_in_whole_as_its_title():
-    drawn = drawn_html(AppTest.from_function(draw, args=(LONG,)).run())
+    drawn = drawn_html(AppTest.from_function(draw, default_timeout=60, args=(LONG,)).run())
     assert f'<dt>&lt;i&gt;true</dt><dd class="share">12%</dd><dd class="name" title="{SHOWN}">{SHOWN}</dd>' in drawn
     assert f'alt="{SHOWN}/1.png" title="{SHOWN}/1.png"' in drawn
     assert f"<figcaption>{SHOWN}/1.png</figcaption><p>moved since</p>" in drawn

@@ -40,7 +40,7 @@ def drawn_page(maps, label="rose"):
         picture = st.session_state["picture"]
         draw_maps(HeatMaps(picture, 0, *st.session_state["maps"]), run, st.session_state["label"], "img-1")
 
-    page = AppTest.from_function(script)
+    page = AppTest.from_function(script, default_timeout=60)
     page.session_state[switch.ON] = "expert" in ASKED
     page.session_state["picture"] = np.full((40, 60, 3), 90, np.uint8)
     page.session_state["maps"], page.session_state["label"] = maps, label

@@ -39,7 +39,7 @@ def add(store: Store):
 
 
 def shown(expert: bool = False) -> AppTest:
-    page = AppTest.from_function(draw_queue)
+    page = AppTest.from_function(draw_queue, default_timeout=60)
     page.session_state[switch.ON] = expert
     page.run()
     assert not page.exception

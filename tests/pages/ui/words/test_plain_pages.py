@@ -196,7 +196,7 @@ def test_a_job_says_what_it_is_at_without_a_term_alone(store, stage):
     run_id = add_run(store, add_dataset(store))
     job_id = store.add_job("head", {}, DATASET, run_id)
     store.update_job(job_id, status="running", stage=stage, done=3, total=40)
-    page = AppTest.from_function(draw_progress, args=(job_id,))
+    page = AppTest.from_function(draw_progress, default_timeout=60, args=(job_id,))
     page.session_state[expert.ON] = False
     assert alone(page.run()) == []
 

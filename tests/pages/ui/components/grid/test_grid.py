@@ -25,7 +25,7 @@ def sent(app: AppTest) -> dict:
 
 
 def test_the_browser_gets_names_made_visible_and_choices_with_their_exact_value():
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=60).run()
     assert not app.exception
     data = sent(app)
     shown = "<b>\\u202egpj.exe"

@@ -16,7 +16,7 @@ def page() -> None:
 
 
 def test_the_browser_gets_the_blocks_in_their_order_with_names_made_visible():
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=60).run()
     assert not app.exception
     free, fixed = (json.loads(component.proto.json) for component in app.get("bidi_component"))
     assert free == {
