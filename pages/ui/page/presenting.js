@@ -4,7 +4,7 @@
 const SIZE = "160%";
 const SHEET = "thaw-presenting";
 const LARGE = `
-  [data-testid="stMainBlockContainer"] { max-width: none !important; }
+  [data-testid="stMainBlockContainer"] { max-width: none !important; padding-top: 3.9rem !important; }
   @media (min-width: 641px) { [data-testid="stMainBlockContainer"] { padding-inline: 1.5rem !important; } }
   [data-testid="stCaptionContainer"], [data-testid="stDownloadButton"], .st-key-choice-bar { display: none !important; }
 `;

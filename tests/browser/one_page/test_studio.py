@@ -11,17 +11,38 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.browser.harness import DESKTOP, PHONE, Server, Watch, drop, open_browser, wait_in_page, wait_until
 from tests.browser.journey import JOB_MS
+from tests.support.pages import add_many_classes
+from tests.support.pictures.corpus import jpeg
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.training.history import Epoch
 
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 TALL = {"width": 1280, "height": 900}
 WIDE = {"width": 1920, "height": 1080}
-SCROLLS = "document.documentElement.scrollHeight > document.documentElement.clientHeight"
+# What scrolls is a part of the page, never the document.
+SCROLLS = """(() => {
+    const main = document.querySelector("[data-testid='stMain']");
+    return main.scrollHeight > main.clientHeight;
+})()"""
 OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 IN_VIEW = """(element) => {
     const box = element.getBoundingClientRect();
     return box.top >= 0 && box.bottom <= window.innerHeight;
+}"""
+# Of the columns, what ends below the window or below its own column, or scrolls; and the walls without a photo.
+CROWDED = """() => {
+    const hosts = [...document.querySelectorAll("*")].filter((each) => each.shadowRoot?.querySelector(".studio"));
+    const studio = hosts[0].shadowRoot;
+    const tell = (each) => `${each.className} ${each.getBoundingClientRect().bottom}`;
+    const parts = [...studio.querySelectorAll(".column, .column > *, .wall")].filter((each) => each.checkVisibility());
+    const isOut = (each) => {
+        const column = each.closest(".column").getBoundingClientRect();
+        return column.bottom > innerHeight || each.getBoundingClientRect().bottom > column.bottom;
+    };
+    const scrolls = (each) => each.scrollHeight > each.clientHeight && each.matches(".column, .walls");
+    const bare = [...studio.querySelectorAll(".wall")].filter((each) => !each.querySelector(".strip").clientHeight);
+    return [...parts.filter((each) => isOut(each) || scrolls(each)), ...bare].map(tell);
 }"""
 LEAST_RECORDED = 2
 LEARNT = "Learnt. Try it on the right."
@@ -277,6 +298,26 @@ def test_the_room_mode_enlarges_every_page_outlives_a_reload_and_goes_on_with_th
     page.keyboard.press("f")
     wait_in_page(page, f"{FONT_PX} === {usual}")
     expect(page).not_to_have_url(re.compile("present"))
+
+
+@pytest.mark.parametrize("kinds", [2, 3, 6, 12])
+def test_before_a_room_all_three_columns_are_in_the_window_with_any_number_of_kinds(page, server, store, kinds):
+    likeliest = [{"number": n, "label": f"class {n:03d}", "share": 0.9 / (n + 1)} for n in range(min(kinds, 5))]
+    page.route("**/thaw/try/*", lambda route: route.fulfill(json={"likeliest": likeliest, "known": True}))
+    run_id = add_many_classes(store, kinds)
+    head = {"best_epoch": 2, "accuracies": {"validation": 0.5}}
+    store.add_facts(run_id, {"image_size": 224, "validation_images": kinds, "head": head})
+    store.add_epochs(run_id, [Epoch(number, 1, 0.5, 0.9, 0.5, 0.9, 0.1) for number in (1, 2)])
+    page.goto(f"{server.url}/?dataset={store.run(run_id).dataset_id}&run={run_id}&present=1")
+    expect(page.get_by_test_id("class-wall")).to_have_count(kinds)
+    expect(page.get_by_test_id("exam-score")).to_be_visible()
+    page.locator(".photo-input").set_input_files({"name": "1.jpg", "mimeType": "image/jpeg", "buffer": jpeg(1)})
+    expect(page.get_by_test_id("answer")).to_have_text("class 000")
+    for size in (DESKTOP, TALL, WIDE):
+        page.set_viewport_size(size)
+        wait_in_page(page, f"!({CROWDED})().length && !{SCROLLS}")
+    page.keyboard.press("f")
+    page.unroute("**/thaw/try/*")
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE, {"width": 1920, "height": 1080}], ids=lambda size: str(size["width"]))

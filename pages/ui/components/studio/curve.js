@@ -1,7 +1,7 @@
 // Curve: how many of 100 exam photos are right after each round, as a small SVG.
 
 const SVG = "http://www.w3.org/2000/svg";
-const LEFT = 34;
+const LEFT = 42;
 const RIGHT = 312;
 const TOP = 10;
 const BOTTOM = 108;

@@ -19,6 +19,7 @@ class Learning {
     this.find(".teach").onclick = () => acts.teach();
     this.find(".cancel").onclick = () => acts.stop(this.told.job);
     this.find(".measure").onclick = () => acts.measure();
+    this.find(".onward").onclick = () => acts.onward();
     const others = more.map((eye) => new Option(`${eye.title}${eye.here ? "" : ", to be downloaded"}`, eye.name));
     this.find(".more-eyes").replaceChildren(new Option("More eyes…", ""), ...others);
     this.find(".more-eyes").onchange = ({ target }) => this.choose(target.value);
@@ -48,6 +49,7 @@ class Learning {
     this.drawExam(told.exam);
     this.say(tell(told));
     this.drawFar(learns, told);
+    this.find(".onward").hidden = told.stage !== "taught";
     this.drawPassing(learns && told.looking, told, photos);
     const curve = JSON.stringify(shares);
     // The old curve stays until there is something new to see.
@@ -140,13 +142,18 @@ class Learning {
   }
 }
 
+// On a phone the columns lie below one another.
+function stacked() {
+  return window.matchMedia("(max-width: 900px)").matches;
+}
+
 function tell(told) {
   const words = {
     empty: "It learns by itself as soon as there are two kinds of photos.",
     refused: told.refusal,
     failed: told.error,
     stopped: "Stopped. Press “Learn now” to begin again.",
-    taught: told.adapted ? "Learnt, and the eye has adapted." : "Learnt. Try it on the right.",
+    taught: told.adapted ? "Learnt, and the eye has adapted." : `Learnt. Try it ${stacked() ? "below" : "on the right"}.`,
     ready: told.to_look ? `Looking ahead: ${told.looked} of ${told.to_look} photos…` : "Ready to learn.",
   };
   if (told.stage !== "learning") return words[told.stage];

@@ -45,6 +45,7 @@ class Studio {
       soon: () => this.soon(),
       speak,
       teach: () => this.teach(),
+      onward: () => this.find(".try").scrollIntoView({ block: "start" }),
       stop: (job) => {
         this.declined = this.taught;
         guarded(() => this.server.act("stop", { job }));
@@ -68,6 +69,24 @@ class Studio {
       this.find(".undo").hidden = true;
     };
     this.takeDrops(this.find(".studio"));
+    this.takeRoom(this.find(".studio"));
+  }
+
+  // The columns end where the window does, however far down they begin.
+  takeRoom(box) {
+    const main = document.querySelector("[data-testid='stMain']");
+    this.fit = () => {
+      box.classList.toggle("presenting", document.documentElement.hasAttribute("data-presenting"));
+      box.style.setProperty("--top", `${box.getBoundingClientRect().top + (main?.scrollTop ?? 0)}px`);
+    };
+    this.sizes = new ResizeObserver(this.fit);
+    // What is drawn above them makes the page longer, and letters that grow do too.
+    for (const each of [document.body, box.getRootNode().host?.closest("[data-testid='stVerticalBlock']")])
+      if (each) this.sizes.observe(each);
+    this.marks = new MutationObserver(this.fit);
+    this.marks.observe(document.documentElement, { attributeFilter: ["data-presenting", "style"] });
+    window.addEventListener("resize", this.fit);
+    this.fit();
   }
 
   takeDrops(box) {
@@ -122,6 +141,9 @@ class Studio {
     this.going = false;
     this.endRecording();
     this.tryout.leave();
+    this.sizes.disconnect();
+    this.marks.disconnect();
+    window.removeEventListener("resize", this.fit);
     for (const [kind, act] of Object.entries(this.drags)) window.removeEventListener(kind, act);
   }
 

@@ -99,8 +99,12 @@ class Tryout extends Camera {
       image.src = URL.createObjectURL(file);
       image.hidden = false;
       if (!this.live) this.quiet("It can answer as soon as it has learnt two kinds.");
-      else await this.ask(await fit(picture, PHOTO_SIDE), turn);
+      else {
+        this.quiet("Looking at it…");
+        await this.ask(await fit(picture, PHOTO_SIDE), turn);
+      }
     } catch (problem) {
+      this.quiet("");
       this.complain(explain(problem));
     }
   }

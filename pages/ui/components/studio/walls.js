@@ -1,5 +1,8 @@
 // Walls: each kind of photos as a wall, with its name to change, its count, and the buttons that add to it or remove it.
 
+// More kinds than these stand side by side before a room.
+const MOST_BELOW = 3;
+
 class Walls {
   constructor(box, acts) {
     this.box = box;
@@ -15,6 +18,7 @@ class Walls {
     const empty = this.added.map((name) => ({ name, shown: name, count: 0, photos: [] }));
     const all = [...classes, ...empty];
     this.box.classList.toggle("few", all.length <= 4);
+    this.box.classList.toggle("many", all.length > MOST_BELOW);
     const kept = new Map();
     for (const each of all) {
       const wall = this.made.get(each.name) ?? this.make(each);
@@ -64,7 +68,8 @@ class Walls {
     heading.append(name);
     const title = element("div", "title");
     title.append(heading, element("span", "count"));
-    const record = element("button", "record", "● Hold to record");
+    const record = element("button", "record", "●");
+    record.append(element("span", "words", " Hold to record"));
     record.setAttribute("aria-label", `Hold to record ${each.shown} with the camera`);
     this.holds(record, each.name);
     const more = element("button", "more", "+");
@@ -77,7 +82,9 @@ class Walls {
     remove.onclick = () => this.acts.remove(each.name);
     const head = element("div", "head");
     head.append(title, record, more, remove);
-    wall.append(head, element("div", "strip"));
+    const shelf = element("div", "shelf");
+    shelf.append(element("div", "strip"));
+    wall.append(head, shelf);
     return wall;
   }
 
@@ -111,10 +118,12 @@ class Walls {
   }
 
   fill(wall, each) {
-    const photos = each.count === 1 ? "1 photo" : `${each.count.toLocaleString()} photos`;
+    const noun = each.count === 1 ? " photo" : " photos";
+    const number = each.count ? each.count.toLocaleString() : "no";
+    const photos = `${number}${noun}`;
     // One that is being recorded says so itself.
     if (!wall.classList.contains("recording")) {
-      wall.querySelector(".count").textContent = each.count ? photos : "no photos yet";
+      wall.querySelector(".count").replaceChildren(number, element("span", "words", each.count ? noun : " photos yet"));
     }
     const strip = wall.querySelector(".strip");
     const there = [...strip.children].map((image) => image.getAttribute("src"));
