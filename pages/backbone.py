@@ -164,6 +164,11 @@ def draw_choice(workspace: Workspace, row: Backbone) -> None:
     )
     size = expert.either(f"{row.input_size} × {row.input_size} pixels and ", "")
     st.markdown(f"**{row.title}** sees {size}{told}")
+    if row.transformer:
+        st.caption(
+            "It learnt from 142 million photos that nobody had named, and sees a picture as patches of "
+            f"{row.transformer.patch} × {row.transformer.patch} pixels. It takes longer than most others."
+        )
     if expert.is_on():
         st.caption(f"Source of the accuracy: {row.accuracy_source}.")
     if is_local(row):

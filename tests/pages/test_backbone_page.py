@@ -60,6 +60,14 @@ def test_weights_in_a_python_package_are_told_with_the_command_that_fetches_it(w
         assert part in said
 
 
+def test_a_transformer_says_what_it_learnt_from_and_where_its_weights_are(workspace):
+    row = BACKBONES["dinov2-vits14"]
+    said = words(visit(row.name))
+    for part in (row.weights_file, row.weights_url, "88.3 MB", "142 million photos", "patches of 14 × 14 pixels"):
+        assert part in said
+    assert "142 million" not in words(visit("resnet50"))
+
+
 def test_a_file_is_checked_in_a_process_of_its_own_and_refused_in_words(workspace, tmp_path, wait_for):
     (tmp_path / "wrong.h5").write_bytes(b"short")
     page = visit("vgg16")
