@@ -8,6 +8,9 @@ import pytest
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
+from tests.support.pages import add_dataset
+from tests.support.pages import store as store
+from tests.support.pages import visit as open_page
 from thaw.backbones.known_weights import Adoption, read_adoption
 from thaw.backbones.speeds import Measuring, read_measuring
 from thaw.storage.workspace import Workspace, open_workspace
@@ -66,6 +69,16 @@ def test_a_transformer_says_what_it_learnt_from_and_where_its_weights_are(worksp
     for part in (row.weights_file, row.weights_url, "88.3 MB", "142 million photos", "patches of 14 × 14 pixels"):
         assert part in said
     assert "142 million" not in words(visit("resnet50"))
+
+
+def test_a_size_between_two_that_a_transformer_takes_is_rounded_in_words(store):
+    add_dataset(store)
+    page = open_page("head", backbone="dinov2-vits14", expert="1")
+    (size,) = (each for each in page.number_input if each.label == "Image size (pixels)")
+    assert (size.value % 14, size.min, size.step) == (0, 42, 14)
+    page = size.set_value(160).run()
+    assert not page.exception
+    assert "takes 154 or 168 pixels, not 160: 154 will be used" in words(page)
 
 
 def test_a_file_is_checked_in_a_process_of_its_own_and_refused_in_words(workspace, tmp_path, wait_for):
