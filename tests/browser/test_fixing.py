@@ -59,6 +59,13 @@ def press(button: Locator) -> None:
     button.press("Enter")
 
 
+def close_overlay(page: Page) -> None:
+    """Close the photo that is shown large, and wait until its card has the focus again, which it takes from others."""
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".thaw-card:focus")).to_have_count(1)
+
+
 def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server: Server, tmp_path: Path) -> None:
     store = Store(open_workspace(server.workspace))
     dataset_id = import_colours(store, tmp_path / "photos")
@@ -85,8 +92,7 @@ def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server
     expect(page.get_by_text("1 fix since this run saw the data set")).to_have_count(0)
     press(page.get_by_role("button", name="Exclude it"))
     expect(page.get_by_text("1 fix since this run saw the data set: 1 photo excluded.")).to_be_attached()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    close_overlay(page)
     undo = page.get_by_test_id("stButton").get_by_role("button", name="Undo")
     press(undo)
     expect(undo).to_have_count(0)
@@ -94,8 +100,7 @@ def test_a_planted_wrong_label_is_found_fixed_and_learnt_from(page: Page, server
     page.get_by_text("More about this photo").click()
     press(page.get_by_role("button", name="Move it there"))
     expect(page.get_by_text("1 fix since this run saw the data set: 1 photo moved")).to_be_attached()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    close_overlay(page)
     expect(page.get_by_text("1 fix since this run saw the data set: 1 photo moved")).to_be_in_viewport()
     assert {image.id: image.label for image in store.images(dataset_id)}[planted.id] == "berry"
 
