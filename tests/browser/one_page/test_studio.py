@@ -341,6 +341,12 @@ def test_a_phone_has_the_story_under_the_thumb_and_a_desktop_has_not(page):
     expect(bar).to_be_hidden()
     page.set_viewport_size(PHONE)
     expect(bar.get_by_role("link")).to_have_count(4)
+    # With the large letters of the room mode too, none of the four is cut.
+    wait_in_page(page, "document.documentElement.hasAttribute('data-hears-keys')")
+    for _ in range(2):
+        page.keyboard.press("f")
+        last = bar.get_by_role("link").last.bounding_box()
+        assert last["x"] + last["width"] <= PHONE["width"]
     bar.get_by_role("link", name="Mistakes").click()
     expect(page).to_have_title("Mistakes - Thaw")
     assert bar.evaluate(IN_VIEW)
