@@ -19,6 +19,9 @@ SETTINGS = {
     "PYTHONUTF8": "1",
     "PYTHONIOENCODING": "utf-8",
 }
+# Names another backend of Keras's for what `tlcore.models` and `tlcore.training` do ("jax"); the rest of Thaw wants
+# TensorFlow. A variable of its own: KERAS_BACKEND is often set for other programs.
+OTHER_BACKEND = "TLCORE_BACKEND"
 # For child processes that work in large blocks: glibc keeps up to 64 MB, and blocks of up to 32 MB, for the next use,
 # where it would hand each back to the system and have the next one's memory cleared anew: a tenth of the time that a
 # picture takes to decode, a third of a retraining by large batches. Other C libraries do not heed it.
@@ -35,6 +38,7 @@ def settle() -> None:
     uses (CUDA_VISIBLE_DEVICES, TF_ENABLE_ONEDNN_OPTS) stays the person's choice: both are ways to get the same result.
     """
     os.environ.update(SETTINGS)
+    os.environ["KERAS_BACKEND"] = os.environ.get(OTHER_BACKEND) or SETTINGS["KERAS_BACKEND"]
     for name in REMOVED:
         os.environ.pop(name, None)
     for stream in (sys.stdout, sys.stderr):

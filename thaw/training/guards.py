@@ -195,10 +195,28 @@ def judge_memory(incidents: Sequence[MemoryIncident], features_at_once: int | No
     told = []
     if features_at_once is not None:
         told.append(f"Memory ran out while features were computed; they were computed {features_at_once} at a time.")
-    if incidents:
-        first, last = incidents[0], incidents[-1]
+    kept_less = [incident for incident in incidents if incident.rematerialised]
+    smaller = [incident for incident in incidents if not incident.rematerialised]
+    if kept_less:
         told.append(
-            f"Memory ran out at {first.batch_size} images a batch in epoch {first.epoch}. Thaw went back to the "
-            f"last finished epoch and on with {last.next_batch_size} images a batch."
+            f"{_tell_full(kept_less)} on with less of a batch kept: a part of the network works it out twice instead "
+            f"(rematerialisation), which takes longer{_tell_saved(kept_less)}."
+        )
+    if smaller:
+        told.append(
+            f"{_tell_full(smaller)} on with {smaller[-1].next_batch_size} images a batch{_tell_saved(smaller)}."
         )
     return Evidence("Memory", not told, " ".join(told) or "Every batch fitted into memory.")
+
+
+def _tell_full(incidents: Sequence[MemoryIncident]) -> str:
+    first = incidents[0]
+    return (
+        f"Memory ran out at {first.batch_size} images a batch in epoch {first.epoch}. Thaw went back to the last "
+        "finished epoch and"
+    )
+
+
+def _tell_saved(incidents: Sequence[MemoryIncident]) -> str:
+    saved = sum(incident.saved_bytes or 0 for incident in incidents)
+    return f" and saves about {saved / 1e6:,.0f} MB" if saved else ""

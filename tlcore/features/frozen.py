@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from tlcore.engines.runtime import OnnxNetwork
     from tlcore.models.backend import keras
 
-ONNX, TENSORFLOW = "onnxruntime", "tensorflow"
+# Where ONNX Runtime does not run it Keras does, which is by TensorFlow unless `tlcore.environment` was told otherwise.
+ONNX, TENSORFLOW = "onnxruntime", os.environ.get("KERAS_BACKEND", "tensorflow")
 PRECISION = "float32"
 # Of a cache's files: where two processes had computed the same photos, rows of the first layout were out of step.
 LAYOUT = 2
@@ -174,12 +175,13 @@ class FrozenPart:
     def _compare(self, network: "OnnxNetwork", photos: Sequence[Photo]) -> float:
         """Return the largest difference from Keras's answers for some photos, or for noise where there are none, as a
         share of the largest answer."""
+        from tlcore.models.backend import answer_once
+
         size = self._source.image_size
         pixels = np.random.default_rng(0).integers(0, 256, (COMPARED, size, size, 3), np.uint8)
         if photos:
             pixels = np.stack([load_pixels(Path(photo.file), size) for photo in photos[:COMPARED]])
-        answers = self._source.lower()(pixels, training=False)
-        expected = [np.asarray(each) for each in (answers if isinstance(answers, list | tuple) else [answers])]
+        expected = answer_once(self._source.lower(), pixels)
         return max(
             float(np.abs(one - other).max() / max(np.abs(other).max(), np.finfo(np.float32).tiny))
             for one, other in zip(network(pixels), expected, strict=True)
@@ -267,7 +269,7 @@ def _is_installed() -> bool:
 
 def on_gpu() -> bool:
     """Say whether TensorFlow would compute on a GPU; without TensorFlow, whether there is one that it might."""
-    if "tensorflow" in sys.modules:
+    if sys.modules.get("tensorflow"):
         import tensorflow as tf
 
         return bool(tf.config.list_physical_devices("GPU"))

@@ -21,6 +21,7 @@ from tlcore.models.keras_graph import find_maker, list_inputs, name_tensor
 from tlcore.models.layers import describe_layers
 from tlcore.models.plan import PIXELS, POOLED, Cut, Forward, pooled_cut
 from tlcore.models.preprocessing import normalise
+from tlcore.models.rematerialisation import Rematerialised
 from tlcore.settings import HeadSettings
 
 # What reading a byte and what computing a multiply-add cost, in seconds, on an ordinary computer. Only their
@@ -165,11 +166,17 @@ def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Mode
     if cut.names == (POOLED,):
         return head_model(cut, head)
     inputs = _cut_inputs(cut)
-    boundary = max(cut.boundary, 1)
-    tensors = crossing_tensors(backbone, boundary)
-    upper = fold(backbone, boundary, tensors) if folded else keras.Model(tensors, backbone.output)
+
+    def build(start: int, end: int | None) -> keras.Model:
+        entering = crossing_tensors(backbone, start)
+        leaving = backbone.outputs if end is None else crossing_tensors(backbone, end)
+        if folded:
+            return fold(backbone, entering, start, leaving, end)
+        return keras.Model(entering, leaving if len(leaving) > 1 else leaving[0])
+
+    trained = Rematerialised(build, describe_layers(row, backbone), max(cut.boundary, 1))
     entering = [normalise(row, inputs[0])] if cut.names == (PIXELS,) else inputs
-    features = upper(entering if len(entering) > 1 else entering[0], training=False)
+    features = trained(entering if len(entering) > 1 else entering[0])
     pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
     return keras.Model(inputs, head(pooled), name="upper")
 

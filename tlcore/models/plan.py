@@ -1,6 +1,7 @@
 """A network as plain data: its layers in order, with their settings and weights, whoever built it, and where it is cut;
 no Keras."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,14 @@ from tlcore.models.backbone_table import Backbone
 
 Forward = Callable[[np.ndarray], list[np.ndarray]]
 """Maps uint8 (n, side, side, 3) to the outputs of a network, each float32 (n, *shape)."""
+
+# What takes the memory of a layer's output, or the layer's place, where it is the next one above.
+_OVERWRITING = {
+    "Conv2D": ("BatchNormalization",),
+    "DepthwiseConv2D": ("BatchNormalization",),
+    "BatchNormalization": ("Activation", "ReLU", "Add"),
+    "Add": ("Activation", "ReLU"),
+}
 
 PIXELS = "pixels"
 POOLED = "pooled"
@@ -61,3 +70,58 @@ class Network:
     image_size: int
     layers: Sequence[PlainLayer]
     outputs: tuple[str, ...]
+
+
+def plan_pieces(layers: Sequence[Mapping[str, Any]], boundary: int) -> list[int]:
+    """Divide `layers[boundary:]` of `tlcore.models.layers.describe_layers` into pieces, whole blocks each, such that a
+    training step keeps least at once where of all pieces but one it keeps only what went in; return where each begins.
+    """
+    blocks = [layer["block"] for layer in layers]
+    places = [boundary, *(i for i in range(boundary + 1, len(layers)) if blocks[i] != blocks[i - 1]), len(layers)]
+    kept = list_kept(layers)
+    low, high, planned = 0, sum(kept[boundary:]), [boundary]
+    # The least that suffices, to a thousandth.
+    while high - low > high / 1000:
+        middle = (low + high) // 2
+        found = _divide(layers, kept, places, middle)
+        low, high, planned = (low, middle, found) if found else (middle, high, planned)
+    return planned
+
+
+def kept_bytes(layers: Sequence[Mapping[str, Any]], pieces: Sequence[int]) -> int:
+    """Return how many bytes of one image a training step keeps for its way back, at most, through the pieces that begin
+    at these layers: what went into them, and what one of them makes; a single piece is kept whole."""
+    kept, between, most = list_kept(layers), 0, 0
+    for start, end in itertools.pairwise([*pieces, len(layers)]):
+        between += layers[start]["cut_bytes"] if start > pieces[0] else 0
+        most = max(most, between + sum(kept[start:end]))
+    return most
+
+
+def list_kept(layers: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return about how many bytes of each layer's output for one image a training step keeps for its way back.
+
+    A convolution whose BatchNormalization is folded into it makes none, and a sum needs nothing of what it adds.
+    """
+    kinds = [*(layer["kind"] for layer in layers), ""]
+    gone = [above in _OVERWRITING.get(here, ()) for here, above in itertools.pairwise(kinds)]
+    return [0 if each else layer["activation_bytes"] for each, layer in zip(gone, layers, strict=True)]
+
+
+def _divide(
+    layers: Sequence[Mapping[str, Any]], kept: Sequence[int], places: Sequence[int], most: int
+) -> list[int] | None:
+    """Return where pieces begin that begin and end at `places` and keep no more than `most` bytes, or None."""
+    made = [0, *itertools.accumulate(kept)]
+    # For each place the least that is kept of what went into pieces below it, and where those begin.
+    best: dict[int, tuple[int, list[int]]] = {places[0]: (0, [])}
+    for end in places[1:]:
+        ways = [
+            (between, [*before, start])
+            for start, (between, before) in best.items()
+            if between + made[end] - made[start] <= most
+        ]
+        if ways:
+            between, begins = min(ways)
+            best[end] = (between + (layers[end]["cut_bytes"] if end < len(layers) else 0), begins)
+    return best[len(layers)][1] if len(layers) in best else None

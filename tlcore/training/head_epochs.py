@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tlcore.features.batches import CachedBatches
 from tlcore.models.backend import keras
+from tlcore.models.tensorflow_graphs import repeat_step
 
 # What is in memory at once of features that lie on disk, and how long nobody is asked whether to stop.
 IMAGES_AT_ONCE = 4096
@@ -29,8 +29,8 @@ class HeadEpochs:
         self._model = model
         classes = max(2, model.output.shape[-1])
         self._weights = np.array([(class_weight or {}).get(number, 1) for number in range(classes)], np.float32)
-        self._train = _repeat(model, model.train_step)
-        self._test = _repeat(model, model.test_step)
+        self._train = repeat_step(model, model.train_step)
+        self._test = repeat_step(model, model.test_step)
 
     def run(
         self,
@@ -79,30 +79,3 @@ def answer(model: keras.Model, batches: CachedBatches) -> np.ndarray:
     runs = batches.runs(max(1, IMAGES_AT_ONCE // batches.batch_size))
     pieces = [model(tensors[0] if len(tensors) == 1 else tensors, training=False) for tensors, _ in runs]
     return np.concatenate([np.asarray(piece, np.float32) for piece in pieces])
-
-
-def _repeat(model: keras.Model, step: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return a function of (tensors, targets, weights, batch size) that has a graph take a step a batch and returns the
-    model's metrics."""
-    inputs = tuple(tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in model.inputs)
-    output = model.output.shape[-1]
-    # A sigmoid has one output, and its targets a column.
-    targets = tf.TensorSpec((None, 1), tf.float32) if output == 1 else tf.TensorSpec((None,), tf.int32)
-    signature = (inputs, targets, tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.int32))
-
-    def take(tensors: tuple[tf.Tensor, ...], targets: tf.Tensor, weights: tf.Tensor, size: tf.Tensor) -> Any:
-        images = tf.shape(targets)[0]
-
-        def body(start: tf.Tensor) -> tf.Tensor:
-            place = slice(start, tf.minimum(start + size, images))
-            pieces = [tensor[place] for tensor in tensors]
-            for piece, each in zip(pieces, inputs, strict=True):
-                piece.set_shape(each.shape)
-            step((pieces[0] if len(pieces) == 1 else tuple(pieces), targets[place], weights[place]))
-            return start + size
-
-        # One after another: each step begins with the weights of the one before.
-        tf.while_loop(lambda start: start < images, body, [tf.constant(0)], parallel_iterations=1)
-        return model.get_metrics_result()
-
-    return tf.function(take, input_signature=signature, autograph=False)

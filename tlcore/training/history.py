@@ -63,11 +63,17 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class MemoryIncident:
-    """A batch that did not fit into memory, in which epoch, and the size that training went on with."""
+    """A batch that did not fit into memory, in which epoch, and the size that training went on with.
+
+    Where it is the same size, the network was `rematerialised`: from then on it keeps less of a batch. `saved_bytes` is
+    about how much less a batch keeps, or None where that is not known.
+    """
 
     epoch: int
     batch_size: int
     next_batch_size: int
+    rematerialised: bool = False
+    saved_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tlcore.errors import RunError, SettingsError, Stopped
 from tlcore.features.batches import CachedBatches
 from tlcore.features.inputs import Feed, Materials, prepare_feed
 from tlcore.models import classifier as models
-from tlcore.models.backend import FULL, HALF, OUT_OF_MEMORY, gains_from_half_precision, keras, use_half_precision
+from tlcore.models.backend import (
+    FULL,
+    HALF,
+    OUT_OF_MEMORY,
+    gains_from_half_precision,
+    keras,
+    trains_by_graphs,
+    use_half_precision,
+)
 from tlcore.models.plan import pooled_cut
+from tlcore.models.rematerialisation import find_rematerialised
 from tlcore.progress import CheckStop, Progress
 from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
@@ -126,6 +134,9 @@ def fine_tune(
     model = models.upper_model(materials.row, materials.backbone, cut, head, folded=precision == FULL)
     if precision == HALF:
         use_half_precision(model, materials.backbone, cut.boundary)
+    part = find_rematerialised(model)
+    if part and incidents.rematerialised:
+        part.rematerialise()
     learning_rate = incidents.learning_rate(asked_rate)
     compile_model(model, materials.settings.output, learning_rate)
     first_epoch = max(epoch.epoch for epoch in history if epoch.phase == 1) + 1
@@ -198,7 +209,7 @@ def compile_model(
         metrics=["accuracy"],
         jit_compile=False,
     )
-    if not tf.distribute.has_strategy():
+    if trains_by_graphs():
         _make_variables(model, output)
 
 
@@ -223,10 +234,10 @@ def fit(
 ) -> tuple[float, bool]:
     """Train until the keeper says it is over; return the seconds spent and whether the person stopped it.
 
-    Where memory runs out, training goes on from the last finished epoch with batches half as large; where the keeper
-    condemns an epoch, it goes on at a tenth of the rate, from the last finished one. `before` is the measure of the
-    first epoch of phase 2, `make` makes the optimizer. A stop before the first finished epoch leaves nothing to keep,
-    so Stopped is raised on.
+    Where memory runs out, training goes on from the last finished epoch with less kept of a batch, and then with
+    batches half as large; where the keeper condemns an epoch, it goes on at a tenth of the rate, from the last finished
+    one. `before` is the measure of the first epoch of phase 2, `make` makes the optimizer. A stop before the first
+    finished epoch leaves nothing to keep, so Stopped is raised on.
     """
     start = read_start(model)
     keeper.restore(model)
@@ -241,7 +252,8 @@ def fit(
             stopped = True
             break
         except OUT_OF_MEMORY:
-            smaller = incidents.shrink_batch(feed.training.batch_size, keeper.standing.epoch + 1)
+            part, size = find_rematerialised(model), feed.training.batch_size
+            smaller = incidents.make_room(part, size, keeper.standing.epoch + 1)
             for batches in (feed.training, feed.validation, *feed.extra.values()):
                 batches.resize(smaller)
         else:
@@ -267,8 +279,7 @@ def fit_batches(
     """Train from the keeper's last finished epoch until it ends the training."""
     heard = [keeper, *callbacks]
     class_weight = number_weights(materials.settings, materials.split)
-    # Copies of a model on several GPUs train in step by Keras's own loop alone.
-    if keeper.phase == 1 and isinstance(feed.training, CachedBatches) and not tf.distribute.has_strategy():
+    if keeper.phase == 1 and isinstance(feed.training, CachedBatches) and trains_by_graphs():
         first = keeper.standing.epoch + 1
         HeadEpochs(model, class_weight).run(feed.training, feed.validation, first, keeper.last_epoch, heard)
         return
@@ -323,7 +334,7 @@ def _result(
     materials: Materials, head: keras.Model, model: keras.Model, keeper: EpochKeeper, feed: Feed, cut: models.Cut
 ) -> dict[str, Any]:
     judged: dict[str, CachedBatches] = {"validation": feed.validation, **feed.extra}
-    alone = keeper.phase == 1 and not tf.distribute.has_strategy()
+    alone = keeper.phase == 1 and trains_by_graphs()
     said = {name: answer(model, each) if alone else model.predict(each, verbose=0) for name, each in judged.items()}
     return {
         "head": head,

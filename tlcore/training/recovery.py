@@ -3,9 +3,13 @@ made before the phase goes on, so that a kill loses none of it."""
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from tlcore.features.compute import halve
 from tlcore.training.history import MemoryIncident, Retry
+
+if TYPE_CHECKING:
+    from tlcore.models.rematerialisation import Rematerialised
 
 RATE_CUT = 0.1
 STANDARD_ERRORS = 2
@@ -72,12 +76,21 @@ class Incidents:
         self._keep(self)
         return rate * RATE_CUT
 
-    def shrink_batch(self, batch_size: int, epoch: int) -> int:
+    @property
+    def rematerialised(self) -> bool:
+        """Whether the trained part of the network keeps less of a batch since memory ran out."""
+        return any(incident.rematerialised for incident in self.out_of_memory)
+
+    def make_room(self, part: "Rematerialised | None", batch_size: int, epoch: int) -> int:
         """Record that batches of `batch_size` did not fit in epoch number `epoch`; return the size to go on with.
 
-        Raises RunError where a single image was already too much.
+        It is the same if `part`, what trains of the network, can keep less of a batch, and half of it else. Raises
+        RunError where a single image was already too much.
         """
-        smaller = halve(batch_size)
-        self.out_of_memory.append(MemoryIncident(epoch, batch_size, smaller))
+        before = part.bytes_per_image if part else None
+        rematerialised = part is not None and part.rematerialise()
+        after = batch_size if rematerialised else halve(batch_size)
+        saved = None if part is None or before is None else before * batch_size - part.bytes_per_image * after
+        self.out_of_memory.append(MemoryIncident(epoch, batch_size, after, rematerialised, saved))
         self._keep(self)
-        return smaller
+        return after

@@ -9,12 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
-import tensorflow as tf
 
 from tlcore.features.batches import CachedBatches
 from tlcore.features.frozen import on_gpu
 from tlcore.features.inputs import Materials, encode_labels
-from tlcore.models.backend import OUT_OF_MEMORY, keras
+from tlcore.models.backend import OUT_OF_MEMORY, keras, trains_by_graphs
 from tlcore.models.plan import Cut
 from tlcore.splits.class_weights import number_weights
 from tlcore.training.snapshots import read_start, write_start
@@ -27,7 +26,7 @@ def rehearsing(model: keras.Model, materials: Materials, cut: Cut) -> Iterator[N
     When the body is over the model and its optimizer are as they were, bit by bit, and a `fit` on the tensors at `cut`
     begins at once. On a GPU, where the body has the device to itself, nothing is rehearsed.
     """
-    if on_gpu() or tf.distribute.has_strategy():
+    if on_gpu() or not trains_by_graphs():
         yield
         return
     start = read_start(model)

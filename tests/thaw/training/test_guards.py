@@ -144,4 +144,15 @@ def test_memory_that_ran_out_is_told():
     assert not found.passed
     assert "computed 4 at a time" in found.words
     assert "at 32 images a batch in epoch 3" in found.words
-    assert "on with 8 images a batch" in found.words
+    assert "on with 8 images a batch." in found.words
+
+
+def test_what_was_done_first_where_memory_ran_out_is_told_with_what_it_saved():
+    kept_less, smaller = MemoryIncident(3, 32, 32, True, 1_234_000_000), MemoryIncident(4, 32, 16, False, 310_000_000)
+    assert "rematerialisation" not in judge_memory([smaller], None).words
+    words = judge_memory([kept_less, smaller], None).words
+    first, second = words.split("Memory ran out at")[1:]
+    assert "32 images a batch in epoch 3" in first
+    assert "(rematerialisation), which takes longer and saves about 1,234 MB." in first
+    assert "32 images a batch in epoch 4" in second
+    assert "on with 16 images a batch and saves about 310 MB." in second

@@ -59,7 +59,7 @@ def test_a_depthwise_convolution_has_tensorflows_own_gradients(side, kernel, str
     layer.set_weights([layer.get_weights()[0], chance.normal(size=12).astype(np.float32)])
     norm.trainable = False
     plain = keras.Model(inputs, outputs)
-    folded = fold(plain, 1, plain.inputs)
+    folded = fold(plain, plain.inputs, 1, plain.outputs)
     pixels = tf.constant(chance.normal(size=(4, side, side, 6)).astype(np.float32))
     weigh = tf.constant(chance.normal(size=(4, *outputs.shape[1:])).astype(np.float32))
     answers = []
@@ -91,7 +91,7 @@ def test_what_is_used_besides_or_trains_is_not_folded(join):
     joined = join(keras.layers.Conv2D(4, 1)(inputs), norm)
     outputs = keras.layers.Add()(joined) if len(joined) > 1 else joined[0]
     whole = keras.Model(inputs, outputs)
-    same = fold(whole, 1, whole.inputs)
+    same = fold(whole, whole.inputs, 1, whole.outputs)
     pixels = np.random.default_rng(0).normal(size=(2, 6, 6, 3)).astype(np.float32)
     assert not any(isinstance(layer, FoldedConvolution) for layer in same.layers)
     np.testing.assert_array_equal(same(pixels, training=False), whole(pixels, training=False))
