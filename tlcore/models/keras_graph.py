@@ -1,5 +1,6 @@
 """The only place that touches Keras's private graph: what an operation was called on, which made a tensor, and the
-names that Keras makes up. A release of Keras may change any of it; test_keras_graph.py says in words what broke."""
+names that Keras makes up; and to the one layer that it has and does not offer. A release of Keras may change any of it;
+test_keras_graph.py says in words what broke."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,17 @@ def list_arguments(operation: "keras.Operation") -> tuple[Any, ...]:
     """Return the arguments without a name that an operation was first called with, tensors and numbers alike."""
     arguments: tuple[Any, ...] = operation._inbound_nodes[0].arguments.args
     return arguments
+
+
+def scale_layer(width: int, name: str) -> "keras.Layer":
+    """Return a layer that multiplies each of `width` channels by a weight of its own, 1.0 at first.
+
+    Keras has it for ConvNeXt alone; a file of a model that has it opens wherever Keras is.
+    """
+    from tlcore.models.backend import keras
+
+    layer: keras.Layer = keras.src.applications.convnext.LayerScale(1.0, width, name=name)
+    return layer
 
 
 def call_again(layer: "keras.Layer", tensors: Sequence[Any]) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from tlcore.models.backbone_table import Transformer
 from tlcore.models.inverted_residuals import INPUT
+from tlcore.models.keras_graph import scale_layer
 from tlcore.models.torch_checkpoint import check_rest, check_shape, read_checkpoint, take_tensor
 
 if TYPE_CHECKING:
@@ -69,19 +70,16 @@ def build_transformer(name: str, sizes: Transformer, image_size: int) -> "keras.
 
 def _add_block(name: str, sizes: Transformer, x: Any) -> Any:
     """Add attention and two dense layers with GELU, each on what is normalised and each scaled before it is added."""
-    # Keras has it for ConvNeXt alone; a file of a model that has it opens wherever Keras is.
-    from keras.src.applications.convnext import LayerScale
-
     from tlcore.models.backend import keras
 
     layers, width = keras.layers, sizes.width
     y = layers.LayerNormalization(epsilon=_EPSILON, name=f"{name}{FIRST_NORM}")(x)
     y = layers.MultiHeadAttention(sizes.heads, width // sizes.heads, name=f"{name}_attention")(y, y)
-    x = layers.Add(name=f"{name}_add1")([x, LayerScale(1.0, width, name=f"{name}_scale1")(y)])
+    x = layers.Add(name=f"{name}_add1")([x, scale_layer(width, f"{name}_scale1")(y)])
     y = layers.LayerNormalization(epsilon=_EPSILON, name=f"{name}_norm2")(x)
     y = layers.Dense(_HIDDEN_TIMES * width, activation="gelu", name=f"{name}_expand")(y)
     y = layers.Dense(width, name=f"{name}_project")(y)
-    return layers.Add(name=f"{name}_add2")([x, LayerScale(1.0, width, name=f"{name}_scale2")(y)])
+    return layers.Add(name=f"{name}_add2")([x, scale_layer(width, f"{name}_scale2")(y)])
 
 
 def load_published(model: "keras.Model", sizes: Transformer, path: Path) -> None:

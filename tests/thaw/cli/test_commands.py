@@ -48,7 +48,7 @@ def test_every_command_explains_each_of_its_options(name, capsys):
 
 
 def test_every_setting_of_a_phase_has_an_option():
-    assert set(parse("train", "data-1")) - EVERYWHERE == named(HeadSettings) | {"dataset"}
+    assert set(parse("train", "data-1")) - EVERYWHERE == named(HeadSettings) | {"dataset", "from_scratch"}
     assert set(parse("finetune", "run-1")) - EVERYWHERE == named(FineTuneSettings) | {"run"}
 
 

@@ -133,7 +133,7 @@ def test_the_page_shows_the_sentence_and_takes_the_answer(store):
     store.put_question(job_id, LEVELS)
     page = AppTest.from_function(show_question, default_timeout=60, args=(str(store.workspace.root), job_id)).run()
     assert [button.label for button in page.button] == ["The outer ones", "The inner ones"]
-    assert any("Which folders are the classes" in each.value for each in page.markdown)
+    assert any("Which folders are the kinds" in each.value for each in page.markdown)
     assert any(r"\*cars\*" in each.value for each in page.caption)
     page.button[0].click().run()
     assert not page.exception

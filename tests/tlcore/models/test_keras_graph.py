@@ -106,3 +106,13 @@ def test_names_that_keras_counts_up_are_those_of_a_fresh_process():
         "add_7": "add",
         "add_9": "add_1",
     }
+
+
+def test_keras_still_has_the_layer_that_scales_channels():
+    try:
+        scaled = keras_graph.scale_layer(3, "scale")
+    except AttributeError:
+        pytest.fail(f"Keras has no LayerScale any more where ConvNeXt had it: transformers cannot be built. {ADVICE}")
+    scaled.build((None, 3))
+    scaled.set_weights([np.array([1, 2, 3], np.float32)])
+    assert scaled(np.ones((1, 3), np.float32)).numpy().tolist() == [[1, 2, 3]]
