@@ -146,7 +146,9 @@ def small_memory(monkeypatch):
     return limit
 
 
-def test_memory_that_runs_out_halves_the_batch_and_the_run_goes_on_from_its_last_epoch(store, branch, small_memory):
+def test_memory_that_runs_out_keeps_less_then_halves_the_batch_and_the_run_goes_on_from_its_last_epoch(
+    store, branch, small_memory
+):
     undisturbed, run_id = finish(store, branch(GENTLE)), branch(GENTLE)
     # An epoch is one batch of 18 images to learn from and one of 6 to judge by; Keras looks at the first batch once
     # more before it begins, of each.
@@ -154,7 +156,9 @@ def test_memory_that_runs_out_halves_the_batch_and_the_run_goes_on_from_its_last
     finish(store, run_id)
     incidents = store.run(run_id).facts.fine_tune.out_of_memory
     sizes = [(each.batch_size, each.next_batch_size) for each in incidents]
-    assert sizes == [(32, 16), (16, 8)]
+    # First less is kept of a batch, then batches are halved.
+    assert sizes == [(32, 32), (32, 16), (16, 8)]
+    assert [each.rematerialised for each in incidents] == [True, False, False]
     assert {each.epoch for each in incidents} == {6}
     ours, theirs = measured(store, run_id), measured(store, undisturbed)
     assert ours[:5] == theirs[:5], "the epoch before it is as it was"
@@ -182,5 +186,5 @@ def test_memory_too_small_for_one_image_is_a_plain_failure(store, branch, small_
     assert job.status == "failed"
     assert "Expected enough memory for one image at a time" in job.error
     tried = [each.batch_size for each in store.run(run_id).facts.fine_tune.out_of_memory]
-    assert tried == [32, 16, 8, 4, 2]
+    assert tried == [32, 32, 16, 8, 4, 2]
     assert store.run(run_id).result_phase == 1
