@@ -58,7 +58,8 @@ class Rematerialised(keras.layers.Layer):
             return self.whole(inputs, training=False)
         tensors = keras.tree.flatten(inputs)
         for run in self._run[:-1]:
-            tensors = keras.tree.flatten(keras.remat(run)(*tensors))
+            # A function of this call's own: JAX would keep what it has traced of one with the weights of that time.
+            tensors = keras.tree.flatten(keras.remat(_renew(run))(*tensors))
         # The way back begins in the last piece, and what is kept of it is wanted at once.
         return self._run[-1](*tensors)
 
@@ -69,6 +70,10 @@ class Rematerialised(keras.layers.Layer):
 def find_rematerialised(model: keras.Model) -> Rematerialised | None:
     """Return the layer of a model that can be rematerialised, or None."""
     return next((layer for layer in model.layers if isinstance(layer, Rematerialised)), None)
+
+
+def _renew(run: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *tensors: run(*tensors)
 
 
 def _as_function(piece: keras.Model) -> Callable[..., Any]:
