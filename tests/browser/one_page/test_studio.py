@@ -4,20 +4,19 @@ import base64
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
-from tests.browser.harness import DESKTOP, PHONE, Server, Watch, drop, open_browser, wait_in_page, wait_until
+from tests.browser.harness import DESKTOP, PHONE, Server, Watch, drop, open_browser, wait_in_page
 from tests.browser.journey import JOB_MS
+from tests.browser.studio import FAKE_CAMERA, LEARNT, await_learnt, walls
 from tests.support.pages import add_many_classes
 from tests.support.pictures.corpus import jpeg
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.training.history import Epoch
 
-FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 TALL = {"width": 1280, "height": 900}
 WIDE = {"width": 1920, "height": 1080}
 # What scrolls is a part of the page, never the document.
@@ -45,17 +44,11 @@ CROWDED = """() => {
     return [...parts.filter((each) => isOut(each) || scrolls(each)), ...bare].map(tell);
 }"""
 LEAST_RECORDED = 2
-LEARNT = "Learnt. Try it on the right."
 FONT_PX = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
 # Notes all that the middle column says; a round may pass between two looks.
 NOTE_STATES = """(state) => {
     window.said = [];
     new MutationObserver(() => window.said.push(state.textContent)).observe(state, { childList: true });
-}"""
-# A recording ends after 600 frames; one that is to go on until a model has learnt takes them at leisure.
-AT_LEISURE = """() => {
-    const take = HTMLCanvasElement.prototype.toBlob;
-    HTMLCanvasElement.prototype.toBlob = function (...given) { setTimeout(() => take.apply(this, given), 300); };
 }"""
 # Two seconds of a square that moves over changing colours, as a browser films its own canvas; base64.
 FILM = """async () => {
@@ -113,36 +106,6 @@ def page(browser: BrowserContext, server: Server) -> Iterator[Page]:
     assert not watch.foreign
     assert not watch.dialogs
     assert not watch.errors
-
-
-def walls(page: Page) -> list[str]:
-    expect(page.get_by_test_id("class-wall").first).to_be_visible()
-    return [str(wall.get_attribute("data-name")) for wall in page.get_by_test_id("class-wall").all()]
-
-
-def await_learnt(page: Page, store: Store, label: str) -> int:
-    """Wait until all that was brought of a kind is taken in, shown and learnt; return how many photos it has."""
-    count = page.locator(f'[data-name="{label}"] .count')
-    # The recorder says how many it takes until the last of them have been handed over.
-    expect(count).to_have_text(re.compile(r"^\d+ photos$"), timeout=JOB_MS)
-    expect(page.locator(".photos .going")).to_be_hidden(timeout=JOB_MS)
-    wait_until(lambda: not any(job.active for job in store.jobs("import")), JOB_MS / 1000, "the end of the import")
-    dataset = store.datasets()[0]
-    expect(count).to_have_text(f"{dataset.classes[label]} photos", timeout=JOB_MS)
-    expect(page.locator(".learning .state")).to_have_text(LEARNT, timeout=JOB_MS)
-    assert walls(page) == list(dataset.classes)
-    return dataset.classes[label]
-
-
-@contextmanager
-def holding(page: Page, label: str) -> Iterator[None]:
-    """Hold a kind's button to record while the body runs."""
-    button = page.locator(f'[data-name="{label}"] .record')
-    button.scroll_into_view_if_needed()
-    button.hover()
-    page.mouse.down()
-    yield
-    page.mouse.up()
 
 
 def test_a_drop_becomes_walls_a_number_and_answers_of_the_camera_without_a_scroll(page, store, tiny_photos):
@@ -207,30 +170,6 @@ def test_a_video_gives_pictures_of_a_kind_and_a_photo_is_tried(page, store, tiny
     expect(page.locator(".try .tried")).to_be_visible()
     expect(page.locator(".try .bars li")).to_have_count(3, timeout=JOB_MS)
     assert page.get_by_test_id("answer").inner_text() in (*store.datasets()[0].classes, "I don't know")
-
-
-def test_a_kind_is_learnt_while_it_is_recorded_and_kept_on_one_side(page, store):
-    page.get_by_role("button", name="Start the camera").click()
-    expect(page.locator("video")).to_have_js_property("paused", False)
-    page.get_by_label("Another kind").fill("cups")
-    page.get_by_role("button", name="Add", exact=True).click()
-    count = page.locator('[data-name="cups"] .count')
-    page.evaluate(AT_LEISURE)
-    with holding(page, "cups"):
-        # Known before the recording has ended, and the photos of it are on the wall.
-        expect(page.locator(".try .bars li")).to_have_count(4, timeout=JOB_MS)
-        expect(page.locator('[data-name="cups"] .strip img').first).to_be_attached()
-        expect(count).to_contain_text("recording")
-        column, wall = page.locator(".column.photos").bounding_box(), page.locator('[data-name="cups"]').bounding_box()
-        assert column["x"] < wall["x"]
-        assert wall["x"] + wall["width"] < column["x"] + column["width"]
-    before = await_learnt(page, store, "cups")
-    with holding(page, "cups"):
-        expect(count).to_have_text(re.compile(r"^recording: ([3-9]|\d\d)"))
-    assert await_learnt(page, store, "cups") > before
-    frames = store.images(store.datasets()[0].id, "cups")
-    assert len({frame.recording for frame in frames}) == LEAST_RECORDED
-    expect(page.locator(".try .bars li")).to_have_count(4, timeout=JOB_MS)
 
 
 def test_the_run_that_is_chosen_above_is_the_one_whose_score_is_shown(page, store):
