@@ -30,6 +30,7 @@ from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.worker import work
+from tlcore.boxes import Box
 from tlcore.photos import JUNK, SetAside
 from tlcore.splits.groups import GroupRules
 
@@ -338,7 +339,10 @@ def test_history_tells_every_kind_of_change_and_keeps_the_undone(store):
     edits.set_grouping(store, DATASET, GroupRules(pattern="{group}_*.png"))
     edits.delete_class(store, DATASET, TAG)
     edits.undo(store, DATASET)
-    assert [edit_history.tell(edit, str) for edit in store.edits(DATASET)] == [
+    store.set_boxes(DATASET, ids[0], [Box("apple", 0, 0, 1, 1)], None)
+    assert edit_history.tell(store.edits(DATASET)[0]) == "drew 1 box on 1 image"
+    edits.undo(store, DATASET)
+    assert [edit_history.tell(edit, str) for edit in store.edits(DATASET)][1:] == [
         f"deleted the kind {TAG}, 8 images",
         "set the grouping by {group}_*.png",
         "ignored a finding: blurred pictures",
@@ -353,10 +357,10 @@ def test_history_tells_every_kind_of_change_and_keeps_the_undone(store):
     told = page.run().markdown
     (history,) = [each.value for each in told if "imported from" in each.value]
     lines = history.splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert "~~" in lines[0]
     assert "undone" in lines[0]
-    assert "~~" not in "".join(lines[1:])
+    assert "~~" not in "".join(lines[2:])
     assert "imported from `folder`" in lines[-1]
 
 

@@ -1,12 +1,19 @@
 """What a source holds: every file, to be decoded, set aside with its reason, or ignored; and where each belongs."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thaw.names import Parts
 from thaw.storage.records import Role
 from tlcore.photos import Part, SetAside
+
+if TYPE_CHECKING:
+    # Every decoding process loads this module, and none of them reads annotations.
+    from thaw.boxes.annotations import Annotations
 
 Mark = tuple[int, int]
 """A file's size in bytes and when it was written last, in nanoseconds: another mark, another file."""
@@ -31,12 +38,16 @@ class Entry:
 
 @dataclass
 class Found:
-    """Every file of a source: to be decoded, set aside with a reason, or ignored (system files); and notes."""
+    """Every file of a source: to be decoded, set aside with a reason, or ignored (system files); and notes.
+
+    `annotations` is what its annotation files, which are ignored then, tell of boxes on its photos.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
     ignored: int = 0
     notes: list[str] = field(default_factory=list)
+    annotations: Annotations | None = None
 
     @property
     def count(self) -> int:

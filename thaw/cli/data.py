@@ -11,6 +11,7 @@ from thaw.cli.commands import BackboneName, command
 from thaw.cli.jobs import do
 from thaw.cli.output import Output, warn_of_unknown
 from thaw.datasets import edits, importer
+from thaw.datasets.boxes import WHEN
 from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
 from thaw.datasets.zip_file import save_dataset
@@ -42,6 +43,11 @@ SAMPLES = (importer.DIGITS, importer.FLOWER_PHOTOS)
 @click.option("--into", metavar="DATASET", help="add to this data set what is new")
 @click.option("--holdout", is_flag=True, help="with --into: keep for evaluation, never train on it")
 @click.option(
+    "--boxes-drawn",
+    type=click.Choice(["before", "after"]),
+    help="whether boxes were drawn before or after photos that lie on their side in the file were turned upright",
+)
+@click.option(
     "--answer",
     "answers",
     multiple=True,
@@ -49,13 +55,20 @@ SAMPLES = (importer.DIGITS, importer.FLOWER_PHOTOS)
     help="answer beforehand to a question that the import may have, such as levels=outer; several can be given",
 )
 def run_import(
-    store: Store, path: str, name: str | None, into: str | None, holdout: bool, answers: Sequence[str]
+    store: Store,
+    path: str,
+    name: str | None,
+    into: str | None,
+    holdout: bool,
+    boxes_drawn: str | None,
+    answers: Sequence[str],
 ) -> Output:
     """Import a folder, an archive or a CSV of path and label, or a sample for the word "digits" or "flowers"."""
     place = Path(path).expanduser()
     request: dict[str, Any] = {"kind": path, "path": "", "name": name or ""}
-    if answers:
-        request["answers"] = read_answers(answers)
+    given = read_answers(answers) | ({WHEN: boxes_drawn} if boxes_drawn else {})
+    if given:
+        request["answers"] = given
     if path not in SAMPLES or place.exists():
         request |= {"kind": kind_of(place), "path": str(place.absolute())}
     if holdout and not into:
@@ -122,6 +135,7 @@ def run_dataset(
 
 def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
     """Return what `import` prints of a data set."""
+    boxed = _describe_boxes(store, dataset) if store.has_boxes(dataset.id) else {}
     return {
         "dataset": dataset.id,
         "name": dataset.name,
@@ -136,6 +150,17 @@ def describe_dataset(store: Store, dataset: Dataset) -> dict[str, Any]:
         "version": dataset.version,
         "notes": dataset.notes,
         "findings": [{"title": finding.title, "advice": finding.advice} for finding in _findings(store, dataset)],
+    } | boxed
+
+
+def _describe_boxes(store: Store, dataset: Dataset) -> dict[str, Any]:
+    """Return what else is printed of a data set with boxes, whose classes are those of its objects."""
+    counts = store.count_boxes(dataset.id)
+    return {
+        "boxes": sum(counts.values()),
+        "classes": counts,
+        "looked_at": len(store.boxes(dataset.id)),
+        "rejected_boxes": [asdict(box) for box in store.rejected_boxes(dataset.id)],
     }
 
 

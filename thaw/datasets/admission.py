@@ -21,6 +21,7 @@ OTHER_ROLE = {
     "holdout": "it is, or looks nearly like, a photo of the data set; a holdout must be photos that training never saw",
     "main": "it is, or looks nearly like, a photo of the holdout, which training must never see",
 }
+OTHER_ROLE["pile"] = OTHER_ROLE["main"]
 
 
 class Admission:
@@ -30,6 +31,7 @@ class Admission:
         self.role = role
         self.known = 0
         self.refiled: dict[str, str] = {}
+        self.recognised: dict[int, Image] = {}
         self.known_classes = set(store.dataset(dataset_id).classes) if dataset_id else set()
         self.classes = set(self.known_classes)
         self.aliases = store.marks(dataset_id, ALIAS) if dataset_id else {}
@@ -41,7 +43,7 @@ class Admission:
 
     def refuse_class(self, place: Place) -> str:
         """Say why an image of a class cannot be taken in, or "" where it can."""
-        if place.role != "holdout" or place.label in self.classes:
+        if place.role != "holdout" or not place.label or place.label in self.classes:
             return ""
         return f"its class {place.label!r} is none of the data set's classes, so a model cannot be judged by it"
 
@@ -50,7 +52,8 @@ class Admission:
 
         One that is there under another class, and no longer comes under that, was moved by the person: it is noted in
         `refiled` with its new class, unless it has been moved within Thaw too, which stands. A photo of the pile that
-        comes in a class folder moves there. `tick` is called for every file.
+        comes in a class folder moves there. `recognised` has by its place the image that each of those files is. `tick`
+        is called for every file.
         """
         self.classes |= {place.label for place in places if place.label and place.role == "main" and not place.reason}
         if not self._present:
@@ -67,6 +70,7 @@ class Admission:
             for original, place in zip(arrivals, places, strict=True)
         ]
         self.known += sum(known)
+        self.recognised = {row: there[arrivals[row]][0] for row, is_known in enumerate(known) if is_known}
         return known
 
     def _knows(self, images: Sequence[Image], place: Place, arriving: Collection[str]) -> bool:
@@ -103,18 +107,20 @@ class Admission:
             )
         return notes
 
-    def admit(self, images: Sequence[Image]) -> tuple[list[Image], list[Image]]:
+    def admit(self, images: Sequence[Image], boxed: bool = False) -> tuple[list[Image], list[Image]]:
         """Part the images into those that may come in and those that are, or resemble, one of the other role.
 
-        Of an import that brings both, what is to be learnt from comes first.
+        Of an import that brings both, what is to be learnt from comes first. Photos with boxes are learnt from without
+        a class, in the pile.
         """
+        roles = ("main", "pile") if boxed else ("main",)
         present = [image for image in self._present if image.id not in self._withdrawn]
-        learnt, held_out, pile = (
-            [image for image in images if image.role == role] for role in ("main", "holdout", "pile")
-        )
+        learnt = [image for image in images if image.role in roles]
+        held_out = [image for image in images if image.role == "holdout"]
+        rest = [image for image in images if image.role not in (*roles, "holdout")]
         fit, unfit = _part(learnt, [image for image in present if image.role == "holdout"])
-        fit_too, unfit_too = _part(held_out, [*(image for image in present if image.role == "main"), *fit])
-        return [*fit, *fit_too, *pile], [*unfit, *unfit_too]
+        fit_too, unfit_too = _part(held_out, [*(image for image in present if image.role in roles), *fit])
+        return [*fit, *fit_too, *rest], [*unfit, *unfit_too]
 
     def explain_unfit(self, image: Image) -> SetAside:
         """Say why an image that `admit` did not let in is set aside."""

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,12 +12,14 @@ from filelock import FileLock, Timeout
 
 from thaw.archives.entries import Entry, Found, Layout, Place
 from thaw.archives.zips import Progress
-from thaw.datasets import recordings
+from thaw.boxes.placing import UPRIGHT
+from thaw.datasets import boxes, recordings
 from thaw.datasets.admission import Admission
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range
 from thaw.decoding.time_limit import IMPORT_EXTRA_S, Allowance
 from thaw.jobs.threads import start_thread
 from thaw.pictures.decode import explain_no_picture
+from thaw.sources.annotated import arrange_annotated
 from thaw.sources.layout import arrange, place_listed
 from thaw.sources.sources import Source, collect
 from thaw.sources.twin_classes import merge_twins
@@ -69,11 +71,12 @@ def ingest(
         require_space(folder, sum(_copy_bytes(entry) for entry in found.entries))
         spendable = _spendable(source, store.workspace, unpacked)
         grey_range = store.dataset(into).grey_range if into else None
+        orientations: dict[str, int] = {}
         decoded, refused, grey_range = _decode(
-            found, layout.places, known, folder, admission, progress, check, spendable, grey_range
+            found, layout.places, known, folder, admission, progress, check, spendable, grey_range, orientations
         )
         decoded, thinned = recordings.thin(decoded)
-        images, unfit = admission.admit(decoded)
+        images, unfit = admission.admit(decoded, boxed=bool(found.annotations and found.annotations.sheets))
         for image in (*unfit, *thinned):
             _remove_copy(store.workspace, image)
         set_aside = [*found.set_aside, *refused, *map(admission.explain_unfit, unfit)]
@@ -84,9 +87,14 @@ def ingest(
         progress(Stage.FINDING_NEAR_DUPLICATES, 0, 0)
         with flushing():
             images, regrouped = admission.regroup(images)
-        notes = [*layout.notes, *admission.notes(), *found.notes, *_class_notes(images, layout.places, admission)]
+        drawn = _draw(store, into, found, images, admission, orientations, ask)
+        notes = [*layout.notes, *admission.notes(), *found.notes, *drawn.notes]
+        notes += _class_notes(images, layout.places, admission)
         counts = found.ignored, admission.known
-        arrival = Arrival(images, set_aside, *counts, notes, regrouped, admission.refiled, job_id, grey_range)
+        arrival = Arrival(
+            *(images, set_aside, *counts, notes, regrouped, admission.refiled, job_id, grey_range),
+            *(drawn.boxes, drawn.rejected),
+        )
         shutil.rmtree(unpacked, ignore_errors=True)
         if into is None:
             store.add_dataset(folder_id, name, source.origin, arrival)
@@ -144,11 +152,34 @@ def hold_folders(workspace: Workspace, dataset_id: str) -> Iterator[tuple[Path, 
 def _arrange(found: Found, admission: Admission, ask: Ask, brought: bool) -> Layout:
     """Return where each entry belongs, by its table, else its folders and name, under what the data set calls it."""
     names = [entry.name for entry in found.entries]
+    if found.annotations and found.annotations.sheets:
+        return arrange_annotated(names, found.annotations, admission.role, admission.known_classes)
     if admission.role != "pile" and any(entry.label for entry in found.entries):
         named = [entry.label and admission.aliases.get(entry.label, entry.label) for entry in found.entries]
         layout = Layout(place_listed(named, [entry.split for entry in found.entries], admission.role), [])
         return merge_twins(layout, ask, admission.classes)
     return arrange(names, ask, admission.role, admission.classes, admission.aliases, brought)
+
+
+def _draw(
+    store: Store,
+    into: str | None,
+    found: Found,
+    images: Sequence[Image],
+    admission: Admission,
+    orientations: Mapping[str, int],
+    ask: Ask,
+) -> boxes.Drawn:
+    """Draw the boxes that came on the images that came, and on those that were there and have none yet."""
+    if found.annotations is None:
+        return boxes.Drawn()
+    by_name = {tuple(image.name.split("/")): image for image in images}
+    turned = dict(orientations)
+    for row, image in admission.recognised.items():
+        entry = found.entries[row]
+        by_name[entry.name] = image
+        turned[image.id] = boxes.read_orientation(entry.path)
+    return boxes.draw(found.annotations, by_name, turned, store.boxes(into) if into else (), ask)
 
 
 def _spendable(source: Source, workspace: Workspace, unpacked: Path) -> tuple[str, ...]:
@@ -169,10 +200,12 @@ def _decode(
     check_stop: Callable[[], None],
     spendable: tuple[str, ...],
     grey_range: int | None,
+    orientations: dict[str, int],
 ) -> tuple[list[Image], list[SetAside], int | None]:
     """Decode what is found; return the images, the files set aside and the range of pictures of more than 8 bits.
 
-    Without a `grey_range` it is the one that holds all that come, if any come.
+    Without a `grey_range` it is the one that holds all that come, if any come. `orientations` takes that of each image
+    that was turned upright, by id.
     """
     images: list[Image] = []
     ranges = {grey_range or 0}
@@ -213,6 +246,8 @@ def _decode(
             else:
                 ranges.add(outcome.grey_range or 0)
                 images.append(_image(image_id, place, entry_name, folder.name, outcome))
+                if outcome.orientation != UPRIGHT:
+                    orientations[image_id] = outcome.orientation
             progress(Stage.CHECKING_IMAGES, len(images) + len(refused) + admission.known, total)
             check_stop()
     progress(Stage.CHECKING_IMAGES, total, total)
@@ -223,7 +258,7 @@ def _decode(
 
 def _image(image_id: str, place: Place, name: str, folder: str, decoded: Decoded) -> Image:
     label, role, part = place.label or "", place.role, place.part
-    measured = {field: value for field, value in vars(decoded).items() if field != "grey_range"}
+    measured = {field: value for field, value in vars(decoded).items() if field not in ("grey_range", "orientation")}
     return Image(
         id=image_id, label=label, name=name, folder=folder, role=role, part=part, imported_label=label, **measured
     )

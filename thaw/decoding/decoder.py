@@ -55,7 +55,8 @@ class Decoded:
     """A copy that was kept: `content` is the sha256 of what it shows, `width` and `height` the original's, upright.
 
     `original` is the sha256 of the original file; `taken_at` the camera's date in seconds since 1970, where it tells
-    one; `grey_range` what more than 8 bits were scaled by, if there were; the rest is as in
+    one; `grey_range` what more than 8 bits were scaled by, if there were; `orientation` how the original lay, as in
+    EXIF; the rest is as in
     `thaw.pictures.quality.Measures`.
     """
 
@@ -71,6 +72,7 @@ class Decoded:
     sharpness: float
     fingerprint: str
     grey_range: int | None = None
+    orientation: int = 1
 
 
 @dataclass(frozen=True)
@@ -308,7 +310,8 @@ def _decode(request: dict[str, Any], tell_size: Callable[[int, int, str], None])
         return {"errno": problem.errno, "file": str(problem.filename)}
     kept = normalised.width, normalised.height, normalised.notes, normalised.original, normalised.taken_at
     measures = vars(measure(normalised.image))
-    return vars(Decoded(content, suffix, *kept, **measures, grey_range=normalised.grey_range))
+    decoded = Decoded(content, suffix, *kept, **measures, grey_range=normalised.grey_range)
+    return vars(decoded) | {"orientation": normalised.orientation}
 
 
 def _require_unchanged(path: Path, mark: Sequence[int] | None) -> None:

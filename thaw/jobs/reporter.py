@@ -61,7 +61,7 @@ class Reporter:
         if given is not None:
             return require_answer(question, given)
         if not request.get("ask"):
-            if self._echo:
+            if self._echo and question.default:
                 self._echo(question.tell_default(), 0, 0)
             return take_default(question)
         self.store.put_question(self.job_id, question)

@@ -33,7 +33,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from thaw.pictures.camera_raw import extract_preview, is_camera_raw
 from thaw.pictures.deep_pictures import find_layout, has_deep_colours, reopen, scale_colours, scale_grey
-from thaw.pictures.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn
+from thaw.pictures.exif import PARSER_ERRORS, SIDEWAYS, find_date, find_turn, orientation_of
 from thaw.pictures.jpeg import Encoding, find_encoding, strip
 from thaw.pictures.jpeg_end import has_end, supply_end
 from thaw.pictures.picture_formats import HEAD_BYTES, check_chunks, choose_formats, describe, image_kind, is_heic
@@ -59,7 +59,8 @@ class Normalised:
     of the file; `taken_at` the camera's date in seconds since 1970; `encoding` how the file, a JPEG, had encoded just
     these pixels. `bare` are the bytes of a JPEG that can be kept as it is, without those that make no pixels; of such a
     one `image` may be half as large, which is enough to measure it and for its thumbnail. `grey_range` is what more
-    than 8 bits were scaled by, None where there were none or the picture's own range was taken.
+    than 8 bits were scaled by, None where there were none or the picture's own range was taken; `orientation`, 1 to 8
+    as in EXIF, how the picture lay before it was turned upright.
     """
 
     image: Image.Image
@@ -71,6 +72,7 @@ class Normalised:
     encoding: Encoding | None
     bare: bytes | None
     grey_range: int | None
+    orientation: int = 1
 
 
 def normalise(
@@ -248,7 +250,8 @@ def _normalise_opened(image: ImageFile.ImageFile, source: _Bytes, opened: _Opene
         encoding = None
         if turn in SIDEWAYS:
             width, height = height, width
-    return Normalised(upright, width, height, notes, opened.original, taken_at, encoding, bare, grey_range)
+    measured = upright, width, height, notes, opened.original, taken_at, encoding, bare, grey_range
+    return Normalised(*measured, orientation_of(turn))
 
 
 def _find_bare(image: ImageFile.ImageFile, content: bytes) -> bytes | None:

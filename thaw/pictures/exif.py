@@ -52,6 +52,11 @@ def find_turn(image: Image.Image) -> Image.Transpose | None:
         return None
 
 
+def orientation_of(turn: Image.Transpose | None) -> int:
+    """Return the EXIF orientation, 1 to 8, of pictures that must be turned so."""
+    return next((number for number, each in _TURNS.items() if each == turn), 1)
+
+
 def is_sideways(orientation: object) -> bool:
     """Say whether an EXIF orientation exchanges width and height."""
     return orientation in range(5, 9)

@@ -17,6 +17,7 @@ from PIL import Image as Picture
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from thaw.pictures.copies import THUMBNAIL_SIDE_PX
+from thaw.storage.boxes import BOXES, REJECTED_BOXES, read_boxes, read_rejected
 from thaw.storage.projects import TABLES
 from thaw.storage.records import EditKind, Role
 from thaw.tuning.probe_record import read_probe
@@ -34,6 +35,8 @@ MOST_TEXT = 20_000
 LARGEST_NUMBER = 2**62
 # What a database takes, of sizes that are no attack. Half characters pass through JSON; pydantic refuses them in texts.
 Text = Annotated[str, Field(max_length=MOST_TEXT)]
+# The boxes on a photo are one text.
+LongText = Annotated[str, Field(max_length=50 * MOST_TEXT)]
 Number = Annotated[float, Field(gt=-LARGEST_NUMBER, lt=LARGEST_NUMBER)]
 Count = Annotated[int, Field(ge=0, lt=LARGEST_NUMBER)]
 # Texts for the columns that are not named here; "table.column" goes before "column".
@@ -51,7 +54,8 @@ COLUMNS: Mapping[str, Any] = {
     "fine_tune": dict | None,
     "result_phase": Literal[1, 2],
     "phase": Literal[1, 2],
-    **dict.fromkeys(("before", "after"), Text | None),
+    "value": LongText,
+    **dict.fromkeys(("before", "after"), LongText | None),
     **dict.fromkeys(("detail", "facts"), dict),
     **dict.fromkeys(("width", "height", "ignored", "known", "version", "number", "edit", "epoch"), Count),
     **dict.fromkeys(("taken_at", "brightness", "contrast", "sharpness", "undone_at"), Number | None),
@@ -93,6 +97,20 @@ def check_rows(table: str, rows: Any) -> None:
     roles = {value for row in rows if row.get("field") == "role" for value in (row.get("before"), row.get("after"))}
     if not roles <= {*get_args(Role)}:
         raise refuse("a change to a role that there is not")
+    _check_boxes(rows)
+
+
+def _check_boxes(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse boxes that cannot be: of marks, and of changes, which an undo would put back."""
+    for row in rows:
+        if row.get("field") in (BOXES, REJECTED_BOXES):
+            read = read_boxes if row["field"] == BOXES else read_rejected
+            try:
+                for text in (row.get(name) for name in ("value", "before", "after")):
+                    if text is not None:
+                        read(text)
+            except (ValueError, RecursionError) as problem:
+                raise refuse("boxes that no photo can have") from problem
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from typing import Literal
 from thaw.archives.archives import archive_kind, explain_unread
 from thaw.archives.entries import Entry, Found
 from thaw.archives.zips import Progress
+from thaw.sources.annotated import take_annotations
 from thaw.sources.collector import Collector
 from thaw.sources.contents import UNPACKERS, unpack_all, unpack_one
 from thaw.sources.labels import apply_tables
@@ -49,7 +50,8 @@ def collect(
 ) -> Found:
     """List the files of a source; an archive, and each that lies in a folder or upload, is unpacked into `unpacked`.
 
-    Tables of files and classes near the top decide the classes. Nothing of the source is changed. `ask` is called where
+    Annotation files make it one of photos with boxes; else tables of files and classes near the top decide the classes.
+    Nothing of the source is changed. `ask` is called where
     names or classes can be understood in several ways. Raises DatasetError where the source as a whole cannot be read.
     """
     kind = source.kind
@@ -72,7 +74,8 @@ def collect(
     found = collector.finish(ask)
     if kind not in UNPACKERS:
         _unpack_found(found, collector, unpacked, progress, check_stop, ask)
-    apply_tables(found, ask)
+    if not take_annotations(found, ask):
+        apply_tables(found, ask)
     return found
 
 

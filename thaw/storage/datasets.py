@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from thaw.storage.boxes import RejectedBox, draw_again, keep_boxes
 from thaw.storage.database import KEPT
 from thaw.storage.edits import ALIAS, make_edit
 from thaw.storage.facts import parse_measures
@@ -17,6 +18,7 @@ from thaw.storage.journal.journal import JournalEntry
 from thaw.storage.journal.rows import Change, JournalRows, add_edit, last_row, listed, set_values
 from thaw.storage.records import Check, Dataset, Image, Role
 from thaw.storage.workspace import Workspace
+from tlcore.boxes import Box
 from tlcore.environment import uncollected
 from tlcore.errors import DatasetError
 from tlcore.photos import SetAside, natural
@@ -38,7 +40,8 @@ class Arrival:
     `regrouped` gives by kind of group ("lookalike", "derived") images that were there before, by id, their new one;
     `refiled` gives by id the class of those whose files have come again in the folder of another. `job_id` is the
     import job, which is finished in the same transaction: killed later, it must not tell that nothing was kept.
-    `grey_range` is kept where the data set has none yet.
+    `grey_range` is kept where the data set has none yet. `drawn` has the boxes of each photo that came with some or was
+    said to show nothing, by id, also of photos that were there before.
     """
 
     images: Sequence[Image]
@@ -50,6 +53,8 @@ class Arrival:
     refiled: Mapping[str, str] = field(default_factory=dict)
     job_id: str = ""
     grey_range: int | None = None
+    drawn: Mapping[str, Sequence[Box]] = field(default_factory=dict)
+    rejected_boxes: Sequence[RejectedBox] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,9 @@ class DatasetRows(JournalRows):
             arrival = dataclasses.replace(arrival, images=_renamed(connection, dataset_id, arrival.images))
             entry |= _take_in(connection, dataset_id, arrival)
             _refile(connection, entry, dataset_id, arrival.refiled)
+            new = {image.id for image in arrival.images}
+            again = {image_id: boxes for image_id, boxes in arrival.drawn.items() if image_id not in new}
+            draw_again(connection, entry, dataset_id, again)
             if not arrival.images:
                 return
             connection.execute("UPDATE datasets SET version = version + 1 WHERE id = ?", (dataset_id,))
@@ -270,7 +278,8 @@ def _refile(connection: sqlite3.Connection, entry: JournalEntry, dataset_id: str
 
 def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) -> JournalEntry:
     """Add what an import brings; return what the journal is to say of it."""
-    before = {table: last_row(connection, table) for table in ("images", "set_aside")}
+    annotated = ["marks"] if arrival.drawn or arrival.rejected_boxes else []
+    before = {table: last_row(connection, table) for table in ("images", "set_aside", *annotated)}
     columns = ("dataset_id", *IMAGE_COLUMNS)
     connection.executemany(
         f"INSERT INTO images ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
@@ -279,6 +288,8 @@ def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) 
     connection.executemany(
         "INSERT INTO set_aside VALUES (?, ?, ?)", [(dataset_id, each.name, each.reason) for each in arrival.set_aside]
     )
+    new_boxes = {image.id: arrival.drawn[image.id] for image in arrival.images if image.id in arrival.drawn}
+    keep_boxes(connection, dataset_id, new_boxes, arrival.rejected_boxes)
     for kind, keys in arrival.regrouped.items():
         set_values(connection, dataset_id, kind, keys)
     earlier = connection.execute("SELECT notes FROM datasets WHERE id = ?", (dataset_id,)).fetchone()["notes"]

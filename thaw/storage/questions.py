@@ -18,7 +18,8 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """A choice between `options`; `key` names it, such as "levels"; `default` is the key of the advised option."""
+    """A choice between `options`; `key` names it, such as "levels"; `default` is the key of the advised option, or ""
+    where none can be advised."""
 
     key: str
     text: str
@@ -51,7 +52,13 @@ Ask = Callable[[Question], str]
 
 
 def take_default(question: Question) -> str:
-    """Choose what is advised, where there is nobody to ask."""
+    """Choose what is advised, where there is nobody to ask; raise SettingsError where nothing is."""
+    if not question.default:
+        options = " or ".join(f"{question.key}={option.key} ({option.label})" for option in question.options)
+        raise SettingsError(
+            f"Expected an answer to a question that nobody but you can answer. Received: none. {question.text} Answer "
+            f"beforehand with --answer {options}."
+        )
     return question.default
 
 

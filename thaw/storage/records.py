@@ -28,7 +28,19 @@ WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save", "look_ah
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout", "pile"]
 EditKind = Literal[
-    "add", "rename", "merge", "delete", "move", "refile", "exclude", "restore", "ignore", "group", "name", "arrange"
+    "add",
+    "rename",
+    "merge",
+    "delete",
+    "move",
+    "refile",
+    "exclude",
+    "restore",
+    "ignore",
+    "group",
+    "name",
+    "arrange",
+    "boxes",
 ]
 LABEL_ERRORS = "label_errors"
 """What a check's facts call the likely label errors."""

@@ -3,8 +3,8 @@
 The database is the truth. Pages read it, add jobs and mark dead ones; how a job stands is written by its own process.
 """
 
+from thaw.storage.boxes import BoxRows
 from thaw.storage.datasets import DatasetRows
-from thaw.storage.edits import EditRows
 from thaw.storage.experiments import ExperimentRows
 from thaw.storage.jobs import JobRows
 from thaw.storage.journal.rebuild_rows import RebuildRows
@@ -16,7 +16,7 @@ from thaw.storage.trash import TrashRows
 
 class Store(
     DatasetRows,
-    EditRows,
+    BoxRows,
     RunRows,
     JobRows,
     ExperimentRows,

@@ -96,6 +96,8 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
         return f"named {images}: {', '.join(map(shown, detail['classes'][:NAMED]))}{_others(detail['classes'])}"
     if edit.kind == "arrange":
         return f"moved {images} to another group of the pile"
+    if edit.kind == "boxes":
+        return f"drew {amounts.count(detail['boxes'], 'box', 'boxes')} on {images}"
     if edit.kind == "refile":
         return f"moved {images} to {' and '.join(map(shown, detail['classes'][:NAMED]))}, as their files were"
     if edit.kind == "exclude":

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.support.annotations import write_coco
 from tests.support.command_line import ask
-from tests.support.pictures.corpus import ACCEPTED, Case, jpeg, write_classes, write_zip
+from tests.support.pictures.corpus import ACCEPTED, Case, exif_rotated, jpeg, write_classes, write_zip
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import DatasetError, RunError, ThawError
@@ -44,3 +45,29 @@ def test_what_is_not_there_is_refused(store):
         ask(store, "check", "data-none")
     with pytest.raises(RunError, match="run-none"):
         ask(store, "predict", "run-none", "x.png")
+
+
+def test_boxes_are_found_by_themselves(store, tmp_path):
+    found = ask(store, "import", write_coco(tmp_path / "orchard"))
+    assert (found["boxes"], found["classes"], found["rejected_boxes"]) == (3, {"apple": 2, "pear": 1}, [])
+    (tmp_path / "orchard" / "b.jpg").unlink()
+    again = ask(store, "import", tmp_path / "orchard")
+    assert again["rejected_boxes"] == [
+        {"file": "annotations.json", "photo": "b.jpg", "label": "apple", "reason": "missing-image"}
+    ]
+
+
+def test_which_way_boxes_are_meant_can_be_said(store, tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.jpg").write_bytes(exif_rotated(6))
+    (tmp_path / "set" / "a.txt").write_text("0 0.25 0.125 0.5 0.25\n")
+    with pytest.raises(ThawError, match="boxes-drawn=before"):
+        ask(store, "import", tmp_path / "set")
+    assert ask(store, "import", tmp_path / "set", "--boxes-drawn", "before")["boxes"] == 1
+
+
+def test_a_data_set_of_classes_says_nothing_of_boxes(store, tmp_path):
+    folder = write_classes(tmp_path / "flowers", {"rose": 2, "tulip": 3})
+    (folder / "about.json").write_text("{}")
+    found = ask(store, "import", folder)
+    assert (found["classes"], "boxes" in found) == ({"rose": 2, "tulip": 3}, False)

@@ -5,7 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from thaw.jobs.reporter import reporting
-from thaw.storage.questions import Option, Question, read_answers
+from thaw.storage.questions import Option, Question, read_answers, take_default
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import RunError, SettingsError
@@ -139,3 +139,9 @@ def test_the_page_shows_the_sentence_and_takes_the_answer(store):
     assert not page.exception
     assert store.job(job_id).answer == "outer"
     assert all(button.disabled for button in page.button)
+
+
+def test_a_question_that_advises_nothing_wants_an_answer():
+    question = Question("way", "Which way?", (Option("up", "Up"), Option("down", "Down")), "")
+    with pytest.raises(SettingsError, match=r"Which way\? .* --answer way=up \(Up\) or way=down \(Down\)"):
+        take_default(question)

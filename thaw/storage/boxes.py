@@ -1,0 +1,186 @@
+"""The boxes on the photos of a data set: which photos were looked at, what is drawn on each, and what was refused.
+
+Boxes are marks on a data set, one a photo that was looked at: so they are journalled, rebuilt, undone, saved with a
+project and forgotten as every mark is. A photo without the mark is still to be drawn on; an empty one is background.
+"""
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+
+from thaw.storage.edits import EditRows, make_edit
+from thaw.storage.journal.journal import JournalEntry
+from thaw.storage.journal.rows import Change
+from tlcore.boxes import Box
+from tlcore.errors import DatasetError
+from tlcore.photos import natural
+
+BOXES, REJECTED_BOXES = "boxes", "rejected boxes"
+DECIMALS = 6
+"""To how many decimals of a photo's side a box is kept: a thousandth of a pixel of the largest photos."""
+MOST_ON_A_PHOTO = 2000
+# A mark is one text, which a project bounds: so many to a mark, and no longer names.
+_REJECTED_TOGETHER = 200
+_LONGEST_NAME = 300
+
+
+class Reason(StrEnum):
+    """Why a box of an annotation file is none of the data set's."""
+
+    OUTSIDE_IMAGE = "outside-image"
+    ZERO_AREA = "zero-area"
+    UNKNOWN_CLASS = "unknown-class"
+    WRONG_SIZE = "wrong-size"
+    MISSING_IMAGE = "missing-image"
+    REFUSED_IMAGE = "refused-image"
+    SAME_BOX_TWICE = "same-box-twice"
+    NOT_NUMBERS = "not-numbers"
+    CROWD = "crowd"
+    TOO_MANY = "too-many"
+    UNREADABLE_FILE = "unreadable-file"
+    HUGE_FILE = "huge-file"
+
+
+@dataclass(frozen=True)
+class RejectedBox:
+    """A box that `file` has and the data set does not: the photo as the file names it, and what it calls the object.
+
+    Both are "" where the file as a whole could not be read.
+    """
+
+    file: str
+    photo: str
+    label: str
+    reason: Reason
+
+
+class BoxRows(EditRows):
+    """Reads and writes the boxes of data sets."""
+
+    def boxes(self, dataset_id: str) -> dict[str, list[Box]]:
+        """Return the boxes of every photo that was looked at, by its id; [] for one that shows but background."""
+        return {image_id: read_boxes(text) for image_id, text in self.marks(dataset_id, BOXES).items()}
+
+    def boxes_on(self, dataset_id: str, image_id: str) -> list[Box] | None:
+        """Return the boxes on a photo, or None where nobody has looked at it yet."""
+        query = "SELECT value FROM marks WHERE dataset_id = ? AND field = ? AND subject = ?"
+        rows = self._rows(query, dataset_id, BOXES, image_id)
+        return read_boxes(rows[0]["value"]) if rows else None
+
+    def count_boxes(self, dataset_id: str) -> dict[str, int]:
+        """Count the boxes by what they are on the photos that take part."""
+        rows = self._rows(
+            "SELECT json_extract(box.value, '$[0]') AS label, COUNT(*) AS n FROM marks "
+            "JOIN images ON images.id = marks.subject JOIN json_each(marks.value) AS box "
+            "WHERE marks.dataset_id = ? AND field = ? AND NOT excluded GROUP BY 1 ORDER BY 1",
+            dataset_id,
+            BOXES,
+        )
+        return {row["label"]: row["n"] for row in rows}
+
+    def has_boxes(self, dataset_id: str) -> bool:
+        """Say whether a data set is one for finding objects: a photo of it was looked at, or boxes came with it."""
+        query = "SELECT 1 FROM marks WHERE dataset_id = ? AND field IN (?, ?) LIMIT 1"
+        return bool(self._rows(query, dataset_id, BOXES, REJECTED_BOXES))
+
+    def rejected_boxes(self, dataset_id: str) -> list[RejectedBox]:
+        """Return the boxes that were not taken in, each with its reason, in the order in which they came."""
+        marks = self.marks(dataset_id, REJECTED_BOXES)
+        return [each for number in sorted(marks, key=natural) for each in read_rejected(marks[number])]
+
+    def set_boxes(self, dataset_id: str, image_id: str, boxes: Sequence[Box], read: Sequence[Box] | None) -> bool:
+        """Draw these boxes on a photo, [] to say that it shows none, as a change that can be undone; say whether any.
+
+        `read` is what was on it when the editor read it, None for a photo nobody had looked at. Raises DatasetError
+        where something else is there by now, as after a change in another window, and for a photo of another data set.
+        """
+        with self._recording(dataset_id) as (connection, entry):
+            _require_image(connection, dataset_id, image_id)
+            before = _read(connection, dataset_id, image_id)
+            after = write_boxes(boxes)
+            if before != (None if read is None else write_boxes(read)) and before != after:
+                raise DatasetError(
+                    "Expected the boxes on this photo to be as they were when it was opened. Received: others, drawn "
+                    "meanwhile in another window. Open the photo again."
+                )
+            detail = {"images": 1, "boxes": len(boxes)}
+            return bool(make_edit(connection, entry, dataset_id, "boxes", detail, [Change(BOXES, image_id, after)]))
+
+
+def read_boxes(text: str) -> list[Box]:
+    """Return the boxes in the text of a mark; raise ValueError for one that `write_boxes` did not write."""
+    try:
+        boxes = [Box(*row) for row in json.loads(text)]
+    except TypeError as problem:
+        raise ValueError(str(problem)) from problem
+    if not all(_is_sound(box) for box in boxes):
+        raise ValueError("a box that lies outside its photo")
+    return boxes
+
+
+def read_rejected(text: str) -> list[RejectedBox]:
+    """Return the rejected boxes in the text of a mark; raise ValueError for one that was written by nothing here."""
+    try:
+        rows = json.loads(text)
+        return [RejectedBox(str(file), str(photo), str(label), Reason(reason)) for file, photo, label, reason in rows]
+    except TypeError as problem:
+        raise ValueError(str(problem)) from problem
+
+
+def write_boxes(boxes: Iterable[Box]) -> str:
+    """Return boxes as the text that is kept; equal boxes make equal texts."""
+    rows = [[box.label, *(round(float(edge), DECIMALS) for edge in astuple(box)[1:])] for box in boxes]
+    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+
+
+def keep_boxes(
+    connection: sqlite3.Connection,
+    dataset_id: str,
+    drawn: Mapping[str, Sequence[Box]],
+    rejected: Sequence[RejectedBox],
+) -> None:
+    """Add within a transaction the boxes of photos that are new, by id, and those that were rejected."""
+    query = "SELECT COUNT(*) FROM marks WHERE dataset_id = ? AND field = ?"
+    first = connection.execute(query, (dataset_id, REJECTED_BOXES)).fetchone()[0]
+    rows = [(BOXES, image_id, write_boxes(boxes)) for image_id, boxes in drawn.items()]
+    for number, start in enumerate(range(0, len(rejected), _REJECTED_TOGETHER), first):
+        rows.append((REJECTED_BOXES, str(number), _list(rejected[start : start + _REJECTED_TOGETHER])))
+    connection.executemany("INSERT INTO marks VALUES (?, ?, ?, ?)", [(dataset_id, *row) for row in rows])
+
+
+def _list(rejected: Iterable[RejectedBox]) -> str:
+    rows = [[*(text[:_LONGEST_NAME] for text in astuple(each)[:-1]), each.reason] for each in rejected]
+    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+
+
+def draw_again(
+    connection: sqlite3.Connection, entry: JournalEntry, dataset_id: str, drawn: Mapping[str, Sequence[Box]]
+) -> None:
+    """Draw within a transaction boxes on photos that were there before, as an edit that can be undone."""
+    detail = {"images": len(drawn), "boxes": sum(map(len, drawn.values()))}
+    changes = [Change(BOXES, image_id, write_boxes(boxes)) for image_id, boxes in drawn.items()]
+    make_edit(connection, entry, dataset_id, "boxes", detail, changes)
+
+
+def _read(connection: sqlite3.Connection, dataset_id: str, image_id: str) -> str | None:
+    query = "SELECT value FROM marks WHERE dataset_id = ? AND field = ? AND subject = ?"
+    row = connection.execute(query, (dataset_id, BOXES, image_id)).fetchone()
+    return row["value"] if row else None
+
+
+def _require_image(connection: sqlite3.Connection, dataset_id: str, image_id: str) -> None:
+    query = "SELECT 1 FROM images WHERE id = ? AND dataset_id = ?"
+    if connection.execute(query, (image_id, dataset_id)).fetchone() is None:
+        raise DatasetError(f"Expected an image of this data set. Received: {image_id!r}. Reload the page.")
+
+
+def _is_sound(box: Box) -> bool:
+    edges = (box.x, box.y, box.width, box.height)
+    if not isinstance(box.label, str) or not all(isinstance(edge, int | float) for edge in edges):
+        return False
+    slack = 10.0**-DECIMALS
+    within = box.x + box.width <= 1 + 2 * slack and box.y + box.height <= 1 + 2 * slack
+    return within and all(math.isfinite(edge) and edge >= 0 for edge in edges) and bool(box.width and box.height)
