@@ -11,6 +11,7 @@ from thaw.cli.commands import BackboneName, command
 from thaw.cli.jobs import do
 from thaw.cli.output import Output, warn_of_unknown
 from thaw.datasets import edits, importer
+from thaw.datasets.box_health import examine_boxes
 from thaw.datasets.boxes import WHEN
 from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
@@ -167,4 +168,9 @@ def _describe_boxes(store: Store, dataset: Dataset) -> dict[str, Any]:
 def _findings(store: Store, dataset: Dataset) -> list[Finding]:
     images = store.images(dataset.id)
     size = recommend_image_size(images, BACKBONES[HeadSettings().backbone])
-    return examine(images, size, edits.ignored(store, dataset.id), store.latest_check(dataset.id))
+    ignored = edits.ignored(store, dataset.id)
+    found = examine(images, size, ignored, store.latest_check(dataset.id))
+    if store.has_boxes(dataset.id):
+        pile = store.images(dataset.id, role="pile")
+        found += examine_boxes([*images, *pile], store.boxes(dataset.id), ignored)
+    return found

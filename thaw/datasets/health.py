@@ -14,7 +14,22 @@ from tlcore.photos import natural
 from tlcore.splits.class_weights import UNBALANCED, imbalance
 
 Kind = Literal[
-    "conflict", "mislabelled", "twins", "unbalanced", "few", "uniform", "blurry", "dark", "small", "narrow", "copies"
+    "conflict",
+    "mislabelled",
+    "twins",
+    "unbalanced",
+    "few",
+    "uniform",
+    "blurry",
+    "dark",
+    "small",
+    "narrow",
+    "copies",
+    # Of boxes (`thaw.datasets.box_health`).
+    "crowded",
+    "tiny",
+    "undrawn",
+    "background",
 ]
 
 FEW_TO_LEARN = 10

@@ -27,6 +27,10 @@ FINDINGS = {
     "small": "small pictures",
     "narrow": "narrow pictures",
     "copies": "exact copies",
+    "crowded": "boxes on one another",
+    "tiny": "tiny boxes",
+    "undrawn": "photos not drawn on",
+    "background": "photos without an object",
 }
 
 

@@ -41,6 +41,10 @@ ICONS: dict[Kind, str] = {
     "small": "photo_size_select_small",
     "narrow": "width_full",
     "copies": "content_copy",
+    "crowded": "stacks",
+    "tiny": "zoom_in",
+    "undrawn": "draw",
+    "background": "landscape",
 }
 
 
