@@ -69,24 +69,7 @@ class Studio {
       this.find(".undo").hidden = true;
     };
     this.takeDrops(this.find(".studio"));
-    this.takeRoom(this.find(".studio"));
-  }
-
-  // The columns end where the window does, however far down they begin.
-  takeRoom(box) {
-    const main = document.querySelector("[data-testid='stMain']");
-    this.fit = () => {
-      box.classList.toggle("presenting", document.documentElement.hasAttribute("data-presenting"));
-      box.style.setProperty("--top", `${box.getBoundingClientRect().top + (main?.scrollTop ?? 0)}px`);
-    };
-    this.sizes = new ResizeObserver(this.fit);
-    // What is drawn above them makes the page longer, and letters that grow do too.
-    for (const each of [document.body, box.getRootNode().host?.closest("[data-testid='stVerticalBlock']")])
-      if (each) this.sizes.observe(each);
-    this.marks = new MutationObserver(this.fit);
-    this.marks.observe(document.documentElement, { attributeFilter: ["data-presenting", "style"] });
-    window.addEventListener("resize", this.fit);
-    this.fit();
+    this.room = new Room(this.find(".studio"));
   }
 
   takeDrops(box) {
@@ -141,9 +124,7 @@ class Studio {
     this.going = false;
     this.endRecording();
     this.tryout.leave();
-    this.sizes.disconnect();
-    this.marks.disconnect();
-    window.removeEventListener("resize", this.fit);
+    this.room.leave();
     for (const [kind, act] of Object.entries(this.drags)) window.removeEventListener(kind, act);
   }
 

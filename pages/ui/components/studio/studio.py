@@ -18,11 +18,12 @@ _component = st.components.v2.component(
     css=read_assets("components/button.css", "components/studio/studio.css"),
     js=read_assets(
         "components/requests.js",
+        "components/room.js",
         "components/drop_zone/entries.js",
         "components/drop_zone/upload.js",
         "components/webcam/camera.js",
         "components/webcam/bars.js",
-        "components/studio/server.js",
+        "components/server.js",
         "components/studio/curve.js",
         "components/studio/recorder.js",
         "components/studio/walls.js",

@@ -1,0 +1,92 @@
+// Kinds: what a box can be, in a list with a colour and a number key each, in the order in which the person came by them.
+
+// Each has a contrast of 5 to white, so that its name can be read on it, and of 3 to the ground of either scheme.
+const COLOURS = [
+  "#d81f37", "#186bd9", "#207f3f", "#964bcb", "#b84f0a", "#147a89", "#c72a8e", "#7e6f0a", "#636f86",
+];
+const KEYED = 9;
+const LONGEST_NAME = 100;
+
+class Kinds {
+  // `place` names where the order is remembered; `chosen` is called with a kind that the person chooses.
+  constructor(root, chosen) {
+    this.list = root.querySelector(".kinds");
+    this.form = root.querySelector(".add");
+    this.input = this.form.querySelector("input");
+    this.input.maxLength = LONGEST_NAME;
+    this.chosen = chosen;
+    this.names = [];
+    this.form.onsubmit = (event) => {
+      event.preventDefault();
+      const name = this.input.value.trim();
+      if (!name) return this.input.focus();
+      this.input.value = "";
+      this.take([name]);
+      this.chosen(name);
+    };
+    this.list.onclick = ({ target }) => {
+      const row = target.closest("button");
+      if (row) this.chosen(row.name);
+    };
+  }
+
+  // `used` are those of the server: { name, shown }, where `shown` is fit to be read.
+  begin(place, used) {
+    this.place = place;
+    this.words = new Map(used.map(({ name, shown }) => [name, shown]));
+    let kept = [];
+    try {
+      kept = JSON.parse(localStorage.getItem(place)) ?? [];
+    } catch {
+      // Storage that is forbidden or torn: the order is that of the server.
+    }
+    this.names = [];
+    this.take([...kept.filter((name) => typeof name === "string"), ...used.map(({ name }) => name)]);
+  }
+
+  take(names) {
+    this.names = [...new Set([...this.names, ...names])];
+    try {
+      localStorage.setItem(this.place, JSON.stringify(this.names));
+    } catch {
+      // They last as long as the page does.
+    }
+  }
+
+  shown(name) {
+    return this.words.get(name) ?? name;
+  }
+
+  // The kind of a number key, if there is one.
+  byKey(key) {
+    return /^[1-9]$/.test(key) ? this.names[Number(key) - 1] : undefined;
+  }
+
+  colour(name) {
+    return COLOURS[Math.max(0, this.names.indexOf(name)) % COLOURS.length];
+  }
+
+  draw(current, boxes) {
+    const rows = this.names.map((name, number) => {
+      const row = document.createElement("button");
+      const [swatch, key, words, count] = ["i", "kbd", "span", "small"].map((tag) => document.createElement(tag));
+      row.type = "button";
+      row.name = name;
+      row.setAttribute("aria-pressed", String(name === current));
+      swatch.style.background = this.colour(name);
+      key.textContent = number < KEYED ? number + 1 : "";
+      key.setAttribute("aria-hidden", "true");
+      if (number < KEYED) row.setAttribute("aria-keyshortcuts", String(number + 1));
+      words.textContent = this.shown(name);
+      const here = boxes.filter((box) => box.label === name).length;
+      count.textContent = here || "";
+      row.setAttribute("aria-label", here ? `${this.shown(name)}, ${here} on this photo` : this.shown(name));
+      row.append(swatch, words, count, key);
+      return row;
+    });
+    const held = this.list.getRootNode().activeElement;
+    const focused = this.list.contains(held) ? held.name : null;
+    this.list.replaceChildren(...rows);
+    rows.find((row) => row.name === focused)?.focus();
+  }
+}
