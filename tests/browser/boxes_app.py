@@ -14,6 +14,7 @@ from tests.support.pictures.corpus import jpeg
 PHOTOS = 5
 LARGE, THUMBNAIL = (1200, 800), (160, 120)
 drawn: dict[str, list[dict[str, Any]]] = {}
+suggested: dict[str, list[dict[str, Any]]] = {}
 # What the next requests to save are answered with, in the place of saving.
 failing: list[int] = []
 
@@ -43,6 +44,8 @@ async def act(request: Request) -> JSONResponse:
         return JSONResponse({"photos": photos, "kinds": [{"name": name, "shown": name} for name in kinds]})
     if asked["do"] == "read":
         return JSONResponse({"boxes": drawn.get(photo)})
+    if asked["do"] == "suggest":
+        return JSONResponse({"suggestions": suggested.get(photo, [])})
     if failing:
         return JSONResponse({"error": "The disk is full."}, status_code=failing.pop())
     if drawn.get(photo) not in (asked["read"], asked["boxes"]):
@@ -59,6 +62,7 @@ async def prepare(request: Request) -> JSONResponse:
     if "drawn" in asked:
         drawn.clear()
         drawn.update(asked["drawn"])
+    suggested.update(asked.get("suggested", {}))
     failing[:] = asked.get("failing", failing)
     return JSONResponse(drawn)
 

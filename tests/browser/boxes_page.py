@@ -1,4 +1,4 @@
-"""The page of `boxes_app`: `?dataset=` names what the browser remembers its kinds by."""
+"""The page of `boxes_app`: the browser keeps kinds by `?dataset=`, and `?suggests` asks for suggestions."""
 
 import streamlit as st
 
@@ -6,4 +6,5 @@ from pages.ui.components.box_editor.box_editor import box_editor
 
 st.set_page_config(layout="wide")
 st.title("Draw boxes")
-box_editor("boxes", st.query_params.get("dataset", "data-0"), "/boxes", "token", "Boxes on the photos")
+dataset, suggests = st.query_params.get("dataset", "data-0"), "suggests" in st.query_params
+box_editor("boxes", dataset, "/boxes", "token", "Boxes on the photos", suggests)

@@ -44,13 +44,17 @@ def editor(page: Page, server: Server, tell: Callable[..., Json], request: pytes
     return page
 
 
-def show(page: Page, server: Server, request: pytest.FixtureRequest, photo: int = 0) -> None:
-    page.goto(f"{server.url}/?dataset={request.node.name}")
+def show(page: Page, server: Server, request: pytest.FixtureRequest, photo: int = 0, more: str = "") -> None:
+    page.goto(f"{server.url}/?dataset={request.node.name}{more}")
     page.locator(".strip button").nth(photo).click()
     expect(page.locator(".strip button").nth(photo)).to_have_attribute("aria-current", "true")
     expect(page.locator(".stage:not(.waiting)")).to_be_visible()
-    # A comma follows the name once the boxes are there.
-    expect(page.locator(f'.stage[aria-label^="IMG_{photo:04}.jpg, "]')).to_be_visible()
+    see_photo(page, photo)
+
+
+def see_photo(page: Page, number: int) -> None:
+    """Wait until a photo can be drawn on: what is on it follows its name then."""
+    expect(page.locator(f'.stage[aria-label^="IMG_{number:04}.jpg, "]')).to_be_visible()
 
 
 def box(label: str, x: float = 0.4, y: float = 0.4, width: float = 0.2, height: float = 0.2) -> Json:
@@ -149,7 +153,7 @@ def test_all_of_it_goes_by_the_keyboard(editor: Page, tell: Callable) -> None:
     editor.keyboard.press("Control+Shift+z")
     expect_kept(tell, 0, moved, box("pear"))
     editor.keyboard.press("PageDown")
-    expect(editor.locator(".place")).to_have_text("2 of 5")
+    see_photo(editor, 1)
     editor.locator(".stage").focus()
     editor.keyboard.press("Enter")
     expect_kept(tell, 1, box("pear"))
@@ -164,11 +168,13 @@ def test_photos_are_gone_through_copied_to_and_said_to_show_nothing(editor: Page
         "IMG_0002.jpg, photo 3 of 5, nothing on it",
     ]
     editor.get_by_role("button", name="Next photo").click()
+    see_photo(editor, 1)
     editor.get_by_role("button", name="Copy from previous photo").click()
     expect_kept(tell, 1, box("apple", 0.1, 0.2, 0.2, 0.3))
     expect(editor.locator(".done")).to_have_text("4 of 5 photos done")
     editor.get_by_role("button", name="Next not done").click()
     expect(editor.locator(".place")).to_have_text("4 of 5")
+    see_photo(editor, 3)
     nothing = editor.get_by_role("button", name="Nothing on this photo")
     nothing.click()
     expect_kept(tell, 3)
@@ -253,6 +259,44 @@ def test_a_photo_is_zoomed_and_what_is_drawn_then_lies_where_it_was_drawn(editor
     expect(editor.locator(".fit")).to_have_text("100%")
     editor.keyboard.press("+")
     expect(editor.locator(".fit")).to_have_text("150%")
+
+
+def test_suggestions_are_taken_turned_down_and_corrected(
+    page: Page, server: Server, tell: Callable[..., Json], request: pytest.FixtureRequest
+) -> None:
+    pear, apple, far = box("pear", 0.1, 0.1), box("apple", 0.4, 0.4), box("apple", 0.7, 0.1)
+    proposed = [pear | {"confidence": 0.62}, apple | {"confidence": 0.914}, far | {"confidence": 0.3}]
+    tell(drawn={"photo-0": [apple]}, failing=[], suggested={"photo-0": proposed, "photo-1": proposed})
+    show(page, server, request, 1, "&suggests")
+    bar = page.get_by_role("group", name="Suggestions")
+    expect(bar).to_contain_text("3 suggestions, surest first")
+    assert named(page) == [
+        "Suggested: apple, 91% sure, suggestion 1 of 3",
+        "Suggested: pear, 62% sure, suggestion 2 of 3",
+        "Suggested: apple, 30% sure, suggestion 3 of 3",
+    ]
+    page.keyboard.press("a")
+    expect_kept(tell, 1, apple)
+    expect(page.locator(".box:focus")).to_have_attribute("aria-label", "Suggested: pear, 62% sure, suggestion 1 of 2")
+    page.keyboard.press("x")
+    expect(page.locator(".box:focus")).to_have_attribute("aria-label", "Suggested: apple, 30% sure, suggestion 1 of 1")
+    drag(page, (0.8, 0.2), (0.75, 0.7))
+    expect_kept(tell, 1, apple, box("apple", 0.65, 0.6))
+    expect(bar).to_be_hidden()
+    for left in (1, 2):
+        page.keyboard.press("Control+z")
+        expect(page.locator(".suggested")).to_have_count(left)
+    page.locator(".suggested").first.focus()
+    page.keyboard.press("Enter")
+    expect_kept(tell, 1, apple, pear)
+    # What lies on a box of its kind is no news.
+    page.keyboard.press("PageUp")
+    see_photo(page, 0)
+    expect(page.locator(".box")).to_have_count(1)
+    page.get_by_role("button", name="Suggest boxes").click()
+    expect(page.locator(".suggested")).to_have_count(2)
+    bar.get_by_role("button", name="Accept all").click()
+    expect_kept(tell, 0, apple, pear, far)
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 // Box editor: boxes around the objects on one photo after another, drawn, named and kept as they change.
 
+// So much of a kind's name is written on the photo.
+const MOST_LETTERS = 24;
+
 const editors = new WeakMap();
 
 export default function (component) {
@@ -30,6 +33,7 @@ class BoxEditor {
     this.stage = new Stage(root, this);
     this.saver = new Saver(this.server, (state) => this.tellSaved(state));
     this.keys = new Keys(this);
+    this.suggesting = new Suggesting(this);
     this.trouble = new Trouble(this.find(".trouble"));
     this.room = new Room(this.find(".editor"));
     const buttons = {
@@ -45,6 +49,7 @@ class BoxEditor {
       ".nothing": () => this.hand.sayNothing(),
       ".new": () => this.hand.addInMiddle(),
       ".remove": () => this.hand.remove(),
+      ".suggest": () => this.suggest(),
     };
     for (const [name, act] of Object.entries(buttons)) {
       this.find(name).onclick = ({ currentTarget }) => currentTarget.getAttribute("aria-disabled") !== "true" && act();
@@ -110,9 +115,11 @@ class BoxEditor {
       );
       if (this.place !== place) return;
       this.drawing = drawing;
+      this.kind ??= this.kinds.names[0] ?? null;
       this.draw();
       this.speak(`${name}, photo ${place + 1} of ${this.photos.length}, ${this.told()}`);
       if (place + 1 < this.photos.length) new Image().src = this.photos[place + 1].picture;
+      await this.suggesting.ask(drawing);
     });
   }
 
@@ -137,8 +144,9 @@ class BoxEditor {
     if (drawing === this.drawing) this.draw();
   }
 
+  // What is seen on the photo: its boxes, and what is suggested beside them.
   get items() {
-    return this.drawing?.list ?? [];
+    return this.drawing ? [...this.drawing.list, ...this.drawing.suggestions] : [];
   }
 
   get item() {
@@ -146,11 +154,18 @@ class BoxEditor {
   }
 
   dress(item) {
-    const total = this.items.length;
-    const place = this.items.findIndex(({ key }) => key === item.key) + 1;
+    const { list = [], suggestions = [] } = this.drawing ?? {};
     const shown = this.kinds.shown(item.label);
-    const words = shown.length > 24 ? `${shown.slice(0, 23)}…` : shown;
-    return { name: `${shown}, box ${place || total + 1} of ${Math.max(place, total)}`, words, colour: this.kinds.colour(item.label) };
+    const colour = this.kinds.colour(item.label);
+    const words = shown.length > MOST_LETTERS ? `${shown.slice(0, MOST_LETTERS - 1)}…` : shown;
+    const placed = (all) => all.findIndex(({ key }) => key === item.key) + 1;
+    if (item.suggested) {
+      const sure = inPercent(item.confidence);
+      const name = `Suggested: ${shown}, ${sure} sure, suggestion ${placed(suggestions)} of ${suggestions.length}`;
+      return { name, words: `${words} ${sure}`, colour };
+    }
+    const place = placed(list) || list.length + 1;
+    return { name: `${shown}, box ${place} of ${Math.max(place, list.length)}`, words, colour };
   }
 
   // `pressed` is a choice by the pointer, which brings the focus along.
@@ -166,6 +181,13 @@ class BoxEditor {
     if (pressed) this.stage.focus(key);
   }
 
+  suggest() {
+    const { drawing } = this;
+    if (!drawing) return;
+    drawing.asked = false;
+    this.guard(() => this.suggesting.ask(drawing, true));
+  }
+
   step(by) {
     this.show(this.place + by);
   }
@@ -178,11 +200,13 @@ class BoxEditor {
   draw() {
     const { drawing, photos, place } = this;
     this.find(".editor").classList.toggle("nameless", Boolean(drawing) && !this.kinds.names.length);
-    this.kinds.draw(this.kind, this.items);
+    this.kinds.draw(this.kind, drawing?.list ?? []);
+    this.suggesting.draw();
     this.stage.draw();
     this.find(".place").textContent = photos.length ? `${place + 1} of ${photos.length}` : "";
     const { name: photo = "" } = photos[place] ?? {};
     this.find(".stage").setAttribute("aria-label", drawing ? `${photo}, ${this.told()}` : photo);
+    this.find(".suggest").hidden = !this.server.data.suggests;
     this.find("h2").textContent = this.item ? "This box is" : "The next box is";
     this.find(".hint").textContent = this.hint();
     const nothing = drawing?.boxes?.length === 0;

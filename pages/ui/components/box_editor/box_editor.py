@@ -23,13 +23,17 @@ _component = st.components.v2.component(
         "components/box_editor/trouble.js",
         "components/box_editor/keys.js",
         "components/box_editor/hand.js",
+        "components/box_editor/suggesting.js",
         "components/box_editor/box_editor.js",
     ),
 )
 
 
-def box_editor(key: str, dataset_id: str, url: str, token: str, label: str) -> None:
+def box_editor(key: str, dataset_id: str, url: str, token: str, label: str, suggests: bool = False) -> None:
     """Draw the editor for the photos of a data set; `label` names it to those who cannot see it.
+
+    With `suggests` it asks for boxes that a model proposes: for each photo that nobody has looked at yet, and for
+    others when the person wants it.
 
     It speaks with `url`, by POST with the token and JSON, so that drawing waits for no rerun:
 
@@ -38,7 +42,9 @@ def box_editor(key: str, dataset_id: str, url: str, token: str, label: str) -> N
     - {"do": "read", "photo"} -> {"boxes"}: null or a list of {"label", "x", "y", "width", "height"}, edges as of `Box`;
     - {"do": "save", "photo", "boxes", "read"} -> {}, where `read` is what was there when the editor read or saved last;
       where something else is there by now nothing is saved, and the status is 409.
+    - {"do": "suggest", "photo"} -> {"suggestions"}: a list of such boxes, each with its "confidence", 0 to 1.
 
     A refusal is {"error": words}.
     """
-    _component(key=key, data={"dataset": dataset_id, "act": url, "token": token, "label": label})
+    shown = {"dataset": dataset_id, "label": label, "suggests": suggests}
+    _component(key=key, data=shown | {"act": url, "token": token})

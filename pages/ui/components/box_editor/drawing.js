@@ -20,6 +20,8 @@ class Drawing {
     this.id = id;
     this.kept = plain(kept);
     this.boxes = keyed(kept);
+    // Boxes that are proposed and not decided on, the surest first.
+    this.suggestions = [];
     this.past = [];
     this.future = [];
   }
@@ -33,10 +35,18 @@ class Drawing {
   }
 
   // What `goesOn` is undone with the change before it, as when a key is held down.
-  change(boxes, goesOn = false) {
-    if (!goesOn || !this.past.length) this.past.push(this.boxes);
+  change(boxes, goesOn = false, suggestions = this.suggestions) {
+    if (!goesOn || !this.past.length) this.past.push(this.state);
     this.future = [];
-    this.boxes = keyed(boxes);
+    this.state = { boxes: keyed(boxes), suggestions };
+  }
+
+  get state() {
+    return { boxes: this.boxes, suggestions: this.suggestions };
+  }
+
+  set state(state) {
+    Object.assign(this, state);
   }
 
   undo() {
@@ -49,8 +59,8 @@ class Drawing {
 
   turn(from, to) {
     if (!from.length) return false;
-    to.push(this.boxes);
-    this.boxes = from.pop();
+    to.push(this.state);
+    this.state = from.pop();
     return true;
   }
 

@@ -9,9 +9,9 @@ class Hand {
   }
 
   // Every change of the boxes comes this way.
-  change(boxes, words, { goesOn = false, chosen = this.editor.chosen } = {}) {
+  change(boxes, words, { goesOn = false, chosen = this.editor.chosen, suggestions } = {}) {
     if (!this.editor.drawing) return;
-    this.editor.drawing.change(boxes, goesOn);
+    this.editor.drawing.change(boxes, goesOn, suggestions);
     this.editor.chosen = chosen;
     this.changed(words);
   }
@@ -26,16 +26,22 @@ class Hand {
   drawn(box) {
     if (!box) return this.editor.speak("Too small: drag further to draw a box.");
     const added = { ...box, label: this.editor.kind, key: ++lastKey };
-    const boxes = [...this.editor.items, added];
+    const boxes = [...this.editor.drawing.list, added];
     this.change(boxes, `${this.editor.kinds.shown(this.editor.kind)}, box ${boxes.length} drawn`, { chosen: added.key });
     this.editor.stage.focus(added.key);
   }
 
-  altered(box, goesOn = false) {
-    const before = this.editor.items.find(({ key }) => key === box.key);
+  // A suggestion that is altered is taken.
+  altered(box, words = whereabouts(box), goesOn = false) {
+    const { drawing, items, stage } = this.editor;
+    const before = items.find(({ key }) => key === box.key);
     if (same([before], [box])) return this.editor.speak("It goes no further.");
-    this.change(this.editor.items.map((each) => (each.key === box.key ? box : each)), whereabouts(box), { goesOn, chosen: box.key });
-    this.editor.stage.focus(box.key);
+    const boxes = before.suggested
+      ? [...drawing.list, accepted(box)]
+      : drawing.list.map((each) => (each.key === box.key ? box : each));
+    const suggestions = drawing.suggestions.filter(({ key }) => key !== box.key);
+    this.change(boxes, words, { goesOn, chosen: box.key, suggestions });
+    stage.focus(box.key);
   }
 
   addInMiddle() {
@@ -49,14 +55,17 @@ class Hand {
   nudge(across, down, resizes, goesOn) {
     const step = FINEST_STEP / this.editor.stage.view.zoom;
     const steps = [across * step, down * step];
-    this.altered(resizes ? resized(this.editor.item, across ? "e" : "s", ...steps) : moved(this.editor.item, ...steps), goesOn);
+    const { item } = this.editor;
+    const box = resizes ? resized(item, across ? "e" : "s", ...steps) : moved(item, ...steps);
+    this.altered(box, whereabouts(box), goesOn);
   }
 
   remove() {
-    const { item, items } = this.editor;
+    const { item, drawing } = this.editor;
     if (!item) return;
-    const place = items.indexOf(item);
-    const left = items.filter((each) => each !== item);
+    if (item.suggested) return this.editor.suggesting.reject();
+    const place = drawing.list.indexOf(item);
+    const left = drawing.list.filter((each) => each !== item);
     const heir = left[Math.min(place, left.length - 1)]?.key ?? null;
     const words = `${this.editor.kinds.shown(item.label)} removed, ${counted(left.length, "box", "boxes")} left`;
     // The last one gone, nobody has said that there is nothing: the photo waits again.
@@ -73,7 +82,7 @@ class Hand {
       this.editor.draw();
       this.editor.speak(`Next boxes: ${shown}`);
     } else {
-      this.change(this.editor.items.map((each) => (each === item ? { ...each, label: kind } : each)), `Now ${shown}`);
+      this.altered({ ...item, label: kind }, `Now ${shown}`);
     }
   }
 
@@ -84,7 +93,7 @@ class Hand {
       const before = await this.editor.read(this.editor.photos[this.editor.place - 1].id);
       if (drawing !== this.editor.drawing) return;
       const boxes = ofBoth(drawing.boxes, plain(before.boxes));
-      const more = boxes.length - this.editor.items.length;
+      const more = boxes.length - drawing.list.length;
       if (more) this.change(boxes, `${counted(more, "box", "boxes")} copied from the previous photo`);
       else this.editor.speak(before.list.length ? "They are all here already." : "There are no boxes on the previous photo.");
     });

@@ -36,6 +36,8 @@ class Keys {
       n: () => editor.hand.addInMiddle(),
       c: () => editor.hand.copy(),
       b: () => editor.hand.sayNothing(),
+      a: () => editor.suggesting.accept(),
+      x: () => editor.suggesting.reject(),
     };
   }
 
@@ -57,7 +59,9 @@ class Keys {
       editor.panning = true;
     } else if (key === "Enter") {
       if (!target.closest?.(".stage")) return false;
-      if (!event.repeat) editor.hand.addInMiddle();
+      if (event.repeat) return true;
+      if (editor.item?.suggested) editor.suggesting.accept();
+      else editor.hand.addInMiddle();
     } else if (this.commands[key]) {
       // A held key goes through photos and sizes, but makes and removes one thing.
       if (!event.repeat || /^(Page|[-+=])/.test(key)) this.commands[key]();

@@ -198,7 +198,7 @@ class Stage {
   // The box as it is with the pointer at a point.
   follow({ does, item, edges, from }, at) {
     const [start, end] = [this.view.toPhoto(from), this.view.toPhoto(at)];
-    if (does === "draw") return between({ key: "new", label: this.editor.kind }, start, end);
+    if (does === "draw") return between({ key: "new", label: this.editor.kind ?? "" }, start, end);
     const steps = [end.x - start.x, end.y - start.y];
     return does === "move" ? moved(item, ...steps) : resized(item, edges, ...steps);
   }

@@ -1,0 +1,95 @@
+// Suggesting: boxes that a model proposes for the photo, the surest first, which the person takes, corrects or turns down.
+
+// A proposal that lies so far over a box of its kind, as the intersection's share of the union, is of the same object.
+const SAME_OBJECT = 0.5;
+
+class Suggesting {
+  constructor(editor) {
+    this.editor = editor;
+    this.bar = editor.find(".suggesting");
+    this.words = this.bar.querySelector("p");
+    for (const [name, act] of [
+      [".accept", () => this.accept()],
+      [".reject", () => this.reject()],
+      [".accept-all", () => this.acceptAll()],
+    ])
+      this.bar.querySelector(name).onclick = act;
+  }
+
+  // What is proposed for a photo, once for each visit of the page; of what is done already only when it is `asked` for.
+  async ask(drawing, asked = false) {
+    const { editor } = this;
+    if (!editor.server.data.suggests || drawing.asked || (drawing.boxes !== null && !asked)) return;
+    const { suggestions } = await editor.server.act("suggest", { photo: drawing.id });
+    drawing.asked = true;
+    const fresh = suggestions.filter((each) => !drawing.list.some((box) => isOfSame(box, each)));
+    drawing.suggestions = keyed(fresh.map((each) => ({ ...each, suggested: true }))).sort(
+      (one, other) => other.confidence - one.confidence,
+    );
+    editor.kinds.take(fresh.map(({ label }) => label));
+    if (drawing !== editor.drawing) return;
+    editor.chosen ??= drawing.suggestions[0]?.key ?? null;
+    editor.draw();
+    if (asked || fresh.length) editor.speak(this.told(drawing.suggestions));
+  }
+
+  // The one that A, X and Enter are about: the chosen one, else the surest.
+  get next() {
+    const { drawing, item } = this.editor;
+    return item?.suggested ? item : drawing?.suggestions[0];
+  }
+
+  accept() {
+    if (this.next) this.settle([this.next], [this.next], `${this.editor.kinds.shown(this.next.label)} accepted`);
+  }
+
+  acceptAll() {
+    const all = this.editor.drawing?.suggestions ?? [];
+    if (all.length) this.settle(all, all, `${counted(all.length, "suggestion", "suggestions")} accepted`);
+  }
+
+  reject() {
+    if (this.next) this.settle([this.next], [], `${this.editor.kinds.shown(this.next.label)} rejected`);
+  }
+
+  // Takes suggestions away, and in their place boxes in; goes on to the next surest.
+  settle(gone, boxes, words) {
+    const { hand, drawing, stage } = this.editor;
+    const place = drawing.suggestions.indexOf(gone[0]);
+    const left = drawing.suggestions.filter((each) => !gone.includes(each));
+    const chosen = left[Math.min(place, left.length - 1)]?.key ?? null;
+    const after = boxes.length ? [...drawing.list, ...boxes.map(accepted)] : drawing.boxes;
+    hand.change(after, `${words}. ${this.told(left)}`, { chosen, suggestions: left });
+    stage.focus(chosen);
+  }
+
+  told(suggestions) {
+    if (!suggestions.length) return "No suggestions.";
+    const { label, confidence } = suggestions[0];
+    const surest = `${this.editor.kinds.shown(label)}, ${inPercent(confidence)} sure`;
+    return `${counted(suggestions.length, "suggestion", "suggestions")}, the surest: ${surest}`;
+  }
+
+  draw() {
+    const { drawing } = this.editor;
+    const number = drawing?.suggestions.length ?? 0;
+    this.bar.hidden = !number;
+    this.words.textContent = `${counted(number, "suggestion", "suggestions")}, surest first`;
+  }
+}
+
+function accepted({ key, label, x, y, width, height }) {
+  return { key, label, x, y, width, height };
+}
+
+function inPercent(share) {
+  return `${Math.round(100 * share)}%`;
+}
+
+function isOfSame(one, other) {
+  if (one.label !== other.label) return false;
+  const across = Math.min(one.x + one.width, other.x + other.width) - Math.max(one.x, other.x);
+  const down = Math.min(one.y + one.height, other.y + other.height) - Math.max(one.y, other.y);
+  const both = Math.max(0, across) * Math.max(0, down);
+  return both / (one.width * one.height + other.width * other.height - both) > SAME_OBJECT;
+}
