@@ -31,7 +31,7 @@ ANSWER_WITHIN_S = 60
 START = "start from"
 PRETRAINED, SCRATCH = "pretrained", "scratch"
 STARTS = {PRETRAINED: "Pretrained backbone", SCRATCH: "No pretrained weights (from scratch)"}
-PLAIN_STARTS = {PRETRAINED: "A ready-made eye", SCRATCH: "No ready-made eye (from scratch)"}
+PLAIN_STARTS = {PRETRAINED: "A ready-made eye", SCRATCH: "None (from scratch)"}
 
 
 def pick_backbone(workspace: Workspace) -> Backbone:
@@ -65,7 +65,7 @@ def pick_backbone(workspace: Workspace) -> Backbone:
             "Ready-made eyes (backbones), of which one is chosen, with how often each is right",
             "Backbones, of which one is chosen, with input size, parameters, layers, ImageNet accuracy",
         )
-        + f"{', speed' if measured else ''} and where {expert.either('it is', 'the weights are')}",
+        + f"{', speed' if measured else ''} and {expert.either('what is to be downloaded', 'where the weights are')}",
         height="content",
         placeholder="–",
         column_config={
@@ -141,7 +141,7 @@ def describe(row: Backbone, measured: Mapping[str, float]) -> dict[str, Any]:
             "name": row.title,
             CONTEST: row.imagenet_top1,
             **({SPEED: measured.get(row.name)} if measured else {}),
-            "where": "on this machine" if is_local(row) else f"download, {row.download_mb:g} MB",
+            "to download": "nothing" if is_local(row) else f"{row.download_mb:g} MB",
         }
     return {
         "name": row.title,

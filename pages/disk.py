@@ -51,7 +51,8 @@ def draw_numbers(usage: Usage, whole: bool) -> None:
         (
             name_kind("features"),
             _brief(usage.by_kind.get("features", 0)),
-            f"At most {amounts.size(BUDGET_BYTES)}: what was used longest ago makes room. Computed again when needed.",
+            f"{expert.either('What the eye notes of a photo (features), kept. ', '')}At most "
+            f"{amounts.size(BUDGET_BYTES)}: what was used longest ago makes room. Computed again when needed.",
         ),
         ("In the trash", _brief(usage.by_kind.get("trash", 0)), "Still on the disk until it is emptied."),
     ]

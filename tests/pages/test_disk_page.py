@@ -51,6 +51,13 @@ def test_an_empty_workspace_says_so(store):
     ]
 
 
+def test_the_caches_have_one_short_plain_name_in_the_tile_and_the_table(furnished):
+    page = visit("disk")
+    tile = page.metric[2]
+    assert (tile.label, "What the eye notes of a photo (features)" in tile.help) == ("Impressions", True)
+    assert "Impressions" in page.dataframe[0].value["What"].tolist()
+
+
 @pytest.mark.usefixtures("expert")
 def test_every_thing_is_listed_with_size_time_and_what_goes_with_it(furnished):
     _, dataset_id, runs = furnished

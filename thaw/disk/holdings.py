@@ -17,7 +17,7 @@ SPEED_FILES = ("speed.json", "measuring.json")
 PROJECT = re.compile(r"projects/((?:data|run)-[0-9a-f]{4,32})\.zip")
 EXPORT = re.compile(rf"(run-[0-9a-f]{{4,32}})/{EXPORT_FOLDER}")
 TITLES = {
-    FEATURES: "What backbones saw in the photos",
+    FEATURES: "What a backbone saw in the photos",
     DOWNLOADS: "The sample of flowers",
     SPEED: "How fast the backbones are",
 }

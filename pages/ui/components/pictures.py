@@ -12,6 +12,8 @@ from thaw.storage.records import Image
 STYLE = """<style>
 .thaw-strip { display: flex; gap: 0.4rem; overflow-x: auto; padding: 0.15rem 0 0.4rem; }
 .thaw-strip img { height: 72px; width: 72px; flex: none; object-fit: cover; border-radius: 8px; background: #8882; }
+/* Of a bright photo on a bright page the edge would not be seen. */
+:is(.thaw-strip, .thaw-captioned, .thaw-large) img { outline: 1px solid #8885; outline-offset: -1px; }
 .thaw-strip:focus-visible { outline: 3px solid currentcolor; }
 .thaw-cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0.9rem; }
 .thaw-card { border: 1px solid #8885; border-radius: 10px; overflow: hidden; margin: 0; }

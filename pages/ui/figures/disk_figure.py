@@ -27,7 +27,7 @@ LEAST_NAMED = 0.12
 
 def name_kind(kind: str) -> str:
     """Return what a kind of thing on the disk is called."""
-    return expert.either("What the eye has seen", KINDS[kind]) if kind == "features" else KINDS[kind]
+    return expert.either("Impressions", KINDS[kind]) if kind == "features" else KINDS[kind]
 
 
 def where_bytes_go(by_kind: Mapping[str, int]) -> go.Figure:

@@ -173,4 +173,4 @@ def _join(words: Sequence[str]) -> str:
 
 
 def _name(kind: str) -> str:
-    return expert.either("what the eye has seen", KINDS[kind]) if kind == "features" else KINDS[kind]
+    return expert.either("impressions", KINDS[kind]) if kind == "features" else KINDS[kind]
