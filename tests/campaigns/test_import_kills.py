@@ -1,6 +1,7 @@
 """Real imports, killed at every stage: the data set is there whole or not at all, and nothing is left lying about."""
 
 import itertools
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import time
 import psutil
 import pytest
 
+from tests.support.boxes.annotations import coco
 from tests.support.pictures.corpus import leftovers, write_classes
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.sweeper import sweep
@@ -169,6 +171,25 @@ def test_an_addition_killed_at_a_stage_leaves_the_old_data_set_or_the_new(stage,
     tell_truly(store, job_id, changed)
     assert changed >= (stage in ("the commit", "the end"))
     assert not (early and changed)
+
+
+@pytest.mark.parametrize("stage", ADDED)
+def test_boxes_come_with_their_photos_or_not_at_all(stage, store, photos):
+    folder = photos()
+    names = [str(path.relative_to(folder)) for path in folder.rglob("*.jpg")]
+    drawn = coco({name: [("apple", 1, 2, 10, 10), ("pear", 500, 2, 10, 10)] for name in names}, sizes=False)
+    (folder / "annotations.json").write_text(json.dumps(drawn))
+    before = state(store)
+    job_id = start(store, folder)
+    early = strike(store, job_id, STAGES[stage], before)
+    settle(store, job_id)
+    changed = require_whole(store, before)
+    tell_truly(store, job_id, changed)
+    assert not (early and changed)
+    assert changed >= (stage in ("the commit", "the end"))
+    for dataset_id in state(store).keys() - before.keys():
+        assert store.count_boxes(dataset_id) == {"apple": FILES}
+        assert len(store.rejected_boxes(dataset_id)) == FILES
 
 
 @pytest.mark.parametrize("kills", KILLS)

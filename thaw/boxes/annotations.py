@@ -215,8 +215,8 @@ def _take_yolo(
 def _read_names(files: Sequence[Source]) -> dict[Parts, dict[int, str]]:
     """Return the names of classes by the file that lists them, those in YAML first."""
     lists = [file for file in files if file.name[-1].lower() in yolo.NAME_LISTS]
-    yamls = [file for file in files if yolo.path_is_yaml(file.name[-1])]
-    return {file.name: names for file in [*yamls, *lists] if (names := yolo.read_names(file.path))}
+    yamls = [file for file in files if yolo.is_yaml(file.name[-1])]
+    return {file.name: names for file in [*yamls, *lists] if (names := yolo.read_names(file.path, file.name[-1]))}
 
 
 def _names_for(name: Parts, named: dict[Parts, dict[int, str]]) -> dict[int, str] | None:

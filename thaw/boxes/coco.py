@@ -46,9 +46,9 @@ def read_coco(value: Any, file: str) -> list[Sheet] | None:
     return [*sheets.values(), *([lost] if lost.rejected else [])]
 
 
-def write_coco(photos: Sequence[tuple[str, int, int, Sequence[Box]]]) -> dict[str, Any]:
-    """Return a COCO file, to be written as JSON, of photos: their file name, width and height, and boxes."""
-    labels = sorted({box.label for *_, boxes in photos for box in boxes})
+def write_coco(photos: Sequence[tuple[str, int, int, Sequence[Box]]], labels: Sequence[str]) -> dict[str, Any]:
+    """Return a COCO file, to be written as JSON, of photos: their file name, width and height, and boxes; `labels` are
+    the classes in their order, numbered from 1 as in COCO's own files."""
     numbers = {label: number for number, label in enumerate(labels, 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

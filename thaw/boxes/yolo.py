@@ -1,6 +1,7 @@
 """YOLO text: a file a photo, a line an object, with the number of its class and its box in shares of the photo: the
 centre, the width and the height. The classes' names stand in a data.yaml, a classes.txt or a file like it."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,20 +64,29 @@ def write_yolo(boxes: Sequence[Box], labels: Sequence[str]) -> str:
     return "".join(lines)
 
 
-def read_names(path: Path) -> dict[int, str] | None:
-    """Return the names of the classes by number from a data.yaml or a plain list; None where there are none in it."""
+def read_names(path: Path, name: str) -> dict[int, str] | None:
+    """Return the names of the classes by number from a file called `name`, a data.yaml or a plain list; None where it
+    has none."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
-    if path_is_yaml(path.name):
+    if is_yaml(name):
         return _read_yaml(text)
     return dict(enumerate(line.strip() for line in text.splitlines() if line.strip())) or None
 
 
-def path_is_yaml(name: str) -> bool:
+def write_names(labels: Sequence[str], folders: Mapping[str, str]) -> str:
+    """Return a data.yaml with the names of classes in their order, and the `folders` of photos by part."""
+    lines = [f"{part}: {folder}" for part, folder in folders.items()]
+    # A text in JSON is one in YAML too.
+    names = [f"  {number}: {json.dumps(label)}" for number, label in enumerate(labels)]
+    return "\n".join(["path: .", *lines, "names:", *names, ""])
+
+
+def is_yaml(name: str) -> bool:
     """Say whether a file is called as one in YAML."""
     return name.lower().endswith((".yaml", ".yml"))
 
@@ -115,8 +125,14 @@ def _part(text: str) -> list[str]:
 
 def _bare(text: str) -> str:
     stripped = text.strip()
-    quoted = len(stripped) > 1 and stripped[0] == stripped[-1] and stripped[0] in "'\""
-    return stripped[1:-1] if quoted else re.split(r"\s#", stripped, maxsplit=1)[0].strip()
+    if len(stripped) > 1 and stripped[0] == stripped[-1] == '"':
+        try:
+            return str(json.loads(stripped))
+        except ValueError:
+            return stripped[1:-1]
+    if len(stripped) > 1 and stripped[0] == stripped[-1] == "'":
+        return stripped[1:-1].replace("''", "'")
+    return re.split(r"\s#", stripped, maxsplit=1)[0].strip()
 
 
 def _number(word: str) -> float | None:

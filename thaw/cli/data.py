@@ -13,6 +13,7 @@ from thaw.cli.output import Output, warn_of_unknown
 from thaw.datasets import edits, importer
 from thaw.datasets.box_health import examine_boxes
 from thaw.datasets.boxes import WHEN
+from thaw.datasets.boxes_zip import BoxFormat, save_boxes
 from thaw.datasets.division import read_division
 from thaw.datasets.health import Finding, examine
 from thaw.datasets.zip_file import save_dataset
@@ -125,11 +126,31 @@ def run_check(store: Store, dataset: str, backbone: str, seed: int) -> Output:
 )
 @click.option("--seed", type=int, help=f"of a new split (default: {DEFAULTS.seed})")
 @click.option("--with-excluded", is_flag=True, help="take excluded pictures along, in their own folder")
+@click.option(
+    "--boxes",
+    type=click.Choice(["coco", "yolo"]),
+    help="save the photos that were looked at with their boxes in this format; to a new .json: COCO's file alone",
+)
 def run_dataset(
-    store: Store, action: str, dataset: str, to: str, split: str | None, seed: int | None, with_excluded: bool
+    store: Store,
+    action: str,
+    dataset: str,
+    to: str,
+    split: str | None,
+    seed: int | None,
+    with_excluded: bool,
+    boxes: BoxFormat | None,
 ) -> Output:
-    """Save a data set as it stands now as a zip of class folders, or its labels as a CSV."""
+    """Save a data set as it stands now as a zip of class folders, or its labels as a CSV; or as COCO or YOLO."""
     target = Path(to).expanduser().absolute()
+    if boxes:
+        chosen = read_division(split, seed)
+        if chosen.run_id is not None or with_excluded:
+            raise SettingsError(
+                "Expected a share for --split beside --boxes, and no --with-excluded. Received: others."
+            )
+        written = save_boxes(store, dataset, target, boxes, chosen.share, chosen.seed)
+        return {"dataset": dataset, "file": str(target), **written}
     saved = save_dataset(store, dataset, target, read_division(split, seed), with_excluded)
     return {"dataset": dataset, "file": str(target), **saved}
 

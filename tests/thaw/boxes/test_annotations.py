@@ -4,7 +4,17 @@ import json
 
 import pytest
 
-from tests.support.annotations import ORCHARD, WRITERS, coco, sources, voc, write_coco, write_photos, write_voc, yolo
+from tests.support.boxes.annotations import (
+    ORCHARD,
+    WRITERS,
+    coco,
+    sources,
+    voc,
+    write_coco,
+    write_photos,
+    write_voc,
+    yolo,
+)
 from thaw.boxes import annotations
 from thaw.boxes.annotations import find_annotations
 from thaw.boxes.placing import Upright, place

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.annotations import ORCHARD, coco
+from tests.support.boxes.annotations import ORCHARD, coco
 from thaw.boxes.coco import read_coco, write_coco
 from thaw.boxes.placing import Upright, place
 from thaw.boxes.sheets import Drawing
@@ -59,7 +59,7 @@ def test_a_size_that_is_none_counts_as_not_stated():
 
 def test_what_is_written_is_read_again():
     boxes = [Box("pear", 0.125, 0.25, 0.5, 0.5), Box("apple", 0, 0, 1, 1)]
-    written = write_coco([("a.jpg", 96, 72, boxes), ("b.jpg", 10, 20, [])])
+    written = write_coco([("a.jpg", 96, 72, boxes), ("b.jpg", 10, 20, [])], ["apple", "pear"])
     first, second = read_coco(written, "x.json")
     assert place([first], Upright(96, 72), None).boxes == boxes
     assert (second.photo, second.size, second.drawings) == ("b.jpg", (10, 20), [])

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.annotations import write_coco, write_photos
+from tests.support.boxes.annotations import write_coco, write_photos
 from thaw.boxes.splits import read_boxed, split_boxed
 from thaw.datasets import edits
 from thaw.datasets.ingest import ingest

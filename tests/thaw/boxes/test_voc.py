@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.annotations import ORCHARD, voc
+from tests.support.boxes.annotations import ORCHARD, voc
 from thaw.boxes import voc as reader
 from thaw.boxes.sheets import Drawing
 from thaw.boxes.voc import UnreadableXml, read_voc

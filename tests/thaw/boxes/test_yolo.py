@@ -3,7 +3,7 @@
 import pytest
 
 from thaw.boxes.sheets import Drawing
-from thaw.boxes.yolo import is_yolo, read_lines, read_names, read_yolo, write_yolo
+from thaw.boxes.yolo import is_yolo, read_lines, read_names, read_yolo, write_names, write_yolo
 from thaw.storage.boxes import Reason
 from tlcore.boxes import Box
 
@@ -64,15 +64,15 @@ def test_without_names_a_class_is_called_by_its_number():
 def test_names_stand_in_yaml(tmp_path, text, names):
     path = tmp_path / "data.yaml"
     path.write_text(text)
-    assert read_names(path) == names
+    assert read_names(path, path.name) == names
 
 
 def test_names_stand_in_a_list(tmp_path):
     path = tmp_path / "classes.txt"
     path.write_text("apple\n\npear \n", encoding="utf-8-sig")
-    assert read_names(path) == NAMES
+    assert read_names(path, path.name) == NAMES
     path.write_bytes(b"\xff\xfe\x00")
-    assert read_names(path) is None
+    assert read_names(path, path.name) is None
 
 
 def test_files_of_another_kind_are_none(tmp_path):
@@ -87,3 +87,12 @@ def test_files_of_another_kind_are_none(tmp_path):
 def test_what_is_written_is_read_again():
     text = write_yolo([Box("pear", 0.125, 0.25, 0.5, 0.5), Box("apple", 0, 0, 1, 1)], ["apple", "pear"])
     assert read(text).drawings == [Drawing("pear", 0.125, 0.25, 0.625, 0.75), Drawing("apple", 0, 0, 1, 1)]
+
+
+def test_names_that_are_written_are_read_again(tmp_path):
+    labels = ["apple", 'a "big": #1, \\ pear', "it's", "p\u00eare\n2"]
+    path = tmp_path / "data.yaml"
+    path.write_text(write_names(labels, {"train": "images/train"}))
+    assert read_names(path, path.name) == dict(enumerate(labels))
+    path.write_text("names: ['it''s', \"x\\q\"]")
+    assert read_names(path, path.name) == {0: "it's", 1: "x\\q"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.annotations import write_coco
+from tests.support.boxes.annotations import write_coco
 from tests.support.command_line import ask
 from tests.support.pictures.corpus import ACCEPTED, Case, exif_rotated, jpeg, write_classes, write_zip
 from thaw.storage.store import Store

@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from tests.support.annotations import ORCHARD, WRITERS, coco, voc, write_coco, write_create_ml, write_photos, yolo
+from tests.support.boxes.annotations import ORCHARD, WRITERS, coco, voc, write_coco, write_create_ml, write_photos, yolo
 from tests.support.pictures.corpus import encoded, photo
 from thaw.datasets.boxes import read_orientation
 from thaw.datasets.ingest import ingest

@@ -40,6 +40,7 @@ REPLACED = {
     ("thaw.exporting.guide", "write_atomically", "folder / README_FILE"): RUN,
     ("thaw.storage.export_record", "write_atomically", "folder / RECORD_FILE"): RUN,
     ("thaw.labelling.pile", "replacing", "store.workspace.dataset(dataset_id) / FILE"): "datasets/data-0123456789ab",
+    ("thaw.datasets.boxes_zip", "replacing", "target"): OUTSIDE,
     ("thaw.datasets.zip_file", "replacing", "target"): OUTSIDE,
     ("thaw.datasets.zip_file", "write_atomically", "target"): OUTSIDE,
     ("thaw.exporting.guide", "write_atomically", "folder / READER_FILE"): RUN,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.annotations import write_coco
+from tests.support.boxes.annotations import write_coco
 from thaw.datasets.ingest import ingest
 from thaw.projects.checks import check_rows
 from thaw.sources.sources import Source

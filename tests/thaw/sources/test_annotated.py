@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.annotations import WRITERS, coco, write_coco, write_photos
+from tests.support.boxes.annotations import WRITERS, coco, write_coco, write_photos
 from thaw.sources.annotated import arrange_annotated
 from thaw.sources.sources import Source, collect
 
