@@ -340,9 +340,16 @@ def test_history_tells_every_kind_of_change_and_keeps_the_undone(store):
     edits.delete_class(store, DATASET, TAG)
     edits.undo(store, DATASET)
     store.set_boxes(DATASET, ids[0], [Box("apple", 0, 0, 1, 1)], None)
-    assert edit_history.tell(store.edits(DATASET)[0]) == "drew 1 box on 1 image"
-    edits.undo(store, DATASET)
-    assert [edit_history.tell(edit, str) for edit in store.edits(DATASET)][1:] == [
+    store.set_boxes(DATASET, ids[0], [], [Box("apple", 0, 0, 1, 1)])
+    store.set_boxes(DATASET, ids[0], None, [])
+    assert [edit_history.tell(edit) for edit in store.edits(DATASET)[:3]] == [
+        "put 1 image back to those not drawn on",
+        "marked 1 image as without an object",
+        "drew 1 box on 1 image",
+    ]
+    for _ in range(3):
+        edits.undo(store, DATASET)
+    assert [edit_history.tell(edit, str) for edit in store.edits(DATASET)][3:] == [
         f"deleted the kind {TAG}, 8 images",
         "set the grouping by {group}_*.png",
         "ignored a finding: blurred pictures",
@@ -357,10 +364,10 @@ def test_history_tells_every_kind_of_change_and_keeps_the_undone(store):
     told = page.run().markdown
     (history,) = [each.value for each in told if "imported from" in each.value]
     lines = history.splitlines()
-    assert len(lines) == 10
+    assert len(lines) == 12
     assert "~~" in lines[0]
     assert "undone" in lines[0]
-    assert "~~" not in "".join(lines[2:])
+    assert "~~" not in "".join(lines[4:])
     assert "imported from `folder`" in lines[-1]
 
 

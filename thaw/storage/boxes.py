@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 
+from thaw.names import check_class_name
 from thaw.storage.edits import EditRows, make_edit
 from thaw.storage.journal.journal import JournalEntry
 from thaw.storage.journal.rows import Change
@@ -57,6 +58,10 @@ class RejectedBox:
     reason: Reason
 
 
+class BoxesChanged(DatasetError):
+    """Other boxes are on a photo than those that an editor has read."""
+
+
 class BoxRows(EditRows):
     """Reads and writes the boxes of data sets."""
 
@@ -91,22 +96,27 @@ class BoxRows(EditRows):
         marks = self.marks(dataset_id, REJECTED_BOXES)
         return [each for number in sorted(marks, key=natural) for each in read_rejected(marks[number])]
 
-    def set_boxes(self, dataset_id: str, image_id: str, boxes: Sequence[Box], read: Sequence[Box] | None) -> bool:
-        """Draw these boxes on a photo, [] to say that it shows none, as a change that can be undone; say whether any.
+    def set_boxes(
+        self, dataset_id: str, image_id: str, boxes: Sequence[Box] | None, read: Sequence[Box] | None
+    ) -> bool:
+        """Draw these boxes on a photo, as a change that can be undone; say whether that changed any.
 
-        `read` is what was on it when the editor read it, None for a photo nobody had looked at. Raises DatasetError
-        where something else is there by now, as after a change in another window, and for a photo of another data set.
+        [] says that it shows no object, None that nobody has looked at it. `read` is what was on it, in the same terms,
+        when the editor read it. Raises BoxesChanged where something else is there by now, as after a change in another
+        window, and DatasetError for a photo of another data set and for boxes that no photo can have.
         """
+        if boxes is not None:
+            _require_sound(boxes)
         with self._recording(dataset_id) as (connection, entry):
             _require_image(connection, dataset_id, image_id)
             before = _read(connection, dataset_id, image_id)
-            after = write_boxes(boxes)
+            after = None if boxes is None else write_boxes(boxes)
             if before != (None if read is None else write_boxes(read)) and before != after:
-                raise DatasetError(
+                raise BoxesChanged(
                     "Expected the boxes on this photo to be as they were when it was opened. Received: others, drawn "
                     "meanwhile in another window. Open the photo again."
                 )
-            detail = {"images": 1, "boxes": len(boxes)}
+            detail = {"images": 1, "boxes": None if boxes is None else len(boxes)}
             return bool(make_edit(connection, entry, dataset_id, "boxes", detail, [Change(BOXES, image_id, after)]))
 
 
@@ -175,6 +185,17 @@ def _require_image(connection: sqlite3.Connection, dataset_id: str, image_id: st
     query = "SELECT 1 FROM images WHERE id = ? AND dataset_id = ?"
     if connection.execute(query, (image_id, dataset_id)).fetchone() is None:
         raise DatasetError(f"Expected an image of this data set. Received: {image_id!r}. Reload the page.")
+
+
+def _require_sound(boxes: Sequence[Box]) -> None:
+    wrong = next((box for box in boxes if not (_is_sound(box) and box.label == check_class_name(box.label))), None)
+    if wrong:
+        raise DatasetError(
+            "Expected boxes that lie within the photo, each of a kind whose name has no spaces around it. Received: "
+            f"{wrong}."
+        )
+    if len(boxes) > MOST_ON_A_PHOTO:
+        raise DatasetError(f"Expected at most {MOST_ON_A_PHOTO:,} boxes on a photo. Received: {len(boxes):,}.")
 
 
 def _is_sound(box: Box) -> bool:

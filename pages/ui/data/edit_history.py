@@ -101,7 +101,7 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
     if edit.kind == "arrange":
         return f"moved {images} to another group of the pile"
     if edit.kind == "boxes":
-        return f"drew {amounts.count(detail['boxes'], 'box', 'boxes')} on {images}"
+        return _tell_boxes(detail["boxes"], images)
     if edit.kind == "refile":
         return f"moved {images} to {' and '.join(map(shown, detail['classes'][:NAMED]))}, as their files were"
     if edit.kind == "exclude":
@@ -111,6 +111,14 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
     if edit.kind == "ignore":
         return f"ignored a finding: {expert.kinds(FINDINGS.get(detail['finding'], detail['finding']))}"
     return f"set the grouping by {shown(detail['pattern'])}" if detail["pattern"] else "set the grouping"
+
+
+def _tell_boxes(boxes: int | None, images: str) -> str:
+    if boxes is None:
+        return f"put {images} back to those not drawn on"
+    return (
+        f"drew {amounts.count(boxes, 'box', 'boxes')} on {images}" if boxes else f"marked {images} as without an object"
+    )
 
 
 def _others(classes: list[str]) -> str:

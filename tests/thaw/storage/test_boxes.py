@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from thaw.storage.boxes import Reason, RejectedBox, read_boxes, read_rejected, write_boxes
+from thaw.storage.boxes import BoxesChanged, Reason, RejectedBox, read_boxes, read_rejected, write_boxes
 from thaw.storage.datasets import Arrival
 from thaw.storage.journal.rebuild import rebuild
 from thaw.storage.journal.rows import Change
@@ -58,21 +58,42 @@ def test_boxes_are_set_and_undone(store):
     assert store.set_boxes("data-1", "img-1", [], [APPLE, PEAR])
     assert not store.set_boxes("data-1", "img-1", [], [])
     assert (store.count_boxes("data-1"), store.dataset("data-1").version) == ({"p\u00eare": 1}, version + 2)
-    latest, first = store.edits("data-1")
-    assert [(edit.kind, edit.detail) for edit in (latest, first)] == [
+    assert store.set_boxes("data-1", "img-1", None, [])
+    assert store.boxes_on("data-1", "img-1") is None
+    assert [(edit.kind, edit.detail) for edit in store.edits("data-1")] == [
+        ("boxes", {"images": 1, "boxes": None}),
         ("boxes", {"images": 1, "boxes": 0}),
         ("boxes", {"images": 1, "boxes": 1}),
     ]
-    store.undo_edit("data-1", latest.number)
-    store.undo_edit("data-1", first.number)
+    for edit in store.edits("data-1"):
+        store.undo_edit("data-1", edit.number)
     assert store.boxes("data-1") == {"img-1": [APPLE, PEAR], "img-2": []}
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        Box("apple", 0.5, 0, 0.6, 1),
+        Box("apple", 0, 0, 0, 1),
+        Box("apple", float("nan"), 0, 1, 1),
+        Box(" apple", 0, 0, 1, 1),
+        Box("", 0, 0, 1, 1),
+        Box("a" * 201, 0, 0, 1, 1),
+    ],
+)
+def test_boxes_that_no_photo_can_have_are_refused(store, box):
+    with pytest.raises(DatasetError, match="Expected"):
+        store.set_boxes("data-1", "img-3", [APPLE, box], None)
+    with pytest.raises(DatasetError, match="at most 2,000 boxes"):
+        store.set_boxes("data-1", "img-3", [APPLE] * 2001, None)
+    assert store.boxes_on("data-1", "img-3") is None
 
 
 def test_what_another_window_has_drawn_is_not_overwritten(store):
     store.set_boxes("data-1", "img-3", [APPLE], None)
-    with pytest.raises(DatasetError, match="another window"):
+    with pytest.raises(BoxesChanged, match="another window"):
         store.set_boxes("data-1", "img-3", [PEAR], None)
-    with pytest.raises(DatasetError, match="another window"):
+    with pytest.raises(BoxesChanged, match="another window"):
         store.set_boxes("data-1", "img-1", [PEAR], [APPLE])
     assert (store.boxes_on("data-1", "img-3"), store.boxes_on("data-1", "img-1")) == ([APPLE], [APPLE, PEAR])
     # Both windows wanted the same: nothing is lost by taking it for done.
