@@ -29,6 +29,7 @@ SPEED = "ms an image"
 CONTEST = "right in a contest"
 ANSWER_WITHIN_S = 60
 START = "start from"
+FRESH_PURPOSE = "Choose what your pictures are learnt with: here a network that knows nothing yet."
 PRETRAINED, SCRATCH = "pretrained", "scratch"
 STARTS = {PRETRAINED: "Pretrained backbone", SCRATCH: "No pretrained weights (from scratch)"}
 PLAIN_STARTS = {PRETRAINED: "A ready-made eye", SCRATCH: "None (from scratch)"}
@@ -151,6 +152,7 @@ def describe(row: Backbone, measured: Mapping[str, float]) -> dict[str, Any]:
         "ImageNet top-1": row.imagenet_top1,
         **({SPEED: measured.get(row.name)} if measured else {}),
         "weights": "on this machine" if is_local(row) else f"download, {row.download_mb:g} MB",
+        "licence": row.licence.name,
         "source": row.accuracy_url,
     }
 
@@ -253,12 +255,14 @@ def _draw_report(report: DeviceReport) -> None:
             st.text(f"{report.reason} {report.remedy}")
 
 
-steps.heading("backbone")
-st.markdown(
-    f"A {expert.either('ready-made eye (backbone)', 'backbone')} has learnt from "
-    "1.3 million photos (ImageNet) what edges, fur, wheels and petals look like. "
-    "The first three work offline and are a good start; larger ones see more and take longer."
-)
+fresh = selection.backbone().fresh
+steps.heading("backbone", purpose=FRESH_PURPOSE if fresh else "")
+if not fresh:
+    st.markdown(
+        f"A {expert.either('ready-made eye (backbone)', 'backbone')} has learnt from more than a million photos what "
+        "edges, fur, wheels and petals look like. "
+        "The first three work offline and are a good start; larger ones see more and take longer."
+    )
 kept = selection.store()
 workspace, dataset = kept.workspace, selection.dataset(kept)
 if dataset is not None:
@@ -266,7 +270,7 @@ if dataset is not None:
 ask_start()
 if dataset is not None:
     eye_test.draw(kept, dataset)
-if selection.backbone().fresh:
+if fresh:
     pick_fresh()
 else:
     chosen = pick_backbone(workspace)
@@ -275,4 +279,4 @@ else:
     speeds.draw_speeds(workspace, chosen)
 if expert.is_on():
     draw_device(workspace)
-steps.onward("head", f"On to step 3: {'let it learn' if selection.backbone().fresh else 'teach the head'}")
+steps.onward("head", f"On to step 3: {'let it learn' if fresh else 'teach the head'}")

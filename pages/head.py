@@ -23,7 +23,7 @@ from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
 from tlcore.errors import DatasetError
 from tlcore.models.backbone_table import Backbone
-from tlcore.models.backbones import find_backbone
+from tlcore.models.backbones import find_backbone, title_of
 from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, HeadSettings, scratch_settings
 from tlcore.splits.class_weights import UNBALANCED, imbalance
 
@@ -223,6 +223,8 @@ def draw_run(store: Store, run: Run) -> None:
         live.curve(run.id, epochs)
 
     st.header("Training", anchor=False)
+    if run.backbone != selection.backbone().name:
+        st.caption(f"Of the run that you have now, with {title_of(run.backbone)}.")
     if job.active and job.kind == "fine_tune":
         steps.onward(
             "finetune",

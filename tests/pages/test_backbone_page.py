@@ -78,6 +78,14 @@ def test_a_transformer_says_what_it_learnt_from_and_where_its_weights_are(worksp
     assert "142 million" not in words(visit("resnet50"))
 
 
+def test_an_expert_sees_the_licence_of_every_row(workspace):
+    page = AppTest.from_file(str(NAVIGATION), default_timeout=60)
+    page.query_params["expert"] = "1"
+    page = page.run().switch_page("../backbone.py").run()
+    (table,) = page.dataframe
+    assert list(table.value["licence"]) == [row.licence.name for row in BACKBONES.values()]
+
+
 def test_a_size_between_two_that_a_transformer_takes_is_rounded_in_words(store):
     add_dataset(store)
     page = open_page("head", backbone="dinov2-vits14", expert="1")

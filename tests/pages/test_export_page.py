@@ -89,6 +89,8 @@ def test_an_export_that_goes_on_is_followed_and_can_be_stopped(store, run_id):
     page = visit("export")
     assert "30 of 90 images · 10.0 images/s · 6 s left" in page.get("progress")[0].proto.text.replace("\\", "")
     assert not page.checkbox
+    store.update_job(job_id, rate=0.1)
+    assert "30 of 90 images · 10 s each · 10 min" in visit("export").get("progress")[0].proto.text
     press(page, "Stop")
     assert store.job(job_id).stop_requested
 

@@ -47,12 +47,16 @@ def test_it_is_a_choice_beside_the_ready_made_eyes_and_back(store):
     add_dataset(store)
     page = visit("backbone")
     assert len(page.dataframe) == 1
+    assert "has learnt from more than a million photos" in words(page)
     page = choose_start(page, "scratch")
     assert not page.exception
     assert page.query_params["backbone"] in (NAME, [NAME])
     assert not page.dataframe
     assert "a small network learns all that it knows from your pictures alone" in words(page)
     assert "100 of each kind" in words(page)
+    assert "here a network that knows nothing yet" in words(page)
+    assert "a million photos" not in words(page)
+    assert "already knows how to see" not in words(page)
     page = choose_start(page, "pretrained")
     assert len(page.dataframe) == 1
 
@@ -136,6 +140,12 @@ def test_after_it_come_the_mistakes_for_nothing_is_left_to_thaw(store, fresh_run
     page = visit("finetune", run=fresh_run)
     assert "nothing is frozen, so there is nothing to thaw" in words(page)
     assert not [button for button in page.button if "adapt" in button.label]
+
+
+def test_a_run_with_another_network_than_is_chosen_says_so(store, fresh_run):
+    told = "Of the run that you have now, with ResNet-20, from scratch."
+    assert told in words(visit("head", run=fresh_run, backbone="resnet50"))
+    assert told not in words(visit("head", run=fresh_run, backbone=NAME))
 
 
 def test_its_fixes_are_learnt_by_all_of_it(store, fresh_run):

@@ -49,7 +49,7 @@ def require_allowed(path: Path, roots: Sequence[Path]) -> Path:
         named = " or ".join(repr(str(root)) for root in roots)
         led = f", which leads to {str(resolved)[:SHOWN]!r}" if resolved != path else ""
         raise DatasetError(
-            f"Expected a path under {named}. Received: {str(path)[:SHOWN]!r}{led}. Copy the photos there, or start "
+            f"Expected a path under {named}. Received: {str(path)[:SHOWN]!r}{led}. Copy it there, or start "
             "the server with 'streamlit run app.py -- --root DIR' to allow another folder."
         )
     return resolved

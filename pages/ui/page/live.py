@@ -19,8 +19,6 @@ from tlcore.training.history import Epoch
 POLL_S = 1.0
 # A curve that grows is looked at, and its first point is waited for.
 LIVE_POLL_S = 0.4
-# Of what is counted, a second: less would be told as none.
-SLOWEST_TOLD = 0.05
 TRAINING = ("head", "fine_tune")
 IMPORT_STOPPED = "Nothing of this import was kept, and your originals are as they were."
 TRAINING_STOPPED = "Everything up to the last finished epoch is kept; Resume goes on from there."
@@ -162,8 +160,11 @@ def _counts(job: Job, noun: str) -> list[str]:
         return []
     scale, unit = _unit(job.stage, noun)
     words = [f"{job.done / scale:,.0f} of {job.total / scale:,.0f} {unit}"]
-    if job.rate / scale >= SLOWEST_TOLD:
-        words.append(f"{job.rate / scale:,.1f} {unit}/s")
+    rate = job.rate / scale
+    if rate >= 1:
+        words.append(f"{rate:,.1f} {unit}/s")
+    elif rate > 0:
+        words.append(f"{amounts.duration(1 / rate)} each")
     if job.rate > 0:
         words.append(f"{amounts.duration(job.seconds_left)} left")
     return words

@@ -130,15 +130,17 @@ def _presets(run: Run) -> str:
 def draw_meaning(run: Run, layers: list[dict[str, Any]], head_parameters: int, settings: FineTuneSettings) -> None:
     """Draw what the chosen depth, batch size and epochs mean; the head trains at every depth."""
     depth = summarise_depth(layers, settings.layers or 0)
+    normed = any(layer["batch_norm"] for layer in layers)
     if depth.first_unfrozen:
         below = len(layers) - (settings.layers or 0)
+        all_but = ", but for its BatchNorm layers" if normed else ""
         st.markdown(
             f"From **{sentence(str(depth.block))}** upwards; the first unfrozen layer is "
             f"**{sentence(depth.first_unfrozen)}**. "
             + (
                 "Everything below stays as it is."
                 if below
-                else "Nothing lies below: the whole backbone trains, but for its BatchNorm layers."
+                else f"Nothing lies below: the whole backbone trains{all_but}."
             )
         )
     else:
@@ -146,7 +148,7 @@ def draw_meaning(run: Run, layers: list[dict[str, Any]], head_parameters: int, s
     costs = expect_costs(run.facts, layers, head_parameters, run.head, settings)
     figures_shown = {
         "Trainable parameters": amounts.millions(depth.trainable_parameters + head_parameters),
-        "BatchNorm kept frozen": str(depth.frozen_batch_norms),
+        **({"BatchNorm kept frozen": str(depth.frozen_batch_norms)} if normed else {}),
         "Time an epoch, about": amounts.roughly(costs.epoch_s),
         "Time in all, at most": amounts.roughly(costs.total_s),
         "Memory, about": amounts.size(costs.memory_bytes),
@@ -155,8 +157,8 @@ def draw_meaning(run: Run, layers: list[dict[str, Any]], head_parameters: int, s
     with st.container(horizontal=True):
         for label, value in figures_shown.items():
             st.metric(label, value, border=True, width=METRIC_WIDTH)
+    kept = "BatchNorm layers keep ImageNet's statistics; letting a small data set rewrite them spoils the backbone."
     st.caption(
         f"Time in all is for {amounts.count(settings.epochs, 'epoch')} and the cache; training mostly stops sooner. "
-        "Memory is that of the training process on a CPU. BatchNorm layers keep ImageNet's statistics; letting a small "
-        "data set rewrite them spoils the backbone."
+        f"Memory is that of the training process on a CPU.{f' {kept}' if normed else ''}"
     )

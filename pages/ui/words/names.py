@@ -12,7 +12,8 @@ from thaw.sources.safe_names import DIRECTION_MARKS
 from thaw.sources.tables import FORMULA_STARTS
 
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-EMOJI_CODE = re.compile(r"(:[\w+\-]+:)")
+# Made another mark of, backslashes or not: emoji codes, and what stands alone and looks like an arrow or a dash.
+TURNED = re.compile(r"(:[\w+\-]+:|(?:(?<=\s)|^)(?:<->|->|<-|--|>=|<=|~=)(?=\s|$))")
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 BACKSLASHED = r"\\\1"
 WORD_SEPARATORS = re.compile(r"[ _&'-]|, ")
@@ -51,11 +52,12 @@ def emphasised(name: str) -> str:
 def sentence(text: str) -> str:
     """Return a whole message for Markdown, in which quoted names stay literal.
 
-    A backslash keeps every mark but the emoji code as it is; those are turned after the backslashes are gone.
+    A backslash keeps every mark as it is but those that are turned after the backslashes are gone.
     """
-    pieces = EMOJI_CODE.split(visible(text))
+    # Every second piece is one of them.
     return "".join(
-        literal(piece) if EMOJI_CODE.fullmatch(piece) else PUNCTUATION.sub(BACKSLASHED, piece) for piece in pieces
+        literal(piece) if number % 2 else PUNCTUATION.sub(BACKSLASHED, piece)
+        for number, piece in enumerate(TURNED.split(visible(text)))
     )
 
 

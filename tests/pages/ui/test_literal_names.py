@@ -85,6 +85,10 @@ def test_sentence_escapes_every_mark_and_fences_emoji_codes():
     assert names.sentence("Class '**x**' is :smile: <b>") == r"Class \'\*\*x\*\*\' is `:smile:` \<b\>"
 
 
+def test_sentence_fences_what_would_become_an_arrow_or_a_dash():
+    assert names.sentence("run app.py -- --root a->b <= 3") == r"run app\.py `--` \-\-root a\-\>b `<=` 3"
+
+
 def test_html_and_figures_get_entities():
     assert names.in_html('<img src="x">') == "&lt;img src=&quot;x&quot;&gt;"
     assert names.in_figure("<b>R&D</b>") == "&lt;b&gt;R&amp;D&lt;/b&gt;"

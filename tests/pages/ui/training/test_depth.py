@@ -65,6 +65,16 @@ def test_a_preset_sets_the_slider_and_the_slider_leaves_the_preset(store, run_id
     assert "a habit of many notebooks" not in words(page)
 
 
+@pytest.mark.usefixtures("expert")
+def test_of_batch_normalization_nothing_is_said_where_there_is_none(store, run_id):
+    assert "BatchNorm kept frozen" in shown(visit("finetune"))
+    plain = [layer | {"batch_norm": False, "kind": "LayerNormalization"} for layer in layers()]
+    (store.workspace.run(run_id) / "layers.json").write_text(json.dumps(plain))
+    page = visit("finetune")
+    assert "Memory, about" in shown(page)
+    assert "BatchNorm" not in " ".join([*shown(page), words(page)])
+
+
 def ice_of(page):
     sent = [json.loads(component.proto.json) for component in page.get("bidi_component") if component.proto.json]
     return next(data for data in sent if "slabs" in data)
