@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
-from pages.ui.data import browse, dataset_download, duplicates, edit_history, findings, sources, split_choice
+from pages.ui.data import browse, dataset_download, duplicates, edit_history, findings, objects, sources, split_choice
 from pages.ui.figures import basics
 from pages.ui.page import ahead, deleting, live, rebuilding, selection, steps
 from pages.ui.words import amounts
@@ -131,6 +131,8 @@ def draw_tabs(store: Store, dataset: Dataset) -> None:
         f"Set aside ({dataset.set_aside:,})": draw_set_aside,
         "History": edit_history.draw,
     }
+    if store.has_boxes(dataset.id):
+        tabs = {"Pictures": browse.draw, "Objects": objects.draw} | tabs
     keep_tab(f"tabs of {dataset.id}", list(tabs))
     for tab, draw in zip(
         st.tabs(list(tabs), on_change="rerun", key=f"tabs of {dataset.id}"), tabs.values(), strict=True
