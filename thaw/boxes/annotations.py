@@ -20,6 +20,7 @@ ENDINGS = (".json", ".xml", ".txt", ".yaml", ".yml", ".names", ".labels")
 # A file of all photos lies near the top; among very many JSON files none is looked for.
 MOST_JSON = 200
 _LABELS, _IMAGES = "labels", "images"
+Tick = Callable[[], None]
 
 
 class Source(NamedTuple):
@@ -61,10 +62,11 @@ class Annotations:
             self.sheets.setdefault(photo, []).append(sheet)
 
 
-def find_annotations(files: Sequence[Source], ask: Ask) -> Annotations | None:
+def find_annotations(files: Sequence[Source], ask: Ask, tick: Tick = lambda: None) -> Annotations | None:
     """Return what the files of a source tell of boxes, None where none of them tells of a photo that is there.
 
-    Names are data, and nothing but the files themselves is opened. `ask` is called where they do so in several formats.
+    Names are data, and nothing but the files themselves is opened. `ask` is called where they do so in several formats,
+    `tick` for every file that may be one of annotations.
     """
     candidates = [file for file in files if file.name[-1].lower().endswith(ENDINGS)]
     if not candidates:
@@ -72,8 +74,8 @@ def find_annotations(files: Sequence[Source], ask: Ask) -> Annotations | None:
     photos = [file.name for file in files if not file.name[-1].lower().endswith(ENDINGS)]
     index = FileIndex(photos)
     broken: list[RejectedBox] = []
-    readings = [*_read_json(candidates, index, broken), _read_voc(candidates, index, broken)]
-    readings.append(_read_yolo(candidates, photos))
+    readings = [*_read_json(candidates, index, broken, tick), _read_voc(candidates, index, broken, tick)]
+    readings.append(_read_yolo(candidates, photos, tick))
     found = [reading for reading in readings if reading.sheets]
     if not found:
         # Kept, so that it can be said why a file that is one of boxes gave none.
@@ -96,7 +98,7 @@ def _choose(found: Sequence[Annotations], ask: Ask) -> Annotations:
     return next(each for each in found if each.format == answer)
 
 
-def _read_json(files: Sequence[Source], index: FileIndex, broken: list[RejectedBox]) -> list[Annotations]:
+def _read_json(files: Sequence[Source], index: FileIndex, broken: list[RejectedBox], tick: Tick) -> list[Annotations]:
     kept = coco.KEPT | create_ml.KEPT
 
     def prune(value: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +111,7 @@ def _read_json(files: Sequence[Source], index: FileIndex, broken: list[RejectedB
         "create-ml": create_ml.read_create_ml,
     }
     for file in _nearest(files, ".json"):
+        tick()
         if is_huge(file.path):
             _note_broken(file, Reason.HUGE_FILE, broken)
             continue
@@ -138,12 +141,13 @@ def _take_listed(reading: Annotations, file: Source, sheets: Sequence[Sheet], in
             reading.splits[photo] = split
 
 
-def _read_voc(files: Sequence[Source], index: FileIndex, broken: list[RejectedBox]) -> Annotations:
+def _read_voc(files: Sequence[Source], index: FileIndex, broken: list[RejectedBox], tick: Tick) -> Annotations:
     reading = Annotations("voc")
     lost: list[Sheet] = []
     for file in files:
         if not file.name[-1].lower().endswith(".xml"):
             continue
+        tick()
         try:
             sheet = voc.read_voc(file.path, file.shown)
         except voc.UnreadableXml:
@@ -164,7 +168,7 @@ def _read_voc(files: Sequence[Source], index: FileIndex, broken: list[RejectedBo
     return reading
 
 
-def _read_yolo(files: Sequence[Source], photos: Sequence[Parts]) -> Annotations:
+def _read_yolo(files: Sequence[Source], photos: Sequence[Parts], tick: Tick) -> Annotations:
     """Read the text files that lie beside photos of the same name, or in labels/ where those lie in images/."""
     reading, named = Annotations("yolo"), _read_names(files)
     by_stem = {(*photo[:-1], photo[-1].rpartition(".")[0]): photo for photo in reversed(photos)}
@@ -174,6 +178,7 @@ def _read_yolo(files: Sequence[Source], photos: Sequence[Parts]) -> Annotations:
     for file in files:
         if not file.name[-1].lower().endswith(".txt") or file.name[-1] in yolo.NAME_LISTS:
             continue
+        tick()
         photo = next((by_stem[stem] for stem in _stems(file.name) if stem in by_stem), None)
         lines = yolo.read_lines(file.path)
         if lines is None:

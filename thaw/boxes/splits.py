@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from thaw.boxes.tiles import Tile, overlap, pair_tiles, read_tiles
+from thaw.storage.records import Role
 from thaw.storage.store import Store
 from tlcore.boxes import BoxedPhotos
 from tlcore.errors import DatasetError
@@ -31,10 +32,11 @@ class BoxedSplit:
     unjudged: list[str] = field(default_factory=list)
 
 
-def read_boxed(store: Store, dataset_id: str) -> BoxedPhotos:
-    """Return the photos of a data set that take part and were looked at, with the boxes on them."""
+def read_boxed(store: Store, dataset_id: str, holdout: bool = False) -> BoxedPhotos:
+    """Return the photos of a data set that take part and were looked at, or those of its holdout, with their boxes."""
     boxes = store.boxes(dataset_id)
-    images = [*store.images(dataset_id), *store.images(dataset_id, role="pile")]
+    roles: tuple[Role, ...] = ("holdout",) if holdout else ("main", "pile")
+    images = [image for role in roles for image in store.images(dataset_id, role=role)]
     photos = [image for image in images if image.id in boxes]
     return BoxedPhotos(photos, {photo.id: boxes[photo.id] for photo in photos})
 

@@ -181,7 +181,7 @@ def _describe_boxes(store: Store, dataset: Dataset) -> dict[str, Any]:
     return {
         "boxes": sum(counts.values()),
         "classes": counts,
-        "looked_at": len(store.boxes(dataset.id)),
+        "looked_at": store.count_looked_at(dataset.id),
         "rejected_boxes": [asdict(box) for box in store.rejected_boxes(dataset.id)],
     }
 

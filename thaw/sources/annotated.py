@@ -1,6 +1,6 @@
 """Photos that come with boxes: their annotation files are taken out of what is decoded, and no folder is a class."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from thaw.archives.entries import Found, Layout, Place
 from thaw.boxes.annotations import Annotations, Source, find_annotations
@@ -19,13 +19,13 @@ _BROKEN = {
 }
 
 
-def take_annotations(found: Found, ask: Ask) -> bool:
+def take_annotations(found: Found, ask: Ask, check_stop: Callable[[], None]) -> bool:
     """Take what the annotation files of a source tell of boxes; say whether any of its photos is told of.
 
     Those files are ignored, and counted. One that seems to hold boxes and cannot be read is noted. `ask` is called
-    where there are boxes in several formats.
+    where there are boxes in several formats, `check_stop` for every file.
     """
-    annotations = find_annotations([Source(entry.name, entry.path) for entry in found.entries], ask)
+    annotations = find_annotations([Source(entry.name, entry.path) for entry in found.entries], ask, check_stop)
     if annotations is None:
         return False
     found.annotations = annotations

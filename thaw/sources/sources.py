@@ -74,7 +74,7 @@ def collect(
     found = collector.finish(ask)
     if kind not in UNPACKERS:
         _unpack_found(found, collector, unpacked, progress, check_stop, ask)
-    if not take_annotations(found, ask):
+    if not take_annotations(found, ask, check_stop):
         apply_tables(found, ask)
     return found
 

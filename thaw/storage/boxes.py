@@ -86,6 +86,11 @@ class BoxRows(EditRows):
         )
         return {row["label"]: row["n"] for row in rows}
 
+    def count_looked_at(self, dataset_id: str) -> int:
+        """Count the photos that were looked at, with those that show nothing but background."""
+        query = "SELECT COUNT(*) AS n FROM marks WHERE dataset_id = ? AND field = ?"
+        return int(self._rows(query, dataset_id, BOXES)[0]["n"])
+
     def has_boxes(self, dataset_id: str) -> bool:
         """Say whether a data set is one for finding objects: a photo of it was looked at, or boxes came with it."""
         query = "SELECT 1 FROM marks WHERE dataset_id = ? AND field IN (?, ?) LIMIT 1"

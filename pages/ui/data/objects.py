@@ -37,8 +37,8 @@ COLUMNS = ("photo", "kind", "reason", "file")
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw how many objects there are, then one panel for each finding, then the boxes that were not taken in."""
     counts = store.count_boxes(dataset.id)
-    drawn = len(store.boxes(dataset.id))
-    boxes, photos = amounts.count(sum(counts.values()), "box", "boxes"), amounts.count(drawn, "photo")
+    boxes = amounts.count(sum(counts.values()), "box", "boxes")
+    photos = amounts.count(store.count_looked_at(dataset.id), "photo")
     st.markdown(f"**{boxes} of {amounts.count(len(counts), 'kind')}** on {photos} that somebody has looked at.")
     if counts:
         rows = [{"kind": visible(label), "objects": number} for label, number in counts.items()]

@@ -5,8 +5,20 @@ import json
 import pytest
 from PIL import Image
 
-from tests.support.boxes.annotations import ORCHARD, WRITERS, coco, voc, write_coco, write_create_ml, write_photos, yolo
+from tests.support.boxes.annotations import (
+    ORCHARD,
+    WRITERS,
+    coco,
+    sources,
+    voc,
+    write_coco,
+    write_create_ml,
+    write_photos,
+    yolo,
+)
 from tests.support.pictures.corpus import encoded, photo
+from thaw.boxes.annotations import find_annotations
+from thaw.boxes.splits import read_boxed
 from thaw.datasets.boxes import read_orientation
 from thaw.datasets.ingest import ingest
 from thaw.sources.sources import Source
@@ -15,7 +27,7 @@ from thaw.storage.questions import take_default
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.boxes import Box
-from tlcore.errors import SettingsError
+from tlcore.errors import SettingsError, Stopped
 
 pytestmark = pytest.mark.usefixtures("warm_decoder")
 
@@ -147,6 +159,8 @@ def test_a_ready_made_test_part_is_the_holdout(store, tmp_path):
     dataset = store.dataset(bring(store, folder))
     assert (dataset.pile, dataset.holdout, dataset.set_aside) == (2, 1, 0)
     assert store.count_boxes(dataset.id) == {"apple": 3, "pear": 3}
+    sides = [read_boxed(store, dataset.id, holdout=each) for each in (False, True)]
+    assert [[photo.name for photo in side.photos] for side in sides] == [["train/a.jpg", "valid/b.jpg"], ["test/c.jpg"]]
 
 
 def test_photos_of_the_holdout_are_none_of_those_to_learn_from(store, tmp_path):
@@ -161,3 +175,16 @@ def test_what_tells_no_orientation_lies_upright(tmp_path):
     turned(tmp_path / "a.jpg", 8)
     (tmp_path / "b.jpg").write_bytes(b"x")
     assert [read_orientation(tmp_path / name) for name in ("a.jpg", "b.jpg", "none")] == [8, 1, 1]
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_a_stop_comes_in_time_while_annotations_are_read(tmp_path, form):
+    folder, calls = WRITERS[form](tmp_path / "orchard"), []
+
+    def stop():
+        calls.append(form)
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        find_annotations(sources(folder), take_default, stop)
+    assert calls == [form]

@@ -45,6 +45,7 @@ def test_boxes_come_with_an_import(store):
     assert store.count_boxes("data-1") == {"apple": 1, "p\u00eare": 1}
     assert store.rejected_boxes("data-1") == [LOST]
     assert store.has_boxes("data-1")
+    assert store.count_looked_at("data-1") == 2
 
 
 def test_a_data_set_without_them_has_none(store):
