@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Picture
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.harness import Server, load_pictures, settle, wait_until
+from tests.browser.harness import PHONE, Server, load_pictures, settle, wait_until
 from tests.browser.journey import JOB_MS, look_closer_at_first, see_page
 from tests.conftest import COLOURS
 from tests.support.pages import add_many_classes
@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.made_up, pytest.mark.kept_profile]
 
 SETTINGS = HeadSettings(image_size=48, epochs=30, batch_size=8, validation_split=0.25, learning_rate=3e-3)
 EACH = 16
+SLIM_PX = 72
 JOB_S = JOB_MS / 1000
 
 
@@ -133,3 +134,23 @@ def test_several_mistakes_are_excluded_in_the_grid(page: Page, server: Server) -
     expect(page.get_by_text("2 fixes since this run saw the data set: 2 photos excluded.")).to_be_visible()
     expect(tiles.first).to_contain_text("excluded since")
     assert store.dataset(store.run(run_id).dataset_id).excluded == 2
+
+
+def test_the_bar_takes_a_line_and_a_button_of_a_phone(page: Page, server: Server) -> None:
+    store = Store(open_workspace(server.workspace))
+    run_id = add_many_classes(store, 11)
+    run = store.run(run_id)
+    store.add_facts(run_id, {"dataset_version": store.dataset(run.dataset_id).version})
+    edits.exclude_images(store, run.dataset_id, [read_predictions(store, run).images[0].id])
+    page.set_viewport_size(PHONE)
+    page.goto(f"{server.url}/mistakes?run={run_id}")
+    see_page(page, "mistakes")
+    settle(page)
+    bar = page.locator(".st-key-retrain-bar")
+    expect(bar.get_by_text("1 fix since this run saw the data set")).to_be_in_viewport()
+    expect(bar.get_by_role("button", name="Retrain the head with these fixes")).to_be_in_viewport(ratio=1)
+    height = bar.evaluate("(bar) => bar.getBoundingClientRect().height")
+    assert height <= SLIM_PX
+    bar.get_by_role("button", name="More").click()
+    expect(page.get_by_text("As I go: retrain after every fix")).to_be_visible()
+    expect(page.get_by_text("1 photo excluded.").last).to_be_in_viewport(ratio=1)

@@ -17,11 +17,22 @@ from tlcore.models.backbones import find_backbone
 
 POLL_S = 0.3
 BAR = "retrain-bar"
+# The rest is behind a tap; a phone has one line of the words and the button below it.
+SLIM = """<style>
+.st-key-retrain-row > .st-key-retrain-told { flex: 1 1 12rem; width: auto; min-width: 0; }
+@media (max-width: 640px) {
+  .st-key-retrain-bar { padding: 0.1rem 0; }
+  .st-key-retrain-row { gap: 0.1rem 0.5rem; }
+  .st-key-retrain-row [data-testid="stPopover"] button { min-height: 1.5rem; padding-block: 0; }
+  .st-key-retrain-told p { overflow: hidden; text-overflow: ellipsis; line-height: 1.4; white-space: nowrap; }
+  .st-key-retrain-hint { display: none; }
+}
+</style><span></span>"""
 
 
 def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str | None]], told: str) -> None:
-    """Draw what the retrainings so far brought, and a bar that stays in sight with what is `told`, in Markdown, how to
-    learn from the fixes, and a retraining that goes on.
+    """Draw what the retrainings so far brought, and a slim bar that stays in sight with what is `told`, in Markdown,
+    how to learn from the fixes, and a retraining that goes on.
 
     `fixes_since` returns what has become of the images since a run saw them. The page stays with its own run: what is
     retrained is the newest head that came of it.
@@ -37,26 +48,29 @@ def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str |
             st.markdown(told)
         return
     fixes = fixes_since(newest)
+    effect = fix_rounds.tell_effect(store, chain)
     rounds = st.container()
     with st.container(key=BAR, gap=None):
         steps.stay(BAR)
-        row = st.container(horizontal=True, vertical_alignment="center")
-        if told:
-            row.markdown(told, width="stretch")
-        fresh = find_backbone(run.backbone).fresh
-        with row:
-            as_i_go = not fresh and ask_as_i_go(run)
-        if as_i_go and fixes and not tried(store, job, version):
-            start(store, newest)
-            job = find_retraining(store, run)
-        if job is not None and job.active:
-            draw_progress(store, run, job)
-        else:
-            draw_failure(newest, changed, job)
-            fix_rounds.draw_effect(store, chain)
-            with row:
+        st.html(SLIM)
+        place = st.container()
+        with st.container(key="retrain-row", horizontal=True, vertical_alignment="center"):
+            line = st.container(key="retrain-told")
+            with st.popover("More", type="tertiary"):
+                for words in filter(None, (told, effect)):
+                    st.markdown(words)
+                as_i_go = not find_backbone(run.backbone).fresh and ask_as_i_go(run)
+            if as_i_go and fixes and not tried(store, job, version):
+                start(store, newest)
+                job = find_retraining(store, run)
+            if job is not None and job.active:
+                with line:
+                    draw_progress(store, run, job)
+            else:
+                with place:
+                    draw_failure(newest, changed, job)
+                line.markdown(told if changed and told else effect or told)
                 draw_start(store, newest, changed, len(fixes))
-        with row:
             draw_newer(run, newest)
     with rounds:
         fix_rounds.draw(store, chain)
@@ -101,13 +115,16 @@ def draw_progress(store: Store, run: Run, job: Job) -> None:
         present = store.job(job.id)
         if present.active:
             who = "The network" if find_backbone(run.backbone).fresh else "The head"
-            st.markdown(f"**{who} learns from your fixes.** Go on meanwhile: the new score appears here.")
-            live.progress(present, "images")
-            live.pause(store, present)
+            with st.container(key="retrain-hint"):
+                st.markdown(f"**{who} learns from your fixes.** Go on meanwhile: the new score appears here.")
+            with st.container(horizontal=True, vertical_alignment="center"):
+                with st.container():
+                    live.progress(present, "images")
+                live.pause(store, present)
         elif not told:
             # At once, for the whole page takes longer where there are very many photos.
             told = True
-            fix_rounds.draw_effect(store, list_chain(store, store.run(run.id)))
+            st.markdown(fix_rounds.tell_effect(store, list_chain(store, store.run(run.id))))
         else:
             st.rerun()
 

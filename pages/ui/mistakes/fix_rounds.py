@@ -30,16 +30,16 @@ def history(store: Store, chain: Sequence[Run]) -> History:
     return _history(store.workspace.root, heads, store.dataset(chain[0].dataset_id).version)
 
 
-def draw_effect(store: Store, chain: Sequence[Run]) -> None:
-    """Say what the newest round of a chain brought, if there is one."""
+def tell_effect(store: Store, chain: Sequence[Run]) -> str:
+    """Return in Markdown what the newest round of a chain brought, or nothing where there is none."""
     rounds = history(store, chain).rounds
     if not rounds or rounds[-1].run.id != chain[-1].id:
-        return
+        return ""
     latest, verdict = rounds[-1], rounds[-1].verdict
     standing = "more than chance alone would do" if verdict.clear else "no more than chance may do"
     told, before = amounts.percent(latest.before_as_told), amounts.percent(latest.before)
     then = "" if told == before else f" (told as {told}, by the {expert.kinds('classes')} of that time)"
-    st.markdown(
+    return (
         f"Retrained: the head gets **{amounts.percent(latest.after)}** right of "
         f"{amounts.count(verdict.images[0], 'photo')} that judged both heads, by the "
         f"{expert.kinds('classes')} that they have now; "
