@@ -1,6 +1,7 @@
 """Transfer learning with Keras, from folders of photos: train a head first, then the top layers of the backbone.
 
-The API is what `tlcore.api` defines; importing this package alone loads neither NumPy nor Keras.
+The API is what `tlcore.api` and `tlcore.detection.api` define; importing this package alone loads neither NumPy nor
+Keras.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,23 @@ from tlcore.environment import settle
 
 if TYPE_CHECKING:
     from tlcore.api import Trained, export, fine_tune, read_photos, read_pixels, split, train_from_scratch, train_head
+    from tlcore.detection.api import TrainedDetector, fine_tune_detector, train_detector
 
 __version__ = "0.1.0"
-__all__ = ["Trained", "export", "fine_tune", "read_photos", "read_pixels", "split", "train_from_scratch", "train_head"]
+_DETECTION = ["TrainedDetector", "fine_tune_detector", "train_detector"]
+__all__ = [
+    "Trained",
+    "TrainedDetector",
+    "export",
+    "fine_tune",
+    "fine_tune_detector",
+    "read_photos",
+    "read_pixels",
+    "split",
+    "train_detector",
+    "train_from_scratch",
+    "train_head",
+]
 
 settle()
 
@@ -19,9 +34,9 @@ settle()
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tlcore import api
+    from importlib import import_module
 
-    return getattr(api, name)
+    return getattr(import_module("tlcore.detection.api" if name in _DETECTION else "tlcore.api"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,12 +4,9 @@ Nothing here needs a workspace. What a step computes and might need again lies i
 ends, or in the one that is named.
 """
 
-import atexit
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,7 @@ from tlcore.exporting.export import export_file
 from tlcore.exporting.formats import find_format
 from tlcore.exporting.model_files import ModelFile
 from tlcore.features.inputs import Materials
-from tlcore.files import Arrays, scratch_folder
+from tlcore.files import Arrays, folder_until_exit, scratch_folder
 from tlcore.images.pixels import WIDEST, Reader, load_pixels, read_picture
 from tlcore.models.backbones import find_backbone, read_backbone, without_pretrained
 from tlcore.models.backend import keras
@@ -39,7 +36,7 @@ from tlcore.splits.groups import GroupRules
 from tlcore.splits.splits import Split, recommend_image_size
 from tlcore.training import from_scratch, phases, recommendations
 from tlcore.training.history import Epoch
-from tlcore.training.results import HeadResult, Observer, PhaseResult
+from tlcore.training.results import HeadResult, Listener, PhaseResult
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ def read_photos(
         >>> photos[0].label, photos[0].name
         ('daisy', 'daisy/0.png')
     """
-    target = Path(copies) if copies else _new_folder()
+    target = Path(copies) if copies else folder_until_exit()
     return read_folder(Path(folder), target, progress or (lambda done, total: None), read)
 
 
@@ -261,9 +258,9 @@ def fine_tune(
     reason = None if chosen.insist else recommendations.refuse_fine_tune(head.epochs, head.settings, chosen)
     if reason:
         raise GuardError(reason)
-    listener = _Listener(progress)
+    listener = Listener(progress)
     result = phases.fine_tune(
-        materials, chosen, head.weights, head.epochs, head.kept, _new_folder(), listener, callbacks
+        materials, chosen, head.weights, head.epochs, head.kept, folder_until_exit(), listener, callbacks
     )
     better = recommendations.better_phase(head.kept, result.kept) == 2
     return _trained(materials, result, [*head.epochs, *result.epochs], head.folder) if better else head
@@ -288,16 +285,6 @@ def export(
     return export_file(trained.classifier, decision or Decision(1), row, judged, training, on_gpu, Path(path))
 
 
-class _Listener(Observer):
-    """Passes on how far a phase is."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def progress(self, stage: str, done: int, total: int) -> None:
-        self._progress(stage, done, total)
-
-
 def _learn(
     train: Callable[..., HeadResult],
     split: Split[P],
@@ -309,9 +296,9 @@ def _learn(
 ) -> Trained:
     row = find_backbone(settings.backbone)
     size = settings.image_size or recommend_image_size([*split.training, *split.validation], row)
-    place = Path(folder) if folder else _new_folder()
+    place = Path(folder) if folder else folder_until_exit()
     materials = _gather(split, settings, size, rules, place, progress)
-    result = train(materials, _new_folder(), _Listener(progress), callbacks)
+    result = train(materials, folder_until_exit(), Listener(progress), callbacks)
     return _trained(materials, result, result.epochs, place)
 
 
@@ -335,15 +322,3 @@ def _trained(materials: Materials, result: PhaseResult, epochs: list[Epoch], fol
     return Trained(
         classifier, parts, judged, epochs, result.kept, settings, materials.rules, dict(result.weights), folder
     )
-
-
-@cache
-def _scratch() -> Path:
-    held = ExitStack()
-    atexit.register(held.close)
-    return held.enter_context(scratch_folder("notebook"))
-
-
-def _new_folder() -> Path:
-    """Make a folder that is gone when Python ends."""
-    return Path(tempfile.mkdtemp(dir=_scratch()))

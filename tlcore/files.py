@@ -3,12 +3,14 @@ never a part."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -128,3 +130,15 @@ def numbered(arrays: Arrays, name: str) -> list[np.ndarray]:
     """Return the arrays called "name/0", "name/1" and so on, in that order."""
     count = sum(key.startswith(f"{name}/") for key in arrays)
     return [arrays[f"{name}/{place}"] for place in range(count)]
+
+
+@cache
+def _until_exit() -> Path:
+    held = ExitStack()
+    atexit.register(held.close)
+    return held.enter_context(scratch_folder("notebook"))
+
+
+def folder_until_exit() -> Path:
+    """Make an empty folder that is gone when Python ends."""
+    return Path(tempfile.mkdtemp(dir=_until_exit()))

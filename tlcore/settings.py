@@ -16,6 +16,10 @@ OUTPUTS: tuple[Output, ...] = ("softmax", "sigmoid")
 METHODS: tuple[Method, ...] = ("gradient", "svm")
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = ("auto", "on", "off")
 PARTS: tuple[Parts, ...] = ("theirs", "own")
+DETECTOR_SIZES_PX = (320, 416, 512)
+"""The sizes that are offered to a person, small to large: of objects to be found, and of seconds."""
+# The coarsest of a detector's features are so far apart.
+DETECTOR_STEP_PX = 32
 
 
 # Measured on the sample digits: see docs/training.md.
@@ -141,6 +145,42 @@ def scratch_settings(backbone: str, **chosen: Any) -> HeadSettings:
     `HeadSettings` does.
     """
     return HeadSettings(**{"backbone": backbone, **SCRATCH, **chosen})
+
+
+@dataclass(frozen=True)
+class DetectorSettings(Settings):
+    """Phase 1 of a detector: neck and head learn to find objects in what a frozen backbone makes of photos.
+
+    `image_size` is the side in pixels of the square that photos are fitted into, a multiple of 32: objects of fewer
+    than 8 of its pixels are hardly seen. `views` (1 to 16) of each photo are computed once and cached: the photo, its
+    mirror image, and crops. Adam, at a rate that grows over the first tenth of the epochs and then falls to nearly
+    nothing.
+    """
+
+    backbone: str = "efficientnet-lite0"
+    image_size: int = 320
+    epochs: int = 30
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    views: int = 4
+    seed: int = 0
+    validation_split: float = 0.2
+    patience: int = 10
+
+    def __post_init__(self) -> None:
+        self._require("image_size", 64, 1024)
+        if self.image_size % DETECTOR_STEP_PX:
+            raise SettingsError(
+                f"Expected an image size that is a multiple of {DETECTOR_STEP_PX} pixels. Received: "
+                f"image_size={self.image_size}. Choose one of: {', '.join(map(str, DETECTOR_SIZES_PX))}."
+            )
+        self._require("epochs", 1, 1000)
+        self._require("batch_size", 1, 256)
+        self._require("learning_rate", 1e-6, 1.0)
+        self._require("views", 1, 16)
+        self._require("seed", 0, 2**31 - 1)
+        self._require("validation_split", 0.05, 0.5)
+        self._require("patience", 1, 1000)
 
 
 @dataclass(frozen=True)

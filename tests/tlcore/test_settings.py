@@ -4,7 +4,7 @@ import pytest
 
 from tlcore.errors import SettingsError
 from tlcore.images.recipes import PRESETS
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import DetectorSettings, FineTuneSettings, HeadSettings
 
 
 def test_they_go_to_json_and_back():
@@ -72,3 +72,14 @@ def test_how_many_views_are_cached_and_whether_they_are_drawn_anew():
 def test_they_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         HeadSettings().epochs = 5
+
+
+def test_a_detectors_settings_are_checked_and_read_back():
+    settings = DetectorSettings(image_size=416, epochs=20)
+    assert DetectorSettings.from_json(settings.to_json()) == settings
+    with pytest.raises(
+        SettingsError, match=r"multiple of 32 pixels. Received: image_size=300. Choose one of: 320, 416"
+    ):
+        DetectorSettings(image_size=300)
+    with pytest.raises(SettingsError, match=r"Expected views between 1 and 16. Received: views=0"):
+        DetectorSettings(views=0)

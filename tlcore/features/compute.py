@@ -37,6 +37,10 @@ class View:
     key: str
 
 
+Draw = Callable[[View], np.ndarray]
+"""Returns the pixels of a view, uint8 (image_size, image_size, 3), RGB."""
+
+
 def list_views(photos: Sequence[Photo], count: int, augmentation: str, seed: int) -> list[View]:
     """List `count` views of each photo, photo by photo."""
     return [
@@ -56,12 +60,14 @@ def compute_features(
     progress: Progress,
     check_stop: CheckStop,
     load: Load = load_pixels,
+    draw: Draw | None = None,
 ) -> int:
     """Fill `cache` with the tensors of those `views` that it lacks; what is finished survives a kill or a stop.
 
-    `forward` maps uint8 (n, image_size, image_size, 3) to one array (n, *shape) for each tensor of the cache. Returns
-    how many images it was given at once: BATCH, or half of it as often as `forward` raised MemoryError. Raises RunError
-    where a single image was already too much.
+    `forward` maps uint8 (n, image_size, image_size, 3) to one array (n, *shape) for each tensor of the cache. Views are
+    drawn by `draw`, or as `augmentation` says of what `load` reads. Returns how many images it was given at once:
+    BATCH, or half of it as often as `forward` raised MemoryError. Raises RunError where a single image was already too
+    much.
     """
     by_key = {view.key: view for view in views}
     missing = [by_key[key] for key in cache.missing(list(by_key))]
@@ -74,7 +80,7 @@ def compute_features(
         plain = load(Path(view.photo.file), image_size)
         return draw_view(plain, view.photo.content, view.number, recipe, seed)
 
-    for batch, images in _decode_ahead(missing, pixels):
+    for batch, images in _decode_ahead(missing, draw or pixels):
         check_stop()
         started = time.perf_counter()
         tensors, at_once = _run_forward(forward, images, at_once)

@@ -18,7 +18,7 @@ import numpy as np
 
 from tlcore.errors import RunError
 from tlcore.features.cache import FeatureCache, trim_caches
-from tlcore.features.compute import BATCH, Load, View, compute_features, list_views
+from tlcore.features.compute import BATCH, Draw, Load, View, compute_features, list_views
 from tlcore.images.pixels import load_pixels
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.inverted_residuals import plan_pooled
@@ -47,7 +47,8 @@ class Source:
     """A frozen network: what it is, and how to get it.
 
     `plan` returns it as plain layers and `lower` as a Keras model. Of a network that Thaw writes itself (`plain`) the
-    comparison of the two is put off until `FrozenPart.verify`: nobody is to wait for it before the curve.
+    comparison of the two is put off until `FrozenPart.verify`: nobody is to wait for it before the curve. `used_for`
+    tells apart networks that are cut at one layer and leave other tensors; "" is what a classifier learns from.
     """
 
     row: Backbone
@@ -57,6 +58,7 @@ class Source:
     plan: Callable[[], Network]
     lower: "Callable[[], keras.Model]"
     plain: bool
+    used_for: str = ""
 
 
 class FrozenPart:
@@ -87,6 +89,7 @@ class FrozenPart:
         progress: Progress,
         check_stop: CheckStop,
         load: Load = load_pixels,
+        draw: Draw | None = None,
     ) -> tuple[int, int]:
         """Compute what the cache lacks of the tensors of `views`; return how many that were, and how many at once.
 
@@ -99,7 +102,7 @@ class FrozenPart:
         missing = len(self.cache.missing(keys))
         size = self._source.image_size
         return missing, compute_features(
-            self.cache, views, forward, size, augmentation, seed, progress, check_stop, load
+            self.cache, views, forward, size, augmentation, seed, progress, check_stop, load, draw
         )
 
     def forward(self, photos: Sequence[Photo]) -> Forward:
@@ -211,7 +214,7 @@ class FrozenPart:
             "engine": self.engine,
             "precision": PRECISION,
             "layout": LAYOUT,
-        }
+        } | ({"used_for": source.used_for} if source.used_for else {})
         cache = FeatureCache(self._caches, identity, source.cut.shapes, source.cut.dtypes)
         trim_caches(self._caches, keep=cache.folder)
         return cache

@@ -165,6 +165,14 @@ def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Mode
     """
     if cut.names == (POOLED,):
         return head_model(cut, head)
+    inputs, features = join_upper(row, backbone, cut, folded)
+    pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
+    return keras.Model(inputs, head(pooled), name="upper")
+
+
+def join_upper(row: Backbone, backbone: keras.Model, cut: Cut, folded: bool = True) -> tuple[list[Any], Any]:
+    """Return inputs for what crosses a cut below layers that train, and what those layers make of it: one tensor, or a
+    list of as many as the backbone has outputs."""
     inputs = _cut_inputs(cut)
 
     def build(start: int, end: int | None) -> keras.Model:
@@ -176,9 +184,7 @@ def upper_model(row: Backbone, backbone: keras.Model, cut: Cut, head: keras.Mode
 
     trained = Rematerialised(build, describe_layers(row, backbone), max(cut.boundary, 1))
     entering = [normalise(row, inputs[0])] if cut.names == (PIXELS,) else inputs
-    features = trained(entering if len(entering) > 1 else entering[0])
-    pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(features)
-    return keras.Model(inputs, head(pooled), name="upper")
+    return inputs, trained(entering if len(entering) > 1 else entering[0])
 
 
 def head_model(cut: Cut, head: keras.Model) -> keras.Model:

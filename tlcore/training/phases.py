@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.errors import RunError, SettingsError, Stopped
+from tlcore.errors import RunError, SettingsError
 from tlcore.features.batches import CachedBatches
 from tlcore.features.inputs import Feed, Materials, prepare_feed
 from tlcore.models import classifier as models
 from tlcore.models.backend import (
     FULL,
     HALF,
-    OUT_OF_MEMORY,
     gains_from_half_precision,
     keras,
     trains_by_graphs,
@@ -27,6 +26,7 @@ from tlcore.settings import FineTuneSettings
 from tlcore.splits.class_weights import number_weights
 from tlcore.splits.groups import group_images
 from tlcore.splits.svm import fit_svm
+from tlcore.training.attempts import train_through
 from tlcore.training.early_stopping import EpochKeeper
 from tlcore.training.head_epochs import HeadEpochs, answer
 from tlcore.training.history import Epoch
@@ -34,7 +34,7 @@ from tlcore.training.recovery import Incidents, smashed
 from tlcore.training.rehearsal import rehearsing
 from tlcore.training.results import FineTuneResult, HeadResult, Observer
 from tlcore.training.sanity_checks import examine_head, measure_drift, read_statistics
-from tlcore.training.snapshots import name_variables, read_start, trainable, write_start, write_variables
+from tlcore.training.snapshots import name_variables, trainable, write_variables
 
 HEAD_SNAPSHOT = "snapshot-1.npz"
 MakeOptimizer = Callable[[float], keras.optimizers.Optimizer]
@@ -232,41 +232,17 @@ def fit(
     before: Epoch | None = None,
     make: MakeOptimizer = keras.optimizers.Adam,
 ) -> tuple[float, bool]:
-    """Train until the keeper says it is over; return the seconds spent and whether the person stopped it.
-
-    Where memory runs out, training goes on from the last finished epoch with less kept of a batch, and then with
-    batches half as large; where the keeper condemns an epoch, it goes on at a tenth of the rate, from the last finished
-    one. `before` is the measure of the first epoch of phase 2, `make` makes the optimizer. A stop before the first
-    finished epoch leaves nothing to keep, so Stopped is raised on.
-    """
-    start = read_start(model)
-    keeper.restore(model)
-    started, stopped = time.perf_counter(), False
-    while not keeper.over:
-        feed.training.start_at(keeper.standing.epoch + 1)
-        try:
-            fit_batches(model, keeper, feed, materials, callbacks)
-        except Stopped:
-            if not keeper.best:
-                raise
-            stopped = True
-            break
-        except OUT_OF_MEMORY:
-            part, size = find_rematerialised(model), feed.training.batch_size
-            smaller = incidents.make_room(part, size, keeper.standing.epoch + 1)
-            for batches in (feed.training, feed.validation, *feed.extra.values()):
-                batches.resize(smaller)
-        else:
-            if not keeper.smashed:
-                break
-            # Without any, nothing had been learnt.
-            earlier = before.val_accuracy if before else keeper.standing.epoch and keeper.epochs[-1].val_accuracy
-            learning_rate = incidents.lower_rate(learning_rate, earlier, keeper.smashed_accuracy)
-        # Compiled anew, so that nothing of the given-up steps is left in the optimizer.
-        write_start(model, start)
-        compile_model(model, materials.settings.output, learning_rate, make)
-        keeper.restore(model)
-    return time.perf_counter() - started, stopped
+    """Train as `train_through` does, by cross-entropy and an optimizer that `make` makes."""
+    return train_through(
+        model,
+        keeper,
+        (feed.training, feed.validation, *feed.extra.values()),
+        incidents,
+        learning_rate,
+        lambda rate: compile_model(model, materials.settings.output, rate, make),
+        lambda: fit_batches(model, keeper, feed, materials, callbacks),
+        before,
+    )
 
 
 def fit_batches(

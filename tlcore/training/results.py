@@ -10,6 +10,7 @@ from tlcore.features.inputs import Feed
 from tlcore.files import Arrays
 from tlcore.models.backend import keras
 from tlcore.models.classifier import Cut
+from tlcore.progress import Progress
 from tlcore.training.history import Epoch, HeadChecks, LayerDrift
 
 
@@ -33,6 +34,16 @@ class Observer:
 
     def finish_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Hear of finished epochs in their order, before the snapshot that holds the last of them."""
+
+
+class Listener(Observer):
+    """Passes on how far a phase is."""
+
+    def __init__(self, tell: Progress) -> None:
+        self._tell = tell
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        self._tell(stage, done, total)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ STAGED = {
 # Renamed within a folder that is swept whole, or no temporary name at all.
 HARMLESS = {
     # In a scratch folder, which goes whole.
-    ("tlcore.api", "mkdtemp", ""),
+    ("tlcore.files", "mkdtemp", ""),
     ("thaw.pictures.copies", "with_name", "path_without_suffix.name + suffix"),
     ("thaw.datasets.ingest", "with_name", "job.target.name + suffix"),
     ("thaw.decoding.reader", "with_name", "job.target.name + outcome.suffix"),

@@ -1,0 +1,93 @@
+"""What a detector's training makes small: how far edges are off, and how wrong it is about objects and their kinds.
+
+Edges by complete IoU (CIoU, Zheng et al. 2020, arXiv 1911.08287) and the distributions of their distances (DFL, Li et
+al. 2020, arXiv 2006.04388); objects and kinds by cross-entropy, as in YOLOX (Ge et al. 2021, arXiv 2107.08430).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tlcore.detection.assignment import assign
+from tlcore.detection.network import BINS, list_places, read_edges, read_scores
+from tlcore.models.backend import keras
+
+# YOLOX weighs edges five times as much as the rest.
+EDGES_WEIGHT, DISTANCES_WEIGHT = 5.0, 0.5
+# An object counts as found in training where a place sees it with this overlap and takes it for its kind.
+FOUND_OVERLAP, FOUND_SCORE = 0.5, 0.25
+
+
+class Terms(NamedTuple):
+    """The parts of the loss for each image, (n,): before they are weighed."""
+
+    edges: Any
+    distances: Any
+    objects: Any
+    kinds: Any
+
+
+class DetectionLoss(keras.losses.Loss):
+    """The loss of the head's output, (n, places, 4 * BINS + 1 + classes) logits, for boxes (n, m, 5): edges in pixels
+    and the number of a class, -1 where there is no box."""
+
+    def __init__(self, image_size: int) -> None:
+        super().__init__(name="detection")
+        self._middles, self._strides = list_places(image_size)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each image, (n,); their mean is the batch's sum divided by its sum of targets."""
+        terms = find_terms(y_true, y_pred, self._middles, self._strides)
+        return EDGES_WEIGHT * terms.edges + DISTANCES_WEIGHT * terms.distances + terms.objects + terms.kinds
+
+
+def find_terms(boxes: Any, said: Any, middles: np.ndarray, strides: np.ndarray) -> Terms:
+    """Return the terms of the loss; each place's part is weighed by its target, and all by the batch's targets."""
+    ops = keras.ops
+    boxes = ops.cast(boxes, "float32")
+    logits, object_logits, kind_logits = said[..., : 4 * BINS], said[..., 4 * BINS], said[..., 4 * BINS + 1 :]
+    edges = read_edges(logits, middles, strides)
+    scores = read_scores(said[..., 4 * BINS :])
+    assigned = assign(ops.stop_gradient(edges), ops.stop_gradient(scores), boxes, middles)
+    targets, kinds, theirs = (ops.stop_gradient(each) for each in (assigned.targets, assigned.kinds, assigned.edges))
+    has = ops.cast(ops.any(kinds > 0, axis=-1), "float32")
+    # A place without a box has a box of no size, of which nothing is to be learnt.
+    off = edges_loss(ops.where(has[..., None] > 0, theirs, edges), edges)
+    far = distances_loss(find_distances(theirs, middles, strides), logits)
+    unsure = entropy(targets, object_logits)
+    wrong = ops.sum(entropy(kinds, kind_logits), axis=-1)
+    images = ops.cast(ops.shape(targets)[0], "float32")
+    norm = images / ops.maximum(ops.sum(targets), 1.0)
+    return Terms(
+        ops.sum(off * targets, axis=-1) * norm,
+        ops.sum(far * targets, axis=-1) * norm,
+        ops.sum(unsure, axis=-1) * norm,
+        ops.sum(wrong * targets, axis=-1) * norm,
+    )
+
+
+def edges_loss(theirs: Any, mine: Any) -> Any:
+    """Return 1 - CIoU of edges (..., 4) in pixels: 0 where they are the same, and up to about 2."""
+    return 1 - keras.utils.bounding_boxes.compute_ciou(theirs, mine, "xyxy")
+
+
+def find_distances(edges: Any, middles: Any, strides: Any) -> Any:
+    """Return how far edges (n, places, 4) lie from the places' middles, in strides, as far as the bins reach."""
+    far = keras.ops.concatenate([middles - edges[..., :2], edges[..., 2:] - middles], axis=-1) / strides[:, None]
+    return keras.ops.clip(far, 0.0, BINS - 1.01)
+
+
+def distances_loss(far: Any, logits: Any) -> Any:
+    """Return the distribution focal loss, (n, places), of distances (n, places, 4) in strides and logits
+    (n, places, 4 * BINS): the cross-entropy of the two bins beside a distance, the nearer one weighing more."""
+    ops = keras.ops
+    shares = ops.log_softmax(ops.reshape(logits, (-1, logits.shape[1], 4, BINS)), axis=-1)
+    # A bin's weight falls from 1 at its own distance to 0 at its neighbours'.
+    weights = ops.maximum(0.0, 1 - ops.abs(far[..., None] - np.arange(BINS, dtype=np.float32)))
+    return -ops.mean(ops.sum(weights * shares, axis=-1), axis=-1)
+
+
+def entropy(targets: Any, logits: Any) -> Any:
+    """Return the cross-entropy of targets 0 to 1 and logits, without rounding either end away."""
+    ops = keras.ops
+    return ops.maximum(logits, 0) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))
