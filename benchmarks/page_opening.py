@@ -49,7 +49,7 @@ from tlcore.training.history import Epoch  # noqa: E402
 
 PAGES = (
     *("studio", "data", "backbone", "head", "finetune", "mistakes", "evaluation"),
-    *("map", "compare", "try_it", "export", "history", "pile"),
+    *("map", "compare", "try_it", "export", "history", "pile", "boxes"),
 )
 LIMIT_S = 1.0
 RUNS, WRONG = 2, 5

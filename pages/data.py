@@ -69,13 +69,24 @@ def draw_dataset(store: Store, dataset: Dataset) -> None:
         st.info(sentence(note), icon=":material/info:")
 
 
-def draw_obstacles(dataset: Dataset, refusal: str | None) -> None:
-    """Draw why there is no way on yet, and the way to what has no class, before all else."""
-    if refusal is not None:
+def is_for_counting(store: Store, dataset: Dataset) -> bool:
+    """Say whether the photos are there to find things on them, and not to be told apart."""
+    return not dataset.classes and store.has_boxes(dataset.id)
+
+
+def draw_obstacles(store: Store, dataset: Dataset, refusal: str | None) -> None:
+    """Draw why there is no way on yet, and the ways to what has no class and to boxes, before all else."""
+    has_boxes = store.has_boxes(dataset.id)
+    if refusal is not None and not is_for_counting(store, dataset):
         st.warning(sentence(plain_refusal(refusal, dataset)), icon=":material/warning:")
-    if dataset.pile:
-        waiting = amounts.count(dataset.pile, "photo has", "photos have")
-        steps.onward("pile", f"Sort them: {waiting} {expert.kinds('no class')} yet")
+    with st.container(horizontal=True):
+        if dataset.pile and not has_boxes:
+            waiting = amounts.count(dataset.pile, "photo has", "photos have")
+            steps.onward("pile", f"Sort them: {waiting} {expert.kinds('no class')} yet")
+        if has_boxes:
+            steps.onward("boxes", "See and draw boxes")
+        elif dataset.pile and not dataset.classes:
+            steps.onward("boxes", steps.TO_BOXES)
 
 
 def draw_numbers(dataset: Dataset) -> None:
@@ -213,9 +224,10 @@ if shown is None:
     st.caption("Your data sets appear here. Nothing leaves this machine.")
 else:
     refusal = split_choice.refusal(kept, shown)
-    draw_obstacles(shown, refusal)
+    draw_obstacles(kept, shown, refusal)
     draw_dataset(kept, shown)
-    split_choice.choose(kept, shown)
+    if not is_for_counting(kept, shown):
+        split_choice.choose(kept, shown)
     dataset_download.draw(kept, shown)
     deleting.offer(kept, [shown.id], "Delete this data set…")
     if refusal is None:

@@ -17,7 +17,9 @@ GROUPS, SINGLE = "Groups", "One at a time"
 
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw what waits of a data set: its groups, or one photo after another."""
-    st.header(emphasised(dataset.name), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.header(emphasised(dataset.name), anchor=False, width="content")
+        steps.link("boxes", steps.TO_BOXES)
     draw_progress(store, dataset)
     if not dataset.pile:
         st.success(expert.kinds("Every photo has its class."), icon=":material/check:")

@@ -32,6 +32,7 @@ PAGES = (
     "export",
     "disk",
     "pile",
+    "boxes",
 )
 TAG, BOLD = "<img src=x onerror=alert(1)>", "**bold** $x$ :smile:"
 DATASET = "data-0123456789ab"

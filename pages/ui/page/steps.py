@@ -22,6 +22,7 @@ STAYING = """
 /* Above the links at the bottom of a phone. */
 @media (max-width: 640px) { [data-testid="stLayoutWrapper"]:has(> .st-key-KEY) { bottom: 2.5rem; } }
 """
+TO_BOXES = "Find and count things: draw boxes"
 
 
 class PageEnds(Exception):
@@ -80,6 +81,7 @@ STEPS = (
 # Pages that are no step of the way, with their icons.
 ASIDE = {
     Step("pile", "Pile", "No folders? Name groups of photos that look alike; the rest is suggested."): "workspaces",
+    Step("boxes", "Draw boxes", "Find and count things: draw a box around each of them on some photos."): "crop_free",
     Step("evaluation", "Evaluation", "See how good the model is, and how far to trust it."): "monitoring",
     Step(
         "map", "Map", "See all photos on one map, like beside like, and look at those that stand out."
@@ -142,7 +144,12 @@ def onward(name: str, label: str, stays: bool = False) -> None:
     with st.container(key=f"on-to-{name}") if stays else st.container(border=True, width="content"):
         if stays:
             stay(f"on-to-{name}")
-        st.page_link(page(name), label=label, icon=":material/arrow_forward:", query_params=selection.as_query())
+        link(name, label)
+
+
+def link(name: str, label: str) -> None:
+    """Draw a link to another step, taking the chosen data set and run along."""
+    st.page_link(page(name), label=label, icon=":material/arrow_forward:", query_params=selection.as_query())
 
 
 def stay(key: str) -> None:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from pages.ui.server import upload
 from pages.ui.server.addresses import LIBRARY, address
+from pages.ui.server.boxes_route import BOXES_ROUTE
 from pages.ui.server.dataset_route import DATASET_ROUTE
 from pages.ui.server.export_route import EXPORT_ROUTE
 from pages.ui.server.frame_route import FRAMES
@@ -164,6 +165,7 @@ ROUTES = [
     Route(address("thaw/upload/{upload_id}/finish"), finish_upload, methods=["POST"]),
     Route(address("thaw/plotly.js"), send_plotly, methods=["GET"]),
     EXPORT_ROUTE,
+    BOXES_ROUTE,
     DATASET_ROUTE,
     HEAT_ROUTE,
     Route(address("thaw/{kind}/{folder}/{image_id}"), send_picture, methods=["GET"]),

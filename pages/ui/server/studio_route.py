@@ -1,20 +1,17 @@
 """The routes of the Studio: how all stands, and what the person wants done; its component asks without a reload."""
 
-import hmac
-import json
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from pages.ui.server import items, studio_state, upload
 from pages.ui.server.addresses import address
 from pages.ui.server.items import UploadRefused
-from pages.ui.server.token import read_token
+from pages.ui.server.token import Json, find_text, read_asked, require_text
 from thaw.backbones.speeds import read_measuring, start_measuring
 from thaw.datasets import edits
 from thaw.jobs import starts
@@ -29,15 +26,13 @@ from tlcore.photos import JUNK
 TOKEN = secrets.token_urlsafe(32)
 MAX_BODY_BYTES = 64 * 1024
 
-Json = dict[str, Any]
-
 
 async def answer_state(request: Request) -> JSONResponse:
     """Answer how all stands: what `draw_state` returns of {"dataset", "import", "eye", "run", "newest", "known",
     "learn"}."""
-    asked = await _read(request)
+    asked = await read_asked(request, TOKEN, MAX_BODY_BYTES)
     dataset, importing, eye, run, newest, known = (
-        _text(asked, key) for key in ("dataset", "import", "eye", "run", "newest", "known")
+        find_text(asked, key) for key in ("dataset", "import", "eye", "run", "newest", "known")
     )
     glance = studio_state.Glance(dataset, importing, eye, run, newest, known, asked.get("learn") is True)
     return JSONResponse(await run_in_threadpool(lambda: studio_state.draw_state(Store(open_workspace()), glance)))
@@ -45,8 +40,8 @@ async def answer_state(request: Request) -> JSONResponse:
 
 async def do_action(request: Request) -> JSONResponse:
     """Do what {"do": one of ACTIONS} asks for; a refusal is {"error": words} with the status 409."""
-    asked = await _read(request)
-    action = ACTIONS.get(_text(asked, "do") or "")
+    asked = await read_asked(request, TOKEN, MAX_BODY_BYTES)
+    action = ACTIONS.get(find_text(asked, "do") or "")
     if action is None:
         raise UploadRefused(400, "Expected something that the Studio can do. Received something else. Reload the page.")
     try:
@@ -58,33 +53,33 @@ async def do_action(request: Request) -> JSONResponse:
 
 
 def _teach(store: Store, asked: Json) -> Json:
-    dataset = store.dataset(_require(asked, "dataset"))
-    return {"run": teach.teach(store, dataset, studio_state.find_settings(_text(asked, "eye"), dataset.included))}
+    dataset = store.dataset(require_text(asked, "dataset"))
+    return {"run": teach.teach(store, dataset, studio_state.find_settings(find_text(asked, "eye"), dataset.included))}
 
 
 def _stop(store: Store, asked: Json) -> Json:
-    store.ask_to_stop(store.job(_require(asked, "job")).id)
+    store.ask_to_stop(store.job(require_text(asked, "job")).id)
     return {}
 
 
 def _answer(store: Store, asked: Json) -> Json:
-    job = store.job(_require(asked, "job"))
+    job = store.job(require_text(asked, "job"))
     if job.question is not None:
-        store.answer_question(job.id, job.question, _require(asked, "option"))
+        store.answer_question(job.id, job.question, require_text(asked, "option"))
     return {}
 
 
 def _rename(store: Store, asked: Json) -> Json:
-    dataset_id, label, wanted = (_require(asked, key) for key in ("dataset", "class", "to"))
+    dataset_id, label, wanted = (require_text(asked, key) for key in ("dataset", "class", "to"))
     return {"images": edits.rename_class(store, dataset_id, label, wanted)}
 
 
 def _remove(store: Store, asked: Json) -> Json:
-    return {"images": edits.delete_class(store, _require(asked, "dataset"), _require(asked, "class"))}
+    return {"images": edits.delete_class(store, require_text(asked, "dataset"), require_text(asked, "class"))}
 
 
 def _undo(store: Store, asked: Json) -> Json:
-    return {"undone": edits.undo(store, _require(asked, "dataset")).kind}
+    return {"undone": edits.undo(store, require_text(asked, "dataset")).kind}
 
 
 def _sample(store: Store, _: Json) -> Json:
@@ -121,38 +116,6 @@ ACTIONS: dict[str, Callable[[Store, Json], Json]] = {
     "measure": _measure,
     "ticket": _ticket,
 }
-
-
-async def _read(request: Request) -> Json:
-    if not hmac.compare_digest(read_token(request).encode(), TOKEN.encode()):
-        raise UploadRefused(403, "This page is not known here. Reload it.")
-    body = b""
-    try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY_BYTES:
-                raise UploadRefused(413, "Expected a short request. Received a longer one. Reload the page.")
-    except ClientDisconnect:
-        raise UploadRefused(400, "The browser ended the request before it was whole.") from None
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
-        raise UploadRefused(400, "Expected a request as JSON. Received something else. Reload the page.")
-    return asked
-
-
-def _text(asked: Json, key: str) -> str | None:
-    value = asked.get(key)
-    return value if isinstance(value, str) and value else None
-
-
-def _require(asked: Json, key: str) -> str:
-    value = _text(asked, key)
-    if value is None:
-        raise UploadRefused(400, f"Expected {key!r} as text. Received: none. Reload the page.")
-    return value
 
 
 STUDIO_ROUTES = [

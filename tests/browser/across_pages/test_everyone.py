@@ -20,6 +20,7 @@ from thaw.jobs import starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
+from tlcore.boxes import Box
 
 pytestmark = pytest.mark.kept_profile
 
@@ -187,7 +188,7 @@ def open_at(page: Page, server: Server, name: str, **asked: str) -> None:
 @pytest.mark.parametrize("name", ["", "thaw", *PAGES])
 def test_everyone_can_use_a_page_with_all_that_it_holds(page: Page, server: Server, name: str) -> None:
     store = Store(open_workspace(server.workspace))
-    asked = {"dataset": DATASET} if name == "pile" else {"run": newest_run(store)}
+    asked = {"dataset": DATASET} if name in ("pile", "boxes") else {"run": newest_run(store)}
     open_at(page, server, name, **asked, expert="1")
     unfold(page)
     assert find_faults(page) == []
@@ -207,6 +208,17 @@ def test_everyone_can_use_the_overlay_of_a_photo(page: Page, server: Server) -> 
     open_at(page, server, "mistakes", run=newest_run(Store(open_workspace(server.workspace))))
     look_closer_at_first(page)
     settle(page)
+    assert find_faults(page) == []
+
+
+def test_everyone_can_use_the_editor_of_a_photo_with_boxes(page: Page, server: Server) -> None:
+    store = Store(open_workspace(server.workspace))
+    photo = store.images(DATASET, role="pile")[0]
+    drawn = [Box("a", 0.02, 0.02, 0.03, 0.03), Box("cat and dog together", 0.5, 0.5, 0.4, 0.4)]
+    store.set_boxes(DATASET, photo.id, drawn, store.boxes_on(DATASET, photo.id))
+    open_at(page, server, "boxes", dataset=DATASET)
+    page.locator(".strip button").first.click()
+    expect(page.locator(".box")).to_have_count(len(drawn))
     assert find_faults(page) == []
 
 

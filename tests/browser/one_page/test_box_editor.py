@@ -208,7 +208,7 @@ def test_the_first_kind_is_asked_for_and_kinds_keep_their_keys(
 
 
 def test_what_could_not_be_saved_is_told_kept_and_saved_again(editor: Page, tell: Callable, watch: Any) -> None:
-    tell(failing=[409])
+    tell(failing=[400])
     drag(editor, (0.5, 0.5), (0.7, 0.7))
     expect(editor.get_by_role("alert")).to_contain_text("The disk is full. Your boxes are kept here meanwhile.")
     expect(editor.locator(".saved")).to_have_text("Not saved")
@@ -218,7 +218,7 @@ def test_what_could_not_be_saved_is_told_kept_and_saved_again(editor: Page, tell
     expect(editor.locator(".saved")).to_have_text("Saved")
     expect(editor.get_by_role("alert")).to_be_hidden()
     # The browser says of the refusal that it was one.
-    assert all("409" in each for each in watch.errors)
+    assert all("400" in each for each in watch.errors)
     watch.errors.clear()
 
 

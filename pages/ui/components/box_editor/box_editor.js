@@ -57,7 +57,7 @@ class BoxEditor {
     this.find(".first").onsubmit = (event) => {
       event.preventDefault();
       const input = this.find(".first input");
-      const name = input.value.trim();
+      const name = typed(input);
       if (!name) return input.focus();
       this.kinds.take([name]);
       this.hand.name(name);
@@ -115,6 +115,7 @@ class BoxEditor {
       );
       if (this.place !== place) return;
       this.drawing = drawing;
+      this.chosen = drawing.suggestions[0]?.key ?? null;
       this.kind ??= this.kinds.names[0] ?? null;
       this.draw();
       this.speak(`${name}, photo ${place + 1} of ${this.photos.length}, ${this.told()}`);

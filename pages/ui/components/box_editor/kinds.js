@@ -5,7 +5,7 @@ const COLOURS = [
   "#d81f37", "#186bd9", "#207f3f", "#964bcb", "#b84f0a", "#147a89", "#c72a8e", "#7e6f0a", "#636f86",
 ];
 const KEYED = 9;
-const LONGEST_NAME = 100;
+const LONGEST_NAME = 200;
 
 class Kinds {
   // `place` names where the order is remembered; `chosen` is called with a kind that the person chooses.
@@ -18,7 +18,7 @@ class Kinds {
     this.names = [];
     this.form.onsubmit = (event) => {
       event.preventDefault();
-      const name = this.input.value.trim();
+      const name = typed(this.input);
       if (!name) return this.input.focus();
       this.input.value = "";
       this.take([name]);
@@ -89,4 +89,9 @@ class Kinds {
     this.list.replaceChildren(...rows);
     rows.find((row) => row.name === focused)?.focus();
   }
+}
+
+// What was typed, in the form in which names are kept.
+function typed(input) {
+  return input.value.normalize("NFC").trim();
 }

@@ -9,6 +9,7 @@ const ROOMY_PX = 60;
 const HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
 const CURSORS = { n: "ns", s: "ns", e: "ew", w: "ew", nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw" };
 const LINE_PX = 16;
+const TAG_PX = 24;
 
 class Stage {
   // `editor` says what is there - `items`, `chosen`, `kind` - and takes what is done: `choose`, and its `hand`.
@@ -115,11 +116,11 @@ class Stage {
     for (const line of node.querySelectorAll(".line")) place4(line, rect);
     const text = node.querySelector("text");
     if (text.textContent !== words) text.textContent = words;
-    const wide = text.getComputedTextLength() + 12;
+    const wide = Math.max(TAG_PX, text.getComputedTextLength() + 12);
     const tag = node.querySelector(".tag");
     // Above the box, or within it where the photo ends; never beside the stage.
     const x = clamped(rect.left + (item.key === chosen ? 10 : 0), 0, Math.max(0, this.view.stage.width - wide));
-    const y = rect.top >= 22 ? rect.top - 22 : Math.max(0, rect.top);
+    const y = rect.top >= TAG_PX ? rect.top - TAG_PX : Math.max(0, rect.top);
     tag.setAttribute("transform", `translate(${x} ${y})`);
     tag.querySelector("rect").setAttribute("width", wide);
   }
@@ -279,10 +280,10 @@ function boxNode(key) {
   node.setAttribute("tabindex", "0");
   node.setAttribute("role", "button");
   node.setAttribute("aria-roledescription", "box");
-  ground.setAttribute("height", "22");
+  ground.setAttribute("height", TAG_PX);
   ground.setAttribute("rx", "4");
   text.setAttribute("x", "6");
-  text.setAttribute("y", "16");
+  text.setAttribute("y", "17");
   tag.append(ground, text);
   node.append(svgNode("rect", "ring line"), svgNode("rect", "halo line"), svgNode("rect", "edge line"), tag);
   return node;

@@ -1,0 +1,14 @@
+"""The Draw boxes page: what is to be found and counted, drawn around on some of the photos."""
+
+from pages.ui.components.box_editor.box_editor import box_editor
+from pages.ui.page import selection, steps
+from pages.ui.server.boxes_route import SUGGESTERS, TOKEN, boxes_url
+from pages.ui.words.names import visible
+
+steps.heading("boxes", wide=True)
+shown = selection.dataset(selection.store())
+if shown is None:
+    steps.missing("data", "There are no photos yet.", "On to your photos")
+else:
+    label = f"Boxes on the photos of {visible(shown.name)}"
+    box_editor(f"boxes of {shown.id}", shown.id, boxes_url(shown.id), TOKEN, label, suggests=bool(SUGGESTERS))

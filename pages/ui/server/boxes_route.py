@@ -1,0 +1,143 @@
+"""The route of the box editor: which photos there are, what is drawn on one, and what the person has drawn now."""
+
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from pages.ui.server.addresses import address
+from pages.ui.server.items import UploadRefused
+from pages.ui.server.token import Json, find_text, read_asked, require_text
+from pages.ui.words.names import visible
+from pages.ui.words.options import class_names
+from thaw.storage.boxes import BoxesChanged
+from thaw.storage.records import Image, Role
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from tlcore.boxes import Box
+from tlcore.errors import ThawError
+
+TOKEN = secrets.token_urlsafe(32)
+MAX_BODY_BYTES = 4 * 1024**2
+DATASET_ID = re.compile(r"data-[0-9a-f]{12}")
+# Photos without a class first: who draws boxes has dropped a flat folder more often than not.
+ROLES: tuple[Role, ...] = ("pile", "main", "holdout")
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A box that a model proposes, and how sure it is, 0 to 1."""
+
+    box: Box
+    confidence: float
+
+
+Suggester = Callable[[Store, str, Image], Sequence[Suggestion]]
+"""Returns what a model proposes for a photo of the data set of an id, in any order, [] where it knows none."""
+
+SUGGESTERS: list[Suggester] = []
+"""Who is asked for suggestions, all of them; without any the editor offers none."""
+
+
+def boxes_url(dataset_id: str) -> str:
+    """Return the address that the editor of a data set's boxes speaks with."""
+    return address(f"thaw/boxes/{dataset_id}")
+
+
+async def do_action(request: Request) -> JSONResponse:
+    """Do what {"do": one of ACTIONS} asks for, as `box_editor` says; a refusal is {"error": words}.
+
+    The status 409 says that other boxes are on the photo by now.
+    """
+    asked = await read_asked(request, TOKEN, MAX_BODY_BYTES)
+    dataset_id = request.path_params["dataset_id"]
+    action = ACTIONS.get(find_text(asked, "do") or "")
+    if action is None or not DATASET_ID.fullmatch(dataset_id):
+        raise UploadRefused(400, "Expected something that is done to boxes. Received something else. Reload the page.")
+    try:
+        return JSONResponse(await run_in_threadpool(action, Store(open_workspace()), dataset_id, asked))
+    except UploadRefused:
+        raise
+    except BoxesChanged as problem:
+        raise UploadRefused(409, str(problem)) from problem
+    except ThawError as problem:
+        raise UploadRefused(400, str(problem)) from problem
+
+
+def read_drawn(rows: object) -> list[Box] | None:
+    """Return the boxes of a request, None where it says that nobody has looked; raise UploadRefused for others."""
+    if rows is None:
+        return None
+    if not isinstance(rows, list):
+        raise UploadRefused(400, "Expected a list of boxes. Received something else. Reload the page.")
+    return [_read_box(row) for row in rows]
+
+
+def _read_box(row: object) -> Box:
+    asked = row if isinstance(row, dict) else {}
+    label, edges = asked.get("label"), [asked.get(edge) for edge in ("x", "y", "width", "height")]
+    numbers = [float(edge) for edge in edges if isinstance(edge, int | float)]
+    if not isinstance(label, str) or len(numbers) < len(edges):
+        raise UploadRefused(400, "Expected boxes with a name and four numbers each. Received others. Reload the page.")
+    return Box(label, *numbers)
+
+
+def _list_photos(store: Store, dataset_id: str, _: Json) -> Json:
+    drawn = store.boxes(dataset_id)
+    images = [image for role in ROLES for image in store.images(dataset_id, role=role)]
+    labels = list(store.count_boxes(dataset_id))
+    names = class_names(labels)
+    return {
+        "photos": [_tell_photo(image, drawn.get(image.id)) for image in images],
+        "kinds": [{"name": label, "shown": names(label)} for label in labels],
+    }
+
+
+def _tell_photo(image: Image, boxes: Sequence[Box] | None) -> Json:
+    return {
+        "id": image.id,
+        "name": visible(image.name),
+        "picture": address(f"thaw/image/{image.folder}/{image.id}"),
+        "thumbnail": address(f"thaw/thumbnail/{image.folder}/{image.id}"),
+        "count": None if boxes is None else len(boxes),
+    }
+
+
+def _find_image(store: Store, asked: Json) -> Image:
+    image = store.images_by_id([require_text(asked, "photo")])
+    if not image:
+        raise UploadRefused(404, "There is no such photo any more. Reload the page.")
+    return next(iter(image.values()))
+
+
+def _read(store: Store, dataset_id: str, asked: Json) -> Json:
+    boxes = store.boxes_on(dataset_id, _find_image(store, asked).id)
+    return {"boxes": None if boxes is None else [asdict(box) for box in boxes]}
+
+
+def _save(store: Store, dataset_id: str, asked: Json) -> Json:
+    drawn, before = read_drawn(asked.get("boxes")), read_drawn(asked.get("read"))
+    store.set_boxes(dataset_id, _find_image(store, asked).id, drawn, before)
+    return {}
+
+
+def _suggest(store: Store, dataset_id: str, asked: Json) -> Json:
+    image = _find_image(store, asked)
+    found = [each for suggester in SUGGESTERS for each in suggester(store, dataset_id, image)]
+    found.sort(key=lambda each: -each.confidence)
+    return {"suggestions": [asdict(each.box) | {"confidence": each.confidence} for each in found]}
+
+
+ACTIONS: dict[str, Callable[[Store, str, Json], Json]] = {
+    "photos": _list_photos,
+    "read": _read,
+    "save": _save,
+    "suggest": _suggest,
+}
+
+BOXES_ROUTE = Route(address("thaw/boxes/{dataset_id}"), do_action, methods=["POST"])

@@ -1,0 +1,122 @@
+"""The page on which boxes are drawn, over a real workspace: what is drawn stays, in whichever window."""
+
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.harness import DESKTOP, PATIENCE_MS, PATIENCE_S, Server, wait_until
+from tests.support.pictures.corpus import jpeg
+from thaw.storage.database import new_id
+from thaw.storage.datasets import Arrival
+from thaw.storage.records import Image
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+
+pytestmark = [pytest.mark.kept_profile, pytest.mark.made_up]
+
+PHOTOS = 4
+SIZE, THUMBNAIL = (600, 400), (160, 107)
+PLAIN = Image("", "", "", "", *SIZE, suffix=".jpg", role="pile")
+
+
+@pytest.fixture(scope="module")
+def store(made_up: Server) -> Store:
+    return Store(open_workspace(made_up.workspace))
+
+
+@pytest.fixture
+def dataset(store: Store) -> str:
+    """A flat folder of photos on which nobody has drawn, for each test one."""
+    dataset_id = new_id("data")
+    photos = [
+        replace(PLAIN, id=new_id("img"), name=f"IMG_{number}.jpg", content=f"{number:064x}", folder=dataset_id)
+        for number in range(PHOTOS)
+    ]
+    store.add_dataset(dataset_id, "orchard", "folder", Arrival(photos))
+    for number, photo in enumerate(photos):
+        copy = store.workspace.image(dataset_id, photo.id, ".jpg")
+        thumbnail = store.workspace.thumbnail(dataset_id, photo.id)
+        for path, size in ((copy, SIZE), (thumbnail, THUMBNAIL)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(jpeg(number, *size))
+    return dataset_id
+
+
+def open_page(page: Page, server: Server, dataset: str) -> Page:
+    page.goto(f"{server.url}/boxes?dataset={dataset}")
+    expect(page.locator('.stage[aria-label^="IMG_0.jpg, "]')).to_be_visible()
+    return page
+
+
+def name_kind(page: Page, kind: str) -> None:
+    page.get_by_label("What do you want to find and count?").fill(kind)
+    page.get_by_role("button", name="Start drawing").click()
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    photo = page.locator(".stage img").bounding_box()
+    assert photo
+    places = [(photo["x"] + x * photo["width"], photo["y"] + y * photo["height"]) for x, y in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=3)
+    page.mouse.up()
+
+
+def labels_on(store: Store, dataset: str) -> list[str] | None:
+    """Return what is drawn on the first photo."""
+    boxes = store.boxes_on(dataset, store.images(dataset, role="pile")[0].id)
+    return None if boxes is None else [box.label for box in boxes]
+
+
+def expect_kept(store: Store, dataset: str, labels: list[str] | None) -> None:
+    wait_until(lambda: labels_on(store, dataset) == labels, PATIENCE_S, f"{labels} on the first photo")
+
+
+def test_what_is_drawn_is_there_after_a_reload_and_can_be_undone(
+    page: Page, server: Server, store: Store, dataset: str
+) -> None:
+    open_page(page, server, dataset)
+    name_kind(page, "apple")
+    drag(page, (0.2, 0.2), (0.5, 0.6))
+    page.keyboard.press("Escape")
+    drag(page, (0.6, 0.6), (0.9, 0.9))
+    expect_kept(store, dataset, ["apple", "apple"])
+    (box, _) = store.boxes_on(dataset, store.images(dataset, role="pile")[0].id) or ()
+    assert (box.x, box.y, box.width, box.height) == pytest.approx((0.2, 0.2, 0.3, 0.4), abs=0.01)
+    expect(page.locator(".saved")).to_have_text("Saved")
+    page.reload()
+    expect(page.locator(".done")).to_have_text("1 of 4 photos done")
+    expect(page.locator(".box")).to_have_count(2)
+    page.locator(".box").first.focus()
+    page.keyboard.press("Delete")
+    expect_kept(store, dataset, ["apple"])
+    page.get_by_role("button", name="Remove").click()
+    expect_kept(store, dataset, None)
+    expect(page.locator(".done")).to_have_text("0 of 4 photos done")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    expect_kept(store, dataset, ["apple", "apple"])
+
+
+def test_a_second_window_is_told_of_the_first_and_nothing_is_lost(
+    page: Page, program: Browser, server: Server, store: Store, dataset: str
+) -> None:
+    open_page(page, server, dataset)
+    # One beside the first: a tab behind it would look anew when it is looked at.
+    context = program.new_context(viewport=DESKTOP)
+    context.set_default_timeout(PATIENCE_MS)
+    second = open_page(context.new_page(), server, dataset)
+    name_kind(second, "pear")
+    name_kind(page, "apple")
+    drag(page, (0.1, 0.1), (0.4, 0.4))
+    expect_kept(store, dataset, ["apple"])
+    drag(second, (0.5, 0.5), (0.8, 0.8))
+    told = second.get_by_role("alert")
+    expect(told).to_contain_text("IMG_0.jpg was changed in another window: 1 box there, 1 here. Nothing is lost yet.")
+    assert labels_on(store, dataset) == ["apple"]
+    told.get_by_role("button", name="Keep both").click()
+    expect_kept(store, dataset, ["pear", "apple"])
+    expect(second.locator(".box")).to_have_count(2)
+    context.close()
