@@ -25,6 +25,7 @@ class Layer(BaseModel):
     trainable_parameters: int
     flops: int
     activation_bytes: int
+    inner_bytes: int = 0
 
 
 _SIDES: Any = Literal[SIDES]

@@ -7,6 +7,7 @@ from typing import Any
 
 from thaw.storage.facts import PhaseFacts, RunFacts
 from thaw.tuning.epoch_seconds import expected_epoch_seconds
+from tlcore.models.plan import LARGEST_SHARE, kept_bytes, plan_pieces
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 # As `tlcore.models.classifier.find_cut` weighs them, which must not be imported here: it brings Keras. A test holds
@@ -17,11 +18,13 @@ SECONDS_PER_FLOP = 1 / 3e10
 FLOAT32_BYTES = 4
 # A weight that trains has its gradient and Adam's two moments (Kingma and Ba 2015) beside it.
 TRAINED_COPIES = 3
-# Measured on a CPU, see `memory_bytes`.
+# Measured on a CPU, see `expect_memory`.
 PROGRAM_BYTES = 710e6
 LOADED_COPIES = 3
 GRAPH_BYTES = 80e6
-KEPT_SHARE = 0.7
+KEPT_SHARE = 0.9
+# What is little is kept beside the gradients of a piece, which are nearly as much.
+REMATERIALISED_SHARE = 1.35
 # Before its first step TensorFlow traces the training graph: measured on a CPU at 20 to 141 layers.
 TRACING_S_PER_LAYER = 0.05
 
@@ -38,10 +41,19 @@ class CutPlan:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """The peak memory of phase 2's process in bytes: with all kept of a batch, and, where that does not fit, with what
+    is computed again; the same twice where there is nothing to save."""
+
+    whole: float
+    rematerialised: float
+
+
+@dataclass(frozen=True)
 class Costs:
     """What phase 2 costs: peak memory, what its cut takes on disk, seconds; None where nothing was measured."""
 
-    memory_bytes: float
+    memory: Memory
     disk_bytes: int | None
     epoch_s: float | None
     total_s: float | None
@@ -71,21 +83,30 @@ def plan_cut(layers: Sequence[Mapping[str, Any]], top: int) -> CutPlan | None:
     return CutPlan(boundary, layers[boundary]["cut_bytes"])
 
 
-def memory_bytes(
+def expect_memory(
     layers: Sequence[Mapping[str, Any]], top: int, boundary: int, head_parameters: int, batch_size: int
-) -> float:
-    """Estimate the peak memory of phase 2's process in bytes.
+) -> Memory:
+    """Estimate the peak memory of phase 2's process.
 
     The program; the backbone, whose weights lie in memory as read, as variables and as the frozen part's constants;
     the graph of the training; gradient and two moments of each trained weight; and what a batch leaves behind above
-    the cut for the way back. That is less than all outputs together, since some are overwritten in place: 0.7 of them
-    fits what was measured. On a CPU the growth while training (EfficientNet-Lite0 at 96 and 224 pixels at four depths,
-    MobileNetV2, ResNet50; batches of 8 to 32) was within a factor of 1.4 of this in all seven cases.
+    the cut for the way back (`tlcore.models.plan`). That is a little less than is counted, since some of it is
+    overwritten in place: 0.9 of it fits what was measured (benchmarks/memory.py), by a fifth at the most in 12 cases of
+    7 backbones; of what is computed again 1.35 of it, by a quarter at the most in 6 cases of 7 (ConvNeXtTiny takes 1.5
+    times as much as is told).
     """
     trained = head_parameters + sum(layer["trainable_parameters"] for layer in layers[len(layers) - top :])
     weights = sum(layer["parameters"] for layer in layers) * FLOAT32_BYTES * LOADED_COPIES
-    outputs = sum(layer["activation_bytes"] for layer in layers[boundary:]) * batch_size
-    return PROGRAM_BYTES + GRAPH_BYTES + weights + trained * TRAINED_COPIES * FLOAT32_BYTES + outputs * KEPT_SHARE
+    always = PROGRAM_BYTES + GRAPH_BYTES + weights + trained * TRAINED_COPIES * FLOAT32_BYTES
+    start = max(boundary, 1)
+    if start >= len(layers):
+        return Memory(always, always)
+    # What a run of an earlier version describes cannot be divided.
+    pieces = plan_pieces(layers, start) if "cut_bytes" in layers[0] else [start]
+    whole, least = (kept_bytes(layers, starts) for starts in ([start], pieces))
+    kept = always + whole * batch_size * KEPT_SHARE
+    saves = least <= LARGEST_SHARE * whole
+    return Memory(kept, min(kept, always + least * batch_size * REMATERIALISED_SHARE) if saves else kept)
 
 
 def expect_costs(
@@ -102,7 +123,7 @@ def expect_costs(
     """
     top, cut = settings.layers or 0, plan_cut(layers, settings.layers or 0)
     boundary = cut.boundary if cut else len(layers) - top
-    memory = memory_bytes(layers, top, boundary, head_parameters, settings.batch_size)
+    memory = expect_memory(layers, top, boundary, head_parameters, settings.batch_size)
     images, judging = facts.training_images, facts.validation_images or 0
     if images is None:
         return Costs(memory, None, None, None)

@@ -23,8 +23,9 @@ def describe_layers(backbone: Backbone, model: "keras.Model") -> list[dict[str, 
     Each dict can be written as JSON: name, kind (class), block, parameters, trainable_parameters (those that
     train once the layer is unfrozen; 0 for BatchNormalization, which stays frozen), batch_norm, flops
     (multiply-adds for one image of convolutions, dense layers and attention, else 0), activation_bytes (float32 output
-    for one image), channels (of its output), cut_bytes (what a cut right below the layer keeps of one image: float32
-    tensors that cross, or below the first layer the image itself, uint8).
+    for one image), inner_bytes (what a training step keeps for its way back beside that output), channels (of its
+    output), cut_bytes (what a cut right below the layer keeps of one image: float32 tensors that cross, or below the
+    first layer the image itself, uint8).
     """
     blocks = block_names(backbone, [layer.name for layer in model.layers])
     crossing = _crossing_bytes(model)
@@ -43,9 +44,26 @@ def _describe(layer: "keras.Layer", block: str, cut_bytes: int) -> dict[str, Any
         "batch_norm": kind == "BatchNormalization",
         "flops": _multiply_adds(layer, kind),
         "activation_bytes": math.prod(layer.output.shape[1:]) * _FLOAT32_BYTES,
+        "inner_bytes": _inner_numbers(layer, kind) * _FLOAT32_BYTES,
         "channels": int(layer.output.shape[-1]),
         "cut_bytes": cut_bytes,
     }
+
+
+def _inner_numbers(layer: "keras.Layer", kind: str) -> int:
+    """Count what a layer makes of one image and wants again on the way back, beside its output.
+
+    What another function than ReLU is a function of; GELU is several; attention has its queries, keys, values and
+    weights, once as they are made and once as they are multiplied.
+    """
+    outputs = math.prod(layer.output.shape[1:])
+    if kind == "LayerNormalization":
+        return 2 * outputs
+    if kind == "MultiHeadAttention":
+        tokens, width = layer.output.shape[1:]
+        return 2 * (4 * tokens * width + layer.num_heads * tokens**2)
+    name = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    return outputs * {"linear": 0, "relu": 0, "relu6": 0, "gelu": 3}.get(name, 1)
 
 
 def _crossing_bytes(model: "keras.Model") -> list[int]:

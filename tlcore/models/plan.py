@@ -13,6 +13,8 @@ from tlcore.models.backbone_table import Backbone
 Forward = Callable[[np.ndarray], list[np.ndarray]]
 """Maps uint8 (n, side, side, 3) to the outputs of a network, each float32 (n, *shape)."""
 
+# To compute a piece twice for less than a tenth of the memory is not worth it.
+LARGEST_SHARE = 0.9
 # What takes the memory of a layer's output, or the layer's place, where it is the next one above.
 _OVERWRITING = {
     "Conv2D": ("BatchNormalization",),
@@ -101,11 +103,15 @@ def kept_bytes(layers: Sequence[Mapping[str, Any]], pieces: Sequence[int]) -> in
 def list_kept(layers: Sequence[Mapping[str, Any]]) -> list[int]:
     """Return about how many bytes of each layer's output for one image a training step keeps for its way back.
 
-    A convolution whose BatchNormalization is folded into it makes none, and a sum needs nothing of what it adds.
+    A convolution whose BatchNormalization is folded into it makes none, and a sum needs nothing of what it adds. Layers
+    that an earlier version described are taken to keep nothing beside their outputs.
     """
     kinds = [*(layer["kind"] for layer in layers), ""]
     gone = [above in _OVERWRITING.get(here, ()) for here, above in itertools.pairwise(kinds)]
-    return [0 if each else layer["activation_bytes"] for each, layer in zip(gone, layers, strict=True)]
+    return [
+        (0 if each else layer["activation_bytes"]) + layer.get("inner_bytes", 0)
+        for each, layer in zip(gone, layers, strict=True)
+    ]
 
 
 def _divide(

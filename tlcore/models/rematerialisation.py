@@ -9,10 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tlcore.models.backend import keras
-from tlcore.models.plan import kept_bytes, plan_pieces
-
-# To compute a piece twice for less than a tenth of the memory is not worth it.
-LARGEST_SHARE = 0.9
+from tlcore.models.plan import LARGEST_SHARE, kept_bytes, plan_pieces
 
 Build = Callable[[int, int | None], keras.Model]
 """Returns the network of a backbone's layers from one number to another (None: to the top)."""

@@ -151,14 +151,21 @@ def draw_meaning(run: Run, layers: list[dict[str, Any]], head_parameters: int, s
         **({"BatchNorm kept frozen": str(depth.frozen_batch_norms)} if normed else {}),
         "Time an epoch, about": amounts.roughly(costs.epoch_s),
         "Time in all, at most": amounts.roughly(costs.total_s),
-        "Memory, about": amounts.size(costs.memory_bytes),
+        "Memory, about": amounts.size(costs.memory.whole),
         "Cache on disk": amounts.size(costs.disk_bytes),
     }
     with st.container(horizontal=True):
         for label, value in figures_shown.items():
             st.metric(label, value, border=True, width=METRIC_WIDTH)
+    less = costs.memory.rematerialised
+    instead = (
+        f" If it does not fit, Thaw computes part of the network again instead of keeping it: slower, and about "
+        f"{amounts.size(less)}."
+        if less < costs.memory.whole
+        else ""
+    )
     kept = "BatchNorm layers keep ImageNet's statistics; letting a small data set rewrite them spoils the backbone."
     st.caption(
         f"Time in all is for {amounts.count(settings.epochs, 'epoch')} and the cache; training mostly stops sooner. "
-        f"Memory is that of the training process on a CPU.{f' {kept}' if normed else ''}"
+        f"Memory is that of the training process on a CPU.{instead}{f' {kept}' if normed else ''}"
     )

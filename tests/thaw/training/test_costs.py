@@ -8,11 +8,13 @@ import pytest
 
 from thaw.storage.facts import read_facts
 from thaw.training import costs
-from thaw.training.costs import CutPlan, expect_costs, memory_bytes, plan_cut
+from thaw.training.costs import CutPlan, expect_costs, expect_memory, plan_cut
 from tlcore.models import classifier as models
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import BACKBONES
 from tlcore.models.layers import describe_layers
+from tlcore.models.plan import kept_bytes
+from tlcore.models.rematerialisation import find_rematerialised
 from tlcore.settings import FineTuneSettings, HeadSettings
 
 FACTS = {"seconds_per_image": 0.01, "training_images": 800, "validation_images": 200}
@@ -64,30 +66,55 @@ def test_the_disk_holds_the_cut_of_every_cached_view():
 
 def test_memory_grows_with_depth_and_batch_by_what_is_kept_for_the_way_back():
     described, boundary = layers(), plan_cut(layers(), 38).boundary
-    small, large = (memory_bytes(described, 38, boundary, 0, batch) for batch in (8, 32))
-    outputs = sum(layer["activation_bytes"] for layer in described[boundary:])
-    assert large - small == pytest.approx(24 * outputs * costs.KEPT_SHARE)
-    depths = [expect(layers=top).memory_bytes for top in (0, 20, 38, 74, 141)]
+    small, large = (expect_memory(described, 38, boundary, 0, batch) for batch in (8, 32))
+    assert large.whole - small.whole == pytest.approx(24 * kept_bytes(described, [boundary]) * costs.KEPT_SHARE)
+    depths = [expect(layers=top).memory.whole for top in (0, 20, 38, 74, 141)]
     assert depths == sorted(depths)
     # Each parameter of the head that trains has a gradient and two moments.
-    assert memory_bytes(described, 38, boundary, 1000, 8) - small == 3 * 4 * 1000
+    assert expect_memory(described, 38, boundary, 1000, 8).whole - small.whole == 3 * 4 * 1000
+
+
+def test_what_does_not_fit_is_expected_as_training_rematerialises_it():
+    row, model, side, described = built("efficientnet-lite0")
+    models.freeze_below_top(model, len(described))
+    cut = models.find_cut(row, model, side)
+    part = find_rematerialised(models.upper_model(row, model, cut, models.build_head(row.features, 3, HEAD)))
+    memory = expect_memory(described, len(described), cut.boundary, 0, 32)
+    whole = part.bytes_per_image
+    assert part.rematerialise()
+    saved = whole * costs.KEPT_SHARE - part.bytes_per_image * costs.REMATERIALISED_SHARE
+    assert memory.whole - memory.rematerialised == pytest.approx(32 * saved)
+    for top in (0, 3):
+        nothing_to_save = expect(layers=top).memory
+        assert nothing_to_save.whole == nothing_to_save.rematerialised
 
 
 @pytest.mark.parametrize(
-    ("name", "side", "top", "batch", "measured_mb"),
+    ("name", "side", "top", "batch", "measured_mb", "rematerialised_mb"),
     [
-        ("efficientnet-lite0", 96, 38, 32, 754 + 157),
-        ("efficientnet-lite0", 96, 141, 32, 754 + 494),
-        ("efficientnet-lite0", 224, 90, 32, 759 + 552),
-        ("mobilenet-v2", 160, 60, 32, 766 + 224),
-        ("resnet50", 224, 40, 16, 1038 + 283),
+        ("efficientnet-lite0", 96, 38, 32, 754 + 157, None),
+        ("efficientnet-lite0", 96, 141, 32, 754 + 494, None),
+        ("efficientnet-lite0", 224, 90, 32, 759 + 552, None),
+        ("mobilenet-v2", 160, 60, 32, 766 + 224, None),
+        ("resnet50", 224, 40, 16, 1038 + 283, None),
+        # By benchmarks/memory.py.
+        ("resnet50", 224, 0, 32, 2775, 2069),
+        ("resnet50", 160, 0, 16, 1729, 1578),
+        ("efficientnet-b0", 160, 0, 16, 1557, 1239),
+        ("dinov2-vits14", 224, 0, 8, 2654, 1600),
+        ("dinov2-vits14", 224, 34, 32, 2399, 1719),
+        ("mobilenet-v2", 160, 0, 16, 1205, 1250),
+        ("convnext-tiny", 128, 0, 16, 3199, None),
     ],
 )
-def test_memory_is_near_what_was_measured(name, side, top, batch, measured_mb):
+def test_memory_is_near_what_was_measured(name, side, top, batch, measured_mb, rematerialised_mb):
     row = BACKBONES[name]
     described = describe_layers(row, build_backbone(row, side, None))
-    expected = memory_bytes(described, top, plan_cut(described, top).boundary, 12_810, batch) / 1e6
-    assert expected == pytest.approx(measured_mb, rel=0.15)
+    top = top or len(described)
+    expected = expect_memory(described, top, plan_cut(described, top).boundary, 12_810, batch)
+    assert expected.whole / 1e6 == pytest.approx(measured_mb, rel=0.25)
+    if rematerialised_mb:
+        assert expected.rematerialised / 1e6 == pytest.approx(rematerialised_mb, rel=0.25)
 
 
 def test_time_in_all_is_that_of_the_epochs_and_of_what_is_computed_once():

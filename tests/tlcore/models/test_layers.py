@@ -46,6 +46,7 @@ def test_counts_of_known_layers():
         "batch_norm": False,
         "flops": 112 * 112 * 3 * 3 * 3 * 32,
         "activation_bytes": 112 * 112 * 32 * 4,
+        "inner_bytes": 0,
         "channels": 32,
         # Below it lies the input as floating-point numbers.
         "cut_bytes": 224 * 224 * 3 * 4,
@@ -67,6 +68,21 @@ def test_multiply_adds_of_mobilenet_are_the_published_300_million():
     layers = describe_layers(row, build_backbone(row, 224, None))
     classifier = 1280 * 1000
     assert sum(layer["flops"] for layer in layers) + classifier == pytest.approx(300e6, rel=0.005)
+
+
+def test_what_a_layer_keeps_inside_is_counted_beside_its_output():
+    row = shrink()
+    layers = describe_layers(row, build_backbone(row, 70, None))
+    inner = {layer["name"]: layer["inner_bytes"] for layer in layers}
+    tokens, width, heads = 26, 32, 2
+    assert inner["block1_attention"] == 2 * (4 * tokens * width + heads * tokens**2) * 4
+    assert inner["block1_norm1"] == 2 * tokens * width * 4
+    assert inner["block1_expand"] == 3 * 4 * tokens * width * 4
+    assert inner["block1_project"] == inner["block1_add1"] == 0
+    efficient = BACKBONES["efficientnet-b0"]
+    swish = layer_named(describe_layers(efficient, build_backbone(efficient, 64, None)), "stem_activation")
+    assert swish["inner_bytes"] == swish["activation_bytes"]
+    assert not any(layer["inner_bytes"] for layer in lite0()[1]), "of ReLU the output suffices"
 
 
 def test_dense_layers_count():

@@ -10,6 +10,7 @@ from pages.ui.words import amounts
 from tests.support.pages import DATASET, add_dataset, add_run, press, visit, words
 from tests.support.pages import expert as expert
 from tests.support.pages import store as store
+from thaw.training.costs import expect_memory, plan_cut
 from thaw.tuning.probe_record import Depth, Plan, Probe, write_probe
 from thaw.tuning.rate_curve import RateCurve, write_curve
 from tlcore.settings import FineTuneSettings
@@ -63,6 +64,18 @@ def test_a_preset_sets_the_slider_and_the_slider_leaves_the_preset(store, run_id
     page.number_input[0].set_value(12).run()
     assert page.number_input[0].value == 12
     assert "a habit of many notebooks" not in words(page)
+
+
+@pytest.mark.usefixtures("expert")
+def test_what_happens_where_the_memory_does_not_suffice_is_told_with_its_figure(store, run_id):
+    told = "If it does not fit, Thaw computes part of the network again instead of keeping it: slower, and about "
+    assert told not in words(visit("finetune"))
+    heavy = [layer | {"activation_bytes": 4_000_000, "cut_bytes": 400_000} for layer in layers()]
+    (store.workspace.run(run_id) / "layers.json").write_text(json.dumps(heavy))
+    memory = expect_memory(heavy, 15, plan_cut(heavy, 15).boundary, 10, 32)
+    page = visit("finetune")
+    assert shown(page)["Memory, about"] == amounts.size(memory.whole)
+    assert f"{told}{amounts.size(memory.rematerialised)}." in words(page)
 
 
 @pytest.mark.usefixtures("expert")
