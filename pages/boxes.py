@@ -2,13 +2,18 @@
 
 from pages.ui.components.box_editor.box_editor import box_editor
 from pages.ui.page import selection, steps
-from pages.ui.server.boxes_route import SUGGESTERS, TOKEN, boxes_url
+from pages.ui.server.boxes_route import TOKEN, boxes_url
 from pages.ui.words.names import visible
+from thaw.prediction.suggestions import find_detector
 
 steps.heading("boxes", wide=True)
-shown = selection.dataset(selection.store())
+kept = selection.store()
+shown = selection.dataset(kept)
 if shown is None:
     steps.missing("data", "There are no photos yet.", "On to your photos")
 else:
     label = f"Boxes on the photos of {visible(shown.name)}"
-    box_editor(f"boxes of {shown.id}", shown.id, boxes_url(shown.id), TOKEN, label, suggests=bool(SUGGESTERS))
+    suggests = find_detector(kept, shown.id) is not None
+    box_editor(f"boxes of {shown.id}", shown.id, boxes_url(shown.id), TOKEN, label, suggests)
+    if kept.count_boxes(shown.id):
+        steps.onward("find", "On to Find and count", stays=True)

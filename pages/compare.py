@@ -245,7 +245,7 @@ def shorten(text: str) -> str:
 
 def draw(store: Store) -> None:
     """Draw the whole page."""
-    runs = store.runs()[:MOST_LISTED]
+    runs = [run for run in store.runs() if run.head.task == "classify"][:MOST_LISTED]
     if len(runs) < FEWEST_RUNS:
         steps.missing("head", "It takes two runs to compare.", "Train a head with other settings (phase 1)")
     names = {dataset.id: dataset.name for dataset in store.datasets()}

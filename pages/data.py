@@ -83,6 +83,8 @@ def draw_obstacles(store: Store, dataset: Dataset, refusal: str | None) -> None:
         if dataset.pile and not has_boxes:
             waiting = amounts.count(dataset.pile, "photo has", "photos have")
             steps.onward("pile", f"Sort them: {waiting} {expert.kinds('no class')} yet")
+        if is_for_counting(store, dataset):
+            steps.onward("find", "On to Find and count")
         if has_boxes:
             steps.onward("boxes", "See and draw boxes")
         elif dataset.pile and not dataset.classes:

@@ -22,12 +22,9 @@ from thaw.prediction.answers import UNKNOWN
 from thaw.runs.decision import read_decision
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.images.pixels import MAX_FILE_BYTES
 
 SHOWN_A_PAGE = 6
 MOST_REASONS = 20
-FILES, FOLDER = "Pictures", "A folder"
-MEBIBYTE = 1024**2
 
 
 def draw_model(store: Store, run: Run, labels: Sequence[str]) -> None:
@@ -56,19 +53,6 @@ def draw_model(store: Store, run: Run, labels: Sequence[str]) -> None:
             icon=":material/tune:",
             query_params=selection.as_query(),
         )
-
-
-def ask_files() -> list[Picture]:
-    """Draw the place to drop files on; return those that are there."""
-    kind = st.segmented_control("Choose", [FILES, FOLDER], default=FILES, required=True, key="kind of upload")
-    files = st.file_uploader(
-        "A folder of pictures" if kind == FOLDER else "Drop pictures or a folder here, or choose pictures",
-        accept_multiple_files="directory" if kind == FOLDER else True,
-        max_upload_size=MAX_FILE_BYTES // MEBIBYTE + 1,
-        key=f"upload of {kind}",
-    )
-    st.caption("They stay in this machine's memory for as long as this page is open, and go into no data set.")
-    return [Picture(file.file_id, file.name, file.getvalue()) for file in files]
 
 
 def ask_stills(run: Run) -> list[Picture]:
@@ -185,7 +169,7 @@ def draw_run(store: Store, run: Run) -> None:
     """Draw the whole page for a run that has a model."""
     labels = read_labels(store, run)
     draw_model(store, run, labels)
-    pictures = [*ask_files(), *ask_stills(run)]
+    pictures = [*tried_pictures.ask_pictures("try"), *ask_stills(run)]
     if pictures:
         draw_results(store, run, labels, tried_pictures.try_pictures(store, run, pictures))
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 import numpy as np
 
-from tlcore.photos import Photo
+from tlcore.photos import P
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,12 @@ class Box:
 
 
 @dataclass(frozen=True)
-class BoxedPhotos:
+class BoxedPhotos(Generic[P]):
     """Photos with the boxes on them, by a photo's id. A photo with none is background, not one still to be drawn on:
     those are left out.
     """
 
-    photos: Sequence[Photo]
+    photos: Sequence[P]
     boxes: Mapping[str, Sequence[Box]]
 
     @property

@@ -12,10 +12,12 @@ Output = Literal["softmax", "sigmoid"]
 Method = Literal["gradient", "svm"]
 ClassWeights = Literal["auto", "on", "off"]
 Parts = Literal["theirs", "own"]
+Task = Literal["classify", "detect"]
 OUTPUTS: tuple[Output, ...] = ("softmax", "sigmoid")
 METHODS: tuple[Method, ...] = ("gradient", "svm")
 CLASS_WEIGHTS: tuple[ClassWeights, ...] = ("auto", "on", "off")
 PARTS: tuple[Parts, ...] = ("theirs", "own")
+TASKS: tuple[Task, ...] = ("classify", "detect")
 DETECTOR_SIZES_PX = (320, 416, 512)
 """The sizes that are offered to a person, small to large: of objects to be found, and of seconds."""
 # The coarsest of a detector's features are so far apart.
@@ -73,7 +75,7 @@ class HeadSettings(Settings):
 
     `augmentation` is a preset's name or a recipe as text (`tlcore.images.recipes.find_recipe`). `views` (1 to 16) of
     each image are computed once and cached, the first of them the image as it is; with `exact` every epoch draws new
-    views instead and computes their features anew.
+    views instead and computes their features anew. `task` "detect" trains a detector: see `detector`.
     """
 
     backbone: str = "efficientnet-lite0"
@@ -94,6 +96,13 @@ class HeadSettings(Settings):
     views: int = 4
     exact: bool = False
     parts: Parts = "theirs"
+    task: Task = "classify"
+
+    @property
+    def detector(self) -> "DetectorSettings":
+        """Return those of the settings that a detector has, which mean there what `DetectorSettings` says."""
+        names = [field.name for field in dataclasses.fields(DetectorSettings)]
+        return DetectorSettings(**{name: getattr(self, name) for name in names})
 
     @property
     def recipe(self) -> Recipe:
@@ -129,6 +138,10 @@ class HeadSettings(Settings):
         self._require_one_of("class_weights", CLASS_WEIGHTS)
         self._require_one_of("parts", PARTS)
         self._require("later_share", 0.0, 0.5)
+        self._require_one_of("task", TASKS)
+        if self.task == "detect":
+            # Its ranges are narrower.
+            _ = self.detector
         if self.method == "svm" and (self.hidden_units or self.output == "sigmoid"):
             raise SettingsError(
                 "Expected a support vector machine without a hidden layer and with the softmax output. Received: "
@@ -181,6 +194,21 @@ class DetectorSettings(Settings):
         self._require("seed", 0, 2**31 - 1)
         self._require("validation_split", 0.05, 0.5)
         self._require("patience", 1, 1000)
+
+
+def detection_settings(backbone: str, **chosen: Any) -> HeadSettings:
+    """Return the settings of a run that trains a detector, `chosen` in the place of what suits.
+
+    Raises SettingsError as `DetectorSettings` does, and for a setting that a detector has not.
+    """
+    suits = dataclasses.asdict(DetectorSettings(backbone=backbone))
+    unknown = sorted(set(chosen) - set(suits))
+    if unknown:
+        raise SettingsError(
+            f"Expected settings that a detector has: {', '.join(sorted(suits))}. "
+            f"Received: {', '.join(unknown)}. Leave those out."
+        )
+    return HeadSettings(**{**suits, **chosen, "task": "detect"})
 
 
 @dataclass(frozen=True)

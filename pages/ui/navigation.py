@@ -34,6 +34,7 @@ try:
     if datasets:
         standby.keep(store.workspace)
     with suppress(steps.PageEnds):
+        steps.lead_to_boxes(page.url_path, store)
         page.run()
     shell.load_ahead()
     # Streamlit searches for garbage after every run of this script.

@@ -32,10 +32,11 @@ COMMANDS = {
     "resume": ("runs", "Go on with a run that was stopped or cut short."),
     "queue": ("runs", "List what works on the device and what waits for it."),
     "mistakes": ("runs", "List the misclassified validation images, largest confidence gap first."),
+    "evaluate": ("evaluate", "Tell how good a run's result is on its exam photos: kind by kind, and what was found."),
     "predict": (
         "predict",
-        "Classify pictures, or all in a folder, with a run's result. Exit status: 0 when all were answered, 2 when "
-        "some could not be read, 1 when none could or the command failed.",
+        "Classify pictures, or all in a folder, with a run's result, or find objects on them. Exit status: 0 when all "
+        "were answered, 2 when some could not be read, 1 when none could or the command failed.",
     ),
     "export": ("exports", "Write a run's result in formats for other programs, each proven to answer alike."),
     "runs": ("runs", "List the runs, newest first."),

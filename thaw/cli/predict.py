@@ -10,7 +10,9 @@ import numpy as np
 
 from thaw.cli.commands import command
 from thaw.cli.output import Output, quieten_tensorflow
+from thaw.detection.found import CONFIDENCE
 from thaw.sources.sources import walk_folder
+from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
 from tlcore.photos import natural
@@ -25,10 +27,14 @@ Listed = tuple[Path, str | None]
 @click.argument("run_id", metavar="RUN")
 @click.argument("images", metavar="IMAGE_OR_FOLDER...", nargs=-1, required=True)
 def run_predict(store: Store, run_id: str, images: Sequence[str]) -> Output:
-    """Classify pictures with a run's result; folders are gone through as an import does."""
+    """Classify pictures with a run's result, or find objects on them; folders are gone through as an import does."""
     run = store.run(run_id)
     listed = [each for path in images for each in list_pictures(Path(path))]
     quieten_tensorflow()
+    return _find(store, run, listed) if run.head.task == "detect" else _classify(store, run, listed)
+
+
+def _classify(store: Store, run: Run, listed: Sequence[Listed]) -> Output:
     from thaw.prediction.files import predict_files
     from thaw.prediction.network import load_network
 
@@ -41,6 +47,26 @@ def run_predict(store: Store, run_id: str, images: Sequence[str]) -> Output:
             answers.append({"image": str(path), "error": answer.rejected if answer else reason})
         else:
             answers.append({"image": str(path)} | _describe(network.labels, answer.probabilities))
+    return answers
+
+
+def _find(store: Store, run: Run, listed: Sequence[Listed]) -> Output:
+    """List the objects on each picture, surest first: boxes are x, y, width and height in pixels of it, upright."""
+    from thaw.prediction.detector import find_in_files, load_detector
+
+    detector = load_detector(store, run)
+    told = iter(find_in_files(detector, [path for path, reason in listed if reason is None], run.facts.grey_range))
+    answers: list[dict[str, Any]] = []
+    for path, reason in listed:
+        seen = next(told) if reason is None else None
+        if seen is None or seen.found is None:
+            answers.append({"image": str(path), "error": seen.rejected if seen else reason})
+            continue
+        boxes = [
+            {"label": each.label, "confidence": each.confidence, "box": each.box.in_pixels(seen.width, seen.height)}
+            for each in detector.name(seen.found.above(CONFIDENCE))
+        ]
+        answers.append({"image": str(path), "width": seen.width, "height": seen.height, "boxes": boxes})
     return answers
 
 

@@ -13,7 +13,7 @@ from thaw.jobs import lifecycle, starts
 from thaw.jobs.queue import waits
 from thaw.jobs.stages import phrase
 from thaw.runs import comparison
-from thaw.runs.results import accuracies, read_predictions
+from thaw.runs.results import read_predictions
 from thaw.storage.facts import PhaseFacts
 from thaw.storage.records import Run
 from thaw.storage.store import Store
@@ -25,8 +25,18 @@ from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.predictions import find_mistakes
 from tlcore.images.recipes import PRESETS
 from tlcore.models.backbone_table import SMALL_RESIDUAL
-from tlcore.models.backbones import find_backbone, without_pretrained
-from tlcore.settings import CLASS_WEIGHTS, METHODS, OUTPUTS, PARTS, FineTuneSettings, HeadSettings, scratch_settings
+from tlcore.models.backbones import find_backbone, find_pretrained, without_pretrained
+from tlcore.settings import (
+    CLASS_WEIGHTS,
+    METHODS,
+    OUTPUTS,
+    PARTS,
+    TASKS,
+    FineTuneSettings,
+    HeadSettings,
+    detection_settings,
+    scratch_settings,
+)
 
 # An option that is not given keeps the default of its settings.
 HEAD, TUNED, PROBE = HeadSettings(), FineTuneSettings(), ProbeSettings()
@@ -40,6 +50,12 @@ CUT_SHORT = "It was stopped before it had finished; what was measured is kept."
     "--from-scratch",
     is_flag=True,
     help=f"without pretrained weights: the backbone's network, or {SMALL_RESIDUAL.network}; the defaults are others",
+)
+@click.option(
+    "--task",
+    type=click.Choice(TASKS),
+    help="classify photos, or detect objects on photos with boxes; the defaults of a detector are others "
+    f"(default: {HEAD.task})",
 )
 @click.option("--image-size", type=int, help="pixels a side (default: suits the data set and backbone)")
 @click.option("--epochs", type=int, help=f"at most (default: {HEAD.epochs})")
@@ -61,9 +77,12 @@ CUT_SHORT = "It was stopped before it had finished; what was measured is kept."
 @click.option("--class-weights", type=click.Choice(CLASS_WEIGHTS), help=f"default: {HEAD.class_weights}")
 @click.option("--method", type=click.Choice(METHODS), help=f"default: {HEAD.method}; svm is for small sets")
 @click.option("--patience", type=int, help=f"epochs without improvement (default: {HEAD.patience})")
-def run_train(store: Store, dataset: str, from_scratch: bool, **options: Any) -> Output:
+def run_train(store: Store, dataset: str, from_scratch: bool, task: str | None, **options: Any) -> Output:
     """Do phase 1, or all of a training from scratch, in this process."""
     given = _given(options)
+    if task == "detect":
+        row = find_pretrained(given.pop("backbone", HEAD.backbone))
+        return _work(store, starts.add_head_job(store, dataset, detection_settings(row.name, **given)), "head")
     backbone = given.pop("backbone", SMALL_RESIDUAL.name if from_scratch else HEAD.backbone)
     row = without_pretrained(backbone) if from_scratch else find_backbone(backbone)
     settings = scratch_settings(row.name, **given) if row.fresh else HeadSettings(backbone=row.name, **given)
@@ -232,16 +251,15 @@ def run_runs(store: Store) -> Output:
 
 def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
     """Return what `train` and `finetune` print of a run; `frozen_layers` counts the backbone's frozen Keras layers."""
-    row, layers = find_backbone(run.backbone), (run.fine_tune.layers if run.fine_tune else None) or 0
     epochs = [asdict(epoch) for epoch in store.epochs(run.id)]
     facts: PhaseFacts = getattr(run.facts, phase)
     return {
         "run": run.id,
         "backbone": run.backbone,
-        "frozen_layers": 0 if row.fresh else row.layers - layers,
+        "frozen_layers": facts.frozen_layers,
         "epochs": epochs,
         **_result_metrics(store, run),
-        "accuracies": {side: accuracy for side, (accuracy, _) in accuracies(store, run).items()},
+        "accuracies": run.facts.phase(run.result_phase or 1).accuracies,
         "seconds": facts.seconds and asdict(facts.seconds),
         "images_per_second": facts.images_per_second,
         "features_per_second": facts.features_per_second,

@@ -13,8 +13,9 @@ from thaw.names import Parts
 from thaw.pictures.exif import PARSER_ERRORS, find_turn, orientation_of
 from thaw.storage.boxes import Reason, RejectedBox
 from thaw.storage.questions import Ask, Option, Question
-from thaw.storage.records import Image
-from tlcore.boxes import Box
+from thaw.storage.records import Image, Role
+from thaw.storage.store import Store
+from tlcore.boxes import Box, BoxedPhotos
 
 WHEN = "boxes-drawn"
 
@@ -103,3 +104,12 @@ def _notes(drawn: Drawn, kept: int, cut: int) -> list[str]:
     if kept:
         notes.append(f"{kept:,} {'photo keeps' if kept == 1 else 'photos keep'} the boxes drawn before.")
     return notes
+
+
+def read_boxed(store: Store, dataset_id: str, holdout: bool = False) -> BoxedPhotos[Image]:
+    """Return the photos of a data set that take part and were looked at, or those of its holdout, with their boxes."""
+    boxes = store.boxes(dataset_id)
+    roles: tuple[Role, ...] = ("holdout",) if holdout else ("main", "pile")
+    images = [image for role in roles for image in store.images(dataset_id, role=role)]
+    photos = [image for image in images if image.id in boxes]
+    return BoxedPhotos(photos, {photo.id: boxes[photo.id] for photo in photos})

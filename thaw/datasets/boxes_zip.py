@@ -10,8 +10,8 @@ from typing import Any, Literal
 from PIL import Image as Picture
 
 from thaw.boxes.coco import write_coco
-from thaw.boxes.splits import read_boxed, split_boxed
 from thaw.boxes.yolo import write_names, write_yolo
+from thaw.datasets.boxes import read_boxed
 from thaw.sources.safe_names import MOST_FILE_BYTES, DistinctNames
 from thaw.storage.disk_space import require_space
 from thaw.storage.records import Image
@@ -20,6 +20,7 @@ from tlcore.boxes import Box, BoxedPhotos
 from tlcore.errors import DatasetError, RunError
 from tlcore.files import replacing
 from tlcore.photos import Photo
+from tlcore.splits.boxed_splits import split_boxed
 
 BoxFormat = Literal["coco", "yolo"]
 TRAIN, VALIDATION, ALL = "train", "val", ""

@@ -13,11 +13,14 @@ from tlcore.images.pixels import load_pixels
 
 @dataclass(frozen=True)
 class Copy:
-    """What an import would keep of a picture: the copy, its thumbnail (a JPEG) and its notes."""
+    """What an import would keep of a picture: the copy, its thumbnail (a JPEG) and its notes; `width` and `height` are
+    the original's in pixels, upright."""
 
     path: Path
     thumbnail: Path
     notes: list[str]
+    width: int
+    height: int
 
 
 def decode_pictures(
@@ -38,7 +41,8 @@ def decode_pictures(
             yield place, outcome
             continue
         assert isinstance(outcome, Decoded)
-        copy = Copy(job.target.with_name(job.target.name + outcome.suffix), job.thumbnail, outcome.notes)
+        path = job.target.with_name(job.target.name + outcome.suffix)
+        copy = Copy(path, job.thumbnail, outcome.notes, outcome.width, outcome.height)
         yield place, copy
         copy.path.unlink()
         copy.thumbnail.unlink()

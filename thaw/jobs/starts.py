@@ -9,7 +9,7 @@ from thaw.jobs import lifecycle
 from thaw.storage.database import new_id
 from thaw.storage.records import Job, JobKind, Run
 from thaw.storage.store import Store
-from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE
+from thaw.storage.workspace import BOXES_FILE, LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE
 from thaw.tuning.probe_record import PROBE_FILE, ProbeSettings
 from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import GuardError, RunError, SettingsError
@@ -17,8 +17,8 @@ from tlcore.models.backbones import find_backbone, find_pretrained
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.recommendations import recommend_depth, recommend_learning_rate, refuse_fine_tune
 
-RECORDS = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, PROBE_FILE, MAP_FILE)
-HEAD_FILES = (*RECORDS, "head.npz", "predictions-1*.npz", "rates-*.json")
+RECORDS = (LABELS_FILE, SPLIT_FILE, BOXES_FILE, LAYERS_FILE, PROBE_FILE, MAP_FILE)
+HEAD_FILES = (*RECORDS, "head.npz", "predictions-1*.npz", "found-1*.npz", "rates-*.json")
 SVM_IMAGES = 1000
 TRIALS = 200
 
@@ -56,6 +56,8 @@ def add_head_job(store: Store, dataset_id: str, settings: HeadSettings) -> str:
     row = find_backbone(settings.backbone)
     if settings.image_size is not None:
         row.require_size(settings.image_size)
+    if settings.task == "detect":
+        find_pretrained(settings.backbone)
     if row.fresh and settings.method == "svm":
         raise SettingsError(
             f"Expected a backbone that has learnt from photos below a support vector machine. Received: {row.title!r}. "

@@ -21,9 +21,10 @@ from thaw.errors import PredictorError
 from thaw.jobs.children import start_child
 from thaw.jobs.standby import FREE_BYTES
 from thaw.prediction.frames import Frame, read_frame, write_frame
-from thaw.prediction.server import IDLE_S
+from thaw.prediction.server import FOUND_ARRAYS, IDLE_S
 from thaw.storage.workspace import Workspace
 from tlcore import errors
+from tlcore.detection.found import Found
 from tlcore.errors import ThawError
 from tlcore.evaluation.heat_maps import HeatMap, HeatMaps
 
@@ -47,6 +48,18 @@ class Answer:
     probabilities: np.ndarray | None
     rejected: str | None
     notes: Sequence[str] = ()
+    thumbnail: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a run's detector found on one picture of `width` x `height` pixels, upright, however unsure it is, or why
+    it could not be read. `thumbnail` is a small JPEG of it, where it was asked for."""
+
+    found: Found | None
+    rejected: str | None = None
+    width: int = 0
+    height: int = 0
     thumbnail: bytes | None = None
 
 
@@ -89,6 +102,21 @@ class Predictor:
             answer
             for each in _slices(absolute)
             for answer in _read_answers(self._ask(Frame({"do": "classify", "run": run_id, "paths": each}), len(each)))
+        ]
+
+    def find(self, run_id: str, pictures: Sequence[bytes], thumbnails: bool = False) -> list[Sighting]:
+        """Find objects in the contents of picture files, in the order given; decoded exactly as an import does it."""
+        asked = {"do": "find", "run": run_id, "thumbnails": thumbnails}
+        return [
+            seen for each in _slices(pictures) for seen in _read_sightings(self._ask(Frame(asked, each), len(each)))
+        ]
+
+    def find_in_files(self, run_id: str, paths: Sequence[Path]) -> list[Sighting]:
+        """Find objects in picture files of this machine, in the order given."""
+        return [
+            seen
+            for each in _slices([_absolute(path) for path in paths])
+            for seen in _read_sightings(self._ask(Frame({"do": "find", "run": run_id, "paths": each}), len(each)))
         ]
 
     def heat_maps(self, run_id: str, picture: bytes | Path, class_number: int | None = None) -> HeatMaps:
@@ -250,6 +278,22 @@ def _read_answers(answer: Frame) -> list[Answer]:
         Answer(None, reason) if reason else Answer(share, None, notes, thumbnail)
         for reason in answer.header["rejected"]
         for share, notes, thumbnail in [(None, (), None) if reason else next(read)]
+    ]
+
+
+def _read_sightings(answer: Frame) -> list[Sighting]:
+    told = answer.header["pictures"]
+    ends = np.cumsum([each["boxes"] for each in told if "boxes" in each])[:-1]
+    parts = [
+        np.split(np.frombuffer(part, dtype).reshape(-1, *shape[1:]), ends)
+        for part, (_, shape, dtype) in zip(answer.parts, FOUND_ARRAYS, strict=False)
+    ]
+    found, thumbnails = iter(zip(*parts, strict=True)), iter(answer.parts[len(FOUND_ARRAYS) :])
+    return [
+        Sighting(None, each["rejected"])
+        if "rejected" in each
+        else Sighting(Found(*next(found)), None, each["width"], each["height"], next(thumbnails, None))
+        for each in told
     ]
 
 

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -23,23 +23,28 @@ from PIL import Image
 from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import Copy, decode_pictures
 from thaw.errors import PredictorError
+from thaw.prediction.detector import load_detector
 from thaw.prediction.frames import Frame, read_frame, write_frame
-from thaw.prediction.network import HEAD, TUNED, load_network
+from thaw.prediction.network import HEAD, TUNED, RunNetwork, load_network
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.detection.found import Found
 from tlcore.errors import ImageRejected, ThawError, WeightsError
 from tlcore.files import scratch_folder
-from tlcore.images.pixels import load_pixels
+from tlcore.images.pixels import WIDEST, load_pixels
 from tlcore.models.backbones import find_backbone
 from tlcore.models.weights import is_local
 
 if TYPE_CHECKING:
+    from tlcore.detection.detector import Detector
     from tlcore.evaluation.grad_cam import GradCam
 
 IDLE_S = 600.0
 KEPT_RUNS = 2
 DECODERS = 2
+# What a detector found on several pictures, one after the other: the field of each, what there is of none, its type.
+FOUND_ARRAYS = (("edges", (0, 4), np.float32), ("scores", (0,), np.float32), ("kinds", (0,), np.int64))
 # Nobody has asked for so long: what was put off is not in the way.
 QUIET_S = 5.0
 # What the phases leave; a file that is newer than the classifier in memory makes another model.
@@ -47,11 +52,18 @@ RESULTS = (HEAD, TUNED)
 
 
 class Loaded:
-    """A run's model and, once a heat map was asked for, what draws them, for which TensorFlow starts."""
+    """A run's model, for a detector TensorFlow's, and once a heat map was asked for, what draws them."""
 
     def __init__(self, store: Store, run: Run) -> None:
         self._store, self._run = store, run
-        self.network = load_network(store, run)
+
+    @cached_property
+    def network(self) -> RunNetwork:
+        return load_network(self._store, self._run)
+
+    @cached_property
+    def detector(self) -> "Detector":
+        return load_detector(self._store, self._run)
 
     @cached_property
     def grad_cam(self) -> "GradCam":
@@ -77,7 +89,12 @@ class PredictionService:
         self._store = store
         self._decoder = decoder
         self._loaded: OrderedDict[tuple[object, ...], Loaded] = OrderedDict()
-        self._answers = {"classify": self._classify, "heat_maps": self._draw_heat_maps, "warm": self._warm}
+        self._answers = {
+            "classify": self._classify,
+            "find": self._find,
+            "heat_maps": self._draw_heat_maps,
+            "warm": self._warm,
+        }
         self._put_off: Frame | None = None
 
     def answer(self, question: Frame) -> Frame:
@@ -105,6 +122,31 @@ class PredictionService:
         header = {"rejected": rejected, "classes": len(network.labels), "notes": [each.notes for each in read]}
         return Frame(header, [shares, *thumbnails])
 
+    def _find(self, question: Frame) -> Frame:
+        """Answer with the boxes on each picture: three arrays for all of them, after what tells how many are whose."""
+        run = self._store.run(question.header["run"])
+        detector, grey_range = self._load(question).detector, run.facts.grey_range or WIDEST
+        told: dict[int, dict[str, Any]] = {}
+        found: dict[int, Found] = {}
+        thumbnails: dict[int, bytes] = {}
+        with self._scratch() as scratch:
+            paths = _place(question, scratch)
+            for place, copy in decode_pictures(self._decoder, scratch, paths, grey_range):
+                if isinstance(copy, ImageRejected):
+                    told[place] = {"rejected": str(copy)}
+                    continue
+                with Image.open(copy.path, formats=("PNG", "JPEG")) as picture:
+                    (found[place],) = detector.find([picture])
+                told[place] = {"boxes": len(found[place].scores), "width": copy.width, "height": copy.height}
+                if question.header.get("thumbnails"):
+                    thumbnails[place] = copy.thumbnail.read_bytes()
+        arrays = [
+            np.concatenate([np.zeros(shape, dtype), *(getattr(found[place], name) for place in sorted(found))])
+            for name, shape, dtype in FOUND_ARRAYS
+        ]
+        parts = [*(array.tobytes() for array in arrays), *(thumbnails[place] for place in sorted(thumbnails))]
+        return Frame({"pictures": [told[place] for place in range(len(paths))]}, parts)
+
     def _draw_heat_maps(self, question: Frame) -> Frame:
         loaded = self._load(question)
         with self._scratch() as scratch:
@@ -128,6 +170,9 @@ class PredictionService:
         them: whoever looks on waits for answers.
         """
         loaded = self._load(question)
+        if self._store.run(question.header["run"]).head.task == "detect":
+            loaded.detector.find([Image.new("RGB", (loaded.detector.image_size,) * 2)])
+            return Frame({})
         black = np.zeros((loaded.network.image_size, loaded.network.image_size, 3), np.uint8)
         loaded.network.predict(black[None])
         self._put_off = None if question.header["maps"] else Frame(question.header | {"maps": True})

@@ -14,6 +14,8 @@ ENVIRONMENT_VARIABLE = "THAW_WORKSPACE"
 
 # What a run's folder holds besides its weights and predictions.
 LABELS_FILE, SPLIT_FILE, LAYERS_FILE, MAP_FILE = "labels.json", "split.json", "layers.json", "map.npz"
+# Besides, where it is a detector.
+BOXES_FILE = "boxes.json"
 # What the folders of data sets and runs keep of their rows, in case the database is lost.
 JOURNAL_FILE, RECORD_FILE = "journal.jsonl", "run.json"
 # In the folder of an import that has not ended yet, and in the staging folder of a project that is being opened: a file

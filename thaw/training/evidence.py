@@ -31,7 +31,9 @@ def judge_run(run: Run, epochs: Sequence[Epoch], phase: int) -> list[Evidence]:
     if kept is None or training_images is None or validation_images is None:
         return []
     found = _judge_head(run, epochs, kept) if phase == 1 else _judge_fine_tuning(run, epochs, validation_images)
-    found.append(judge_gap(kept, training_images, validation_images))
+    if run.head.task == "classify":
+        # AP50 is no share of the photos, so that their number says nothing of how far chance moves it.
+        found.append(judge_gap(kept, training_images, validation_images))
     engine = [Evidence("Engine", False, f"{run.facts.engine_note}.")] if run.facts.engine_note else []
     return [*found, *_judge_batches(run, phase, training_images), *engine]
 

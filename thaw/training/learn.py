@@ -1,5 +1,7 @@
 """The job of a run: it trains a phase, or retrains a head from fixes; then the tracking server hears of the result."""
 
+import importlib
+
 from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Job
@@ -14,10 +16,11 @@ def learn(reporter: Reporter, job: Job) -> None:
         return
     reporter.store.add_facts(run_id, {"device": start_tensorflow(reporter)})
     from thaw.jobs.devices import spread_over_gpus
-    from thaw.training.run import fine_tune, train_head
 
+    detects = reporter.store.run(run_id).head.task == "detect"
+    train = importlib.import_module("thaw.detection.train" if detects else "thaw.training.run")
     with spread_over_gpus():
-        {"head": train_head, "fine_tune": fine_tune}[job.kind](reporter, run_id)
+        {"head": train.train_head, "fine_tune": train.fine_tune}[job.kind](reporter, run_id)
 
 
 def mirror(reporter: Reporter, job: Job) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 from thaw.backbones.loading import list_layers
 from thaw.datasets.run_split import write_split
+from thaw.datasets.similarity import Compared
 from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import LAYERS_FILE
 from thaw.training.materials import RunMaterials
@@ -13,6 +15,9 @@ from tlcore.files import write_atomically
 from tlcore.images.pixels import WIDEST
 from tlcore.training.history import PhaseSeconds
 from tlcore.training.results import PhaseResult
+
+if TYPE_CHECKING:
+    from tlcore.detection.phases import DetectorResult
 
 
 def record_materials(reporter: Reporter, materials: RunMaterials) -> None:
@@ -41,13 +46,20 @@ def record_layers(reporter: Reporter, materials: RunMaterials) -> None:
     write_atomically(folder / LAYERS_FILE, json.dumps(layers).encode())
 
 
-def record_times(reporter: Reporter, materials: RunMaterials, phase: str, result: PhaseResult, started: float) -> None:
+def record_times(
+    reporter: Reporter,
+    run_id: str,
+    compared: Compared,
+    phase: str,
+    result: "PhaseResult | DetectorResult",
+    started: float,
+) -> None:
     """Write down which epoch's weights were kept and how long the stages took.
 
     Seconds add to those of a phase that was stopped and resumed; `images_per_second` is of the last part alone and
     counts what was trained on, once an epoch. Features that were compared before the photos were divided count too.
     """
-    run_id, feed, compared = materials.run.id, result.feed, materials.compared
+    feed = result.feed
     trained = result.epochs_trained * feed.training.images
     computed, features_s = feed.computed + compared.computed, feed.seconds + compared.seconds
     earlier = getattr(reporter.store.run(run_id).facts, phase).seconds or PhaseSeconds()

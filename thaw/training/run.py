@@ -84,7 +84,7 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     record_layers(reporter, materials)
     record_outcome(reporter, run_id, phase=1)
     reporter.store.add_phase_facts(run_id, HEAD, {"checks": asdict(result.checks)})
-    record_times(reporter, materials, HEAD, result, started)
+    record_times(reporter, run_id, materials.compared, HEAD, result, started)
     store.set_result(run_id, 1)
     if materials.row.fresh:
         keep_features(reporter, materials)
@@ -116,7 +116,7 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     save_arrays(folder / "tuned.npz", result.weights)
     save_predictions(reporter, materials, result, phase=2)
     record_outcome(reporter, run_id, phase=2)
-    record_times(reporter, materials, FINE_TUNE, result, started)
+    record_times(reporter, run_id, materials.compared, FINE_TUNE, result, started)
     store.add_facts(run_id, {"cut": asdict(result.cut)})
     drift = [asdict(each) for each in result.drift]
     reporter.store.add_phase_facts(run_id, FINE_TUNE, {"precision": result.precision, "drift": drift})

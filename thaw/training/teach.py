@@ -49,7 +49,7 @@ def teach(store: Store, dataset: Dataset, settings: HeadSettings) -> str:
 
 def find_lessons(store: Store, dataset: Dataset, settings: HeadSettings) -> Lessons:
     """Return how far the teaching of a data set with these settings is."""
-    runs = [run for run in store.runs() if run.dataset_id == dataset.id]
+    runs = [run for run in store.runs() if run.dataset_id == dataset.id and run.head.task == "classify"]
     best = next((run for run in runs if run.result_phase is not None and run.backbone == settings.backbone), None)
     for run in runs:
         job = store.latest_job(run.id)

@@ -17,7 +17,6 @@ from tlcore.detection import phases
 from tlcore.detection.detector import Detection, Detector, assemble_detector
 from tlcore.detection.found import Drawn, Found
 from tlcore.detection.inputs import DetectorMaterials
-from tlcore.detection.splitting import split_boxed
 from tlcore.files import Arrays, folder_until_exit, scratch_folder
 from tlcore.models.backbones import find_pretrained, read_backbone
 from tlcore.models.backend import keras
@@ -26,6 +25,7 @@ from tlcore.models.loading import load_backbone
 from tlcore.photos import Photo
 from tlcore.progress import Progress, ignore_progress
 from tlcore.settings import DetectorSettings, FineTuneSettings
+from tlcore.splits.boxed_splits import split_boxed
 from tlcore.splits.groups import GroupRules
 from tlcore.splits.splits import Split
 from tlcore.training.history import Epoch
@@ -115,7 +115,7 @@ def train_detector(
         (True, True)
     """
     chosen = DetectorSettings(backbone=find_pretrained(read_backbone(backbone).name).name, **settings)
-    parts = split or split_boxed(photos, chosen.validation_split, chosen.seed, rules)
+    parts = split or split_boxed(photos, chosen.validation_split, chosen.seed, rules).split
     place = Path(folder) if folder else folder_until_exit()
     materials = _gather(photos, parts, chosen, place, progress)
     result = phases.train_detector(materials, folder_until_exit(), Listener(progress), callbacks)

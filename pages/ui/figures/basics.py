@@ -66,8 +66,9 @@ def describe_counts(classes: Mapping[str, int]) -> str:
     return f"{told}, from {classes[least]:,} ({least}) to {classes[most]:,} ({most})"
 
 
-def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
-    """Draw accuracy above loss, epoch by epoch; where phase 2 begins a dashed line says so.
+def learning_curve(epochs: Sequence[Epoch], score: str = "accuracy") -> go.Figure:
+    """Draw accuracy, or the `score` in its place, above loss, epoch by epoch; where phase 2 begins a dashed line says
+    so.
 
     `uirevision` stays the same, so that a new epoch keeps the zoom that the person has chosen.
     """
@@ -108,7 +109,7 @@ def learning_curve(epochs: Sequence[Epoch]) -> go.Figure:
             yanchor="bottom",
             font_color=BOUNDARY,
         )
-    figure.update_yaxes(title_text="accuracy", **SHARE_AXIS, row=1, col=1)
+    figure.update_yaxes(title_text=score, **SHARE_AXIS, row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title_text="epoch", row=2, col=1)
     # Not a range of our own: one that grows would undo the zoom.

@@ -62,8 +62,9 @@ def score_curve(head: Epoch, epochs: Sequence[Epoch], images: int | None) -> go.
     return plain(figure, HEIGHT_PX)
 
 
-def learning_score(epochs: Sequence[Epoch]) -> go.Figure:
-    """Draw the share of photos that are right, epoch by epoch: of the exam, and of those that are learnt from."""
+def learning_score(epochs: Sequence[Epoch], what: str = "photos right") -> go.Figure:
+    """Draw the share of photos that are right, or `what` is in its place, epoch by epoch: of the exam, and of those
+    that are learnt from."""
     figure = go.Figure()
     for name, colour, values in (
         ("exam photos", VALIDATION, [epoch.val_accuracy for epoch in epochs]),
@@ -81,7 +82,7 @@ def learning_score(epochs: Sequence[Epoch]) -> go.Figure:
             )
         )
     figure.update_xaxes(title="rounds (epochs)", autorangeoptions={"include": [0.5, LEAST_ROUNDS + 0.5]})
-    figure.update_yaxes(title="photos right", **SHARE_AXIS)
+    figure.update_yaxes(title=what, **SHARE_AXIS)
     figure.update_layout(
         hovermode="x unified", legend={"orientation": "h", "y": 1.1, "x": 0}, uirevision="learning score"
     )

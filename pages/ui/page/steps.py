@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui.components.expert import expert
 from pages.ui.page import selection
+from thaw.storage.store import Store
 
 FOLDER = Path(__file__).parents[2]
 
@@ -82,6 +83,7 @@ STEPS = (
 ASIDE = {
     Step("pile", "Pile", "No folders? Name groups of photos that look alike; the rest is suggested."): "workspaces",
     Step("boxes", "Draw boxes", "Find and count things: draw a box around each of them on some photos."): "crop_free",
+    Step("find", "Find and count", "Teach it to find things on photos, and count them."): "search_check",
     Step("evaluation", "Evaluation", "See how good the model is, and how far to trust it."): "monitoring",
     Step(
         "map", "Map", "See all photos on one map, like beside like, and look at those that stand out."
@@ -91,6 +93,10 @@ ASIDE = {
     Step("history", "History", "Every run with what it was made of, to find again and to take along."): "history",
     Step("disk", "Disk", "What Thaw keeps on this disk, and how to make room."): "hard_drive",
 }
+
+
+# What tells kinds of photos apart, and has nothing to say of photos with boxes.
+OF_KINDS = ("head", "finetune", "thaw", "mistakes", "worst", "evaluation", "map", "try_it", "export")
 
 
 def page(name: str) -> st.Page:
@@ -164,6 +170,17 @@ def missing(name: str, what: str, label: str) -> None:
     st.markdown(f"**{what}**")
     onward(name, label)
     raise PageEnds
+
+
+def lead_to_boxes(address: str, store: Store) -> None:
+    """End a page that is about kinds of photos where the photos chosen have boxes instead, with the way to theirs."""
+    if address not in OF_KINDS:
+        return
+    shown = selection.dataset(store)
+    if shown is None or shown.included or not store.has_boxes(shown.id):
+        return
+    heading("mistakes" if address == "worst" else address)
+    missing("find", "These photos have boxes, so that things are found and counted on them.", "On to Find and count")
 
 
 def _find(name: str) -> tuple[Step, str]:

@@ -12,10 +12,13 @@ from thaw.prediction.client import Answer, predictor
 from thaw.runs.decision import read_decision
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from tlcore.images.pixels import MAX_FILE_BYTES
 
 STILLS, CLOSEST = "stills", "picture looked at closely"
 BATCH = 16
 COLUMNS = ("file", "answer", *(f"{word}_{n}" for n in range(1, LIKELIEST + 1) for word in ("class", "share")), "reason")
+FILES, FOLDER = "Pictures", "A folder"
+MEBIBYTE = 1024**2
 FIRST = " · the model is loaded first, which may take some seconds"
 
 
@@ -36,6 +39,19 @@ class Tried:
     verdict: Verdict
     notes: Sequence[str] = ()
     thumbnail: bytes | None = None
+
+
+def ask_pictures(key: str) -> list[Picture]:
+    """Draw the place to drop files on; return those that are there. `key` tells it from others."""
+    kind = st.segmented_control("Choose", [FILES, FOLDER], default=FILES, required=True, key=f"kind of upload {key}")
+    files = st.file_uploader(
+        "A folder of pictures" if kind == FOLDER else "Drop pictures or a folder here, or choose pictures",
+        accept_multiple_files="directory" if kind == FOLDER else True,
+        max_upload_size=MAX_FILE_BYTES // MEBIBYTE + 1,
+        key=f"upload of {kind} {key}",
+    )
+    st.caption("They stay in this machine's memory for as long as this page is open, and go into no data set.")
+    return [Picture(file.file_id, file.name, file.getvalue()) for file in files]
 
 
 def keep_still(content: bytes) -> None:

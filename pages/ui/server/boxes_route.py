@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from pages.ui.server.items import UploadRefused
 from pages.ui.server.token import Json, find_text, read_asked, require_text
 from pages.ui.words.names import visible
 from pages.ui.words.options import class_names
+from thaw.prediction import suggestions
 from thaw.storage.boxes import BoxesChanged
 from thaw.storage.records import Image, Role
 from thaw.storage.store import Store
@@ -27,21 +28,6 @@ MAX_BODY_BYTES = 4 * 1024**2
 DATASET_ID = re.compile(r"data-[0-9a-f]{12}")
 # Photos without a class first: who draws boxes has dropped a flat folder more often than not.
 ROLES: tuple[Role, ...] = ("pile", "main", "holdout")
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """A box that a model proposes, and how sure it is, 0 to 1."""
-
-    box: Box
-    confidence: float
-
-
-Suggester = Callable[[Store, str, Image], Sequence[Suggestion]]
-"""Returns what a model proposes for a photo of the data set of an id, in any order, [] where it knows none."""
-
-SUGGESTERS: list[Suggester] = []
-"""Who is asked for suggestions, all of them; without any the editor offers none."""
 
 
 def boxes_url(dataset_id: str) -> str:
@@ -128,8 +114,7 @@ def _save(store: Store, dataset_id: str, asked: Json) -> Json:
 
 def _suggest(store: Store, dataset_id: str, asked: Json) -> Json:
     image = _find_image(store, asked)
-    found = [each for suggester in SUGGESTERS for each in suggester(store, dataset_id, image)]
-    found.sort(key=lambda each: -each.confidence)
+    found = sorted(suggestions.suggest_boxes(store, dataset_id, image), key=lambda each: -each.confidence)
     return {"suggestions": [asdict(each.box) | {"confidence": each.confidence} for each in found]}
 
 

@@ -45,6 +45,9 @@ def find_settings(eye: str | None, images: int) -> HeadSettings:
     return HeadSettings(backbone=str(name), epochs=MOST_EPOCHS, batch_size=batch)
 
 
+BOXED = "Boxes are drawn on these photos, so that things are found and counted on them."
+
+
 @dataclass(frozen=True)
 class Glance:
     """What the component looks at: a data set, an import that it follows, an eye, and a run whose model it shows unless
@@ -84,6 +87,8 @@ def draw_state(store: Store, glance: Glance) -> Json:
     mark = f"{dataset.id}:{dataset.version}"
     state["dataset"] = {"id": dataset.id, "name": visible(dataset.name), "mark": mark, "pile": dataset.pile}
     state["dataset"] |= {"images": dataset.included, "set_aside": dataset.set_aside}
+    boxed = not dataset.included and store.has_boxes(dataset.id)
+    state["dataset"]["boxes"] = sum(store.count_boxes(dataset.id).values()) if boxed else None
     if mark != glance.known:
         state["dataset"]["classes"] = _list_classes(store, dataset)
     state["learning"] = _tell_learning(store, dataset, settings, glance)
@@ -193,6 +198,8 @@ def _tell_learning(store: Store, dataset: Dataset, settings: HeadSettings, glanc
         told["epochs"] = _list_epochs(store, best)
     if refusal:
         told["stage"] = "refused"
+        if not dataset.included and store.has_boxes(dataset.id):
+            told["refusal"] = BOXED
     elif lessons.run is not None and lessons.job is not None:
         told |= _tell_job(store, lessons.run, lessons.job)
     elif not glance.learn and (earlier := teach.find_earlier(store, dataset, settings)):
@@ -208,7 +215,8 @@ def _find_chosen(store: Store, dataset: Dataset, newest: Run | None, glance: Gla
         chosen = store.run(glance.run)
     except ThawError:
         return None
-    return chosen if chosen.dataset_id == dataset.id and chosen.result_phase is not None else None
+    fits = chosen.dataset_id == dataset.id and chosen.head.task == "classify"
+    return chosen if fits and chosen.result_phase is not None else None
 
 
 def _tell_job(store: Store, run: Run, job: Job) -> Json:

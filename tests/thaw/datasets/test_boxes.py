@@ -18,8 +18,8 @@ from tests.support.boxes.annotations import (
 )
 from tests.support.pictures.corpus import encoded, photo
 from thaw.boxes.annotations import find_annotations
-from thaw.boxes.splits import read_boxed
-from thaw.datasets.boxes import read_orientation
+from thaw.datasets import edits
+from thaw.datasets.boxes import read_boxed, read_orientation
 from thaw.datasets.ingest import ingest
 from thaw.sources.sources import Source
 from thaw.storage.boxes import Reason
@@ -188,3 +188,14 @@ def test_a_stop_comes_in_time_while_annotations_are_read(tmp_path, form):
     with pytest.raises(Stopped):
         find_annotations(sources(folder), take_default, stop)
     assert calls == [form]
+
+
+def test_photos_that_were_looked_at_are_read(tmp_path):
+    store = Store(open_workspace(tmp_path / "workspace"))
+    folder = write_photos(write_coco(tmp_path / "orchard"), ["new.jpg"], seed=7100)
+    dataset_id = ingest(store, Source("folder", folder, "here"), "Orchard")
+    named = {image.name: image.id for image in store.every_image(dataset_id)}
+    edits.exclude_images(store, dataset_id, [named["b.jpg"]])
+    read = read_boxed(store, dataset_id)
+    assert [photo.name for photo in read.photos] == ["a.jpg", "c.jpg"]
+    assert (read.labels, read.boxes[named["c.jpg"]]) == (["apple", "pear"], [])

@@ -197,9 +197,14 @@ class Studio {
       this.photos = dataset.classes.flatMap((each) => each.photos);
       this.walls.draw(this.classes);
     }
-    this.find(".pile").hidden = !dataset.pile;
-    this.find(".pile span").textContent = `${dataset.pile.toLocaleString()} photos have no kind yet.`;
-    this.find(".pile a").href = `${this.server.data.pile}?dataset=${dataset.id}`;
+    const isBoxed = dataset.boxes !== null;
+    this.find(".pile").hidden = !dataset.pile && !isBoxed;
+    this.find(".pile span").textContent = isBoxed
+      ? `${dataset.boxes.toLocaleString()} boxes are drawn on ${dataset.pile.toLocaleString()} photos.`
+      : `${dataset.pile.toLocaleString()} photos have no kind yet.`;
+    const link = this.find(".pile a");
+    link.textContent = isBoxed ? "Find and count" : "Sort them";
+    link.href = `${isBoxed ? this.server.data.find : this.server.data.pile}?dataset=${dataset.id}`;
   }
 
   // What is newly learnt, or is the best of another eye, is chosen from then on.

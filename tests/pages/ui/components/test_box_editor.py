@@ -7,6 +7,7 @@ from tests.support.pages import DATASET, add_dataset, visit, words
 from tests.support.pages import store as store
 from tests.support.piles import add_pile, photo_id
 from tlcore.boxes import Box
+from tlcore.settings import detection_settings
 
 TO_BOXES = "Find and count things: draw boxes"
 
@@ -24,7 +25,7 @@ def test_without_photos_the_way_to_them_is_shown(store):
     assert "There are no photos yet." in words(visit("boxes"))
 
 
-def test_the_editor_is_told_where_to_ask_and_whether_there_are_suggestions(store, monkeypatch):
+def test_the_editor_is_told_where_to_ask_and_whether_there_are_suggestions(store):
     add_pile(store)
     page = visit("boxes", dataset=DATASET)
     assert not page.exception
@@ -35,7 +36,9 @@ def test_the_editor_is_told_where_to_ask_and_whether_there_are_suggestions(store
         "act": f"/thaw/boxes/{DATASET}",
         "token": boxes_route.TOKEN,
     }
-    monkeypatch.setattr(boxes_route, "SUGGESTERS", [lambda *_: []])
+    run_id = store.add_run(DATASET, "efficientnet-lite0", detection_settings("efficientnet-lite0").to_json())
+    assert not sent(visit("boxes", dataset=DATASET))["suggests"]
+    store.set_result(run_id, 1)
     assert sent(visit("boxes", dataset=DATASET))["suggests"]
 
 

@@ -4,13 +4,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pages.ui.server import boxes_route
-from pages.ui.server.boxes_route import MAX_BODY_BYTES, TOKEN, Suggestion, boxes_url
+from pages.ui.server.boxes_route import MAX_BODY_BYTES, TOKEN, boxes_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
 from tests.support.pages import DATASET
 from tests.support.pages import store as store
 from tests.support.piles import add_pile, photo_id
+from thaw.prediction import suggestions
+from thaw.prediction.suggestions import Suggestion
 from thaw.storage.boxes import MOST_ON_A_PHOTO
 from thaw.storage.journal.rows import Change
 from tlcore.boxes import Box
@@ -118,7 +119,7 @@ def test_suggestions_come_from_whoever_has_some_the_surest_first(client, monkeyp
     def suggest(store, dataset_id, image):
         return [Suggestion(cat, 0.4), Suggestion(dog, 0.9)] if (dataset_id, image.id) == (DATASET, PHOTO) else []
 
-    monkeypatch.setattr(boxes_route, "SUGGESTERS", [suggest])
+    monkeypatch.setattr(suggestions, "suggest_boxes", suggest)
     told = act(client, "suggest", photo=PHOTO).json()
     assert told == {"suggestions": [DOG | {"confidence": 0.9}, CAT | {"confidence": 0.4}]}
     assert act(client, "suggest", photo=photo_id(1)).json() == {"suggestions": []}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from thaw.boxes.tiles import overlap, pair_tiles, read_tiles
 from tlcore.photos import Photo
+from tlcore.splits.tiles import overlap, pair_tiles, read_tiles
 
 
 def photos(*names, side=512):

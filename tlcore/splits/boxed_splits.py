@@ -4,53 +4,50 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Generic
 
-from thaw.boxes.tiles import Tile, overlap, pair_tiles, read_tiles
-from thaw.storage.records import Role
-from thaw.storage.store import Store
 from tlcore.boxes import BoxedPhotos
 from tlcore.errors import DatasetError
-from tlcore.photos import Photo, natural
+from tlcore.photos import P, Photo, natural
 from tlcore.splits.groups import GroupRules, group_images
 from tlcore.splits.near_duplicates import group
+from tlcore.splits.splits import Split
+from tlcore.splits.tiles import Tile, overlap, pair_tiles, read_tiles
 
 BACKGROUND = ""
 """Stands for the kind of a photo without any object."""
 
 
 @dataclass(frozen=True)
-class BoxedSplit:
+class BoxedSplit(Generic[P]):
     """Which photos a detector learns from and which judge it.
 
     `left_out` are tiles that share pixels with both sides of a picture that had to be cut in two. No photo that judges
     shows one of the kinds `unjudged`, for it is on one photo, or one group of photos, alone.
     """
 
-    training: BoxedPhotos
-    validation: BoxedPhotos
-    left_out: list[Photo] = field(default_factory=list)
+    training: BoxedPhotos[P]
+    validation: BoxedPhotos[P]
+    left_out: list[P] = field(default_factory=list)
     unjudged: list[str] = field(default_factory=list)
 
-
-def read_boxed(store: Store, dataset_id: str, holdout: bool = False) -> BoxedPhotos:
-    """Return the photos of a data set that take part and were looked at, or those of its holdout, with their boxes."""
-    boxes = store.boxes(dataset_id)
-    roles: tuple[Role, ...] = ("holdout",) if holdout else ("main", "pile")
-    images = [image for role in roles for image in store.images(dataset_id, role=role)]
-    photos = [image for image in images if image.id in boxes]
-    return BoxedPhotos(photos, {photo.id: boxes[photo.id] for photo in photos})
+    @property
+    def split(self) -> Split[P]:
+        """Return the two sides as those of any other split; its `labels` are the kinds of objects."""
+        labels = sorted({*self.training.labels, *self.validation.labels})
+        return Split([*self.training.photos], [*self.validation.photos], labels)
 
 
 def split_boxed(
-    boxed: BoxedPhotos, share: float, seed: int, rules: GroupRules | None = None, theirs: bool = False
-) -> BoxedSplit:
+    boxed: BoxedPhotos[P], share: float, seed: int, rules: GroupRules | None = None, theirs: bool = False
+) -> BoxedSplit[P]:
     """Hold out about `share` (0..1) of the photos that show each kind of object, and of those that show none.
 
-    Near-duplicates, and tiles of one picture (`thaw.boxes.tiles`), lie on one side. The same photos and seed give the
-    same split: groups are ranked by a hash of seed and content, so that photos that come later leave nearly all others
-    where they were. The rarest kind chooses first, and at least one group of each is left to learn from. With `theirs`,
-    photos of the validation part of a ready-made split judge, and those of its training part do not. Raises
-    DatasetError, with advice, where there is nothing to judge by.
+    Near-duplicates, and tiles of one picture (`tlcore.splits.tiles`), lie on one side. The same photos and seed
+    give the same split: groups are ranked by a hash of seed and content, so that photos that come later leave
+    nearly all others where they were. The rarest kind chooses first, and at least one group of each is left to
+    learn from. With `theirs`, photos of the validation part of a ready-made split judge, and those of its training
+    part do not. Raises DatasetError, with advice, where there is nothing to judge by.
     """
     photos = [*boxed.photos]
     tiles = read_tiles(photos)

@@ -4,16 +4,10 @@ from collections import Counter
 
 import pytest
 
-from tests.support.boxes.annotations import write_coco, write_photos
-from thaw.boxes.splits import read_boxed, split_boxed
-from thaw.datasets import edits
-from thaw.datasets.ingest import ingest
-from thaw.sources.sources import Source
-from thaw.storage.store import Store
-from thaw.storage.workspace import open_workspace
 from tlcore.boxes import Box, BoxedPhotos
 from tlcore.errors import DatasetError
 from tlcore.photos import Photo
+from tlcore.splits.boxed_splits import split_boxed
 
 
 def boxed(*kinds, names=None, **fields):
@@ -107,13 +101,6 @@ def test_where_nothing_can_judge_it_is_refused(kinds):
         split_boxed(boxed(*kinds, lookalike=["x"] * len(kinds)), 0.2, 0)
 
 
-@pytest.mark.usefixtures("warm_decoder")
-def test_photos_that_were_looked_at_are_read(tmp_path):
-    store = Store(open_workspace(tmp_path / "workspace"))
-    folder = write_photos(write_coco(tmp_path / "orchard"), ["new.jpg"], seed=7100)
-    dataset_id = ingest(store, Source("folder", folder, "here"), "Orchard")
-    named = {image.name: image.id for image in store.every_image(dataset_id)}
-    edits.exclude_images(store, dataset_id, [named["b.jpg"]])
-    read = read_boxed(store, dataset_id)
-    assert [photo.name for photo in read.photos] == ["a.jpg", "c.jpg"]
-    assert (read.labels, read.boxes[named["c.jpg"]]) == (["apple", "pear"], [])
+def test_two_photos_are_enough_and_both_sides_make_a_split():
+    parts = split_boxed(boxed("a", "a"), 0.2, 0).split
+    assert (len(parts.training), len(parts.validation), parts.labels) == (1, 1, ["a"])

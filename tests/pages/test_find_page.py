@@ -1,0 +1,89 @@
+"""The Find and count page, and how pages about kinds lead to it."""
+
+import pytest
+
+from tests.support.boxes.detectors import DATASET, add_boxed, add_detector_run, add_tuned
+from tests.support.pages import add_dataset, drawn_html, press, store, visit, words
+
+__all__ = ["store"]
+
+
+def test_without_photos_or_boxes_it_leads_to_them(store):
+    assert "There are no photos yet." in words(visit("find"))
+    add_dataset(store)
+
+    assert "Nobody has drawn boxes on these photos yet." in words(visit("find"))
+
+
+def test_it_says_what_is_drawn_and_how_many_photos_are_left(store):
+    add_boxed(store)
+
+    told = words(visit("find"))
+
+    assert "6 boxes on 6 photos. **apple** 3, **pear** 3" in told
+    assert "1 photo nobody has drawn on yet" in told
+
+
+def test_the_score_counts_what_is_found_missed_and_seen_in_vain(store):
+    run_id = add_detector_run(store, add_boxed(store))
+
+    page = visit("find")
+
+    assert "1 of 3</b> found on the 3 exam photos, 1 false alarm" in drawn_html(page)
+    assert "**apple**: 1 of 2 found, 0 false alarms" in words(page)
+    assert "**pear**: 0 of 1 found, 1 false alarm" in words(page)
+    page.slider(f"confidence {run_id}").set_value(0.7).run()
+    assert "1 of 3</b> found on the 3 exam photos, 0 false alarms" in drawn_html(page)
+    page.slider(f"confidence {run_id}").set_value(0.95).run()
+    assert "0 of 3</b> found on the 3 exam photos, 0 false alarms" in drawn_html(page)
+
+
+def test_what_came_of_letting_the_eye_adapt_is_told(store):
+    run_id = add_detector_run(store, add_boxed(store))
+    add_tuned(store, run_id)
+
+    assert "**1 → 2** found, AP50 from 40.0% to 70.0%" in words(visit("find"))
+    store.set_result(run_id, 1)
+    assert "The detector of before stays." in words(visit("find"))
+
+
+def test_photos_with_something_wrong_are_shown_worst_first(store):
+    add_detector_run(store, add_boxed(store))
+
+    told = [element.value for element in visit("find").caption]
+
+    names = [caption for caption in told if "orchard/" in caption]
+    assert [caption.partition(": ")[2] for caption in names] == ["1 missed", "1 missed", "1 false alarm"]
+
+
+def test_a_press_starts_a_detector(store, monkeypatch):
+    images, begun = add_boxed(store), []
+
+    def start(_store, dataset_id, settings):
+        begun.append((dataset_id, settings))
+        return add_detector_run(store, images)
+
+    monkeypatch.setattr("thaw.jobs.starts.start_head", start)
+    press(visit("find"), "Learn to find them (train)")
+
+    ((dataset_id, settings),) = begun
+    assert (dataset_id, settings.task, settings.image_size) == (DATASET, "detect", 320)
+
+
+@pytest.mark.parametrize("name", ["head", "finetune", "mistakes", "evaluation", "map", "try_it", "export"])
+def test_pages_about_kinds_lead_to_it(store, name):
+    add_detector_run(store, add_boxed(store))
+
+    page = visit(name)
+
+    assert "These photos have boxes, so that things are found and counted on them." in words(page)
+
+
+@pytest.mark.parametrize("name", ["studio", "data", "backbone", "compare", "history", "disk", "pile"])
+def test_other_pages_open_with_a_detector_among_the_runs(store, name):
+    add_detector_run(store, add_boxed(store))
+
+    page = visit(name)
+
+    assert not page.exception
+    assert not page.error

@@ -1,0 +1,144 @@
+"""The runs of detectors: trained, stopped, gone on with, fine-tuned and asked, on photos whose objects are drawn."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.support.boxed import draw_boxed
+from tests.support.runs import arrays, fine_tune, measured, train_head
+from thaw.detection.boxed_split import read_seen_boxes
+from thaw.detection.found import measure_found
+from thaw.jobs import starts
+from thaw.prediction.detector import find_in_files, load_detector
+from thaw.storage.datasets import Arrival
+from thaw.storage.records import Image
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from thaw.worker import work
+from tlcore.errors import SettingsError
+from tlcore.settings import FineTuneSettings, detection_settings
+from tlcore.training.snapshots import save_snapshot
+
+DATASET = "data-0b0ced000000"
+SETTINGS = detection_settings("efficientnet-lite0", image_size=64, epochs=5, views=2, batch_size=4)
+
+
+def add_boxed(store, folder, count=16):
+    boxed = draw_boxed(folder, count)
+    images = []
+    for photo in boxed.photos:
+        fields = {field.name: getattr(photo, field.name) for field in dataclasses.fields(photo)}
+        image = Image(**fields | {"id": f"img-{len(images):012x}"}, suffix=".png", folder=DATASET, role="pile")
+        target = store.workspace.image(DATASET, image.id, image.suffix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo.file, target)
+        images.append(image)
+    store.add_dataset(DATASET, "shapes", "folder", Arrival(images))
+    for image, photo in zip(images, boxed.photos, strict=True):
+        store.set_boxes(DATASET, image.id, boxed.boxes[photo.id], None)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    root = tmp_path_factory.mktemp("detector")
+    made = Store(open_workspace(root / "workspace"))
+    add_boxed(made, root / "photos")
+    return made
+
+
+@pytest.fixture(scope="module")
+def run(store):
+    return store.run(train_head(store, DATASET, SETTINGS))
+
+
+def test_a_run_records_what_it_saw_and_found(store, run):
+    judged = measure_found(store, run)
+
+    assert judged.labels == ["disc", "square"]
+    assert run.facts.training_images + run.facts.validation_images == 16
+    assert len(judged.images) == run.facts.validation_images
+    assert run.facts.image_size == 64
+    assert run.facts.head.accuracies == {"validation": judged.precision}
+    assert sum(run.facts.class_counts["validation"].values()) == sum(len(each.kinds) for each in judged.drawn)
+    epochs = store.epochs(run.id)
+    assert epochs[-1].loss < epochs[0].loss
+
+
+def test_boxes_that_are_drawn_later_change_nothing_about_it(store, run):
+    before = read_seen_boxes(store, run)
+    changed, boxes = next((each, boxes) for each, boxes in store.boxes(DATASET).items() if boxes)
+    store.set_boxes(DATASET, changed, [], boxes)
+
+    assert read_seen_boxes(store, run) == before
+    assert before[changed] == boxes
+    store.set_boxes(DATASET, changed, boxes, [])
+
+
+def test_phase_2_thaws_the_top_and_goes_on_from_the_head(store, run):
+    tuned = store.run(fine_tune(store, run.id, FineTuneSettings(layers=12, epochs=1, batch_size=4, insist=True)))
+
+    facts = tuned.facts.fine_tune
+    assert facts.frozen_layers + 12 == run.facts.head.frozen_layers
+    assert facts.drift
+    assert all(each.mean == each.variance == 0 for each in facts.drift)
+    assert [epoch.phase for epoch in store.epochs(tuned.id)] == [1] * 5 + [2]
+    assert set(facts.accuracies) == {"validation"}
+
+
+def test_its_detector_is_put_together_again(store, run, tmp_path):
+    judged = measure_found(store, run, 1)
+    (tmp_path / "text.jpg").write_text("no picture")
+    detector = load_detector(store, dataclasses.replace(run, result_phase=1))
+
+    *seen, refused = find_in_files(detector, [*judged.files, tmp_path / "text.jpg"], run.facts.grey_range)
+
+    assert refused.found is None
+    assert "text" in refused.rejected
+    for mine, kept, image in zip(seen, judged.found, judged.images, strict=True):
+        assert (mine.width, mine.height) == (image.width, image.height)
+        sure = kept.above(0.3)
+        np.testing.assert_allclose(mine.found.above(0.3).edges, sure.edges, atol=0.02)
+
+
+def test_one_that_breaks_off_goes_on_to_the_same_end(store, run, monkeypatch):
+    run_id = starts.add_head_job(store, DATASET, SETTINGS)
+    saved = []
+
+    def save_and_break_off(*given):
+        save_snapshot(*given)
+        saved.append(given)
+        if len(saved) == 2:
+            raise ConnectionAbortedError("the test breaks it off here")
+
+    monkeypatch.setattr("tlcore.training.early_stopping.save_snapshot", save_and_break_off)
+    with pytest.raises(ConnectionAbortedError):
+        work(store, starts.waiting_job(store, run_id))
+    assert 0 < len(store.epochs(run_id)) < SETTINGS.epochs
+    monkeypatch.undo()
+    starts.add_resume_job(store, run_id)
+    work(store, starts.waiting_job(store, run_id))
+
+    assert measured(store, run_id) == measured(store, run.id)[: SETTINGS.epochs]
+    left = [arrays(store.workspace.run(each) / "head.npz") for each in (run_id, run.id)]
+    assert left[0] == left[1]
+
+
+def test_what_cannot_be_learnt_from_is_told(tmp_path):
+    store = Store(open_workspace(tmp_path / "workspace"))
+    image = Image("img-000000000000", "", "a.png", "0" * 64, 8, 8, suffix=".png", folder=DATASET, role="pile")
+    store.add_dataset(DATASET, "bare", "folder", Arrival([image]))
+    run_id = starts.add_head_job(store, DATASET, SETTINGS)
+
+    work(store, starts.waiting_job(store, run_id))
+
+    assert store.latest_job(run_id).status == "failed"
+    assert "Expected photos with boxes" in store.latest_job(run_id).error
+
+
+def test_settings_that_a_detector_has_not_are_refused():
+    with pytest.raises(SettingsError, match="Received: dropout"):
+        detection_settings("efficientnet-lite0", dropout=0.5)
+    with pytest.raises(SettingsError, match="a multiple of 32"):
+        detection_settings("efficientnet-lite0", image_size=100)
