@@ -1,9 +1,10 @@
 """The page on which boxes are drawn, over a real workspace: what is drawn stays, in whichever window."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.browser.harness import DESKTOP, PATIENCE_MS, PATIENCE_S, Server, wait_until
 from tests.support.pictures.corpus import jpeg
@@ -28,6 +29,10 @@ def store(made_up: Server) -> Store:
 @pytest.fixture
 def dataset(store: Store) -> str:
     """A flat folder of photos on which nobody has drawn, for each test one."""
+    return add_photos(store)
+
+
+def add_photos(store: Store) -> str:
     dataset_id = new_id("data")
     photos = [
         replace(PLAIN, id=new_id("img"), name=f"IMG_{number}.jpg", content=f"{number:064x}", folder=dataset_id)
@@ -120,3 +125,29 @@ def test_a_second_window_is_told_of_the_first_and_nothing_is_lost(
     expect_kept(store, dataset, ["pear", "apple"])
     expect(second.locator(".box")).to_have_count(2)
     context.close()
+
+
+def test_boxes_drawn_while_thaw_is_away_are_saved_once_it_is_back(
+    program: Browser, chromium: Playwright, tmp_path: Path
+) -> None:
+    server = Server(tmp_path / "workspace")
+    store = Store(open_workspace(server.workspace))
+    dataset = add_photos(store)
+    context = program.new_context(viewport=DESKTOP)
+    context.set_default_timeout(PATIENCE_MS)
+    server.start()
+    try:
+        page = open_page(context.new_page(), server, dataset)
+        name_kind(page, "apple")
+        server.stop()
+        drag(page, (0.2, 0.2), (0.5, 0.6))
+        expect(page.get_by_role("alert").filter(has_text="Your boxes are kept here meanwhile.")).to_be_visible()
+        expect(page.locator(".saved")).to_have_text("Not saved")
+        assert labels_on(store, dataset) is None
+        server.start()
+        # The page has no token of the new server until it is drawn again, which it is by itself.
+        expect_kept(store, dataset, ["apple"])
+        expect(page.locator(".saved")).to_have_text("Saved")
+    finally:
+        context.close()
+        server.stop()

@@ -8,9 +8,10 @@ const editors = new WeakMap();
 export default function (component) {
   let editor = editors.get(component.parentElement);
   if (!editor) {
-    editor = new BoxEditor(component.parentElement, component.data);
+    editor = new BoxEditor(component.parentElement);
     editors.set(component.parentElement, editor);
   }
+  editor.renew = () => component.setTriggerValue("renewed", Date.now());
   editor.begin(component.data);
   return () => {
     editor.leave();
@@ -19,10 +20,9 @@ export default function (component) {
 }
 
 class BoxEditor {
-  constructor(root, data) {
+  constructor(root) {
     this.root = root;
     this.find = (name) => root.querySelector(name);
-    this.server = new Server(data);
     this.photos = [];
     this.drawings = new Map();
     this.chosen = null;
@@ -31,7 +31,6 @@ class BoxEditor {
     this.kinds = new Kinds(root, (name) => this.hand.name(name));
     this.strip = new Strip(root, (place) => this.show(place));
     this.stage = new Stage(root, this);
-    this.saver = new Saver(this.server, (state) => this.tellSaved(state));
     this.keys = new Keys(this);
     this.suggesting = new Suggesting(this);
     this.trouble = new Trouble(this.find(".trouble"));
@@ -70,19 +69,29 @@ class BoxEditor {
 
   // Called each time that Streamlit draws the page: what is on show stays, another data set is taken up.
   async begin(data) {
-    const before = this.dataset;
-    this.server.data = data;
-    this.dataset = data.dataset;
-    if (before === data.dataset) return;
+    if (this.saver?.dataset === data.dataset && !this.stale) {
+      this.saver.meet(data);
+      return;
+    }
+    this.stale = false;
+    this.saver?.leave();
+    const saver = Saver.of(
+      data,
+      (state) => this.tellSaved(state),
+      () => this.renew(),
+    );
+    this.saver = saver;
     this.find(".editor").setAttribute("aria-label", data.label);
     await this.guard(async () => {
       const { photos, kinds } = await this.server.act("photos");
-      if (this.dataset !== data.dataset) return;
+      if (this.saver !== saver) return;
       this.photos = photos;
-      this.drawings.clear();
+      this.drawings = new Map([...saver.waiting].map((drawing) => [drawing.id, drawing]));
       this.kinds.begin(`thaw kinds of ${data.dataset}`, kinds);
       this.kind = this.kinds.names[0] ?? null;
       this.strip.begin(photos);
+      for (const drawing of saver.waiting) this.tellCount(drawing);
+      saver.tell();
       this.find(".editor").classList.toggle("empty", !photos.length);
       const kept = photos.findIndex(({ id }) => id === sessionStorage.getItem(this.mark));
       const open = photos.findIndex(({ count }) => count === null);
@@ -90,9 +99,13 @@ class BoxEditor {
     });
   }
 
+  get server() {
+    return this.saver.server;
+  }
+
   // Where this tab remembers which photo was on show.
   get mark() {
-    return `thaw boxes of ${this.dataset}`;
+    return `thaw boxes of ${this.saver.dataset}`;
   }
 
   async show(place) {
@@ -126,8 +139,10 @@ class BoxEditor {
 
   // The drawing of a photo as the server has it by now; what has been changed here and not yet saved stays.
   async read(id) {
-    const { boxes } = await this.server.act("read", { photo: id });
     const known = this.drawings.get(id);
+    // What is not saved is here alone: it is shown also where nothing answers.
+    if (known?.changed) return known;
+    const { boxes } = await this.server.act("read", { photo: id });
     if (!known) this.drawings.set(id, new Drawing(id, boxes));
     else if (!known.changed && !same(known.kept, boxes)) {
       known.change(boxes);
@@ -268,16 +283,16 @@ class BoxEditor {
     try {
       await act();
     } catch (problem) {
+      if (problem.status === 403) this.renew();
       const words = problem instanceof Refused ? problem.message : "The photo could not be shown.";
       this.trouble.show(words, { "Try again": () => (this.photos.length ? this.show(this.place) : this.again()) });
     }
   }
 
   again() {
-    const { data } = this.server;
-    this.dataset = undefined;
+    this.stale = true;
     this.trouble.hide();
-    return this.begin(data);
+    return this.begin(this.server.data);
   }
 
   speak(words) {
@@ -289,6 +304,6 @@ class BoxEditor {
     this.keys.leave();
     this.room.leave();
     this.stage.sizes.disconnect();
-    this.saver.leave();
+    this.saver?.leave();
   }
 }

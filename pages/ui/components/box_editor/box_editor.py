@@ -47,4 +47,5 @@ def box_editor(key: str, dataset_id: str, url: str, token: str, label: str, sugg
     A refusal is {"error": words}.
     """
     shown = {"dataset": dataset_id, "label": label, "suggests": suggests}
-    _component(key=key, data=shown | {"act": url, "token": token})
+    # A server that was started anew has another token: the browser, once refused, asks for the page to be drawn again.
+    _component(key=key, data=shown | {"act": url, "token": token}, on_renewed_change=lambda: None)

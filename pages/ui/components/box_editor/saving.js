@@ -4,11 +4,28 @@ const SETTLED_MS = 400;
 const FIRST_RETRY_MS = 2000;
 const LONGEST_RETRY_MS = 15000;
 
+const UNANSWERED = "Thaw does not answer. Check that it still runs.";
+const ANEW = "Thaw was started anew, and does not know this page yet.";
+
+// By data set: what is not saved yet outlives the editor that drew it, for as long as the tab is open.
+const savers = new Map();
+
 class Saver {
-  // `told` is called with how all stands: { word, problem, drawing }, where `problem` is in words or "".
-  constructor(server, told) {
-    this.server = server;
-    this.told = told;
+  // The saver of a data set, for the editor that shows it now. `told` is called with how all stands: { word, problem,
+  // torn }, where `problem` is in words or "", and `torn` is a drawing on which another window has drawn too; `renew`
+  // asks for the page to be drawn again.
+  static of(data, told, renew) {
+    const saver = savers.get(data.dataset) ?? new Saver(data);
+    savers.set(data.dataset, saver);
+    Object.assign(saver, { told, renew });
+    saver.held = true;
+    saver.meet(data);
+    return saver;
+  }
+
+  constructor(data) {
+    this.dataset = data.dataset;
+    this.server = new Server(data);
     this.waiting = new Set();
     this.retryMs = FIRST_RETRY_MS;
     this.problem = "";
@@ -17,6 +34,13 @@ class Saver {
     // A page that is closed asks whether it may, as long as boxes would be lost.
     this.warn = (event) => this.waiting.size && event.preventDefault();
     window.addEventListener("beforeunload", this.warn);
+  }
+
+  // A server that was started anew has another token, which the page is given when it is drawn again.
+  meet(data) {
+    const isNew = data.token !== this.server.data.token;
+    this.server.data = data;
+    if (isNew || this.problem) this.now();
   }
 
   add(drawing) {
@@ -40,15 +64,18 @@ class Saver {
       this.problem = "";
       this.retryMs = FIRST_RETRY_MS;
     } catch (refusal) {
-      this.problem = refusal.message;
+      const { status = 0, message } = refusal;
+      this.problem = { 0: UNANSWERED, 403: ANEW }[status] ?? message;
+      if (status === 403) this.renew();
       // What the server has understood and refused stays refused until something changes.
-      if (!(refusal.status < 500)) {
+      if (status < 400 || status === 403 || status >= 500) {
         this.soon(this.retryMs);
         this.retryMs = Math.min(2 * this.retryMs, LONGEST_RETRY_MS);
       }
     }
     this.sending = false;
     this.tell();
+    if (!this.held && !this.waiting.size) this.close();
   }
 
   // One that waits for the person to say whose boxes count is left alone.
@@ -83,8 +110,14 @@ class Saver {
   }
 
   leave() {
+    this.held = false;
+    this.told = this.renew = () => {};
+    this.now();
+  }
+
+  close() {
     window.removeEventListener("online", this.online);
     window.removeEventListener("beforeunload", this.warn);
-    this.now();
+    savers.delete(this.dataset);
   }
 }
