@@ -15,8 +15,10 @@ from PIL import Image
 from tlcore.boxes import BoxedPhotos
 from tlcore.detection import phases
 from tlcore.detection.detector import Detection, Detector, assemble_detector
+from tlcore.detection.evaluation import Judged, Precisions, judge, measure_precisions
 from tlcore.detection.found import Drawn, Found
 from tlcore.detection.inputs import DetectorMaterials
+from tlcore.evaluation.predictions import VALIDATION
 from tlcore.files import Arrays, folder_until_exit, scratch_folder
 from tlcore.models.backbones import find_pretrained, read_backbone
 from tlcore.models.backend import keras
@@ -71,6 +73,17 @@ class TrainedDetector:
     def precision(self) -> float:
         """Return AP50 on the validation photos, 0 to 1."""
         return self.kept.val_accuracy
+
+    def measure(self, side: str = VALIDATION) -> Precisions | None:
+        """Return AP50 and AP50-95 of pycocotools with their intervals on a set; None where nothing is drawn on it."""
+        return measure_precisions(self.found[side], self.drawn[side], self.labels)
+
+    def judge(self, confidence: float = CONFIDENCE, side: str = VALIDATION) -> Judged:
+        """Say of every object of a set what became of it: found, missed, taken for another kind; and the false alarms.
+
+        Boxes below `confidence` (0 to 1) are not shown. The `photo` of each outcome is its place in the split.
+        """
+        return judge(self.found[side], self.drawn[side], self.labels, confidence)
 
     def predict(
         self, pictures: str | Path | Sequence[str | Path], confidence: float = CONFIDENCE
@@ -179,7 +192,7 @@ def _trained(
 ) -> TrainedDetector:
     parts, row, size = materials.split, materials.row, materials.image_size
     model = assemble_detector(row, materials.tapped, result.head, size)
-    drawn = {"validation": materials.drawn(parts.validation)}
+    drawn = {VALIDATION: materials.drawn(parts.validation)}
     drawn |= {name: materials.drawn(each) for name, each in parts.extra.items()}
     detector = Detector(model, row, materials.tapped, result.head, parts.labels, size)
     weights = {name: np.array(array) for name, array in result.weights.items()}

@@ -64,6 +64,11 @@ def test_objects_are_found_on_photos_that_were_not_learnt_from(boxed, first):
         right += len({b for a, b in np.argwhere(over > 0.5) if seen[a].label == drawn[b].label})
     assert right >= sum(len(boxed.boxes[photo.id]) for photo in first.split.validation) / 2
     assert first.predict(files[0], confidence=0.2) == answers[:1]
+    figures = first.measure()
+    assert figures.ap50.value == pytest.approx(first.precision, abs=0.02)
+    judged = first.judge(confidence=0.2)
+    assert sum(kind.found for kind in judged.kinds) == right
+    assert sum(kind.objects for kind in judged.kinds) == sum(len(each.edges) for each in first.drawn["validation"])
     edges, scores = first.model.predict(np.zeros((1, SIDE, SIDE, 3), np.uint8), verbose=0)
     assert edges.shape == (1, 16 * 16 + 8 * 8 + 4 * 4, 4)
     assert scores.shape == (1, 16 * 16 + 8 * 8 + 4 * 4, 2)
