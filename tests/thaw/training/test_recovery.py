@@ -1,5 +1,6 @@
 """What mends itself in a real training: a smashed first epoch, memory that runs out, and a kill right in between."""
 
+import keras
 import pytest
 
 from tests.support.runs import arrays, finish, measured
@@ -9,6 +10,7 @@ from thaw.training.evidence import judge_run
 from thaw.training.run_facts import kept_epoch
 from thaw.worker import work
 from tlcore.features.batches import CachedBatches
+from tlcore.models.rematerialisation import Rematerialised
 from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training import phases
 from tlcore.training.history import MemoryIncident
@@ -164,6 +166,74 @@ def test_memory_that_runs_out_keeps_less_then_halves_the_batch_and_the_run_goes_
     assert ours[:5] == theirs[:5], "the epoch before it is as it was"
     assert [row[:2] for row in ours] == [row[:2] for row in theirs]
     assert ours[5] != theirs[5]
+
+
+@pytest.fixture
+def short_of_memory(monkeypatch):
+    """Return a function after which memory runs out once more, as at first: in the second epoch of phase 2."""
+    feed, make_room, fed, chosen = CachedBatches.__getitem__, Incidents.make_room, [], []
+
+    def take(self, index):
+        fed.extend([index] * (self.images > 1))
+        if len(fed) > 4 and not chosen:
+            raise MemoryError
+        return feed(self, index)
+
+    def choose(self, *asked):
+        chosen.append(asked)
+        return make_room(self, *asked)
+
+    def begin():
+        fed.clear()
+        chosen.clear()
+
+    monkeypatch.setattr(CachedBatches, "__getitem__", take)
+    monkeypatch.setattr(Incidents, "make_room", choose)
+    # Each epoch is kept, as those that take long are.
+    monkeypatch.setattr("tlcore.training.early_stopping.KEEP_EVERY_S", -1.0)
+    return begin
+
+
+class Dying(keras.callbacks.Callback):
+    """Kills the training at the end of its first epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise Killed
+
+
+@pytest.mark.parametrize("moment", ["as it was chosen", "an epoch later"])
+def test_a_kill_after_less_was_kept_resumes_with_less_to_the_same_end(
+    store, branch, short_of_memory, monkeypatch, moment
+):
+    settings = FineTuneSettings(**{**vars(GENTLE), "epochs": 4})
+    undisturbed, run_id = finish(store, branch(settings)), branch(settings)
+    (incident,) = store.run(undisturbed).facts.fine_tune.out_of_memory
+    assert (incident.epoch, incident.rematerialised, incident.next_batch_size) == (6, True, 32)
+    fit_batches, rematerialise, keeps_less = phases.fit_batches, Rematerialised.rematerialise, []
+
+    def fit(model, keeper, feed, materials, callbacks):
+        chosen = store.run(run_id).facts.fine_tune.out_of_memory
+        if chosen and moment == "as it was chosen":
+            raise Killed
+        fit_batches(model, keeper, feed, materials, [*callbacks, Dying()] if chosen else callbacks)
+
+    def watch(part):
+        keeps_less.append(rematerialise(part))
+        return keeps_less[-1]
+
+    short_of_memory()
+    with monkeypatch.context() as patched:
+        patched.setattr(phases, "fit_batches", fit)
+        with pytest.raises(Killed):
+            work(store, waiting_job(store, run_id))
+    monkeypatch.setattr(Rematerialised, "rematerialise", watch)
+    store.add_job("fine_tune", {"resume": True}, store.run(run_id).dataset_id, run_id)
+    finish(store, run_id)
+    assert keeps_less == [True], "from its start on, and no second time"
+    assert store.run(run_id).facts.fine_tune.out_of_memory == (incident,)
+    assert measured(store, run_id) == measured(store, undisturbed)
+    ours, theirs = (arrays(store.workspace.run(each) / "tuned.npz") for each in (run_id, undisturbed))
+    assert ours == theirs
 
 
 def test_phase_1_goes_on_with_smaller_batches_too_and_a_resumed_one_starts_with_them(store, tiny_dataset, small_memory):
