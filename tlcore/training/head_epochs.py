@@ -77,5 +77,5 @@ def answer(model: keras.Model, batches: CachedBatches) -> np.ndarray:
     """Return what a model says of every image of the batches, float32 (n, units): for a head as `predict` does, less
     the tenth of a second that it takes to begin."""
     runs = batches.runs(max(1, IMAGES_AT_ONCE // batches.batch_size))
-    pieces = [model(tensors[0] if len(tensors) == 1 else tensors, training=False) for tensors, _ in runs]
+    pieces = [model(tensors, training=False) for tensors, _ in runs]
     return np.concatenate([np.asarray(piece, np.float32) for piece in pieces])

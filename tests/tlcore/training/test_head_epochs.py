@@ -7,8 +7,9 @@ import tensorflow as tf
 from tlcore.features.batches import CachedBatches
 from tlcore.models import classifier as models
 from tlcore.models.backend import keras
+from tlcore.models.plan import POOLED, Cut
 from tlcore.settings import HeadSettings
-from tlcore.training.head_epochs import HeadEpochs
+from tlcore.training.head_epochs import HeadEpochs, answer
 from tlcore.training.phases import compile_model
 
 FEATURES, IMAGES = 6, 23
@@ -92,6 +93,13 @@ def test_a_callback_ends_the_training_and_a_later_run_goes_on():
     diary.last = 4
     epochs.run(training, batches("softmax", 3, 9, shuffle=False), 3, 10, [diary])
     assert diary.logs == undisturbed.logs
+
+
+@pytest.mark.filterwarnings("error:The structure of")
+def test_a_head_answers_as_keras_predicts_and_without_a_warning():
+    head, judging = models.build_head(FEATURES, 3, HeadSettings()), batches("softmax", 3, 9, shuffle=False)
+    model = models.head_model(Cut(1, (POOLED,), ((FEATURES,),), ("float32",)), head)
+    np.testing.assert_allclose(answer(model, judging), model.predict(judging, verbose=0), rtol=1e-5)
 
 
 def test_a_smaller_batch_needs_no_new_graph():
