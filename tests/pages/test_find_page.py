@@ -3,9 +3,9 @@
 import pytest
 
 from tests.support.boxes.detectors import DATASET, add_boxed, add_detector_run, add_tuned
-from tests.support.pages import add_dataset, drawn_html, press, store, visit, words
+from tests.support.pages import add_dataset, drawn_html, expert, press, store, visit, words
 
-__all__ = ["store"]
+__all__ = ["expert", "store"]
 
 
 def test_without_photos_or_boxes_it_leads_to_them(store):
@@ -54,6 +54,17 @@ def test_photos_with_something_wrong_are_shown_worst_first(store):
 
     names = [caption for caption in told if "orchard/" in caption]
     assert [caption.partition(": ")[2] for caption in names] == ["1 missed", "1 missed", "1 false alarm"]
+
+
+@pytest.mark.usefixtures("expert")
+def test_experts_see_the_figures_of_the_field(store):
+    add_detector_run(store, add_boxed(store))
+
+    told = words(visit("find"))
+
+    # Of one kind half the objects are found before anything else, of the other none: (51 / 101 + 0) / 2.
+    assert "AP50 25.2% (" in told
+    assert "3 validation images); weights of epoch 3" in told
 
 
 def test_a_press_starts_a_detector(store, monkeypatch):

@@ -7,17 +7,16 @@ import click
 
 from thaw.cli.commands import command
 from thaw.cli.output import Output
-from thaw.detection.found import CONFIDENCE, measure_found
+from thaw.detection.found import CONFIDENCE, read_found
 from thaw.runs.results import read_predictions
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.detection.found import average_precision, count_found
+from tlcore.detection.evaluation import measure_precisions
 from tlcore.errors import SettingsError
 from tlcore.evaluation.metrics import measure_accuracy, measure_classes
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION
 
-# The overlaps over which COCO takes the mean.
-OVERLAPS = [0.5 + 0.05 * step for step in range(10)]
+COUNTED = ("objects", "found", "confused", "missed", "false_alarms")
 
 
 @command("evaluate")
@@ -39,19 +38,23 @@ def run_evaluate(store: Store, run_id: str, side: str, confidence: float) -> Out
 
 
 def _judge_boxes(store: Store, run: Run, side: str, confidence: float) -> dict[str, Any]:
-    judged = measure_found(store, run, side=side)
-    kinds = len(judged.labels)
-    precisions = [average_precision(judged.found, judged.drawn, kinds, least) for least in OVERLAPS]
-    known = [each for each in precisions if each is not None]
-    counts = count_found(judged.found, judged.drawn, judged.labels, confidence)
-    totals = {name: sum(getattr(each, name) for each in counts) for name in ("found", "missed", "false_alarms")}
+    photos = read_found(store, run, side=side)
+    judged, precisions = photos.judge(confidence), measure_precisions(photos.found, photos.drawn, photos.labels)
+    by_kind = precisions.by_kind if precisions else [None] * len(photos.labels)
+    kinds = [asdict(each) for each in judged.kinds]
+    intervals = {"ap50": precisions.ap50, "ap50_95": precisions.ap50_95} if precisions else {}
     return {
-        "images": len(judged.images),
-        "ap50": precisions[0],
-        "ap50_95": sum(known) / len(known) if known else None,
+        "images": len(photos.images),
+        "ap50": precisions.ap50.value if precisions else None,
+        "ap50_95": precisions.ap50_95.value if precisions else None,
+        "intervals": {name: [each.low, each.high] for name, each in intervals.items()},
         "confidence": confidence,
-        **totals,
-        "classes": {each.label: {k: v for k, v in asdict(each).items() if k != "label"} for each in counts},
+        **{name: sum(each[name] for each in kinds) for name in COUNTED},
+        "classes": {
+            each.pop("label"): each | {"ap50": precision} for each, precision in zip(kinds, by_kind, strict=True)
+        },
+        "confusions": [{"true": true, "taken_for": said, "times": times} for true, said, times in judged.confusions],
+        "counting_error": judged.counting_error,
     }
 
 

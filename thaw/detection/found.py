@@ -11,6 +11,7 @@ from thaw.detection.boxed_split import read_seen_boxes
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from tlcore.boxes import corners
+from tlcore.detection.evaluation import Judged, judge
 from tlcore.detection.found import Drawn, Found, average_precision
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import VALIDATION
@@ -21,7 +22,7 @@ CONFIDENCE = 0.4
 
 
 @dataclass(frozen=True)
-class Judged:
+class FoundPhotos:
     """The photos of a side of a run's split, what a person drew on each and what the detector found; `labels` are the
     kinds of objects in the order of the numbers in both."""
 
@@ -34,6 +35,10 @@ class Judged:
     def files(self) -> list[Path]:
         """Return the photos' pictures."""
         return [Path(image.file) for image in self.images]
+
+    def judge(self, confidence: float) -> Judged:
+        """Say of every object what became of it, where boxes below `confidence` (0 to 1) are not shown."""
+        return judge(self.found, self.drawn, self.labels, confidence)
 
     @property
     def precision(self) -> float:
@@ -58,7 +63,7 @@ def keep_found(store: Store, run_id: str, phase: int, side: str, images: Sequenc
     save_arrays(store.workspace.run(run_id) / found_file(phase, side), arrays)
 
 
-def measure_found(store: Store, run: Run, phase: int | None = None, side: str = VALIDATION) -> Judged:
+def read_found(store: Store, run: Run, phase: int | None = None, side: str = VALIDATION) -> FoundPhotos:
     """Return what the detector of a phase (the run's result unless said) found on a side of the split, beside what is
     drawn there. Raises RunError while that phase has no detector."""
     chosen = phase or run.result_phase
@@ -74,7 +79,7 @@ def measure_found(store: Store, run: Run, phase: int | None = None, side: str = 
         Drawn(corners(boxes[each]), np.array([labels.index(box.label) for box in boxes[each]], np.int64))
         for each in ids
     ]
-    return Judged([by_id[each] for each in ids], labels, drawn, found)
+    return FoundPhotos([by_id[each] for each in ids], labels, drawn, found)
 
 
 def _read(path: Path) -> tuple[list[str], list[Found]]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from thaw.detection.boxed_split import write_seen
-from thaw.detection.found import keep_found, measure_found
+from thaw.detection.found import keep_found, read_found
 from thaw.detection.materials import RunDetectorMaterials, gather
 from thaw.jobs.reporter import Reporter
 from thaw.storage.boxes import write_boxes
@@ -122,7 +122,7 @@ def _finish(
     layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
     top = (run.fine_tune.layers or 0) if phase == 2 and run.fine_tune else 0
     facts: dict[str, Any] = {
-        "accuracies": {side: measure_found(store, run, phase, side).precision for side in result.found},
+        "accuracies": {side: read_found(store, run, phase, side).precision for side in result.found},
         "frozen_layers": len(layers) - top,
     }
     if top:

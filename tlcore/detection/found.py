@@ -52,53 +52,6 @@ def match(found: np.ndarray, drawn: np.ndarray, least: float = RIGHT_OVERLAP) ->
     return taken
 
 
-@dataclass(frozen=True)
-class PhotoJudged:
-    """What is right on a photo: int64 numbers of the drawn boxes that were `missed`, and of the found ones that are
-    `false_alarms`, among those of the confidence asked for."""
-
-    missed: np.ndarray
-    false_alarms: np.ndarray
-
-
-@dataclass(frozen=True)
-class KindCount:
-    """How many objects of a kind were found and missed, and how many were seen where there is none."""
-
-    label: str
-    found: int
-    missed: int
-    false_alarms: int
-
-
-def judge_photo(found: Found, drawn: Drawn, confidence: float, least: float = RIGHT_OVERLAP) -> PhotoJudged:
-    """Match what is found on a photo with at least this confidence, kind by kind, with what is drawn there."""
-    sure = found.above(confidence)
-    missed, alarms = np.ones(len(drawn.kinds), bool), np.ones(len(sure.kinds), bool)
-    for kind in set(drawn.kinds.tolist()) | set(sure.kinds.tolist()):
-        mine, theirs = np.flatnonzero(sure.kinds == kind), np.flatnonzero(drawn.kinds == kind)
-        taken = match(sure.edges[mine], drawn.edges[theirs], least)
-        alarms[mine] = taken < 0
-        missed[theirs[taken[taken >= 0]]] = False
-    return PhotoJudged(np.flatnonzero(missed), np.flatnonzero(alarms))
-
-
-def count_found(
-    found: Sequence[Found], drawn: Sequence[Drawn], labels: Sequence[str], confidence: float
-) -> list[KindCount]:
-    """Count over photos, kind by kind, what was found with at least this confidence, missed, and seen in vain."""
-    objects, missed, alarms = (np.zeros(len(labels), int) for _ in range(3))
-    for seen, true in zip(found, drawn, strict=True):
-        judged, sure = judge_photo(seen, true, confidence), seen.above(confidence)
-        np.add.at(objects, true.kinds, 1)
-        np.add.at(missed, true.kinds[judged.missed], 1)
-        np.add.at(alarms, sure.kinds[judged.false_alarms], 1)
-    return [
-        KindCount(label, int(objects[kind] - missed[kind]), int(missed[kind]), int(alarms[kind]))
-        for kind, label in enumerate(labels)
-    ]
-
-
 def average_precision(
     found: Sequence[Found], drawn: Sequence[Drawn], classes: int, least: float = RIGHT_OVERLAP
 ) -> float | None:

@@ -1,29 +1,34 @@
 """What a detector found on the exam photos, missed, and only thought to see, from a chosen confidence on."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.ui.components.expert import expert
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal
-from thaw.detection.found import CONFIDENCE, Judged, measure_found
+from thaw.detection.found import CONFIDENCE, FoundPhotos, read_found
 from thaw.detection.pictures import Mark, Standing, burn_boxes
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
-from tlcore.detection.found import count_found, judge_photo
+from tlcore.detection.evaluation import Judged, Outcome, measure_precisions
+from tlcore.evaluation.metrics import Interval
 from tlcore.evaluation.predictions import VALIDATION
 
 LOWEST, HIGHEST, STEP = 0.05, 0.95, 0.05
 SHOWN, COLUMNS = 6, 3
+MOST_CONFUSIONS = 5
 LEGEND = (
-    "Solid green: found. Dashed amber: missed. Double red: a false alarm, where nobody has drawn anything of that kind."
+    "Solid green: found. Dashed amber: missed, or taken for something else. Double red: what it only thought to see."
 )
 
 
 def draw(store: Store, run: Run) -> float:
     """Draw how much is found, by kind, and the photos with the worst misses and false alarms; return the confidence
     from which on something counts as found."""
-    judged = measure_found(store, run)
+    photos = read_found(store, run)
     score = st.empty()
     confidence = st.slider(
         "How sure it must be (confidence)",
@@ -34,25 +39,25 @@ def draw(store: Store, run: Run) -> float:
         key=f"confidence {run.id}",
         help="Lower: more is found, with more false alarms. Higher: fewer false alarms, more is missed.",
     )
+    judged = photos.judge(confidence)
     with score.container():
-        draw_score(judged, confidence)
+        draw_score(judged)
         draw_gain(store, run, confidence)
-    draw_kinds(judged, confidence)
+    draw_kinds(judged)
     if expert.is_on():
-        draw_precision(store, run, judged)
-    draw_worst(judged, confidence)
+        draw_precision(store, run, photos, judged)
+    draw_worst(photos, judged)
     return confidence
 
 
-def draw_score(judged: Judged, confidence: float) -> None:
+def draw_score(judged: Judged) -> None:
     """Say in large letters how many of the things on the exam photos were found."""
-    counts = count_found(judged.found, judged.drawn, judged.labels, confidence)
-    found, missed = sum(each.found for each in counts), sum(each.missed for each in counts)
-    alarms = sum(each.false_alarms for each in counts)
+    found, objects = (sum(getattr(each, name) for each in judged.kinds) for name in ("found", "objects"))
+    alarms = sum(each.false_alarms for each in judged.kinds)
     st.html(
         '<p style="margin: 0; font-size: 1.5rem; line-height: 1.2;" data-testid="found-score">'
-        f'<b style="font-size: 3rem; font-weight: 650;">{found:,} of {found + missed:,}</b> found on the '
-        f"{amounts.count(len(judged.images), 'exam photo')}, {amounts.count(alarms, 'false alarm')}</p>"
+        f'<b style="font-size: 3rem; font-weight: 650;">{found:,} of {objects:,}</b> found on the '
+        f"{amounts.count(judged.photos, 'exam photo')}, {amounts.count(alarms, 'false alarm')}</p>"
     )
 
 
@@ -62,11 +67,9 @@ def draw_gain(store: Store, run: Run, confidence: float) -> None:
     if head is None or tuned is None:
         return
     before, after = (
-        sum(each.found for each in count_found(side.found, side.drawn, side.labels, confidence))
-        for side in (measure_found(store, run, phase) for phase in (1, 2))
+        sum(each.found for each in read_found(store, run, phase).judge(confidence).kinds) for phase in (1, 2)
     )
-    figures = f"AP50 from {amounts.percent(head)} to {amounts.percent(tuned)}"
-    told = f"**{before:,} → {after:,}** found, {figures}"
+    told = f"**{before:,} → {after:,}** found, AP50 from {amounts.percent(head)} to {amounts.percent(tuned)}"
     what = expert.either("Letting the eye adapt (fine-tuning)", "Fine-tuning")
     if run.result_phase == 2:
         st.success(f"{what} helped: {told}.", icon=":material/check_circle:")
@@ -74,60 +77,84 @@ def draw_gain(store: Store, run: Run, confidence: float) -> None:
         st.info(f"{what} did not help: {told}. The detector of before stays.", icon=":material/undo:")
 
 
-def draw_kinds(judged: Judged, confidence: float) -> None:
-    """Draw the same by kind."""
-    counts = count_found(judged.found, judged.drawn, judged.labels, confidence)
-    if len(counts) == 1:
-        return
+def draw_kinds(judged: Judged) -> None:
+    """Draw the same by kind, and what was taken for what."""
     lines = [
-        f"- {emphasised(each.label)}: {each.found:,} of {each.found + each.missed:,} found, "
+        f"- {emphasised(each.label)}: {each.found:,} of {each.objects:,} found, "
         f"{amounts.count(each.false_alarms, 'false alarm')}"
-        for each in counts
+        for each in judged.kinds
     ]
-    st.markdown("\n".join(lines))
+    lines += [
+        f"- {emphasised(true)} taken for {emphasised(said)}: {amounts.count(times, 'time')}"
+        for true, said, times in judged.confusions[:MOST_CONFUSIONS]
+    ]
+    if len(lines) > 1:
+        st.markdown("\n".join(lines))
+    st.caption(
+        f"The count of a photo is off by {judged.counting_error:.1f} on average, whatever is missed, mixed up or seen "
+        "in vain."
+    )
 
 
-def draw_precision(store: Store, run: Run, judged: Judged) -> None:
-    """Draw the field's figure, and whose weights they are."""
+def draw_precision(store: Store, run: Run, photos: FoundPhotos, judged: Judged) -> None:
+    """Draw the field's figures with their intervals, and whose weights they are."""
+    precisions = measure_precisions(photos.found, photos.drawn, photos.labels)
+    if precisions is None:
+        return
     kept = kept_epoch(run, store.epochs(run.id), run.result_phase or 1)
-    whose = f", weights of epoch {kept.epoch}" if kept else ""
-    st.caption(f"AP50 {amounts.percent(judged.precision)} on {len(judged.images)} validation images{whose}.")
+    whose = f"; weights of epoch {kept.epoch}" if kept else ""
+    st.caption(
+        f"AP50 {_tell(precisions.ap50)}, AP50-95 {_tell(precisions.ap50_95)} (pycocotools, 95% intervals over "
+        f"{amounts.count(judged.photos, 'validation image')}){whose}."
+    )
 
 
-def draw_worst(judged: Judged, confidence: float) -> None:
+def draw_worst(photos: FoundPhotos, judged: Judged) -> None:
     """Draw the exam photos with most that is wrong, both boxes burned in."""
-    photos = [judge_photo(found, drawn, confidence) for found, drawn in zip(judged.found, judged.drawn, strict=True)]
-    wrong = [place for place, photo in enumerate(photos) if len(photo.missed) or len(photo.false_alarms)]
+    by_photo: defaultdict[int, list[Outcome]] = defaultdict(list)
+    for each in judged.outcomes:
+        by_photo[each.photo].append(each)
+    badness = {place: _badness(each) for place, each in by_photo.items()}
+    wrong = sorted((place for place in badness if badness[place]), key=lambda place: -badness[place])
     st.header("What it gets wrong", anchor=False)
     if not wrong:
         st.success("Nothing: all is found, and nothing that is not there.", icon=":material/check_circle:")
         return
-
-    def worst_first(place: int) -> float:
-        alarms = judged.found[place].above(confidence).scores[photos[place].false_alarms]
-        return -len(photos[place].missed) - float(alarms.sum())
-
-    wrong.sort(key=worst_first)
     st.caption(LEGEND)
     for start in range(0, min(SHOWN, len(wrong)), COLUMNS):
         for column, place in zip(st.columns(COLUMNS), wrong[start : start + COLUMNS], strict=False):
-            found, drawn, photo = judged.found[place].above(confidence), judged.drawn[place], photos[place]
-            marks = [
-                *(Mark(drawn.edges[each], judged.labels[drawn.kinds[each]], Standing.MISSED) for each in photo.missed),
-                *(
-                    Mark(
-                        found.edges[each],
-                        f"{judged.labels[found.kinds[each]]} {found.scores[each]:.0%}",
-                        Standing.FALSE_ALARM if each in photo.false_alarms else Standing.FOUND,
-                    )
-                    for each in range(len(found.scores))
-                ),
-            ]
-            column.image(burn_boxes(judged.files[place], marks), width="stretch")
-            told = [
-                *([f"{len(photo.missed)} missed"] if len(photo.missed) else []),
-                *([amounts.count(len(photo.false_alarms), "false alarm")] if len(photo.false_alarms) else []),
-            ]
-            column.caption(f"{literal(judged.images[place].name)}: {', '.join(told)}")
+            marks = [mark for each in by_photo[place] for mark in list_marks(each, photos.labels)]
+            column.image(burn_boxes(photos.files[place], marks), width="stretch")
+            column.caption(f"{literal(photos.images[place].name)}: {tell_wrong(by_photo[place])}")
     if len(wrong) > SHOWN:
         st.caption(f"The {SHOWN} worst of {len(wrong):,} photos with something wrong.")
+
+
+def list_marks(outcome: Outcome, labels: Sequence[str]) -> list[Mark]:
+    """Return the boxes that show what became of one object, or a false alarm."""
+    marks = []
+    if outcome.kind is not None and outcome.kind != outcome.said:
+        marks.append(Mark(outcome.drawn, labels[outcome.kind], Standing.MISSED))
+    if outcome.said is not None:
+        standing = Standing.FOUND if outcome.said == outcome.kind else Standing.FALSE_ALARM
+        marks.append(Mark(outcome.seen, f"{labels[outcome.said]} {outcome.score or 0:.0%}", standing))
+    return marks
+
+
+def tell_wrong(outcomes: Sequence[Outcome]) -> str:
+    """Say what is wrong on a photo."""
+    missed = sum(each.said is None for each in outcomes)
+    confused = sum(each.kind is not None and each.said is not None and each.said != each.kind for each in outcomes)
+    alarms = sum(each.kind is None for each in outcomes)
+    told = [f"{number} {words}" for number, words in ((missed, "missed"), (confused, "mixed up")) if number]
+    return ", ".join([*told, *([amounts.count(alarms, "false alarm")] if alarms else [])])
+
+
+def _badness(outcomes: Sequence[Outcome]) -> float:
+    """Return how bad a photo is: an object that is not found counts 1, a false alarm as much as it was sure of."""
+    lost = sum(each.kind is not None and each.said != each.kind for each in outcomes)
+    return lost + sum(each.score or 0.0 for each in outcomes if each.kind is None)
+
+
+def _tell(interval: Interval) -> str:
+    return f"{amounts.percent(interval.value)} ({interval.low:.0%} to {interval.high:.0%})"

@@ -9,7 +9,7 @@ import pytest
 from tests.support.boxed import draw_boxed
 from tests.support.runs import arrays, fine_tune, measured, train_head
 from thaw.detection.boxed_split import read_seen_boxes
-from thaw.detection.found import measure_found
+from thaw.detection.found import read_found
 from thaw.jobs import starts
 from thaw.prediction.detector import find_in_files, load_detector
 from thaw.storage.datasets import Arrival
@@ -54,7 +54,7 @@ def run(store):
 
 
 def test_a_run_records_what_it_saw_and_found(store, run):
-    judged = measure_found(store, run)
+    judged = read_found(store, run)
 
     assert judged.labels == ["disc", "square"]
     assert run.facts.training_images + run.facts.validation_images == 16
@@ -88,7 +88,7 @@ def test_phase_2_thaws_the_top_and_goes_on_from_the_head(store, run):
 
 
 def test_its_detector_is_put_together_again(store, run, tmp_path):
-    judged = measure_found(store, run, 1)
+    judged = read_found(store, run, 1)
     (tmp_path / "text.jpg").write_text("no picture")
     detector = load_detector(store, dataclasses.replace(run, result_phase=1))
 

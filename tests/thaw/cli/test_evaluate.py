@@ -1,0 +1,52 @@
+"""The command that tells how good a run's result is."""
+
+import pytest
+
+from tests.support.boxes.detectors import add_boxed, add_detector_run
+from tests.support.command_line import ask
+from tests.support.judged_runs import add, run_of
+from tests.support.pages import store
+from tlcore.errors import RunError, SettingsError
+from tlcore.settings import HeadSettings, detection_settings
+
+__all__ = ["store"]
+
+
+def test_of_a_detector_it_counts_objects_by_kind(store):
+    run_id = add_detector_run(store, add_boxed(store))
+
+    told = ask(store, "evaluate", run_id)
+
+    assert (told["images"], told["objects"], told["found"], told["missed"], told["false_alarms"]) == (3, 3, 1, 2, 1)
+    assert told["classes"]["apple"]["found"] == 1
+    assert told["classes"]["pear"] == {
+        "objects": 1,
+        "found": 0,
+        "confused": 0,
+        "missed": 1,
+        "false_alarms": 1,
+        "ap50": 0.0,
+    }
+    assert 0 < told["ap50_95"] < told["ap50"] < 0.5
+    assert told["counting_error"] == 1.0
+    assert ask(store, "evaluate", run_id, "--confidence", "0.7")["false_alarms"] == 0
+
+
+def test_of_a_classifier_it_tells_the_accuracy_and_its_bounds(store):
+    add(store, each=20)
+    told = ask(store, "evaluate", run_of(store, HeadSettings(), {}))
+
+    assert told["accuracy"] == 1
+    assert told["interval"][0] < 1
+    assert all(each["f1"] == 1 for each in told["classes"].values())
+
+
+def test_what_cannot_be_evaluated_is_refused(store):
+    run_id = add_detector_run(store, add_boxed(store))
+    with pytest.raises(SettingsError, match="from 0 to 1"):
+        ask(store, "evaluate", run_id, "--confidence", "1.5")
+    bare = store.add_run(
+        store.run(run_id).dataset_id, "efficientnet-lite0", detection_settings("efficientnet-lite0").to_json()
+    )
+    with pytest.raises(RunError, match="which has none yet"):
+        ask(store, "evaluate", bare)
