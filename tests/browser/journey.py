@@ -11,6 +11,7 @@ from tests.browser.harness import IDLE, PATIENCE_MS, PATIENCE_S, wait_in_page, w
 JOB_MS = 300_000
 ROW_PX = 35
 TITLES = {
+    "studio": "Studio",
     "data": "Data",
     "backbone": "Backbone",
     "head": "Head",
@@ -27,7 +28,7 @@ TITLES = {
 }
 # What the menu shows at once; the others are a click away, in one of its groups.
 FINE_TUNE = re.compile("Start fine-tuning|Let the eye adapt")
-STORY, STEPS = ("mistakes", "export"), ("data", "backbone", "head", "finetune")
+STORY, STEPS = ("studio", "mistakes", "export"), ("data", "backbone", "head", "finetune")
 CURVE = '[class*="st-key-curve-"] .js-plotly-plot'
 EPOCHS_DRAWN = f"(document.querySelector('{CURVE}')?.data?.[0]?.x?.length ?? 0)"
 

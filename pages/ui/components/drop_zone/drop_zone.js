@@ -3,8 +3,6 @@
 const TICKET_EVERY_MS = 50;
 const TICKET_WITHIN_MS = 10000;
 const SPEAK_EVERY_MS = 4000;
-// Outlives a reload, which ends an upload without a word.
-const MARK = "thaw upload";
 
 const zones = new WeakMap();
 // The upload that goes on, whichever page is open; what became of one that ended beside its page; the ticket it used up.
@@ -66,21 +64,19 @@ class Zone {
   arrive() {
     if (this.arrived) return;
     this.arrived = true;
-    const cut = sessionStorage.getItem(MARK);
+    const cut = tellCut();
+    // Of one of the Studio the note goes on telling.
+    if (going || !isUnderway()) note("");
     if (going) {
       going.zone = this;
       this.busy(true);
       this.show(going.state);
     } else if (ended) {
       this.close(ended);
-    } else if (cut !== null) {
-      sessionStorage.removeItem(MARK);
-      this.complain(
-        `The upload of “${cut}” was cut off, as the page was loaded anew. Unless its import is shown here, add the photos again.`,
-      );
+    } else if (cut) {
+      this.complain(cut);
     }
     ended = null;
-    note("");
   }
 
   chooser(button, input) {
@@ -96,7 +92,7 @@ class Zone {
   }
 
   async take(list, name) {
-    if (going) {
+    if (isUnderway()) {
       this.complain("One upload is going on. Add these photos when it has ended, or cancel it first.");
       return;
     }
@@ -108,7 +104,7 @@ class Zone {
     });
     going = task;
     this.busy(true);
-    sessionStorage.setItem(MARK, name);
+    setOff(name);
     const result = { name };
     try {
       task.upload.ticket = await this.freshTicket();
@@ -117,8 +113,7 @@ class Zone {
       if (problem.name !== "AbortError") result.problem = problem.message;
       result.abandoned = task.upload.ticket?.url ?? this.data.url;
     }
-    sessionStorage.removeItem(MARK);
-    window.removeEventListener("beforeunload", warn);
+    arrived();
     spent = task.upload.ticket?.url ?? this.data.url;
     going = null;
     if (task.zone) {
@@ -158,8 +153,6 @@ class Zone {
     this.find(".invite").hidden = on;
     this.find(".progress").hidden = !on;
     this.find(".problem").hidden = true;
-    const change = on ? window.addEventListener : window.removeEventListener;
-    change.call(window, "beforeunload", warn);
     if (on) this.find(".cancel").focus();
   }
 
@@ -193,15 +186,6 @@ class Zone {
   }
 }
 
-function tellGoing({ name, state }) {
-  const far = state.counts ? ` (${state.counts})` : "";
-  return `Uploading “${name}”${far}. It goes on while you look at other pages, but not if you close or reload this one.`;
-}
-
 function holdsFiles(event) {
   return [...event.dataTransfer.types].includes("Files");
-}
-
-function warn(event) {
-  event.preventDefault();
 }

@@ -19,6 +19,7 @@ _component = st.components.v2.component(
         "components/drop_zone/entries.js",
         "components/drop_zone/upload.js",
         "components/drop_zone/note.js",
+        "components/drop_zone/underway.js",
         "components/drop_zone/drop_zone.js",
     ),
 )

@@ -3,6 +3,10 @@
 const VIDEO = /^video\//;
 const IDLE_EVERY_MS = 30;
 
+// The upload that goes on, whichever page is open, and the import of one that ended beside the Studio.
+let going = null;
+let landed = null;
+
 class Adding {
   // `studio` says which data set photos go to, and is told of what comes.
   constructor(column, studio) {
@@ -16,6 +20,29 @@ class Adding {
     folder.onchange = () => this.takeInput(folder);
     files.onchange = () => this.takeInput(files, this.label);
     this.find(".going .cancel").onclick = () => this.cancel();
+    this.arrive();
+  }
+
+  // Takes over what goes on or has ended while another page was open, and tells what a reload cut off.
+  arrive() {
+    const cut = tellCut();
+    if (going || !isUnderway()) note("");
+    if (going) {
+      going.adding = this;
+      this.uploading = going.upload;
+      this.showUpload(going.state);
+    } else if (landed) {
+      this.job = landed;
+    }
+    landed = null;
+    if (cut) this.complain(cut);
+  }
+
+  // An upload goes on while other pages are looked at, and a note tells of it there.
+  leave() {
+    if (going?.adding !== this) return;
+    going.adding = null;
+    note(tellGoing(going));
   }
 
   choose(label) {
@@ -31,7 +58,7 @@ class Adding {
 
   // Adds what `list` finds: to the kind `label` where one is given, else by the folders it lies in.
   add(list, name, label) {
-    if (this.uploading) return this.complain("Photos are being added. Wait for their end, or cancel it first.");
+    if (isUnderway()) return this.complain("Photos are being added. Wait for their end, or cancel it first.");
     return this.guard(async () => {
       const items = [];
       const videos = [];
@@ -39,7 +66,7 @@ class Adding {
         if (label && VIDEO.test(item.file?.type ?? "")) videos.push(item.file);
         else items.push(label ? { ...item, path: `${pathTo(label, this.studio.dataset)}/${item.path.split("/").at(-1)}` } : item);
       });
-      if (items.length) await this.send((found) => items.forEach(found), name);
+      if (items.length) await this.send((found) => items.forEach(found), name || "My photos");
       for (const video of videos) await this.takeVideo(video, label);
     });
   }
@@ -55,18 +82,42 @@ class Adding {
   }
 
   async send(list, name) {
-    this.uploading = new Upload(({ stage, counts, percent }) => this.show(`${stage} ${counts.split(" · ")[0]}`, percent));
+    const task = { adding: this, name, state: { stage: "", counts: "", percent: 0 } };
+    task.upload = this.uploading = new Upload((state) => {
+      task.state = state;
+      if (task.adding) task.adding.showUpload(state);
+      else note(tellGoing(task));
+    });
+    going = task;
+    setOff(name);
+    let job = null;
     try {
       const { dataset } = this.studio;
-      this.uploading.ticket = await this.studio.server.act("ticket");
-      if (dataset) this.uploading.ticket.target = { dataset, role: "main" };
-      this.follow(await this.uploading.run(list, name || "My photos"));
+      task.upload.ticket = await this.studio.server.act("ticket");
+      if (dataset) task.upload.ticket.target = { dataset, role: "main" };
+      job = await task.upload.run(list, name);
     } catch (problem) {
-      if (problem.name !== "AbortError") throw problem;
+      if (problem.name === "AbortError") return;
+      if (task.adding) throw problem;
+      note(`The upload of “${name}” has failed. ${problem.message}`);
     } finally {
-      this.uploading = null;
-      this.find(".going").hidden = !this.job;
+      going = null;
+      arrived();
+      if (job) task.adding?.follow(job);
+      task.adding?.end();
     }
+    if (!job || task.adding) return;
+    landed = job;
+    note(`“${name}” is uploaded: the Studio shows its photos.`);
+  }
+
+  end() {
+    this.uploading = null;
+    this.find(".going").hidden = !this.job;
+  }
+
+  showUpload({ stage, counts, percent }) {
+    this.show(`${stage} ${counts.split(" · ")[0]}`, percent);
   }
 
   cancel() {

@@ -123,6 +123,7 @@ class Studio {
   leave() {
     this.going = false;
     this.endRecording();
+    this.adding.leave();
     this.tryout.leave();
     this.room.leave();
     for (const [kind, act] of Object.entries(this.drags)) window.removeEventListener(kind, act);

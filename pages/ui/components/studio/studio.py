@@ -21,6 +21,8 @@ _component = st.components.v2.component(
         "components/room.js",
         "components/drop_zone/entries.js",
         "components/drop_zone/upload.js",
+        "components/drop_zone/note.js",
+        "components/drop_zone/underway.js",
         "components/webcam/camera.js",
         "components/webcam/bars.js",
         "components/server.js",
