@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -22,6 +23,8 @@ DETECTOR_SIZES_PX = (320, 416, 512)
 """The sizes that are offered to a person, small to large: of objects to be found, and of seconds."""
 # The coarsest of a detector's features are so far apart.
 DETECTOR_STEP_PX = 32
+# Of 20 photos 16 are learnt from, in 2 steps a round: after 30 rounds the loss was still falling by 4% in each.
+LEAST_STEPS, MOST_ROUNDS = 400, 150
 
 
 # Measured on the sample digits: see docs/training.md.
@@ -196,12 +199,18 @@ class DetectorSettings(Settings):
         self._require("patience", 1, 1000)
 
 
-def detection_settings(backbone: str, **chosen: Any) -> HeadSettings:
+def detection_settings(backbone: str, photos: int | None = None, **chosen: Any) -> HeadSettings:
     """Return the settings of a run that trains a detector, `chosen` in the place of what suits.
 
+    Where it is said how many `photos` have boxes, few of them are gone through more often: what a detector learns, and
+    the averages of its BatchNormalization, take some hundred steps.
     Raises SettingsError as `DetectorSettings` does, and for a setting that a detector has not.
     """
-    suits = dataclasses.asdict(DetectorSettings(backbone=backbone))
+    start = DetectorSettings(backbone=backbone)
+    suits = dataclasses.asdict(start)
+    if photos is not None:
+        steps = math.ceil(photos * (1 - start.validation_split) / chosen.get("batch_size", start.batch_size))
+        suits["epochs"] = min(MOST_ROUNDS, max(start.epochs, math.ceil(LEAST_STEPS / max(1, steps))))
     unknown = sorted(set(chosen) - set(suits))
     if unknown:
         raise SettingsError(

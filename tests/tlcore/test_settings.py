@@ -4,7 +4,7 @@ import pytest
 
 from tlcore.errors import SettingsError
 from tlcore.images.recipes import PRESETS
-from tlcore.settings import DetectorSettings, FineTuneSettings, HeadSettings
+from tlcore.settings import DetectorSettings, FineTuneSettings, HeadSettings, detection_settings
 
 
 def test_they_go_to_json_and_back():
@@ -83,3 +83,15 @@ def test_a_detectors_settings_are_checked_and_read_back():
         DetectorSettings(image_size=300)
     with pytest.raises(SettingsError, match=r"Expected views between 1 and 16. Received: views=0"):
         DetectorSettings(views=0)
+
+
+def test_few_photos_with_boxes_are_gone_through_more_often():
+    assert [detection_settings("efficientnet-lite0", photos).epochs for photos in (5, 20, 60, 200, 5000)] == [
+        150,
+        150,
+        67,
+        30,
+        30,
+    ]
+    assert detection_settings("efficientnet-lite0").epochs == 30
+    assert detection_settings("efficientnet-lite0", 20, epochs=3).epochs == 3

@@ -81,8 +81,8 @@ def run_train(store: Store, dataset: str, from_scratch: bool, task: str | None, 
     """Do phase 1, or all of a training from scratch, in this process."""
     given = _given(options)
     if task == "detect":
-        row = find_pretrained(given.pop("backbone", HEAD.backbone))
-        return _work(store, starts.add_head_job(store, dataset, detection_settings(row.name, **given)), "head")
+        row, photos = find_pretrained(given.pop("backbone", HEAD.backbone)), store.count_looked_at(dataset)
+        return _work(store, starts.add_head_job(store, dataset, detection_settings(row.name, photos, **given)), "head")
     backbone = given.pop("backbone", SMALL_RESIDUAL.name if from_scratch else HEAD.backbone)
     row = without_pretrained(backbone) if from_scratch else find_backbone(backbone)
     settings = scratch_settings(row.name, **given) if row.fresh else HeadSettings(backbone=row.name, **given)

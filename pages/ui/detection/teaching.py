@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -22,9 +23,14 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import LAYERS_FILE
 from tlcore.settings import DETECTOR_SIZES_PX, FineTuneSettings, HeadSettings, detection_settings
 from tlcore.training.history import Epoch
+from tlcore.training.recommendations import refuse_fine_tune
 
 SIZE_WORDS = {320: "320 pixels: quick", 416: "416 pixels", 512: "512 pixels: for small things, slower"}
 MOST_KINDS_TOLD = 6
+STILL_LEARNING = (
+    "It is still learning. Teach it for more rounds (epochs) first, or its rough corrections will damage what the eye "
+    "knows."
+)
 
 
 def draw_photos(store: Store, dataset: Dataset) -> None:
@@ -44,10 +50,11 @@ def draw_photos(store: Store, dataset: Dataset) -> None:
     )
 
 
-def ask_settings() -> HeadSettings:
-    """Draw the options, for experts; return the settings they make, without them those that are a good start."""
+def ask_settings(photos: int) -> HeadSettings:
+    """Draw the options, for experts; return the settings they make, without them those that are a good start for so
+    many photos with boxes."""
     row = selection.backbone()
-    plain = detection_settings(row.name, seed=selection.seed(), validation_split=selection.validation_share())
+    plain = detection_settings(row.name, photos, seed=selection.seed(), validation_split=selection.validation_share())
     if not expert.is_on():
         return plain
     with st.expander("Options", icon=":material/tune:"):
@@ -67,7 +74,7 @@ def ask_settings() -> HeadSettings:
 def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
     """Draw Start, or the way into the queue, and Resume where a run was cut short."""
     job = store.latest_job(run.id) if run else None
-    settings = ask_settings()
+    settings = ask_settings(store.count_looked_at(dataset.id))
     refusal = refuse_detection(store, dataset.id, settings.detector)
     if refusal:
         st.warning(sentence(refusal), icon=":material/warning:")
@@ -135,16 +142,24 @@ def draw_thaw(store: Store, run: Run, job: Job) -> None:
     def plan() -> None:
         top = depth.recall(run, (run.fine_tune and run.fine_tune.layers) or advised.layers or 0)
         depth.draw_ice(run, layers, top)
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        settings = FineTuneSettings(top, batch_size=run.head.batch_size, learning_rate=advised.learning_rate)
+        refusal = refuse_fine_tune(store.epochs(run.id), run.head, settings)
+        controls, insist = st.container(horizontal=True, vertical_alignment="bottom"), False
+        if refusal:
+            st.warning(sentence(expert.either(STILL_LEARNING, refusal)), icon=":material/warning:")
+            insist = st.checkbox("I know what I am doing; start anyway", key=f"insist {run.id}")
+        with controls:
             depth.ask_exactly(run, layers)
-            settings = FineTuneSettings(top, batch_size=run.head.batch_size, learning_rate=advised.learning_rate)
-            busy = bool(store.queue())
             if st.button(
-                "Add to the queue" if busy else expert.either("Let the eye adapt (fine-tune)", "Start fine-tuning"),
-                icon=":material/playlist_add:" if busy else ":material/ac_unit:",
+                "Add to the queue"
+                if store.queue()
+                else expert.either("Let the eye adapt (fine-tune)", "Start fine-tuning"),
+                icon=":material/ac_unit:",
+                disabled=bool(refusal) and not insist,
             ):
-                same = starts.find_fine_tune(store, run.id, settings)
-                run_queue.start_once(same, lambda: starts.start_fine_tune(store, run.id, settings))
+                asked = replace(settings, insist=insist)
+                same = starts.find_fine_tune(store, run.id, asked)
+                run_queue.start_once(same, lambda: starts.start_fine_tune(store, run.id, asked))
                 st.rerun()
 
     plan()
