@@ -282,7 +282,7 @@ def test_suggestions_are_taken_turned_down_and_corrected(
     expect(page.locator(".box:focus")).to_have_attribute("aria-label", "Suggested: apple, 30% sure, suggestion 1 of 1")
     drag(page, (0.8, 0.2), (0.75, 0.7))
     expect_kept(tell, 1, apple, box("apple", 0.65, 0.6))
-    expect(bar).to_be_hidden()
+    expect(bar.get_by_role("button")).to_have_count(0)
     for left in (1, 2):
         page.keyboard.press("Control+z")
         expect(page.locator(".suggested")).to_have_count(left)
@@ -297,6 +297,9 @@ def test_suggestions_are_taken_turned_down_and_corrected(
     expect(page.locator(".suggested")).to_have_count(2)
     bar.get_by_role("button", name="Accept all").click()
     expect_kept(tell, 0, apple, pear, far)
+    page.get_by_role("button", name="Suggest boxes").click()
+    expect(bar.get_by_role("status")).to_have_text("No suggestions for this photo.")
+    expect(bar.get_by_role("button")).to_have_count(0)
 
 
 @pytest.fixture

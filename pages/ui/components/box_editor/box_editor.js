@@ -133,7 +133,7 @@ class BoxEditor {
       this.draw();
       this.speak(`${name}, photo ${place + 1} of ${this.photos.length}, ${this.told()}`);
       if (place + 1 < this.photos.length) new Image().src = this.photos[place + 1].picture;
-      await this.suggesting.ask(drawing);
+      this.suggesting.ask(drawing);
     });
   }
 
@@ -198,10 +198,7 @@ class BoxEditor {
   }
 
   suggest() {
-    const { drawing } = this;
-    if (!drawing) return;
-    drawing.asked = false;
-    this.guard(() => this.suggesting.ask(drawing, true));
+    if (this.drawing) this.suggesting.ask(this.drawing, true);
   }
 
   step(by) {

@@ -171,7 +171,9 @@ class Stage {
       this.gesture = { does: "pinch", ...this.fingers() };
     } else if (this.touches.size === 1) {
       const pans = event.button === 1 || this.editor.panning;
-      this.gesture = pans ? { does: "pan", last: at } : { ...this.find(at, REACH_PX[event.pointerType]), from: at };
+      // Where it begins on the photo, which may be seen otherwise before it ends.
+      const start = this.view.toPhoto(at);
+      this.gesture = pans ? { does: "pan", last: at } : { ...this.find(at, REACH_PX[event.pointerType]), from: at, start };
     }
   }
 
@@ -197,8 +199,8 @@ class Stage {
   }
 
   // The box as it is with the pointer at a point.
-  follow({ does, item, edges, from }, at) {
-    const [start, end] = [this.view.toPhoto(from), this.view.toPhoto(at)];
+  follow({ does, item, edges, start }, at) {
+    const end = this.view.toPhoto(at);
     if (does === "draw") return between({ key: "new", label: this.editor.kind ?? "" }, start, end);
     const steps = [end.x - start.x, end.y - start.y];
     return does === "move" ? moved(item, ...steps) : resized(item, edges, ...steps);

@@ -19,9 +19,22 @@ class Suggesting {
   // What is proposed for a photo, once for each visit of the page; of what is done already only when it is `asked` for.
   async ask(drawing, asked = false) {
     const { editor } = this;
-    if (!editor.server.data.suggests || drawing.asked || (drawing.boxes !== null && !asked)) return;
-    const { suggestions } = await editor.server.act("suggest", { photo: drawing.id });
+    if (!asked && (!editor.server.data.suggests || drawing.asked || drawing.boxes !== null)) return;
     drawing.asked = true;
+    this.note(drawing, "Looking for suggestions…");
+    try {
+      const { suggestions } = await editor.server.act("suggest", { photo: drawing.id });
+      this.take(drawing, suggestions);
+      this.note(drawing, drawing.suggestions.length ? "" : "No suggestions for this photo.");
+    } catch (problem) {
+      drawing.asked = false;
+      this.note(drawing, `No suggestions. ${problem.message}`);
+    }
+  }
+
+  // What lies on a box of its kind is no news.
+  take(drawing, suggestions) {
+    const { editor } = this;
     const fresh = suggestions.filter((each) => !drawing.list.some((box) => isOfSame(box, each)));
     drawing.suggestions = keyed(fresh.map((each) => ({ ...each, suggested: true }))).sort(
       (one, other) => other.confidence - one.confidence,
@@ -30,7 +43,13 @@ class Suggesting {
     if (drawing !== editor.drawing) return;
     editor.chosen ??= drawing.suggestions[0]?.key ?? null;
     editor.draw();
-    if (asked || fresh.length) editor.speak(this.told(drawing.suggestions));
+    if (fresh.length) editor.speak(this.told(drawing.suggestions));
+  }
+
+  // Says beside the photo how the asking stands.
+  note(drawing, words) {
+    this.noted = { drawing, words };
+    this.draw();
   }
 
   // The one that A, X and Enter are about: the chosen one, else the surest.
@@ -73,8 +92,12 @@ class Suggesting {
   draw() {
     const { drawing } = this.editor;
     const number = drawing?.suggestions.length ?? 0;
-    this.bar.hidden = !number;
-    this.words.textContent = `${counted(number, "suggestion", "suggestions")}, surest first`;
+    const note = drawing && this.noted?.drawing === drawing ? this.noted.words : "";
+    // It keeps its place, or the photo would change its size under the hand.
+    this.bar.hidden = !this.editor.server.data.suggests;
+    this.bar.querySelector(".group").classList.toggle("unseen", !number);
+    const words = number ? `${counted(number, "suggestion", "suggestions")}, surest first` : note;
+    if (this.words.textContent !== words) this.words.textContent = words;
   }
 }
 
