@@ -2,11 +2,37 @@
 
 import hashlib
 
+import pytest
 from PIL import Image
 
 from tlcore.errors import Stopped
+from tlcore.features.inputs import Materials
+from tlcore.models.backbones import find_backbone
+from tlcore.models.loading import load_backbone
 from tlcore.photos import Photo
+from tlcore.splits.groups import GroupRules
+from tlcore.splits.splits import split
 from tlcore.training.results import Observer
+
+
+@pytest.fixture
+def every_epoch(monkeypatch):
+    """Each epoch is kept, as those that take long are."""
+    monkeypatch.setattr("tlcore.training.early_stopping.KEEP_EVERY_S", -1.0)
+
+
+@pytest.fixture(scope="module")
+def prepare(tiny_photos, tmp_path_factory):
+    """Return a function of a head's settings that loads the network anew and divides the tiny photos, a quarter for
+    validation; what is computed of them is cached for all."""
+    photos, caches = list_photos(tiny_photos), tmp_path_factory.mktemp("caches")
+
+    def materials(settings):
+        loaded = load_backbone(find_backbone(settings.backbone), settings.image_size)
+        parts = split(photos, 0.25, settings.seed)
+        return Materials(**vars(loaded), settings=settings, split=parts, rules=GroupRules(), caches=caches)
+
+    return materials
 
 
 class Killed(BaseException):

@@ -11,19 +11,18 @@ import pytest
 import tlcore
 from tests.support.pictures.families import each_backbone
 from tests.support.watched import Killed, Watcher, list_photos
+from tests.support.watched import every_epoch as every_epoch
+from tests.support.watched import prepare as prepare
 from thaw.sources.samples import write_digits
 from tlcore.errors import SettingsError, Stopped
-from tlcore.features.inputs import Materials
 from tlcore.images.pixels import load_pixels
 from tlcore.models.backbone_table import SMALL_RESIDUAL
-from tlcore.models.backbones import find_backbone, without_pretrained
+from tlcore.models.backbones import without_pretrained
 from tlcore.models.classifier import Classifier, assemble
-from tlcore.models.loading import load_backbone
 from tlcore.photos import Photo
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings, scratch_settings
-from tlcore.splits.groups import GroupRules
-from tlcore.splits.splits import recommend_image_size, split
+from tlcore.splits.splits import recommend_image_size
 from tlcore.training.from_scratch import MOST_RETRIES, RateSchedule, make_optimizer, rate_at, train_from_scratch
 from tlcore.training.phases import HEAD_SNAPSHOT, forget_snapshots
 from tlcore.training.recovery import Incidents
@@ -32,33 +31,12 @@ NAME = "resnet20-from-scratch"
 QUICK = scratch_settings(NAME, image_size=32, epochs=3, batch_size=8, validation_split=0.25, learning_rate=0.03)
 
 
-@pytest.fixture(autouse=True)
-def every_epoch(monkeypatch):
-    """Each epoch is kept, as those that take long are."""
-    monkeypatch.setattr("tlcore.training.early_stopping.KEEP_EVERY_S", -1.0)
-
-
-@pytest.fixture(scope="module")
-def photos(tiny_photos):
-    return list_photos(tiny_photos)
-
-
-@pytest.fixture(scope="module")
-def prepare(photos, tmp_path_factory):
-    """Return a function that loads a network anew; the pixels are cached for all."""
-    caches = tmp_path_factory.mktemp("caches")
-
-    def materials(settings=QUICK):
-        loaded = load_backbone(find_backbone(settings.backbone), settings.image_size)
-        parts = split(photos, 0.25, 0)
-        return Materials(**vars(loaded), settings=settings, split=parts, rules=GroupRules(), caches=caches)
-
-    return materials
+pytestmark = pytest.mark.usefixtures("every_epoch")
 
 
 @pytest.fixture(scope="module")
 def trained(prepare, tmp_path_factory):
-    return train_from_scratch(prepare(), tmp_path_factory.mktemp("whole"))
+    return train_from_scratch(prepare(QUICK), tmp_path_factory.mktemp("whole"))
 
 
 def test_the_rate_grows_and_then_falls_along_a_cosine():
@@ -87,7 +65,7 @@ def test_all_of_it_learns_and_what_is_left_answers_as_it_did(prepare, trained):
     assert [(epoch.epoch, epoch.phase) for epoch in trained.epochs] == [(1, 1), (2, 1), (3, 1)]
     assert trained.cut.names == ("pixels",)
     assert trained.checks.backbone_training == 0
-    materials = prepare()
+    materials = prepare(QUICK)
     fresh = materials.backbone
     moved = [name for name in trained.weights if name.startswith("backbone/")]
     averages = [each for layer in fresh.layers if hasattr(layer, "moving_mean") for each in layer.non_trainable_weights]
@@ -106,9 +84,9 @@ def test_all_of_it_learns_and_what_is_left_answers_as_it_did(prepare, trained):
 def test_a_killed_training_goes_on_to_the_same_end(prepare, trained, tmp_path):
     watcher = Watcher(last=2)
     with pytest.raises(Killed):
-        train_from_scratch(prepare(), tmp_path, watcher)
+        train_from_scratch(prepare(QUICK), tmp_path, watcher)
     assert Stage.TRAINING_FROM_SCRATCH in watcher.stages
-    resumed = train_from_scratch(prepare(), tmp_path, history=watcher.epochs)
+    resumed = train_from_scratch(prepare(QUICK), tmp_path, history=watcher.epochs)
     assert resumed.epochs_trained == 2, "the epoch that was told and not saved is trained again"
     assert [epoch.val_loss for epoch in resumed.epochs] == pytest.approx(
         [epoch.val_loss for epoch in trained.epochs], rel=1e-3
@@ -122,7 +100,7 @@ def test_a_killed_training_goes_on_to_the_same_end(prepare, trained, tmp_path):
 
 def test_one_that_is_stopped_keeps_the_best_so_far(prepare, tmp_path, monkeypatch):
     monkeypatch.setattr("tlcore.training.early_stopping.STOP_CHECK_EVERY_S", -1.0)
-    result = train_from_scratch(prepare(), tmp_path, Watcher(last=1, error=Stopped))
+    result = train_from_scratch(prepare(QUICK), tmp_path, Watcher(last=1, error=Stopped))
     assert (result.stopped, [epoch.epoch for epoch in result.epochs]) == (True, [1])
     assert result.probabilities["validation"].shape == (6, 3)
 
@@ -142,7 +120,7 @@ class Spoiler(keras.callbacks.Callback):
 
 def test_one_that_runs_away_goes_back_an_epoch_and_on_at_a_tenth_of_the_rate(prepare, tmp_path):
     incidents = Incidents()
-    result = train_from_scratch(prepare(), tmp_path, callbacks=[Spoiler(1)], incidents=incidents)
+    result = train_from_scratch(prepare(QUICK), tmp_path, callbacks=[Spoiler(1)], incidents=incidents)
     assert [epoch.epoch for epoch in result.epochs] == [1, 2, 3]
     assert all(math.isfinite(epoch.loss) for epoch in result.epochs)
     (retry,) = incidents.retries
@@ -153,7 +131,7 @@ def test_one_that_runs_away_goes_back_an_epoch_and_on_at_a_tenth_of_the_rate(pre
 
 def test_one_that_runs_away_again_and_again_ends_with_what_it_had(prepare, tmp_path):
     incidents = Incidents()
-    result = train_from_scratch(prepare(), tmp_path, callbacks=[Spoiler(9)], incidents=incidents)
+    result = train_from_scratch(prepare(QUICK), tmp_path, callbacks=[Spoiler(9)], incidents=incidents)
     assert [epoch.epoch for epoch in result.epochs] == [1]
     assert len(incidents.retries) == MOST_RETRIES
     assert all(np.isfinite(array).all() for array in result.weights.values())
@@ -186,7 +164,8 @@ def test_settings_that_suit_draw_views_anew_and_never_mirror_them():
     assert scratch_settings(NAME, augmentation="none").draws_anew is False
 
 
-def test_small_images_are_seen_small_by_a_network_made_for_them(photos):
+def test_small_images_are_seen_small_by_a_network_made_for_them(tiny_photos):
+    photos = list_photos(tiny_photos)
     assert recommend_image_size(photos, SMALL_RESIDUAL) == 32
     assert recommend_image_size([Photo("a", "a", "a", "a", 640, 480, file="a")], SMALL_RESIDUAL) == 64
     assert recommend_image_size(photos, replace(SMALL_RESIDUAL, input_size=96)) == 96
