@@ -1,5 +1,6 @@
 """Projects that are saved and opened elsewhere."""
 
+import hashlib
 import json
 import types
 import zipfile
@@ -80,3 +81,17 @@ def pack(target, files):
         for name, content in files.items():
             archive.writestr(name, content)
     return target
+
+
+def rewritten(archive, target, ending, change, resign=True):
+    """Write a project anew with the first file of that ending changed; `resign` makes the manifest agree with it."""
+    with zipfile.ZipFile(archive) as source:
+        files = {name: source.read(name) for name in source.namelist()}
+    name = next(name for name in files if name.endswith(ending))
+    files[name] = change(files[name])
+    if resign:
+        hashes = {
+            each: hashlib.sha256(content).hexdigest() for each, content in files.items() if each != "manifest.json"
+        }
+        files["manifest.json"] = json.dumps({"files": hashes}).encode()
+    return pack(target, files)

@@ -21,6 +21,7 @@ def add_export_job(store: Store, run_id: str, formats: Sequence[str] | None = No
     Raises SettingsError for an unknown format and where packages are missing, and RunError while the run has no head or
     an export of it goes on.
     """
+    store.run(run_id).require_classifier()
     require_packages()
     chosen = [row.name for row in choose_formats(None if formats is None else list(formats))]
     return starts.add_trial(store, "export", run_id, {"formats": chosen})

@@ -169,6 +169,7 @@ def add_probe_job(store: Store, run_id: str, settings: ProbeSettings) -> str:
     Raises RunError while the run has no head or nothing frozen, or while a probe of it goes on. One with the settings
     of an earlier goes on with the depths that are missing.
     """
+    store.run(run_id).require_classifier()
     _require_frozen(store.run(run_id))
     return add_trial(store, "probe", run_id, dataclasses.asdict(settings))
 
@@ -180,6 +181,7 @@ def add_rate_job(store: Store, run_id: str, phase: int, settings: FineTuneSettin
     """
     run = store.run(run_id)
     head = run.head
+    run.require_classifier()
     _require_frozen(run)
     chosen = suit(store, run, head, settings or FineTuneSettings())
     batch_size = chosen.batch_size if phase == 2 else head.batch_size

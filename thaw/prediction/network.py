@@ -54,6 +54,7 @@ def load_network(store: Store, run: Run) -> RunNetwork:
     Keras, of another backbone with it. Raises WeightsError if the backbone's weights on this machine are not those that
     the run was trained with.
     """
+    run.require_classifier()
     weights = check_weights(run)
     result = store.workspace.run(run.id) / (TUNED if run.result_phase == 2 else HEAD)
     arrays = load_arrays(result)

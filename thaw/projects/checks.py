@@ -173,6 +173,27 @@ def check_predictions(path: Path, name: str, labels: Sequence[str], judged: Sequ
             raise refuse(f"predictions that are no numbers in {name}")
 
 
+def check_found(path: Path, name: str, labels: Sequence[str], judged: Sequence[str]) -> None:
+    """Refuse what is not the boxes that a detector of the kinds `labels` found on the images `judged`."""
+    shapes = read_shapes(path, name)
+    if set(shapes) != {"image_ids", "counts", "edges", "scores", "kinds"}:
+        raise refuse(f"something else than found boxes in {name}")
+    (ids, of_ids), (counts, of_counts) = shapes["image_ids"], shapes["counts"]
+    (scores, of_scores), (kinds, of_kinds) = shapes["scores"], shapes["kinds"]
+    types = (of_ids.kind, of_counts, shapes["edges"][1], of_scores, of_kinds)
+    fits = types == ("U", np.int64, np.float32, np.float32, np.int64) and len(ids) == len(scores) == 1
+    if not fits or counts != ids or kinds != scores or shapes["edges"][0] != (*scores, 4):
+        raise refuse(f"found boxes of another shape in {name}")
+    with np.load(path, allow_pickle=False) as archive:
+        if sorted(archive["image_ids"].tolist()) != sorted(judged):
+            raise refuse(f"found boxes on other images in {name}")
+        if (archive["counts"] < 0).any() or archive["counts"].sum() != scores[0]:
+            raise refuse(f"found boxes of no image in {name}")
+        in_range = all(((archive[each] >= 0) & (archive[each] <= 1)).all() for each in ("edges", "scores"))
+        if not in_range or ((archive["kinds"] < 0) | (archive["kinds"] >= len(labels))).any():
+            raise refuse(f"found boxes outside of their photo, or of no kind, in {name}")
+
+
 def check_trials(folder: Path, names: Sequence[str]) -> None:
     """Refuse trials of a run that cannot be read."""
     try:

@@ -22,8 +22,9 @@ from thaw.projects.save import DATASET_FILE, MANIFEST_FILE, MARK_FILE, RUN_FILE,
 from thaw.storage.database import new_id
 from thaw.storage.projects import OF_DATASET, PRIVATE_FACTS
 from thaw.storage.store import Store
-from thaw.storage.workspace import DATASET_PREFIX, OPENING, SPLIT_FILE
+from thaw.storage.workspace import BOXES_FILE, DATASET_PREFIX, OPENING, SPLIT_FILE
 from tlcore.errors import RunError
+from tlcore.files import load_arrays
 from tlcore.progress import Stage
 
 _RUN_PATH = re.compile(rf"runs/({checks.ID.pattern})/([a-z0-9-]+\.(?:json|npz))")
@@ -195,11 +196,14 @@ def _rename_images(folder: Path, ids: Mapping[str, str]) -> None:
     """Write the files of a run that name images anew, under the images' new ids."""
     split = folder / SPLIT_FILE
     split.write_text(_replace(split.read_text(encoding="utf-8"), ids), encoding="utf-8")
-    for path in folder.glob("predictions-*.npz"):
-        with np.load(path, allow_pickle=False) as archive:
-            image_ids, probabilities = archive["image_ids"].tolist(), archive["probabilities"]
-        renamed = np.array([ids[image_id] for image_id in image_ids])
-        np.savez(path, allow_pickle=False, image_ids=renamed, probabilities=probabilities)
+    boxes = folder / BOXES_FILE
+    if boxes.exists():
+        drawn = json.loads(boxes.read_text(encoding="utf-8"))
+        boxes.write_text(json.dumps({ids[image_id]: rows for image_id, rows in drawn.items()}), encoding="utf-8")
+    for path in (each for said in ("predictions", "found") for each in folder.glob(f"{said}-*.npz")):
+        arrays = load_arrays(path)
+        arrays["image_ids"] = np.array([ids[image_id] for image_id in arrays["image_ids"].tolist()])
+        np.savez(path, allow_pickle=False, **arrays)
 
 
 def _names(image: Mapping[str, Any]) -> tuple[str, str]:

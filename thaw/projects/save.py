@@ -12,7 +12,7 @@ from typing import Any
 from thaw.archives.zips import MAX_ENTRIES, Progress
 from thaw.storage.disk_space import require_space
 from thaw.storage.store import Store
-from thaw.storage.workspace import LABELS_FILE, LAYERS_FILE, SPLIT_FILE
+from thaw.storage.workspace import BOXES_FILE, LABELS_FILE, LAYERS_FILE, SPLIT_FILE
 from tlcore import __version__
 from tlcore.errors import DatasetError, RunError
 from tlcore.files import replacing
@@ -23,10 +23,10 @@ FORMAT = "thaw-project"
 SCHEMA = 1
 MARK_FILE, MANIFEST_FILE, DATASET_FILE, RUN_FILE = "thaw-project.json", "manifest.json", "dataset.json", "run.json"
 RUN_FILES = re.compile(
-    r"(?:labels|split|layers|probe|rates-[12])\.json|(?:head|tuned)\.npz|predictions-[12](?:-(?:later|holdout))?\.npz"
+    r"(?:labels|split|boxes|layers|probe|rates-[12])\.json|(?:head|tuned)\.npz|"
+    r"(?:predictions|found)-[12](?:-(?:later|holdout))?\.npz"
 )
-ALWAYS = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, "head.npz", "predictions-1.npz")
-AFTER_PHASE_2 = ("tuned.npz", "predictions-2.npz")
+ALWAYS = (LABELS_FILE, SPLIT_FILE, LAYERS_FILE, "head.npz")
 REPORT_EVERY = 50
 # The first entry's name follows its fixed header.
 _NAME_STARTS = 30
@@ -38,6 +38,13 @@ class Project:
 
     dataset_id: str
     run_ids: tuple[str, ...]
+
+
+def list_needed(task: str, phase: int) -> list[str]:
+    """List the files without which a run of that task ("classify" or "detect") and result phase is none."""
+    said = "found" if task == "detect" else "predictions"
+    needed = [*ALWAYS, f"{said}-1.npz", *([BOXES_FILE] if task == "detect" else [])]
+    return [*needed, "tuned.npz", f"{said}-2.npz"] if phase == 2 else needed
 
 
 def choose_contents(store: Store, subject: str) -> Project:
@@ -154,9 +161,9 @@ def _files(store: Store, contents: Project) -> Iterator[tuple[str, Path]]:
         yield image_name(image.id, image.suffix), workspace.image(image.folder, image.id, image.suffix)
         yield thumbnail_name(image.id), workspace.thumbnail(image.folder, image.id)
     for run_id in contents.run_ids:
-        folder = workspace.run(run_id)
+        folder, run = workspace.run(run_id), store.run(run_id)
         kept = {path.name for path in folder.iterdir() if RUN_FILES.fullmatch(path.name)}
-        for name in sorted(kept.union(ALWAYS)):
+        for name in sorted(kept.union(list_needed(run.head.task, run.result_phase or 1))):
             yield f"runs/{run_id}/{name}", folder / name
 
 

@@ -25,6 +25,7 @@ def read_predictions(
     The images bear the labels that they had when the run began. `parts` is the run's split, for a caller that has read
     it already. Raises RunError while that phase has no model.
     """
+    run.require_classifier()
     chosen = phase or run.result_phase
     path = store.workspace.run(run.id) / predictions_file(chosen or 0, side)
     if chosen is None or not path.exists():

@@ -150,6 +150,14 @@ class Run:
     facts: RunFacts
     number: int = 0
 
+    def require_classifier(self) -> None:
+        """Raise RunError for a run whose model finds objects, where one is wanted that tells classes apart."""
+        if self.head.task != "classify":
+            raise RunError(
+                f"Expected a run that tells classes apart. Received: {self.id!r}, a detector. `evaluate` says how good "
+                "it is and `predict` what it finds; the page Find and count does both."
+            )
+
     @property
     def image_size(self) -> int:
         """Return the side in pixels of the square that the backbone sees; raise RunError before phase 1 has begun."""

@@ -12,6 +12,7 @@ from thaw.storage.records import Image
 from thaw.storage.store import Store
 from tlcore.boxes import Box
 from tlcore.detection.found import Found
+from tlcore.images.pixels import content_of
 from tlcore.settings import FineTuneSettings, detection_settings
 from tlcore.splits.splits import Split
 from tlcore.training.history import Epoch
@@ -27,11 +28,12 @@ def add_boxed(store: Store) -> list[Image]:
     """Add a data set of seven photos with apples and pears on some of them."""
     images = []
     for number in range(len(DRAWN) + 1):
+        picture = Picture.new("RGB", (64, 48), (number * 20, 90, 200))
         image = Image(
             f"img-{number:012x}",
             "",
             f"orchard/{number}.png",
-            f"{number:064x}",
+            content_of(picture),
             64,
             48,
             suffix=".png",
@@ -43,7 +45,7 @@ def add_boxed(store: Store) -> list[Image]:
             store.workspace.thumbnail(DATASET, image.id),
         ):
             path.parent.mkdir(parents=True, exist_ok=True)
-            Picture.new("RGB", (64, 48), (number * 20, 90, 200)).save(path)
+            picture.save(path)
         images.append(image)
     store.add_dataset(DATASET, "orchard", "folder", Arrival(images))
     for image, boxes in zip(images, DRAWN, strict=False):

@@ -50,3 +50,10 @@ def test_what_cannot_be_evaluated_is_refused(store):
     )
     with pytest.raises(RunError, match="which has none yet"):
         ask(store, "evaluate", bare)
+
+
+@pytest.mark.parametrize("words", [("mistakes",), ("probe",), ("find-rate",), ("card", "--to", "folder"), ("export",)])
+def test_what_is_for_classes_is_refused_for_a_detector(store, words):
+    run_id = add_detector_run(store, add_boxed(store))
+    with pytest.raises(RunError, match="a detector"):
+        ask(store, words[0], run_id, *words[1:])

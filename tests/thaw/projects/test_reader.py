@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.pictures.corpus import overlapping_zip
 from tests.support.projects import elsewhere as elsewhere
-from tests.support.projects import pack
+from tests.support.projects import pack, rewritten
 from tests.support.projects import saved as saved
 from thaw.jobs.sweeper import sweep
 from thaw.projects.reader import open_project
@@ -166,20 +166,6 @@ HOSTILE = {
 }
 
 
-def rewritten(saved, target, ending, change, resign=True):
-    """Write the project anew with the first file of that ending changed."""
-    with zipfile.ZipFile(saved.archive) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    name = next(name for name in files if name.endswith(ending))
-    files[name] = change(files[name])
-    if resign:
-        hashes = {
-            each: hashlib.sha256(content).hexdigest() for each, content in files.items() if each != "manifest.json"
-        }
-        files["manifest.json"] = json.dumps({"files": hashes}).encode()
-    return pack(target, files)
-
-
 def state(store):
     return (
         [dataset.id for dataset in store.datasets()],
@@ -201,7 +187,7 @@ def guarded(tmp_path_factory):
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_project_is_refused_in_words_and_leaves_nothing(saved, guarded, tmp_path, case):
     ending, change, words = HOSTILE[case]
-    archive = rewritten(saved, tmp_path / "a.zip", ending, change)
+    archive = rewritten(saved.archive, tmp_path / "a.zip", ending, change)
     with pytest.raises(RunError, match=words):
         open_project(guarded, archive)
     assert state(guarded) == ([], [], [])
@@ -209,7 +195,7 @@ def test_a_hostile_project_is_refused_in_words_and_leaves_nothing(saved, guarded
 
 def test_a_file_that_was_changed_on_the_way_is_found_by_its_hash(saved, guarded, tmp_path):
     flip = lambda content: content[:-1] + bytes([content[-1] ^ 1])  # noqa: E731
-    archive = rewritten(saved, tmp_path / "a.zip", "head.npz", flip, resign=False)
+    archive = rewritten(saved.archive, tmp_path / "a.zip", "head.npz", flip, resign=False)
     with pytest.raises(RunError, match="another SHA-256"):
         open_project(guarded, archive)
     assert state(guarded) == ([], [], [])
