@@ -48,9 +48,13 @@ class Detector:
         found: list[Found] = []
         for start in range(0, len(pictures), PICTURES_AT_ONCE):
             squares, windows = read_squares(pictures[start : start + PICTURES_AT_ONCE], self.image_size)
-            edges, scores = self._forward(squares)
-            found += read_found(edges, scores, windows)
+            found += read_found(*self.answer(squares), windows)
         return found
+
+    def answer(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the model says of uint8 (n, image_size, image_size, 3), all of them in one batch."""
+        edges, scores = self._forward(squares)
+        return edges, scores
 
     def name(self, found: Found) -> list[Detection]:
         """Return what was found in words: labels and boxes, surest first."""

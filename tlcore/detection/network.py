@@ -62,9 +62,11 @@ def list_places(image_size: int) -> tuple[np.ndarray, np.ndarray]:
 def read_edges(logits: Any, middles: Any, strides: Any) -> Any:
     """Return edges in pixels (n, places, 4) for logits of their distances (n, places, 4 * BINS): each is as far away as
     its distribution says on average."""
-    shares = keras.ops.softmax(keras.ops.reshape(logits, (-1, logits.shape[1], 4, BINS)), axis=-1)
-    far = keras.ops.sum(shares * np.arange(BINS, dtype=np.float32), axis=-1) * strides[:, None]
-    return keras.ops.concatenate([middles - far[..., :2], middles + far[..., 2:]], axis=-1)
+    ops = keras.ops
+    shares = ops.softmax(ops.reshape(logits, (-1, logits.shape[1], 4, BINS)), axis=-1)
+    far = ops.sum(shares * np.arange(BINS, dtype=np.float32), axis=-1) * strides[:, None]
+    # By name: an array before a minus would take a symbolic tensor for one of its own.
+    return ops.concatenate([ops.subtract(middles, far[..., :2]), ops.add(middles, far[..., 2:])], axis=-1)
 
 
 def read_scores(logits: Any) -> Any:
