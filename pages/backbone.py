@@ -28,6 +28,7 @@ PICKER = "backbones"
 SPEED = "ms an image"
 CONTEST = "right in a contest"
 ANSWER_WITHIN_S = 60
+DOWNLOAD = "to download"
 START = "start from"
 FRESH_PURPOSE = "Choose what your pictures are learnt with: here a network that knows nothing yet."
 PRETRAINED, SCRATCH = "pretrained", "scratch"
@@ -66,7 +67,7 @@ def pick_backbone(workspace: Workspace) -> Backbone:
             "Ready-made eyes (backbones), of which one is chosen, with how often each is right",
             "Backbones, of which one is chosen, with input size, parameters, layers, ImageNet accuracy",
         )
-        + f"{', speed' if measured else ''} and {expert.either('what is to be downloaded', 'where the weights are')}",
+        + f"{', speed' if measured else ''} and what is to be downloaded",
         height="content",
         placeholder="–",
         column_config={
@@ -75,7 +76,7 @@ def pick_backbone(workspace: Workspace) -> Backbone:
                 format="%.1f%%", help="Of the photos of a well-known contest (ImageNet), of 1,000 kinds."
             ),
             SPEED: st.column_config.NumberColumn(format="%.1f", help="As measured on this machine."),
-            "source": st.column_config.LinkColumn(display_text="link", help="Where the accuracy is published."),
+            "licence": st.column_config.TextColumn(help="Of the weights."),
         },
     )
     st.caption("Click a row, or go to it with the arrow keys: the one that is marked is the one that is used.")
@@ -142,7 +143,7 @@ def describe(row: Backbone, measured: Mapping[str, float]) -> dict[str, Any]:
             "name": row.title,
             CONTEST: row.imagenet_top1,
             **({SPEED: measured.get(row.name)} if measured else {}),
-            "to download": "nothing" if is_local(row) else f"{row.download_mb:g} MB",
+            DOWNLOAD: tell_download(row),
         }
     return {
         "name": row.title,
@@ -151,10 +152,14 @@ def describe(row: Backbone, measured: Mapping[str, float]) -> dict[str, Any]:
         "layers": row.layers,
         "ImageNet top-1": row.imagenet_top1,
         **({SPEED: measured.get(row.name)} if measured else {}),
-        "weights": "on this machine" if is_local(row) else f"download, {row.download_mb:g} MB",
+        DOWNLOAD: tell_download(row),
         "licence": row.licence.name,
-        "source": row.accuracy_url,
     }
+
+
+def tell_download(row: Backbone) -> str:
+    """Say how much of a backbone's weights is not on this machine yet."""
+    return "nothing" if is_local(row) else f"{row.download_mb:g} MB"
 
 
 def draw_choice(workspace: Workspace, row: Backbone) -> None:
@@ -172,7 +177,10 @@ def draw_choice(workspace: Workspace, row: Backbone) -> None:
             f"{row.transformer.patch} × {row.transformer.patch} pixels. It takes longer than most others."
         )
     if expert.is_on():
-        st.caption(f"Source of the accuracy: {row.accuracy_source}.")
+        st.caption(
+            f"Source of the accuracy: [{row.accuracy_source}]({row.accuracy_url}). "
+            f"Licence of the weights: [{row.licence.name}]({row.licence.url})."
+        )
     if is_local(row):
         what = expert.either("It is", "Its weights are")
         st.caption(f":material/check: {what} on this machine: nothing needs to be downloaded.")
