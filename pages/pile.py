@@ -6,7 +6,7 @@ from pages.ui.components.expert import expert
 from pages.ui.data import edit_history
 from pages.ui.page import live, selection, steps
 from pages.ui.pile import one_by_one, state, walls
-from pages.ui.words.names import csv, emphasised
+from pages.ui.words.names import csv
 from thaw.labelling.pile import list_labels
 from thaw.labelling.sorter import latest_sorting, start_sorting
 from thaw.storage.records import Dataset, Job
@@ -17,9 +17,6 @@ GROUPS, SINGLE = "Groups", "One at a time"
 
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw what waits of a data set: its groups, or one photo after another."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.header(emphasised(dataset.name), anchor=False, width="content")
-        steps.link("boxes", steps.TO_BOXES)
     draw_progress(store, dataset)
     if not dataset.pile:
         st.success(expert.kinds("Every photo has its class."), icon=":material/check:")
@@ -100,3 +97,5 @@ if shown is None:
     steps.missing("data", "There are no photos yet.", "On to your photos")
 else:
     draw(kept, shown)
+    if shown.pile:
+        steps.link("boxes", steps.TO_BOXES)

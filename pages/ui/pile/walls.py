@@ -17,7 +17,8 @@ from thaw.storage.records import Dataset
 from thaw.storage.store import Store
 
 GROUPS_A_PAGE = 3
-NAME_WIDTH, MERGE_WIDTH = 220, 200
+# The last two parts of the line fit side by side on a phone.
+NAME_WIDTH, MERGE_WIDTH = 220, 170
 TO_GROUP = "group"
 # Less is no suggestion: it may well be a kind that has no name yet.
 LIKELY = 0.5

@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from sklearn.datasets import load_sample_images
 
-from tests.browser.harness import DESKTOP, PATIENCE_S, drop, settle, wait_until
+from tests.browser.harness import DESKTOP, PATIENCE_S, PHONE, drop, settle, wait_until
 from tests.browser.journey import JOB_MS, save, see_page
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -43,6 +43,10 @@ def test_from_a_flat_folder_to_classes_by_names_and_keys(page: Page, server, tmp
     field = page.get_by_placeholder(FIELD).first
     expect(field).to_be_visible(timeout=JOB_MS)
     settle(page)
+    # What is to be named is seen beside its field, on a phone too.
+    page.set_viewport_size(PHONE)
+    settle(page)
+    expect(page.locator(".tile").first).to_be_in_viewport(ratio=0.5)
     # Both in sight: a page that scrolls meanwhile would have another picture under the mouse.
     page.set_viewport_size(TALL)
     stray, home = (page.locator(".pick").nth(place).locator(".tile").last for place in (0, 1))
