@@ -4,53 +4,27 @@ import streamlit as st
 
 from pages.ui.components.expert import expert
 from pages.ui.components.figure.figure import figure
-from pages.ui.data import browse, dataset_download, duplicates, edit_history, findings, objects, sources, split_choice
+from pages.ui.data import (
+    browse,
+    dataset_download,
+    duplicates,
+    edit_history,
+    findings,
+    following,
+    objects,
+    sources,
+    split_choice,
+)
 from pages.ui.figures import basics
-from pages.ui.page import ahead, deleting, live, rebuilding, selection, steps
+from pages.ui.page import ahead, deleting, rebuilding, selection, steps
 from pages.ui.words import amounts
 from pages.ui.words.names import csv, emphasised, sentence, visible
 from pages.ui.words.plain import plain_refusal
-from thaw.storage.records import Dataset, Job
+from thaw.storage.records import Dataset
 from thaw.storage.store import Store
 
 METRIC_WIDTH = 164
-ENDED = "import that ended"
 EXAMINED_AT_ONCE = 4_000
-
-
-def draw_import(store: Store) -> None:
-    """Draw the import that this page follows, or else one that is going on."""
-    ended = st.session_state.pop(ENDED, None)
-    if ended:
-        edit_history.announce(store, store.job(ended))
-    job = selection.import_job(store)
-    if job is None:
-        return
-    if job.status == "finished":
-        st.session_state[ENDED] = job.id
-        selection.choose("import", None)
-        selection.choose("dataset", job.dataset_id)
-        selection.choose("run", None)
-        st.rerun()
-    selection.choose("import", job.id)
-    live.follow(store, job, lambda present: draw_import_job(store, present))
-    if not job.active and st.button("Dismiss"):
-        selection.choose("import", None)
-        st.rerun()
-
-
-def draw_import_job(store: Store, job: Job) -> None:
-    """Draw how one import stands, with Stop while it goes on."""
-    with st.container(border=True):
-        st.markdown(f"Import of {emphasised(job.request.get('name') or job.request.get('path') or 'photos')}")
-        if job.active and job.question:
-            sources.draw_question(store, job, job.question)
-            live.stop(store, job, "Stop the import")
-        elif job.active:
-            live.progress(job, "files")
-            live.stop(store, job, "Stop the import")
-        else:
-            live.ending(job)
 
 
 def draw_dataset(store: Store, dataset: Dataset) -> None:
@@ -220,7 +194,7 @@ shown = selection.dataset(kept)
 progress_spot = st.container()
 sources.draw(kept, shown)
 with progress_spot:
-    draw_import(kept)
+    following.draw(kept)
 deleting.undo_bar(kept)
 if shown is None:
     st.caption("Your data sets appear here. Nothing leaves this machine.")

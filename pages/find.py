@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.components.expert import expert
+from pages.ui.data import following, sources
 from pages.ui.detection import outcome, teaching, trying
 from pages.ui.page import selection, steps
 from thaw.storage.store import Store
@@ -28,12 +29,23 @@ def draw(store: Store) -> None:
     trying.draw(store, run, confidence)
 
 
+def lead(store: Store, name: str, what: str, label: str) -> None:
+    """End the page where there is nothing to find yet, with the way to that and an example to try it on."""
+    first, example = st.container(), st.container()
+    with example:
+        st.header("Or see it at work", anchor=False)
+        following.draw(store)
+        sources.draw_objects(store, "Try an example")
+    with first:
+        steps.missing(name, what, label)
+
+
 steps.heading("find", wide=True)
 kept = selection.store()
 shown = selection.dataset(kept)
 if shown is None:
-    steps.missing("data", "There are no photos yet.", "First add a data set")
+    lead(kept, "data", "There are no photos yet.", "First add a data set")
 elif not kept.has_boxes(shown.id):
-    steps.missing("boxes", "Nobody has drawn boxes on these photos yet.", "First draw boxes around the things to find")
+    lead(kept, "boxes", "Nobody has drawn boxes on these photos yet.", "First draw boxes around the things to find")
 else:
     draw(kept)

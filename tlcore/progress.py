@@ -16,7 +16,7 @@ class Stage(StrEnum):
     UNPACKING_TAR = auto()
     CHECKING_IMAGES = auto()
     FINDING_NEAR_DUPLICATES = auto()
-    WRITING_DIGITS = auto()
+    WRITING_SAMPLE = auto()
     DOWNLOADING_FLOWERS = auto()
     CROSS_VALIDATING = auto()
     CHECKING_PROJECT = auto()

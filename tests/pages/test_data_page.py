@@ -118,9 +118,12 @@ def test_samples_are_new_data_sets_but_the_flower_photos_go_where_is_chosen(stor
     page = visit("data")
     page.radio[0].set_value("main").run()
     press(page, "Use the sample digits")
+    press(page, "Use the sample to find and count")
     press(page, "Download and import (229 MB)")
-    digits, flowers = asked
+    digits, objects, flowers = asked
     assert "dataset" not in digits
+    assert "dataset" not in objects
+    assert (digits["kind"], objects["kind"]) == ("digits", "objects")
     assert (flowers["kind"], flowers["dataset"], flowers["role"]) == ("flowers", DATASET, "main")
     for word in ("229 MB", f"{FLOWERS.photos:,}", "CC BY 2.0", "internet"):
         assert word in words(page)

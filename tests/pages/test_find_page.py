@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.boxes.detectors import DATASET, add_boxed, add_detector_run, add_tuned
 from tests.support.pages import add_dataset, drawn_html, expert, press, store, visit, words
+from thaw.storage.datasets import Arrival
 
 __all__ = ["expert", "store"]
 
@@ -13,6 +14,37 @@ def test_without_photos_or_boxes_it_leads_to_them(store):
     add_dataset(store)
 
     assert "Nobody has drawn boxes on these photos yet." in words(visit("find"))
+
+
+@pytest.mark.parametrize("photos", [False, True])
+def test_an_example_is_one_press_away_where_nothing_is_drawn_yet(store, monkeypatch, photos):
+    asked = []
+    if photos:
+        store.add_dataset("data-0123456789ab", "photos", "folder", Arrival([]))
+
+    def start(store, request):
+        asked.append(request)
+        add_boxed(store)
+        job_id = store.add_job("import", request)
+        store.update_job(job_id, status="finished", dataset_id=DATASET)
+        return job_id
+
+    monkeypatch.setattr("pages.ui.data.sources.start_import", start)
+    page = visit("find")
+    assert "CC BY 2.0" in words(page)
+
+    press(page, "Try an example")
+
+    assert [request["kind"] for request in asked] == ["objects"]
+    assert "6 boxes on 6 photos" in words(page)
+
+
+def test_an_example_on_its_way_is_shown_there(store):
+    store.add_job("import", {"kind": "objects", "path": "", "name": "Blossoms and towers"})
+
+    told = words(visit("find"))
+
+    assert "Import of **Blossoms and towers**" in told
 
 
 def test_it_says_what_is_drawn_and_how_many_photos_are_left(store):

@@ -32,13 +32,13 @@ from tlcore.settings import HeadSettings
 from tlcore.splits.splits import recommend_image_size
 
 DEFAULTS = HeadSettings()
-SAMPLES = (importer.DIGITS, importer.FLOWER_PHOTOS)
+SAMPLES = (*importer.WRITTEN, importer.FLOWER_PHOTOS)
 
 
 @command(
     "import",
     "PATH is a folder, a .zip, .tar or .tar.gz, a table (.csv, .tsv, .jsonl) of files and classes, or the word "
-    "digits or flowers for a sample.",
+    "digits, flowers or objects for a sample.",
 )
 @click.argument("path")
 @click.option("--name", help="what to call the data set (default: the folder's name)")
@@ -65,7 +65,7 @@ def run_import(
     boxes_drawn: str | None,
     answers: Sequence[str],
 ) -> Output:
-    """Import a folder, an archive or a CSV of path and label, or a sample for the word "digits" or "flowers"."""
+    """Import a folder, an archive or a CSV of path and label; or a sample, for one of the words for those."""
     place = Path(path).expanduser()
     request: dict[str, Any] = {"kind": path, "path": "", "name": name or ""}
     given = read_answers(answers) | ({WHEN: boxes_drawn} if boxes_drawn else {})

@@ -1,13 +1,15 @@
 """The import of photos as a job: from a path, an upload or a sample."""
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from thaw.datasets.ingest import ingest
 from thaw.jobs.reporter import Reporter
-from thaw.jobs.sweeper import DIGITS_PREFIX
+from thaw.jobs.sweeper import SAMPLE_PREFIX
 from thaw.names import storable
+from thaw.sources import object_sample
 from thaw.sources.allowed_folders import require_allowed
 from thaw.sources.samples import FLOWERS, write_digits
 from thaw.sources.sources import Source, SourceKind
@@ -17,23 +19,27 @@ from thaw.storage.store import Store
 from tlcore.errors import DatasetError
 from tlcore.progress import Stage
 
-DIGITS, FLOWER_PHOTOS = "digits", "flowers"
-DIGITS_NAME = "Handwritten digits"
+DIGITS, FLOWER_PHOTOS, OBJECTS = "digits", "flowers", "objects"
+# The samples that are written here: what writes each into a folder, where it comes from, and what it is called.
+WRITTEN: Mapping[str, tuple[Callable[[Path], Path], str, str]] = {
+    DIGITS: (write_digits, "the digits that come with scikit-learn", "Handwritten digits"),
+    OBJECTS: (object_sample.write_objects, object_sample.CREDIT, object_sample.TITLE),
+}
 
 
 def import_photos(reporter: Reporter, job: Job) -> None:
     """Do the import that a job asks for; its staging folder is gone afterwards.
 
-    The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "flowers", "path", "name"}, with
-    "dataset" the id of a data set to add to, "role" one of `Role`, and "roots" the folders under which every path must
-    lie; without "roots" any path may be read. "answers" are given beforehand to what may be asked, by key;
-    "ask" is true where a person can be asked for others. A saved project is opened by a job of another kind
+    The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "objects" | "flowers", "path",
+    "name"}, with "dataset" the id of a data set to add to, "role" one of `Role`, and "roots" the folders under which
+    every path must lie; without "roots" any path may be read. "answers" are given beforehand to what may be asked, by
+    key; "ask" is true where a person can be asked for others. A saved project is opened by a job of another kind
     (`thaw.projects.jobs`).
     """
     store, request = reporter.store, job.request
     kind = request["kind"]
-    if kind == DIGITS:
-        dataset_id = _import_digits(store, reporter, request)
+    if kind in WRITTEN:
+        dataset_id = _import_written(store, reporter, request)
     elif kind == FLOWER_PHOTOS:
         dataset_id = _import_flowers(store, reporter, request)
     elif kind in get_args(SourceKind):
@@ -78,12 +84,13 @@ def locate(request: dict[str, Any]) -> Path:
     return require_allowed(located, list(map(Path, request["roots"]))) if "roots" in request else located
 
 
-def _import_digits(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
-    folder = store.workspace.staging(f"{DIGITS_PREFIX}{reporter.job_id}")
+def _import_written(store: Store, reporter: Reporter, request: dict[str, Any]) -> str:
+    """Write a sample into the staging area and import it from there."""
+    write, origin, name = WRITTEN[request["kind"]]
+    folder = store.workspace.staging(f"{SAMPLE_PREFIX}{reporter.job_id}")
     try:
-        reporter.progress(Stage.WRITING_DIGITS, 0, 0)
-        source = Source("folder", write_digits(folder), "the digits that come with scikit-learn")
-        return _ingest(store, reporter, source, request, DIGITS_NAME)
+        reporter.progress(Stage.WRITING_SAMPLE, 0, 0)
+        return _ingest(store, reporter, Source("folder", write(folder), origin), request, name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -17,7 +17,7 @@ STAGES: Mapping[Stage, tuple[str, Unit]] = {
     Stage.UNPACKING_TAR: ("unpacking the tar", "bytes"),
     Stage.CHECKING_IMAGES: ("checking images", ""),
     Stage.FINDING_NEAR_DUPLICATES: ("looking for near-duplicates", ""),
-    Stage.WRITING_DIGITS: ("writing the sample digits", ""),
+    Stage.WRITING_SAMPLE: ("writing the sample", ""),
     Stage.DOWNLOADING_FLOWERS: ("downloading the flower photos", "bytes"),
     Stage.CROSS_VALIDATING: ("cross-validating", "rounds"),
     Stage.CHECKING_PROJECT: ("checking the project", ""),

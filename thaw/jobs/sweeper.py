@@ -23,7 +23,7 @@ from tlcore.files import SCRATCH, remove, remove_abandoned
 
 UPLOAD_ID = re.compile(r"upload-[0-9a-f]{12}")
 UPLOAD_STALE_S = 24 * 3600
-DIGITS_PREFIX = "digits-"
+SAMPLE_PREFIX = "sample-"
 
 
 def sweep(store: Store) -> None:
@@ -89,7 +89,7 @@ def _upload_lives(store: Store, folder: Path) -> bool:
 
 # How each folder of the staging area is held, by what its name begins with; scratch folders tell their process.
 STAGED: Mapping[str, Callable[[Store, Path], bool]] = {
-    DIGITS_PREFIX: _job_lives,
+    SAMPLE_PREFIX: _job_lives,
     WORK_PREFIX: _job_lives,
     "upload-": _upload_lives,
     # By a lock, and together with the folder that its photos go to.

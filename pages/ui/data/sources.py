@@ -15,6 +15,7 @@ from pages.ui.words.names import emphasised, literal, sentence
 from pages.ui.words.options import distinct
 from thaw.projects.jobs import start_import
 from thaw.projects.save import is_project
+from thaw.sources import object_sample
 from thaw.sources.allowed_folders import allowed_roots
 from thaw.sources.samples import FLOWERS
 from thaw.sources.sources import kind_of
@@ -153,6 +154,7 @@ def draw_samples(store: Store, target: Target) -> None:
     )
     if st.button("Use the sample digits", icon=":material/pin:"):
         begin(store, {"kind": "digits", "path": "", "name": "digits"})
+    draw_objects(store, "Use the sample to find and count")
     megabytes = f"{FLOWERS.download.bytes / 1e6:,.0f} MB"
     st.markdown(
         f"Or real photos: {FLOWERS.photos:,} flowers in {FLOWERS.classes} {expert.kinds('classes')}. "
@@ -161,6 +163,17 @@ def draw_samples(store: Store, target: Target) -> None:
     )
     if st.button(f"Download and import ({megabytes})", icon=":material/download:"):
         begin(store, {"kind": "flowers", "path": "", "name": FLOWERS.title} | target.request)
+
+
+def draw_objects(store: Store, label: str) -> None:
+    """Draw the sample to find and count things on: what it is, whose photographs it is made of, and its button."""
+    st.markdown(
+        f"{object_sample.PHOTOS} photos of blossoms and towers, with a box around each. They are put together on this "
+        f"computer from {object_sample.CREDIT}. The exam photos are made of other pieces of them than those that it "
+        "learns from."
+    )
+    if st.button(label, icon=":material/search_check:"):
+        begin(store, {"kind": "objects", "path": "", "name": object_sample.TITLE})
 
 
 def import_path(store: Store, text: str, target: Target) -> None:

@@ -13,12 +13,14 @@ from tests.support.command_line import ask
 from tests.support.pictures.corpus import ACCEPTED, Case, jpeg, write_classes, write_folder, write_upload, zip_of
 from tests.support.server import Server
 from thaw.datasets import importer
+from thaw.detection.boxed_split import choose_boxed
 from thaw.jobs import lifecycle, starts
 from thaw.sources.samples import FLOWERS
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.worker import work
 from tlcore.progress import Stage
+from tlcore.settings import detection_settings
 
 pytestmark = pytest.mark.usefixtures("warm_decoder")
 
@@ -79,13 +81,27 @@ def test_a_path_outside_the_staging_area_is_never_removed(store, tmp_path):
 
 
 def test_the_digits_are_imported_and_what_a_killed_import_of_them_left_is_removed(store):
-    orphan = store.workspace.staging("digits-job-000000000000")
+    orphan = store.workspace.staging("sample-job-000000000000")
     orphan.mkdir()
     job = run_import(store, "digits", "")
     dataset = store.dataset(job.dataset_id)
     assert dataset.accepted == 1797
     assert dataset.name == "Handwritten digits"
     assert "scikit-learn" in dataset.source
+    assert not list((store.workspace.root / "staging").iterdir())
+
+
+def test_the_objects_are_imported_with_boxes_in_two_parts_that_stay_apart(store):
+    job = run_import(store, "objects", "")
+    assert (job.status, job.error) == ("finished", None)
+    dataset = store.dataset(job.dataset_id)
+    assert (dataset.name, dataset.accepted, dataset.set_aside) == ("Blossoms and towers", 60, 0)
+    assert "CC BY 2.0" in dataset.source
+    assert set(store.count_boxes(dataset.id)) == {"blossom", "tower"}
+    assert store.rejected_boxes(dataset.id) == []
+    parts, _ = choose_boxed(store, dataset.id, detection_settings("efficientnet-lite0").detector)
+    assert (len(parts.training), len(parts.validation)) == (48, 12)
+    assert {image.part for image in parts.validation} == {"validation"}
     assert not list((store.workspace.root / "staging").iterdir())
 
 

@@ -90,7 +90,7 @@ STAGED = {
     ("thaw.datasets.ingest", "staging", "dataset_id"): "data-0123456789ab",
     ("thaw.jobs.sweeper", "staging", "folder_id"): "data-0123456789ab",
     ("thaw.storage.export_record", "staging", "f'{WORK_PREFIX}{job_id}'"): "export-job-0123456789ab",
-    ("thaw.datasets.importer", "staging", "f'{DIGITS_PREFIX}{reporter.job_id}'"): "digits-job-0123456789ab",
+    ("thaw.datasets.importer", "staging", "f'{SAMPLE_PREFIX}{reporter.job_id}'"): "sample-job-0123456789ab",
 }
 # Renamed within a folder that is swept whole, or no temporary name at all.
 HARMLESS = {
@@ -307,7 +307,7 @@ ingest(Store(open_workspace({str(store.workspace.root)!r})), Source("folder", Pa
 def test_a_sweep_follows_no_link(store, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "photo.jpg").write_bytes(b"mine")
-    (store.workspace.root / "staging" / "digits-job-1").symlink_to(tmp_path / "mine")
+    (store.workspace.root / "staging" / "sample-job-1").symlink_to(tmp_path / "mine")
     (store.workspace.root / f".x.{DEAD}.part").symlink_to(tmp_path / "mine")
     sweep(store)
     files.remove(store.workspace.root / f".x.{DEAD}.part")
