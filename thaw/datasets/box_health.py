@@ -94,7 +94,7 @@ def _twins(counts: Mapping[str, int]) -> list[Finding]:
         Finding(
             "twins",
             f"The kinds {' and '.join(repr(name) for name in group)} have nearly the same name",
-            "If they are one kind, give them one name in the program that drew them, and import again.",
+            "If they are one kind, rename one to the other on the page Draw boxes.",
             classes=tuple(group),
         )
         for group in twins(counts)

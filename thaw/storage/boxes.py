@@ -8,7 +8,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 
 from thaw.names import check_class_name
@@ -123,6 +123,27 @@ class BoxRows(EditRows):
                 )
             detail = {"images": 1, "boxes": None if boxes is None else len(boxes)}
             return bool(make_edit(connection, entry, dataset_id, "boxes", detail, [Change(BOXES, image_id, after)]))
+
+    def rename_boxes(self, dataset_id: str, old: str, new: str) -> int:
+        """Call all boxes of one kind otherwise, as one change that can be undone; return on how many photos.
+
+        One that is called so already takes them in. Raises DatasetError for a name that no kind can have.
+        """
+        wanted = check_class_name(new)
+        with self._recording(dataset_id) as (connection, entry):
+            query = "SELECT subject, value FROM marks WHERE dataset_id = ? AND field = ?"
+            drawn = {row["subject"]: read_boxes(row["value"]) for row in connection.execute(query, (dataset_id, BOXES))}
+            changes = [
+                Change(
+                    BOXES,
+                    image_id,
+                    write_boxes(replace(box, label=wanted) if box.label == old else box for box in boxes),
+                )
+                for image_id, boxes in drawn.items()
+                if any(box.label == old for box in boxes)
+            ]
+            detail = {"images": len(changes), "boxes": 0, "renamed": [old, wanted]}
+            return make_edit(connection, entry, dataset_id, "boxes", detail, changes)
 
 
 def read_boxes(text: str) -> list[Box]:

@@ -101,6 +101,9 @@ def tell(edit: Edit, shown: Callable[[str], str] = emphasised) -> str:
     if edit.kind == "arrange":
         return f"moved {images} to another group of the pile"
     if edit.kind == "boxes":
+        if "renamed" in detail:
+            old, new = map(shown, detail["renamed"])
+            return f"renamed the boxes called {old} to {new} on {images}"
         return _tell_boxes(detail["boxes"], images)
     if edit.kind == "refile":
         return f"moved {images} to {' and '.join(map(shown, detail['classes'][:NAMED]))}, as their files were"

@@ -112,6 +112,11 @@ def _save(store: Store, dataset_id: str, asked: Json) -> Json:
     return {}
 
 
+def _rename(store: Store, dataset_id: str, asked: Json) -> Json:
+    store.dataset(dataset_id)
+    return {"photos": store.rename_boxes(dataset_id, require_text(asked, "kind"), require_text(asked, "to"))}
+
+
 def _suggest(store: Store, dataset_id: str, asked: Json) -> Json:
     image = _find_image(store, asked)
     found = sorted(suggestions.suggest_boxes(store, dataset_id, image), key=lambda each: -each.confidence)
@@ -122,6 +127,7 @@ ACTIONS: dict[str, Callable[[Store, str, Json], Json]] = {
     "photos": _list_photos,
     "read": _read,
     "save": _save,
+    "rename": _rename,
     "suggest": _suggest,
 }
 

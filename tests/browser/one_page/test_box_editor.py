@@ -275,8 +275,10 @@ def test_suggestions_are_taken_turned_down_and_corrected(
         "Suggested: pear, 62% sure, suggestion 2 of 3",
         "Suggested: apple, 30% sure, suggestion 3 of 3",
     ]
+    expect(page.locator(".kinds button[aria-pressed=true]")).to_have_accessible_name("apple")
     page.keyboard.press("a")
     expect_kept(tell, 1, apple)
+    expect(page.locator(".kinds button[aria-pressed=true]")).to_have_accessible_name("pear")
     expect(page.locator(".box:focus")).to_have_attribute("aria-label", "Suggested: pear, 62% sure, suggestion 1 of 2")
     page.keyboard.press("x")
     expect(page.locator(".box:focus")).to_have_attribute("aria-label", "Suggested: apple, 30% sure, suggestion 1 of 1")

@@ -105,6 +105,24 @@ def test_what_is_drawn_is_there_after_a_reload_and_can_be_undone(
     expect_kept(store, dataset, ["apple", "apple"])
 
 
+def test_a_kind_gets_another_name_on_all_photos(page: Page, server: Server, store: Store, dataset: str) -> None:
+    open_page(page, server, dataset)
+    name_kind(page, "aple")
+    drag(page, (0.2, 0.2), (0.5, 0.6))
+    expect_kept(store, dataset, ["aple"])
+    page.get_by_role("button", name="Rename “aple”…").click()
+    field = page.get_by_label("New name for aple")
+    expect(field).to_be_focused()
+    field.press_sequentially("apple")
+    field.press("Enter")
+    expect_kept(store, dataset, ["apple"])
+    expect(page.locator(".box")).to_have_attribute("aria-label", "apple, box 1 of 1")
+    expect(page.locator(".kinds button")).to_have_accessible_name("apple, 1 on this photo")
+    page.locator(".box").focus()
+    page.keyboard.press("n")
+    expect_kept(store, dataset, ["apple", "apple"])
+
+
 def test_a_second_window_is_told_of_the_first_and_nothing_is_lost(
     page: Page, program: Browser, server: Server, store: Store, dataset: str
 ) -> None:

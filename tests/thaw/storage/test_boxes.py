@@ -90,6 +90,19 @@ def test_boxes_that_no_photo_can_have_are_refused(store, box):
     assert store.boxes_on("data-1", "img-3") is None
 
 
+def test_a_kind_is_renamed_on_all_photos_at_once_and_joins_one_of_that_name(store):
+    store.set_boxes("data-1", "img-3", [APPLE], None)
+    assert store.rename_boxes("data-1", "apple", " p\u00eare ") == 2
+    assert store.count_boxes("data-1") == {"p\u00eare": 3}
+    assert [box.label for box in store.boxes_on("data-1", "img-1")] == ["p\u00eare"] * 2
+    assert store.edits("data-1")[0].detail == {"images": 2, "boxes": 0, "renamed": ["apple", "p\u00eare"]}
+    assert store.rename_boxes("data-1", "apple", "plum") == 0
+    with pytest.raises(DatasetError, match="1 to 200 characters"):
+        store.rename_boxes("data-1", "p\u00eare", " ")
+    store.undo_edit("data-1", store.edits("data-1")[0].number)
+    assert store.boxes("data-1") == {"img-1": [APPLE, PEAR], "img-2": [], "img-3": [APPLE]}
+
+
 def test_what_another_window_has_drawn_is_not_overwritten(store):
     store.set_boxes("data-1", "img-3", [APPLE], None)
     with pytest.raises(BoxesChanged, match="another window"):

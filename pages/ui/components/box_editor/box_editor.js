@@ -28,7 +28,11 @@ class BoxEditor {
     this.chosen = null;
     this.kind = null;
     this.hand = new Hand(this);
-    this.kinds = new Kinds(root, (name) => this.hand.name(name));
+    this.kinds = new Kinds(
+      root,
+      (name) => this.hand.name(name),
+      (old, name) => this.rename(old, name),
+    );
     this.strip = new Strip(root, (place) => this.show(place));
     this.stage = new Stage(root, this);
     this.keys = new Keys(this);
@@ -197,6 +201,20 @@ class BoxEditor {
     if (pressed) this.stage.focus(key);
   }
 
+  // Calls all boxes of a kind otherwise, those on other photos too, once what is drawn is saved.
+  async rename(old, name) {
+    await this.guard(async () => {
+      await this.saver.settle();
+      await this.server.act("rename", { kind: old, to: name });
+      this.kinds.replace(old, name);
+      if (this.kind === old) this.kind = name;
+      // What could be undone was of the old name.
+      this.drawings.clear();
+      await this.show(this.place);
+      this.speak(`${this.kinds.shown(old)} is called ${name} now, on all photos`);
+    });
+  }
+
   suggest() {
     if (this.drawing) this.suggesting.ask(this.drawing, true);
   }
@@ -213,7 +231,7 @@ class BoxEditor {
   draw() {
     const { drawing, photos, place } = this;
     this.find(".editor").classList.toggle("nameless", Boolean(drawing) && !this.kinds.names.length);
-    this.kinds.draw(this.kind, drawing?.list ?? []);
+    this.kinds.draw(this.item?.label ?? this.kind, drawing?.list ?? []);
     this.suggesting.draw();
     this.stage.draw();
     this.find(".place").textContent = photos.length ? `${place + 1} of ${photos.length}` : "";

@@ -42,6 +42,7 @@ def box_editor(key: str, dataset_id: str, url: str, token: str, label: str, sugg
     - {"do": "read", "photo"} -> {"boxes"}: null or a list of {"label", "x", "y", "width", "height"}, edges as of `Box`;
     - {"do": "save", "photo", "boxes", "read"} -> {}, where `read` is what was there when the editor read or saved last;
       where something else is there by now nothing is saved, and the status is 409.
+    - {"do": "rename", "kind", "to"} -> {}: all boxes of a kind are called otherwise, on every photo;
     - {"do": "suggest", "photo"} -> {"suggestions"}: a list of such boxes, each with its "confidence", 0 to 1.
 
     A refusal is {"error": words}.

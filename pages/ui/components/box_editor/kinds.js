@@ -8,11 +8,12 @@ const KEYED = 9;
 const LONGEST_NAME = 200;
 
 class Kinds {
-  // `place` names where the order is remembered; `chosen` is called with a kind that the person chooses.
-  constructor(root, chosen) {
+  // `chosen` is called with a kind that the person chooses, and `renamed` with one and the name that it is to have.
+  constructor(root, chosen, renamed) {
     this.list = root.querySelector(".kinds");
     this.form = root.querySelector(".add");
     this.input = this.form.querySelector("input");
+    this.button = root.querySelector(".rename");
     this.input.maxLength = LONGEST_NAME;
     this.chosen = chosen;
     this.names = [];
@@ -20,17 +21,23 @@ class Kinds {
       event.preventDefault();
       const name = typed(this.input);
       if (!name) return this.input.focus();
-      this.input.value = "";
+      const old = this.renaming;
+      this.rename(null);
+      if (old) return renamed(old, name);
       this.take([name]);
       this.chosen(name);
     };
+    this.form.onkeydown = ({ key }) => {
+      if (key === "Escape") this.rename(null);
+    };
+    this.button.onclick = () => this.rename(this.current);
     this.list.onclick = ({ target }) => {
       const row = target.closest("button");
       if (row) this.chosen(row.name);
     };
   }
 
-  // `used` are those of the server: { name, shown }, where `shown` is fit to be read.
+  // `place` names where the order is remembered. `used` are those of the server: { name, shown }, where `shown` is fit to be read.
   begin(place, used) {
     this.place = place;
     this.words = new Map(used.map(({ name, shown }) => [name, shown]));
@@ -57,6 +64,23 @@ class Kinds {
     return this.words.get(name) ?? name;
   }
 
+  // Makes the field one for the new name of a kind, or with null for one more kind.
+  rename(name) {
+    this.renaming = name;
+    this.input.value = name ?? "";
+    this.input.setAttribute("aria-label", name ? `New name for ${this.shown(name)}` : "Add a kind");
+    this.form.querySelector("button").textContent = name ? "Rename" : "Add";
+    if (!name) return;
+    this.input.focus();
+    this.input.select();
+  }
+
+  // A kind has another name, at the place and the key that it had.
+  replace(old, name) {
+    this.names = this.names.map((each) => (each === old ? name : each));
+    this.take([]);
+  }
+
   // The kind of a number key, if there is one.
   byKey(key) {
     return /^[1-9]$/.test(key) ? this.names[Number(key) - 1] : undefined;
@@ -67,6 +91,9 @@ class Kinds {
   }
 
   draw(current, boxes) {
+    this.current = current;
+    this.button.hidden = !current;
+    this.button.textContent = current ? `Rename “${this.shown(current)}”…` : "";
     const rows = this.names.map((name, number) => {
       const row = document.createElement("button");
       const [swatch, key, words, count] = ["i", "kbd", "span", "small"].map((tag) => document.createElement(tag));

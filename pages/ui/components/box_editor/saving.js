@@ -78,6 +78,13 @@ class Saver {
     if (!this.held && !this.waiting.size) this.close();
   }
 
+  // Resolves once all is saved; throws Refused where it could not be.
+  async settle() {
+    while (this.sending) await pause(SETTLED_MS);
+    await this.now();
+    if (this.waiting.size) throw new Refused("Expected all boxes to be saved first. Received: some that are not.");
+  }
+
   // One that waits for the person to say whose boxes count is left alone.
   next() {
     for (const drawing of this.waiting) {

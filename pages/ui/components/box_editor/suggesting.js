@@ -77,6 +77,8 @@ class Suggesting {
     const place = drawing.suggestions.indexOf(gone[0]);
     const left = drawing.suggestions.filter((each) => !gone.includes(each));
     const chosen = left[Math.min(place, left.length - 1)]?.key ?? null;
+    // What was missed beside it is likely of its kind.
+    this.editor.kind = boxes.at(-1)?.label ?? this.editor.kind;
     const after = boxes.length ? [...drawing.list, ...boxes.map(accepted)] : drawing.boxes;
     hand.change(after, `${words}. ${this.told(left)}`, { chosen, suggestions: left });
     stage.focus(chosen);

@@ -4,6 +4,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from pages.ui.data import edit_history
 from pages.ui.server.boxes_route import MAX_BODY_BYTES, TOKEN, boxes_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
@@ -65,6 +66,17 @@ def test_boxes_are_kept_told_and_taken_away_again(client, store):
     assert store.boxes_on(DATASET, PHOTO) == [Box("cat", 0.25, 0.5, 0.5, 0.25)]
     assert save(client, None, [CAT]).status_code == 200
     assert store.boxes_on(DATASET, PHOTO) is None
+
+
+def test_a_kind_is_renamed_on_every_photo(client, store):
+    save(client, [CAT, DOG], None)
+    save(client, [CAT], None, photo_id(1))
+    assert act(client, "rename", kind="cat", to="lynx").json() == {"photos": 2}
+    assert store.count_boxes(DATASET) == {"dog\u202e": 1, "lynx": 2}
+    told = edit_history.tell(store.edits(DATASET)[0], str)
+    assert told == "renamed the boxes called cat to lynx on 2 images"
+    assert act(client, "rename", kind="lynx", to=" ").status_code == 400
+    assert act(client, "rename", kind="lynx").status_code == 400
 
 
 def test_what_another_window_has_drawn_is_not_written_over(client, store):
