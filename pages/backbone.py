@@ -26,7 +26,8 @@ from tlcore.settings import HeadSettings
 ASKED = "device asked"
 PICKER = "backbones"
 SPEED = "ms an image"
-CONTEST = "right in a contest"
+# Short, so that a phone has room for what is to be downloaded.
+CONTEST = "right"
 ANSWER_WITHIN_S = 60
 DOWNLOAD = "to download"
 START = "start from"

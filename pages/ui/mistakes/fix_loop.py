@@ -54,9 +54,11 @@ def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str |
         steps.stay(BAR)
         st.html(SLIM)
         place = st.container()
-        with st.container(key="retrain-row", horizontal=True, vertical_alignment="center"):
+        row = st.container(key="retrain-row", horizontal=True, vertical_alignment="center")
+        with row:
             line = st.container(key="retrain-told")
-            with st.popover("More", type="tertiary"):
+            more = st.popover("More", type="tertiary")
+            with more:
                 for words in filter(None, (told, effect)):
                     st.markdown(words)
                 as_i_go = not find_backbone(run.backbone).fresh and ask_as_i_go(run)
@@ -71,6 +73,7 @@ def draw(store: Store, run: Run, fixes_since: Callable[[Run], Mapping[str, str |
                     draw_failure(newest, changed, job)
                 line.markdown(told if changed and told else effect or told)
                 draw_start(store, newest, changed, len(fixes))
+        with more if changed else row:
             draw_newer(run, newest)
     with rounds:
         fix_rounds.draw(store, chain)
