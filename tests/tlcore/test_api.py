@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import tlcore
+from tests.support.boxed import draw_boxed
 from tests.support.pictures.corpus import photo
 from tlcore.environment import SOURCE_ROOT
 from tlcore.settings import HeadSettings
@@ -18,6 +19,7 @@ TEXT = (SOURCE_ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 PROGRAM, SETTINGS, EVALUATION = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 EXAMPLES = (
     *("read_photos", "read_pixels", "split", "train_head", "Trained", "fine_tune", "train_from_scratch"),
+    *("train_detector", "TrainedDetector", "fine_tune_detector"),
     "export",
 )
 
@@ -57,10 +59,11 @@ def test_the_program_of_the_documentation_runs(folder, capsys):
 # What the example of an export does, the program of the documentation does in every run.
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("examples", [EXAMPLES[:-1], pytest.param(EXAMPLES, marks=pytest.mark.slow)], ids=len)
-def test_every_example_of_a_docstring_is_true(examples):
+def test_every_example_of_a_docstring_is_true(examples, folder):
     names = {name: getattr(tlcore, name) for name in tlcore.__all__}
     assert set(EXAMPLES) == set(names)
-    finder, runner, values = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner(), dict(names)
+    finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner()
+    values = names | {"boxed": draw_boxed(folder / "boxed", 12)}
     for name in examples:
         (example,) = finder.find(names[name], name, globs={})
         assert example.examples, name

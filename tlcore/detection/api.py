@@ -45,6 +45,13 @@ class TrainedDetector:
 
     `found` and `drawn` are by name of the set, "validation" among them, in the order of the split. `epochs` are those
     of both phases; `kept` is the one whose `weights` the detector has.
+
+    Example:
+        >>> finder.labels, 0 <= finder.precision <= 1
+        (['disc', 'square'], True)
+        >>> files = [photo.file for photo in boxed.photos[:2]]
+        >>> [all(each.label in finder.labels for each in found) for found in finder.predict(files, confidence=0.01)]
+        [True, True]
     """
 
     detector: Detector
@@ -120,12 +127,9 @@ def train_detector(
     Features are kept in `folder`. Raises DatasetError, SettingsError, BackboneError or WeightsError, with the remedy.
 
     Example:
-        >>> finder = train_detector(boxed, epochs=12, image_size=96)
-        >>> finder.labels
-        ['disc', 'square']
-        >>> [object] = finder.predict(boxed.photos[0].file)[0][:1]
-        >>> object.label in finder.labels, 0 <= object.box.x <= 1
-        (True, True)
+        >>> finder = train_detector(boxed, image_size=96, epochs=2, views=1)
+        >>> finder.model.input_shape, len(finder.found["validation"]) == len(finder.split.validation)
+        ((None, 96, 96, 3), True)
     """
     chosen = DetectorSettings(backbone=find_pretrained(read_backbone(backbone).name).name, **settings)
     parts = split or split_boxed(photos, chosen.validation_split, chosen.seed, rules).split
