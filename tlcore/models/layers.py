@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _FLOAT32_BYTES = 4
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
+# A depthwise convolution and one of 1 x 1 above it, as one layer.
+_SEPARABLE = "SeparableConv2D"
 # Their weights are statistics or are kept frozen in phase 2, so unfreezing them trains nothing.
 _NEVER_TRAINED = ("BatchNormalization", "Normalization")
 
@@ -57,6 +59,8 @@ def _inner_numbers(layer: "keras.Layer", kind: str) -> int:
     weights, once as they are made and once as they are multiplied.
     """
     outputs = math.prod(layer.output.shape[1:])
+    if kind == _SEPARABLE:
+        return outputs // layer.filters * layer.pointwise_kernel.shape[2]
     if kind == "LayerNormalization":
         return 2 * outputs
     if kind == "MultiHeadAttention":
@@ -88,6 +92,9 @@ def _multiply_adds(layer: "keras.Layer", kind: str) -> int:
     if kind in _CONVOLUTIONS:
         height, width = layer.output.shape[1:3]
         return math.prod(layer.kernel.shape) * height * width
+    if kind == _SEPARABLE:
+        height, width = layer.output.shape[1:3]
+        return height * width * (math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape))
     if kind in ("Dense", "EinsumDense"):
         return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
     if kind == "MultiHeadAttention":

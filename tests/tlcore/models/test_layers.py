@@ -95,6 +95,14 @@ def test_dense_layers_count():
     assert layers[-1]["trainable_parameters"] == 45
 
 
+def test_a_separable_convolution_counts_as_its_two():
+    inputs = keras.Input((8, 8, 4), name="backbone_input")
+    x = keras.layers.SeparableConv2D(6, 3, strides=2, padding="same", name="stem_conv")(inputs)
+    separable = describe_layers(LITE0, keras.Model(inputs, x))[1]
+    assert separable["flops"] == 4 * 4 * (3 * 3 * 4 + 4 * 6)
+    assert separable["inner_bytes"] == 4 * 4 * 4 * 4
+
+
 def test_multiply_adds_of_a_transformer_are_those_of_its_products():
     row = shrink()
     layers = describe_layers(row, build_backbone(row, 42, None))
