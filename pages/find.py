@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.components.expert import expert
+from pages.ui.components.webcam.counter import counting_camera
 from pages.ui.data import following, sources
 from pages.ui.detection import outcome, teaching, trying
 from pages.ui.page import selection, steps
@@ -27,6 +28,8 @@ def draw(store: Store) -> None:
     teaching.draw_thaw(store, run, job)
     st.header("Count on new pictures", anchor=False)
     trying.draw(store, run, confidence)
+    st.header("Try it live", anchor=False)
+    counting_camera(run.id, run.image_size, confidence)
 
 
 def lead(store: Store, name: str, what: str, label: str) -> None:

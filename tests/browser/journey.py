@@ -25,6 +25,7 @@ TITLES = {
     "export": "Take it with you",
     "disk": "Disk",
     "pile": "Pile",
+    "find": "Find and count",
 }
 # What the menu shows at once; the others are a click away, in one of its groups.
 FINE_TUNE = re.compile("Start fine-tuning|Let the eye adapt")

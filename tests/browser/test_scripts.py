@@ -335,3 +335,16 @@ def test_a_bar_keeps_its_row_while_its_class_is_among_the_likeliest(run):
     )
     assert rows[:2] == [["class 1 70%", "class 2 30%"], ["class 1 40%", "class 3 60%"]]
     assert rows[2] == ["No camera was found. Connect one, then start the camera again.", "34%"]
+
+
+def test_a_box_lies_where_the_mirrored_video_shows_it_and_kinds_are_counted_most_first(run):
+    seen = run(
+        ("components/requests.js", "components/webcam/camera.js", "components/webcam/counter.js"),
+        """
+        const found = ["pear", "apple", "fig", "apple"].map((label) => ({ label }));
+        const box = makeBox({ label: "<b>", confidence: 0.876, x: 0.125, y: 0.25, width: 0.25, height: 0.5 });
+        const edges = ["left", "top", "width", "height"].map((side) => box.style[side]);
+        return [countByLabel(found), edges, box.textContent];
+        """,
+    )
+    assert seen == [[["apple", 2], ["fig", 1], ["pear", 1]], ["62.5%", "25%", "25%", "50%"], "<b> 88%"]

@@ -1,5 +1,7 @@
 """The Find and count page, and how pages about kinds lead to it."""
 
+import json
+
 import pytest
 
 from tests.support.boxes.detectors import DATASET, add_boxed, add_detector_run, add_tuned
@@ -68,6 +70,20 @@ def test_the_score_counts_what_is_found_missed_and_seen_in_vain(store):
     assert "1 of 3</b> found on the 3 exam photos, 0 false alarms" in drawn_html(page)
     page.slider(f"confidence {run_id}").set_value(0.95).run()
     assert "0 of 3</b> found on the 3 exam photos, 0 false alarms" in drawn_html(page)
+
+
+def test_the_camera_asks_this_detector_and_draws_from_the_chosen_confidence_on(store):
+    run_id = add_detector_run(store, add_boxed(store))
+    page = visit("find")
+
+    def told():
+        sent = [json.loads(component.proto.json) for component in page.get("bidi_component") if component.proto.json]
+        (camera,) = (data for data in sent if str(data.get("url", "")).endswith(f"/thaw/try/{run_id}"))
+        return camera["side"], camera["confidence"]
+
+    assert told() == (320, 0.4)
+    page.slider(f"confidence {run_id}").set_value(0.7).run()
+    assert told() == (320, 0.7)
 
 
 def test_what_came_of_letting_the_eye_adapt_is_told(store):

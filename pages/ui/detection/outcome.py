@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.ui.components.expert import expert
+from pages.ui.server.frame_route import LEAST_CONFIDENCE
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal
 from thaw.detection.found import CONFIDENCE, FoundPhotos, read_found
@@ -17,7 +18,7 @@ from tlcore.detection.evaluation import Judged, Outcome, measure_precisions
 from tlcore.evaluation.metrics import Interval
 from tlcore.evaluation.predictions import VALIDATION
 
-LOWEST, HIGHEST, STEP = 0.05, 0.95, 0.05
+LOWEST, HIGHEST, STEP = LEAST_CONFIDENCE, 0.95, 0.05
 SHOWN, COLUMNS = 6, 3
 MOST_CONFUSIONS = 5
 LEGEND = (

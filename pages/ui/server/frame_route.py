@@ -17,6 +17,7 @@ from thaw.datasets.run_split import read_labels
 from thaw.prediction.answers import judge
 from thaw.prediction.client import predictor
 from thaw.runs.decision import read_decision
+from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import RunError, ThawError
@@ -25,6 +26,8 @@ from tlcore.errors import RunError, ThawError
 TOKEN = secrets.token_urlsafe(32)
 RUN_ID = re.compile(r"run-[0-9a-f]{12}")
 MAX_FRAME_BYTES = 2_000_000
+# Less sure boxes than any slider of a page lets through are not sent.
+LEAST_CONFIDENCE = 0.05
 
 
 def frames_url(run_id: str) -> str:
@@ -35,6 +38,8 @@ def frames_url(run_id: str) -> str:
 async def answer_frame(request: Request) -> JSONResponse:
     """Classify one frame: {"likeliest": [{"number", "label", "share"}, ...], "known": whether it is sure enough}.
 
+    Of a detector's run, find things on it: {"boxes": [{"label", "confidence", "x", "y", "width", "height"}, ...]},
+    surest first, in shares of the frame, from `LEAST_CONFIDENCE` on.
     A frame that could not be read is {"unread": the reason}: the next one may be well again.
     """
     if not hmac.compare_digest(read_token(request).encode(), TOKEN.encode()):
@@ -42,7 +47,7 @@ async def answer_frame(request: Request) -> JSONResponse:
     run_id = request.path_params["run_id"]
     if not RUN_ID.fullmatch(run_id):
         raise UploadRefused(404, "Expected the id of a run. Received something else. Reload the page.")
-    return JSONResponse(await run_in_threadpool(_classify, run_id, await _read_frame(request)))
+    return JSONResponse(await run_in_threadpool(_look, run_id, await _read_frame(request)))
 
 
 async def _read_frame(request: Request) -> bytes:
@@ -59,16 +64,20 @@ async def _read_frame(request: Request) -> bytes:
     return bytes(frame)
 
 
-def _classify(run_id: str, frame: bytes) -> dict[str, object]:
+def _look(run_id: str, frame: bytes) -> dict[str, object]:
     store = Store(open_workspace())
     try:
         run = store.run(run_id)
     except RunError as problem:
         raise UploadRefused(404, str(problem)) from problem
     try:
-        (answer,) = predictor(store.workspace).classify(run_id, [frame])
+        return (_find if run.head.task == "detect" else _classify)(store, run, frame)
     except ThawError as problem:
         raise UploadRefused(409, str(problem)) from problem
+
+
+def _classify(store: Store, run: Run, frame: bytes) -> dict[str, object]:
+    (answer,) = predictor(store.workspace).classify(run.id, [frame])
     verdict = judge(answer, read_decision(run))
     if verdict.shares is None:
         return {"unread": verdict.reason}
@@ -76,6 +85,26 @@ def _classify(run_id: str, frame: bytes) -> dict[str, object]:
     return {
         "likeliest": [{"number": each.number, "label": visible(each.label), "share": each.share} for each in likeliest],
         "known": verdict.known,
+    }
+
+
+def _find(store: Store, run: Run, frame: bytes) -> dict[str, object]:
+    (seen,) = predictor(store.workspace).find(run.id, [frame])
+    if seen.found is None:
+        return {"unread": seen.rejected}
+    found, labels = seen.found.above(LEAST_CONFIDENCE), [visible(label) for label in read_labels(store, run)]
+    return {
+        "boxes": [
+            {
+                "label": labels[kind],
+                "confidence": round(float(score), 4),
+                "x": float(left),
+                "y": float(top),
+                "width": float(right - left),
+                "height": float(bottom - top),
+            }
+            for (left, top, right, bottom), score, kind in zip(found.edges, found.scores, found.kinds, strict=True)
+        ]
     }
 
 

@@ -28,6 +28,16 @@ function takeSquare(picture, side) {
   return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
 }
 
+// All of the picture, no side longer than `side`, not mirrored either.
+function takeWhole(picture, side) {
+  const shrink = Math.min(1, side / Math.max(picture.videoWidth, picture.videoHeight));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(picture.videoWidth * shrink));
+  canvas.height = Math.max(1, Math.round(picture.videoHeight * shrink));
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+}
+
 // One question at a time to a model.
 class Questions {
   async ask(url, token, frame) {
@@ -57,7 +67,8 @@ class Camera {
   constructor(root) {
     this.find = (name) => root.querySelector(name);
     this.video = this.find("video");
-    this.bars = new Bars(this.find(".bars"));
+    const bars = this.find(".bars");
+    if (bars) this.bars = new Bars(bars);
     this.questions = new Questions();
     // Counts the starts: what belongs to an earlier one must do nothing when it comes late.
     this.turn = 0;
