@@ -37,8 +37,10 @@ def lead(store: Store, name: str, what: str, label: str) -> None:
     first, example = st.container(), st.container()
     with example:
         st.header("Or see it at work", anchor=False)
+        job = selection.import_job(store)
         following.draw(store)
-        sources.draw_objects(store, "Try an example")
+        if job is None or not job.active:
+            sources.draw_objects(store, "Try an example")
     with first:
         steps.missing(name, what, label)
 

@@ -41,12 +41,15 @@ def test_an_example_is_one_press_away_where_nothing_is_drawn_yet(store, monkeypa
     assert "6 boxes on 6 photos" in words(page)
 
 
-def test_an_example_on_its_way_is_shown_there(store):
+def test_an_example_on_its_way_is_shown_there_in_place_of_the_button(store, monkeypatch):
+    # As if its process lived.
+    monkeypatch.setattr("thaw.jobs.lifecycle.reconcile", lambda store: None)
     store.add_job("import", {"kind": "objects", "path": "", "name": "Blossoms and towers"})
 
-    told = words(visit("find"))
+    page = visit("find")
 
-    assert "Import of **Blossoms and towers**" in told
+    assert "Import of **Blossoms and towers**" in words(page)
+    assert "Try an example" not in [button.label for button in page.button]
 
 
 def test_it_says_what_is_drawn_and_how_many_photos_are_left(store):
