@@ -38,7 +38,7 @@ class Recording {
   async film(video) {
     const begun = performance.now();
     while (!this.over && this.number < MOST_FRAMES) {
-      if (video.videoWidth) this.take(await takeSquare(video, FRAME_SIDE));
+      if (video.videoWidth) this.take(await takeFrame(video, FRAME_SIDE, true));
       await pause(Math.max(0, begun + this.number * FRAME_EVERY_MS - performance.now()));
     }
     return this.finish();
@@ -59,7 +59,7 @@ class Recording {
       for (let at = 0; at < video.duration && !this.over; at += step) {
         video.currentTime = at;
         await happened(video, "seeked");
-        this.take(await takeSquare(video, FRAME_SIDE));
+        this.take(await takeFrame(video, FRAME_SIDE, true));
       }
     } finally {
       URL.revokeObjectURL(video.src);

@@ -11,6 +11,7 @@ const LONG_NAME = 14;
 class Tryout extends Camera {
   constructor(column, speak) {
     super(column);
+    this.bars = new Bars(this.find(".bars"));
     this.column = column;
     this.speak = speak;
     this.live = null;
@@ -63,7 +64,7 @@ class Tryout extends Camera {
       if (!this.live) this.quiet("It can answer as soon as it has learnt two kinds.");
       else if (!document.hidden && this.video.videoWidth) {
         try {
-          await this.ask(await takeSquare(this.video, this.live.side), turn);
+          await this.ask(await takeFrame(this.video, this.live.side, true), turn);
         } catch (problem) {
           if (turn !== this.turn) return;
           this.complain(explain(problem));

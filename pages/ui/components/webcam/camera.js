@@ -16,25 +16,19 @@ async function openCamera() {
   return navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" }, audio: false });
 }
 
-// The middle square of the picture, not mirrored: what the model was taught with was not mirrored either.
-function takeSquare(picture, side) {
+// The picture, or its middle square, no side longer than `side`; not mirrored: what the model was taught with was not
+// mirrored either.
+function takeFrame(picture, side, isSquare) {
   const width = picture.videoWidth ?? picture.width;
   const height = picture.videoHeight ?? picture.height;
   const shorter = Math.min(width, height);
+  const [wide, high] = isSquare ? [shorter, shorter] : [width, height];
+  const shrink = Math.min(1, side / Math.max(wide, high));
   const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = Math.min(side, shorter);
-  const place = [(width - shorter) / 2, (height - shorter) / 2, shorter, shorter];
+  canvas.width = Math.max(1, Math.round(wide * shrink));
+  canvas.height = Math.max(1, Math.round(high * shrink));
+  const place = [(width - wide) / 2, (height - high) / 2, wide, high];
   canvas.getContext("2d").drawImage(picture, ...place, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
-}
-
-// All of the picture, no side longer than `side`, not mirrored either.
-function takeWhole(picture, side) {
-  const shrink = Math.min(1, side / Math.max(picture.videoWidth, picture.videoHeight));
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(picture.videoWidth * shrink));
-  canvas.height = Math.max(1, Math.round(picture.videoHeight * shrink));
-  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
 }
 
@@ -67,8 +61,6 @@ class Camera {
   constructor(root) {
     this.find = (name) => root.querySelector(name);
     this.video = this.find("video");
-    const bars = this.find(".bars");
-    if (bars) this.bars = new Bars(bars);
     this.questions = new Questions();
     // Counts the starts: what belongs to an earlier one must do nothing when it comes late.
     this.turn = 0;

@@ -41,7 +41,7 @@ class Counter extends Camera {
       const begun = performance.now();
       if (!document.hidden && this.video.videoWidth) {
         const { url, token, side } = this.data;
-        const said = await this.questions.ask(url, token, await takeWhole(this.video, side));
+        const said = await this.questions.ask(url, token, await takeFrame(this.video, side, false));
         if (turn !== this.turn) return;
         if (said.unread) this.tell(`A frame could not be read: ${said.unread}`);
         else {

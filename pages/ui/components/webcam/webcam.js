@@ -23,6 +23,7 @@ export default function (component) {
 class Webcam extends Camera {
   constructor(root) {
     super(root);
+    this.bars = new Bars(this.find(".bars"));
     this.find(".start").onclick = () => this.start();
     this.find(".stop").onclick = () => {
       this.stop();
@@ -40,7 +41,7 @@ class Webcam extends Camera {
       const begun = performance.now();
       if (!document.hidden && this.video.videoWidth) {
         const { url, token, side } = this.data;
-        const said = await this.questions.ask(url, token, await takeSquare(this.video, side));
+        const said = await this.questions.ask(url, token, await takeFrame(this.video, side, true));
         if (turn !== this.turn) return;
         // Another run has other classes.
         if (url !== this.asked) this.bars.clear();
@@ -57,7 +58,7 @@ class Webcam extends Camera {
 
   async takeStill() {
     if (!this.video.videoWidth) return;
-    const picture = await takeSquare(this.video, STILL_PX);
+    const picture = await takeFrame(this.video, STILL_PX, true);
     const reader = new FileReader();
     reader.onload = () => {
       this.hand(reader.result.split(",")[1]);
