@@ -82,8 +82,8 @@ def plan_pieces(layers: Sequence[Mapping[str, Any]], boundary: int) -> list[int]
     places = [boundary, *(i for i in range(boundary + 1, len(layers)) if blocks[i] != blocks[i - 1]), len(layers)]
     kept = list_kept(layers)
     low, high, planned = 0, sum(kept[boundary:]), [boundary]
-    # The least that suffices, to a thousandth.
-    while high - low > high / 1000:
+    # The least that suffices, to a thousandth or, where that is less, to a byte.
+    while high - low > max(1, high / 1000):
         middle = (low + high) // 2
         found = _divide(layers, kept, places, middle)
         low, high, planned = (low, middle, found) if found else (middle, high, planned)

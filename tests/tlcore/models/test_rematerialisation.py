@@ -130,3 +130,11 @@ def test_pieces_are_whole_blocks_and_keep_least():
     others = [[1], blocks, *([1, place] for place in blocks[1:])]
     # It is sought to a thousandth.
     assert kept_bytes(layers, starts) <= 1.001 * min(kept_bytes(layers, other) for other in others)
+
+
+def test_layers_that_keep_a_few_bytes_are_divided_too():
+    layer = {"kind": "Conv2D", "activation_bytes": 4, "cut_bytes": 1}
+    layers = [layer | {"block": f"block {number // 2}"} for number in range(8)]
+
+    assert plan_pieces(layers, 0)[0] == 0
+    assert kept_bytes(layers, plan_pieces(layers, 0)) < kept_bytes(layers, [0])
