@@ -193,6 +193,8 @@ def test_a_pause_within_an_epoch_loses_that_epoch_at_most(store, tiny_dataset, u
 
 def test_a_pause_while_features_are_computed_keeps_every_batch_that_is_done(tmp_path, monkeypatch):
     monkeypatch.setattr(compute, "BATCH", AT_ONCE)
+    # Each batch is heard of, also where all of them take less time than lies between two reports.
+    monkeypatch.setattr("thaw.jobs.reporter.WRITE_EVERY_S", 0.0)
     store = Store(open_workspace(tmp_path / "workspace"))
     folder = write_classes(tmp_path / "photos", {"rose": IMAGES // 2, "tulip": IMAGES // 2})
     job_id = store.add_job("import", {"kind": "folder", "path": str(folder), "name": "Photos"})

@@ -251,12 +251,13 @@ def run_runs(store: Store) -> Output:
 
 def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
     """Return what `train` and `finetune` print of a run; `frozen_layers` counts the backbone's frozen Keras layers."""
+    row, layers = find_backbone(run.backbone), (run.fine_tune.layers if run.fine_tune else None) or 0
     epochs = [asdict(epoch) for epoch in store.epochs(run.id)]
     facts: PhaseFacts = getattr(run.facts, phase)
     return {
         "run": run.id,
         "backbone": run.backbone,
-        "frozen_layers": facts.frozen_layers,
+        "frozen_layers": row.layers - layers if facts.frozen_layers is None else facts.frozen_layers,
         "epochs": epochs,
         **_result_metrics(store, run),
         "accuracies": run.facts.phase(run.result_phase or 1).accuracies,

@@ -56,6 +56,8 @@ class Loaded:
 
     def __init__(self, store: Store, run: Run) -> None:
         self._store, self._run = store, run
+        # At once: one that can't be loaded is not to be kept.
+        _ = self.detector if run.head.task == "detect" else self.network
 
     @cached_property
     def network(self) -> RunNetwork:
