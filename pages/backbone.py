@@ -178,10 +178,10 @@ def draw_choice(workspace: Workspace, row: Backbone) -> None:
             f"{row.transformer.patch} × {row.transformer.patch} pixels. It takes longer than most others."
         )
     if expert.is_on():
-        st.caption(
-            f"Source of the accuracy: [{row.accuracy_source}]({row.accuracy_url}). "
-            f"Licence of the weights: [{row.licence.name}]({row.licence.url})."
-        )
+        # Each a target of its own: a word in a sentence is too small to be hit.
+        with st.container(horizontal=True):
+            st.page_link(row.accuracy_url, label=f"Source of the accuracy: {row.accuracy_source}")
+            st.page_link(row.licence.url, label=f"Licence of the weights: {row.licence.name}")
     if is_local(row):
         what = expert.either("It is", "Its weights are")
         st.caption(f":material/check: {what} on this machine: nothing needs to be downloaded.")

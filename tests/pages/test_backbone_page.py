@@ -83,7 +83,8 @@ def test_an_expert_sees_the_licence_of_every_row(workspace):
     page.query_params["expert"] = "1"
     page = page.run().switch_page("../backbone.py").run()
     (table,) = page.dataframe
-    assert "Licence of the weights: [Apache-2.0](https://" in words(page)
+    links = {link.proto.label: link.proto.page for link in page.get("page_link")}
+    assert links["Licence of the weights: Apache-2.0"].startswith("https://")
     assert list(table.value["licence"]) == [row.licence.name for row in BACKBONES.values()]
 
 
