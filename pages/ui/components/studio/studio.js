@@ -37,7 +37,7 @@ class Studio {
     this.server = new Server(data);
     this.classes = [];
     this.photos = [];
-    const speak = (words) => (this.find(".spoken").textContent = words);
+    const speak = (words) => (this.find("p.spoken").textContent = words);
     this.adding = new Adding(this.find(".photos"), this);
     this.tryout = new Tryout(this.find(".try"), speak);
     const guarded = (act) => this.adding.guard(act);
