@@ -38,6 +38,11 @@ FIGURES_FIT = """[...document.querySelectorAll('.thaw-plot')].every((plot) => {
 })"""
 # A grey bar in the place of what Streamlit's script is still loading the code for.
 NO_SKELETON = "!document.querySelector('[data-testid=\"stSkeleton\"]')"
+# Observers of sizes are told between two frames; a page in the background draws none.
+TWO_FRAMES = """new Promise((done) => {
+    requestAnimationFrame(() => requestAnimationFrame(() => done()));
+    setTimeout(done, 1000);
+})"""
 CONTENT_HEIGHT = "document.querySelector('[data-testid=\"stMainBlockContainer\"]').scrollHeight"
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -162,6 +167,7 @@ def settle(page: Page) -> None:
     wait_in_page(page, "[...document.images].every((image) => image.loading === 'lazy' || image.complete)")
     wait_in_page(page, FIGURES_FIT)
     page.evaluate("document.fonts.ready")
+    page.evaluate(TWO_FRAMES)
 
 
 def load_pictures(page: Page) -> None:
