@@ -6,9 +6,11 @@ from pages.ui.components.expert import expert
 from pages.ui.evaluation import accuracy
 from pages.ui.page import deleting, live, prediction_cache, selection, steps
 from pages.ui.runs import export_result
+from pages.ui.runs.web_runtime import draw_web_runtime
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
 from thaw.exporting import exports
+from thaw.exporting.web_runtime import kept_runtime
 from thaw.jobs import starts
 from thaw.runs.decision import read_decision
 from thaw.storage.export_record import EXPORT_FOLDER
@@ -46,14 +48,18 @@ def draw_model(store: Store, run: Run) -> None:
         )
 
 
-def ask_formats(run: Run) -> list[str]:
-    """Draw the choice of formats, all at first; return the names of those chosen."""
+def ask_formats(store: Store, run: Run) -> list[str]:
+    """Draw the choice of formats, at first all that can be made here; return the names of those chosen."""
     st.header("For what?", anchor=False)
-    return [
+    has_runtime = kept_runtime(store.workspace) is not None
+    chosen = [
         row.name
         for row in FORMATS.values()
-        if st.checkbox(f"{row.title} – {row.use}", value=True, key=f"format {row.name} {run.id}")
+        if (has_runtime or not row.fetched)
+        and st.checkbox(f"{row.title} – {row.use}", value=True, key=f"format {row.name} {run.id}")
     ]
+    draw_web_runtime(store.workspace)
+    return chosen
 
 
 def start(store: Store, run: Run, chosen: list[str]) -> None:
@@ -86,7 +92,7 @@ def draw_run(store: Store, run: Run) -> None:
     if made:
         export_result.draw(made, stale)
     with st.expander("Export again", expanded=stale is not None) if made else st.container():
-        chosen = ask_formats(run)
+        chosen = ask_formats(store, run)
         st.button(
             "Export and prove",
             type="primary",

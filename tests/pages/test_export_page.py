@@ -11,13 +11,15 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.server.export_route import EXPORT_ROUTE
+from tests.support.models.web_runtime import pack_runtime
 from tests.support.pages import add_dataset, add_run, figures, press, visit, words
 from tests.support.pages import expert as expert
 from tests.support.pages import store as store
-from thaw.exporting import exports
+from thaw.exporting import exports, web_runtime
+from thaw.exporting.web_runtime import kept_runtime
 from thaw.runs.decision import keep_decision
 from thaw.storage.export_record import Export, export_folder, write_export
-from tlcore.exporting.formats import FORMATS, Signature, Tensor
+from tlcore.exporting.formats import Signature, Tensor, choose_formats
 from tlcore.exporting.model_files import Judged, ModelFile, Proof, measure_entry
 from tlcore.progress import Stage
 from tlcore.settings import Decision
@@ -67,7 +69,7 @@ def urls(page: AppTest) -> list[str]:
 def test_all_formats_are_chosen_at_first_and_said_for_whom_they_are(store, run_id):
     page = visit("export")
     assert not page.exception
-    assert [box.value for box in page.checkbox] == [True] * len(FORMATS)
+    assert [box.value for box in page.checkbox] == [True] * len(choose_formats(None))
     assert "Android, iPhone, Raspberry Pi" in page.checkbox[2].label
     assert "right on **86.7%** of 15 validation photos" in words(page)
     assert "it always answers" in words(page)
@@ -145,3 +147,19 @@ def test_the_route_hands_on_files_and_zips_and_nothing_else(store, run_id):
         refused = client.get(f"/thaw/exporting/{wanted}")
         assert refused.status_code == 404
         assert json.loads(refused.text)["error"]
+
+
+def test_what_a_web_page_runs_on_is_taken_from_a_file(store, run_id, tmp_path, monkeypatch):
+    page = visit("export")
+    assert "one file is missing" in " ".join(panel.label for panel in page.expander)
+    package = pack_runtime(tmp_path / "brought.tgz", monkeypatch)
+    monkeypatch.setattr(web_runtime, "BYTES", package.stat().st_size)
+    page.text_input[0].set_value(str(tmp_path / "other.tgz"))
+    press(page, "Check and keep it")
+    assert "which is not there" in words(page)
+    page.text_input[0].set_value(str(package))
+    press(page, "Check and keep it")
+    assert not page.exception
+    assert page.checkbox[-1].label.startswith("Web page – Anyone with a browser")
+    assert page.checkbox[-1].value
+    kept_runtime(store.workspace).unlink()

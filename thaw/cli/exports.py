@@ -10,23 +10,30 @@ from thaw.cli.commands import command
 from thaw.cli.jobs import do
 from thaw.cli.output import Output
 from thaw.exporting import exports
+from thaw.exporting.web_runtime import keep_runtime
 from thaw.exporting.zip_stream import stream_zip
 from thaw.storage.export_record import Export, export_folder, handed_on
 from thaw.storage.store import Store
 from tlcore.errors import RunError, SettingsError
 from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.web.runtime import COMMAND
 from tlcore.files import replacing
 
 
 @command("export", lists=["--formats"])
 @click.argument("run")
 @click.option("--formats", multiple=True, metavar="FORMAT...", help=f"of {', '.join(FORMATS)} (default: all)")
+@click.option(
+    "--web-runtime", metavar="FILE.tgz", help=f"what a web page computes with, as `{COMMAND}` writes it; kept"
+)
 @click.option("--to", metavar="FILE.zip", help="write what was proven to this zip, too")
-def run_export(store: Store, run: str, formats: Sequence[str], to: str | None) -> Output:
+def run_export(store: Store, run: str, formats: Sequence[str], web_runtime: str | None, to: str | None) -> Output:
     """Export a run's result in this process, prove every file, and write the zip that was asked for."""
     target = Path(to).expanduser() if to else None
     if target and target.suffix != ".zip":
         raise SettingsError(f"Expected --to FILE.zip. Received: {str(target)!r}. Give a name that ends in .zip.")
+    if web_runtime:
+        keep_runtime(store.workspace, Path(web_runtime))
     job_id = exports.add_export_job(store, run, list(formats) or None)
     do(store, job_id, "It was stopped before it had finished; nothing of this export was kept.")
     made = exports.latest_export(store, run)

@@ -15,11 +15,13 @@ from pathlib import Path
 from thaw.datasets.run_split import read_labels, read_split
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
+from thaw.exporting.web_runtime import kept_runtime
 from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
 from thaw.model_card.model_card import write_model_card
 from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.export_record import (
+    CARD_FILES,
     SUMS_FILE,
     Export,
     export_folder,
@@ -68,7 +70,9 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
         assert parts is not None
         images = [image for predictions in judged.values() for image in predictions.images]
         image_size = run.image_size
-        bench = Bench(folder, work)
+        # Without the photos: whoever gets the model is not to get them unasked.
+        write_model_card(store, run, folder, pictures=False)
+        bench = Bench(folder, work, kept_runtime(store.workspace), folder / CARD_FILES[1])
 
         def read(done: int, total: int) -> None:
             reporter.check_stop()
@@ -146,8 +150,6 @@ def _record(
 def _finish(store: Store, run: Run, folder: Path, made: Export) -> None:
     """Write what lies beside the model files; the record last but for the checksums, which have every file."""
     write_atomically(folder / LABELS_FILE, json.dumps(read_labels(store, run), ensure_ascii=False).encode())
-    # Without the photos: whoever gets the model is not to get them unasked.
-    write_model_card(store, run, folder, pictures=False)
     write_guide(folder, made)
     write_export(folder, made)
     write_atomically(folder / SUMS_FILE, sum_lines(folder, list_files(folder)).encode())

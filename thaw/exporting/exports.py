@@ -4,12 +4,15 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 
+from thaw.exporting.web_runtime import kept_runtime
 from thaw.jobs import lifecycle, starts
 from thaw.runs.decision import read_decision
 from thaw.storage.export_record import Export, export_folder, read_export
 from thaw.storage.records import Run
 from thaw.storage.store import Store
-from tlcore.exporting.formats import choose_formats, require_packages
+from tlcore.errors import SettingsError
+from tlcore.exporting.formats import FORMATS, choose_formats, require_packages
+from tlcore.exporting.web.runtime import COMMAND, FILE
 from tlcore.settings import Decision
 
 RESULTS = {1: "head.npz", 2: "tuned.npz"}
@@ -18,13 +21,22 @@ RESULTS = {1: "head.npz", 2: "tuned.npz"}
 def add_export_job(store: Store, run_id: str, formats: Sequence[str] | None = None) -> str:
     """Record an export of a run that is about to start; return the job's id.
 
-    Raises SettingsError for an unknown format and where packages are missing, and RunError while the run has no head or
+    Without `formats` it makes all that can be made here. Raises SettingsError for an unknown format, for a web page
+    whose runtime nobody brought, and where packages are missing, and RunError while the run has no head or
     an export of it goes on.
     """
     store.run(run_id).require_classifier()
     require_packages()
-    chosen = [row.name for row in choose_formats(None if formats is None else list(formats))]
-    return starts.add_trial(store, "export", run_id, {"formats": chosen})
+    chosen = choose_formats(None if formats is None else list(formats))
+    has_runtime = kept_runtime(store.workspace) is not None
+    if formats is None and has_runtime:
+        chosen += [row for row in FORMATS.values() if row.fetched]
+    if any(row.fetched for row in chosen) and not has_runtime:
+        raise SettingsError(
+            f"Expected the runtime that a web page holds, {FILE}. Nobody brought it here yet. Run `{COMMAND}` and give "
+            "the file: `--web-runtime FILE.tgz`, or on the page Take it with you."
+        )
+    return starts.add_trial(store, "export", run_id, {"formats": [row.name for row in chosen]})
 
 
 def start_export(store: Store, run_id: str, formats: Sequence[str] | None = None) -> str:

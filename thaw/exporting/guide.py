@@ -60,6 +60,9 @@ _CALLS = {
         'names = ["probabilities", "answer"]\n    result = dict(zip(names, model.run(names, {{"image": image}})))',
     ),
 }
+WEB_USE = """\
+Open {folder}/index.html by a double click. {folder}/README.md tells how to put it on a website or into a page.
+"""
 PHOTO_RULE = (
     "Where there are several frames or pages, the first is taken.",
     "It is turned upright as the camera's EXIF mark says.",
@@ -112,8 +115,7 @@ def write_guide(folder: Path, export: Export) -> None:
     width = max(len(each.file) for each in export.offered) if export.offered else 0
     lines = [f"  {each.file:{width}}  {FORMATS[each.name].use}{_warning(each)}" for each in export.offered]
     programs = [
-        f"{FORMATS[each.name].title}\n{'-' * len(FORMATS[each.name].title)}\n\n"
-        f"pip install {FORMATS[each.name].package} pillow\n\n{show_program(export, each)}"
+        f"{FORMATS[each.name].title}\n{'-' * len(FORMATS[each.name].title)}\n\n{_show_use(export, each)}"
         for each in export.offered
     ]
     text = _README.format(
@@ -152,6 +154,12 @@ def show_program(export: Export, made: ModelFile) -> str:
         side=export.image_size,
         grey_range=export.grey_range,
     )
+
+
+def _show_use(export: Export, made: ModelFile) -> str:
+    if made.name not in _CALLS:
+        return WEB_USE.format(folder=made.file)
+    return f"pip install {FORMATS[made.name].package} pillow\n\n{show_program(export, made)}"
 
 
 def show_signature(signature: Signature) -> str:

@@ -23,7 +23,7 @@ JOURNAL_FILE, RECORD_FILE = "journal.jsonl", "run.json"
 UNFINISHED_FILE, OPENING = "unfinished", "opening"
 DATASET_PREFIX = "data"
 ESSENTIAL = ("staging", "datasets", "runs", "features", "locks", "logs")
-FOLDERS = (*ESSENTIAL, "downloads", "projects", "quarantine", "trash")
+FOLDERS = (*ESSENTIAL, "downloads", "projects", "quarantine", "runtimes", "trash")
 FILES = ("speed.json", "measuring.json", "adoption.json", "device.json", "weights.json")
 OTHERS = 0o077
 # Below these every folder is a drive of its own; one that is missing is a drive that is not connected.
@@ -51,6 +51,10 @@ class Workspace:
     @property
     def quarantine(self) -> Path:
         return self.root / "quarantine"
+
+    @property
+    def runtimes(self) -> Path:
+        return self.root / "runtimes"
 
     @property
     def device_lock(self) -> Path:

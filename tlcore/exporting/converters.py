@@ -19,9 +19,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tlcore.exporting.formats import CONVERTED, LITERT, Signature, Tensor
-from tlcore.exporting.litert_metadata import describe
+from tlcore.errors import SettingsError
+from tlcore.exporting.formats import CONVERTED, FORMATS, LITERT, Signature, Tensor
+from tlcore.exporting.litert_metadata import describe, fix_batch
 from tlcore.exporting.subprocesses import shorten_reason
+from tlcore.exporting.web.page import write_page
+from tlcore.exporting.web.runtime import COMMAND, PACKAGE, read_runtime
 from tlcore.models.backend import freeze_graph, keras
 
 SIGNATURE = "serving_default"
@@ -162,6 +165,24 @@ def write_erfc(graph: Any, node: Any, name: str, _: Any) -> None:
     graph.make_node("Sub", [one.output[0], erf.output[0]], name=name, outputs=node.output, shapes=shapes, dtypes=dtypes)
 
 
+def convert_web(
+    source: Path, target: Path, labels: Sequence[str], runtime: Path | None, card: Path | None = None
+) -> None:
+    """Write a web page that holds the model as LiteRT, with the runtime out of the package at `runtime`.
+
+    The .tflite file of the same export is taken, where it lies beside `target`.
+    """
+    if runtime is None:
+        raise SettingsError(f"Expected the package {PACKAGE}. Received: none. Run `{COMMAND}` and give its file.")
+    with tempfile.TemporaryDirectory(dir=source.parent) as scratch:
+        made = target.with_name(FORMATS["litert"].file)
+        if not made.exists():
+            made = Path(scratch) / made.name
+            made.write_bytes(describe(_litert_converter(source).convert(), labels, 0))
+        content, side = fix_batch(made.read_bytes())
+    write_page(content, read_runtime(runtime), labels, side, target, card)
+
+
 CONVERTERS: dict[str, Callable[[Path, Path, np.ndarray | None], None]] = {
     "litert": convert_litert,
     "litert-float16": convert_litert_float16,
@@ -185,9 +206,13 @@ def main() -> None:
     """Convert a SavedModel to the formats that are named, in that order, and print a line for each."""
     parser = argparse.ArgumentParser(prog="tlcore.exporting.converters", description="Convert a SavedModel.")
     parser.add_argument("source", type=Path)
-    parser.add_argument("targets", nargs="+", metavar="FORMAT=TARGET", help=f"FORMAT is one of {', '.join(CONVERTERS)}")
+    parser.add_argument(
+        "targets", nargs="+", metavar="FORMAT=TARGET", help=f"FORMAT is one of {', '.join(CONVERTERS)}, web"
+    )
     parser.add_argument("--calibration", type=Path, help="uint8 (n, side, side, 3) as .npy")
     parser.add_argument("--labels", type=Path, help="JSON list of the class names, to be put into LiteRT")
+    parser.add_argument("--web-runtime", type=Path, help="the package of the runtime that a web page holds")
+    parser.add_argument("--card", type=Path, help="a model card, HTML, to lie beside a web page")
     parser.add_argument("--threshold", type=float, default=0.0, help="probability below which it does not know")
     arguments = parser.parse_args()
     calibration = labels = None
@@ -196,7 +221,16 @@ def main() -> None:
     if arguments.labels:
         labels = json.loads(arguments.labels.read_bytes())
     for name, _, target in (words.partition("=") for words in arguments.targets):
-        failure = convert(name, arguments.source, Path(target), calibration, labels, arguments.threshold)
+        failure = convert(
+            name,
+            arguments.source,
+            Path(target),
+            calibration,
+            labels,
+            arguments.threshold,
+            arguments.web_runtime,
+            arguments.card,
+        )
         sys.stdout.write(f"{CONVERTED} {name} {failure or ''}\n")
         sys.stdout.flush()
 
@@ -208,10 +242,15 @@ def convert(
     calibration: np.ndarray | None,
     labels: Sequence[str] | None,
     threshold: float,
+    web_runtime: Path | None = None,
+    card: Path | None = None,
 ) -> str | None:
     """Write one format, LiteRT with what its tensors are where there are `labels`; return why it failed, or None."""
     try:
-        CONVERTERS[name](source, target, calibration)
+        if name in CONVERTERS:
+            CONVERTERS[name](source, target, calibration)
+        else:
+            convert_web(source, target, labels or [], web_runtime, card)
         if labels is not None and name in LITERT:
             target.write_bytes(describe(target.read_bytes(), labels, threshold))
     except Exception as problem:  # noqa: BLE001 - whatever a converter may raise costs its own format alone

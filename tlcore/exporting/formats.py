@@ -46,10 +46,11 @@ class Signature:
 class Format:
     """One format.
 
-    `file` is its name in an export, a folder's for "saved-model"; `runtime` the package that proves it and `package`
-    what a user installs to run it; `use` the sentence that says for whom it is. `tolerance` is the share of images
-    that may get another class first, in 0..1, or None for a float32 file, which is held to `FLOAT_TOLERANCE`.
-    A `calibrated` one takes the ranges of its numbers from photos.
+    `file` is its name in an export, a folder's for "saved-model" and "web"; `runtime` the package that proves it and
+    `package` what a user installs to run it; `use` the sentence that says for whom it is. `tolerance` is the share of
+    images that may get another class first, in 0..1, or None for a float32 file, which is held to `FLOAT_TOLERANCE`.
+    A `calibrated` one takes the ranges of its numbers from photos; one that is `fetched` holds a runtime that a
+    person fetches first (see `tlcore.exporting.web.runtime`).
     """
 
     name: str
@@ -60,6 +61,7 @@ class Format:
     use: str
     tolerance: float | None = None
     calibrated: bool = False
+    fetched: bool = False
 
 
 _ROWS = (
@@ -114,16 +116,25 @@ _ROWS = (
         "onnxruntime",
         "Any program through ONNX Runtime: C#, C++, Java, JavaScript, Rust, Python.",
     ),
+    Format(
+        "web",
+        "Web page",
+        "web",
+        "@litertjs/core",
+        "",
+        "Anyone with a browser: a page that opens by a double click, also on a phone, with the camera and no network.",
+        fetched=True,
+    ),
 )
 FORMATS = {row.name: row for row in _ROWS}
 
 
 def choose_formats(names: list[str] | None) -> list[Format]:
-    """Return the formats of these names in the order of the table, all where it is None.
+    """Return the formats of these names in the order of the table, all but what is `fetched` where it is None.
 
     Raises SettingsError for an unknown name, or for none at all.
     """
-    wanted = list(FORMATS) if names is None else names
+    wanted = [row.name for row in _ROWS if not row.fetched] if names is None else names
     unknown = [name for name in wanted if name not in FORMATS]
     if unknown or not wanted:
         raise SettingsError(

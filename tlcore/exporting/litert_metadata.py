@@ -54,6 +54,22 @@ def describe(content: bytes, labels: Sequence[str], threshold: float) -> bytes:
     return packed.getvalue()
 
 
+def fix_batch(content: bytes) -> tuple[bytes, int]:
+    """Return a model's file as one that takes a single image at a time, and the side of that image in pixels.
+
+    LiteRT.js takes no number of images that is open.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            # What is open in it is 1 in `shape`.
+            tensor.shapeSignature = None
+    graph = model.subgraphs[0]
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), MODEL_IDENTIFIER)
+    return bytes(builder.Output()), int(graph.tensors[graph.inputs[0]].shape[1])
+
+
 def write_metadata(side: int, threshold: float) -> bytes:
     """Return the metadata of a classifier of images of `side` pixels with the outputs `OUTPUTS`.
 

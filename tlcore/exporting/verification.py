@@ -109,10 +109,13 @@ def find_fault(answers: Answers, labels: Sequence[str], threshold: float) -> str
 
 @dataclass(frozen=True)
 class Bench:
-    """Where an export is made: its `folder`, and `work` for what is needed on the way."""
+    """Where an export is made: its `folder`, and `work` for what is needed on the way; `web_runtime` is the package
+    that web pages compute with, and `card` a model card, HTML, to lie beside such a page, if they are here."""
 
     folder: Path
     work: Path
+    web_runtime: Path | None = None
+    card: Path | None = None
 
     @property
     def pixels(self) -> Path:
@@ -206,6 +209,9 @@ def _convert(processes: Subprocesses, bench: Bench, trials: Sequence[_Trial], th
             words = [str(bench.bare), *(f"{each.row.name}={bench.folder / each.row.file}" for each in waiting)]
             if any(each.row.calibrated for each in waiting):
                 words += ["--calibration", str(bench.calibration)]
+            if bench.web_runtime and any(each.row.fetched for each in waiting):
+                words += ["--web-runtime", str(bench.web_runtime)]
+                words += ["--card", str(bench.card)] if bench.card else []
             words += ["--labels", str(bench.labels), "--threshold", repr(threshold)]
             process = processes.start(CONVERTERS, words)
             failure = _listen(process, lambda: waiting[0].row, hear)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.exporting.formats import FORMATS
+from tlcore.exporting.web.runtime import PACKAGE, PAGE_FILE, VERSION
 
 BATCH = 32
 TIMED_S, LEAST_TIMES, MOST_TIMES = 1.5, 3, 30
@@ -70,12 +71,20 @@ def load_onnx(path: Path, threads: int) -> Predict:
     return lambda batch: dict(zip(names, session.run(names, {"image": batch}), strict=True))
 
 
+def load_web(path: Path, threads: int) -> Predict:
+    """Open a web page in the browser that is installed here, which takes one thread."""
+    from tlcore.exporting.web.browser import open_page
+
+    return open_page(path / PAGE_FILE)
+
+
 # TensorFlow is told the number of threads before it is imported, by `limit_threads`.
 LOADERS: dict[str, Callable[[Path, int], Predict]] = {
     "keras": load_keras,
     "tensorflow": load_saved_model,
     "ai-edge-litert": load_litert,
     "onnxruntime": load_onnx,
+    PACKAGE: load_web,
 }
 
 
@@ -86,6 +95,8 @@ def limit_threads(threads: int) -> None:
 
 def describe_runtime(runtime: str) -> str:
     """Return the runtime's name and version."""
+    if runtime == PACKAGE:
+        return f"{PACKAGE} {VERSION}"
     return f"{runtime} {importlib.metadata.version(runtime)}"
 
 

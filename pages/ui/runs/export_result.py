@@ -123,6 +123,11 @@ def draw_file(export: Export, made: ModelFile) -> None:
         )
         st.caption("SHA-256" if "." in made.file else "SHA-256 of its lines in `SHA256SUMS`")
         st.code(made.sha256 or NOTHING, language=None, wrap_lines=True)
+        if row.fetched:
+            st.caption(
+                "Unpack it and open `index.html` by a double click; `README.md` tells how to put it on a website."
+            )
+            return
         st.caption(
             f"In Python, beside `labels.json` and `read_photo.py` of the zip (`pip install {row.package} pillow`)"
         )

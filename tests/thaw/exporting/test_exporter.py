@@ -27,13 +27,14 @@ from thaw.worker import work
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper
-from tlcore.exporting.formats import FORMATS, explain_answer
+from tlcore.exporting.formats import FORMATS, choose_formats, explain_answer
 from tlcore.progress import Stage
 from tlcore.settings import Decision, HeadSettings
 
 TEMPERATURE, THRESHOLD = 1.3, 0.5
 # What needs no TensorFlow to be proven; the others, which take as long again, come with the slow tests.
 LIGHT = ("litert", "onnx")
+EVERY = tuple(row.name for row in choose_formats(None))
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def run_id(store, tiny_dataset):
 
 
 @pytest.fixture(
-    scope="module", params=[LIGHT, pytest.param(tuple(FORMATS), marks=pytest.mark.slow)], ids=["light", "all formats"]
+    scope="module", params=[LIGHT, pytest.param(EVERY, marks=pytest.mark.slow)], ids=["light", "all formats"]
 )
 def answer(request, store, run_id, tmp_path_factory):
     """What the command prints of an export; every test below reads the same one."""
@@ -59,7 +60,7 @@ def made(store, run_id, answer):
 
 
 def test_every_format_is_proven(store, run_id, answer, made):
-    assert [each["name"] for each in answer["formats"]] in ([*LIGHT], [*FORMATS])
+    assert [each["name"] for each in answer["formats"]] in ([*LIGHT], [*EVERY])
     images = len(read_predictions(store, store.run(run_id)).images)
     for each in made.formats:
         # Of nine photos 8 bits may well turn three, and the file is refused as it should be.

@@ -15,7 +15,7 @@ from tests.support.pictures.families import each_backbone
 from tlcore.evaluation.calibration import temper
 from tlcore.exporting import converters
 from tlcore.exporting.converters import CONVERTERS, read_signature, write_saved_models
-from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS
+from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS, choose_formats
 from tlcore.exporting.model import build_exported, build_logits, write_keras
 from tlcore.exporting.verification import Answers, Reference, compare, find_fault, judge
 from tlcore.exporting.verify_file import LOADERS
@@ -77,8 +77,8 @@ def check_every_format(made, tmp_path, record_property):
     unknown = tempered.max(axis=1) < decision.threshold
     assert unknown.any()
     assert not unknown.all()
-    assert set(CONVERTERS) | {"keras", "saved-model"} == set(FORMATS)
-    for row in FORMATS.values():
+    assert set(CONVERTERS) | {"keras", "saved-model", "web"} == set(FORMATS)
+    for row in choose_formats(None):
         predict = LOADERS[row.runtime](tmp_path / row.file, 1)
         answers = read(predict(batch))
         assert answers.probabilities.dtype == np.float32
