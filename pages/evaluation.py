@@ -148,7 +148,8 @@ def draw_calibration(run: Run, predictions: Predictions, mended: np.ndarray, tem
     told, after = (list_bins(each, predictions.true) for each in (predictions.probabilities, mended))
     error, left = calibration_error(told), calibration_error(after)
     st.header("Can its confidence be trusted?", anchor=False)
-    direction = "surer than it should be" if temperature > 1 else "less sure than it could be"
+    is_too_sure = predictions.probabilities.max(axis=1).mean() > predictions.accuracy
+    direction = "surer than it should be" if is_too_sure else "less sure than it could be"
     verdict = (
         f"It is {direction}: how sure it is and how often it is right lie **{100 * error:.1f} points** apart on average"
         if error > NOTABLE_ERROR
