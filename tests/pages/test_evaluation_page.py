@@ -20,6 +20,7 @@ def test_a_model_is_told_with_its_interval_its_classes_and_their_small_number(st
     said = words(page)
     assert "gets **86.7%** of 15 photos right" in said
     assert "95% interval" in said
+    assert "It is surer than it should be" in said, "by its own confidence: no correction was kept"
     assert "2 classes have fewer than 30 photos here" in said
     table = page.dataframe[0].value
     assert sorted(table["images"]) == [5, 10]
