@@ -52,14 +52,14 @@ def ask_formats(store: Store, run: Run) -> list[str]:
     """Draw the choice of formats, at first all that can be made here; return the names of those chosen."""
     st.header("For what?", anchor=False)
     has_runtime = kept_runtime(store.workspace) is not None
-    chosen = [
+    draw_web_runtime(store.workspace)
+    return [
         row.name
-        for row in FORMATS.values()
+        # What most people want first: a page to be opened.
+        for row in sorted(FORMATS.values(), key=lambda each: not each.fetched)
         if (has_runtime or not row.fetched)
         and st.checkbox(f"{row.title} – {row.use}", value=True, key=f"format {row.name} {run.id}")
     ]
-    draw_web_runtime(store.workspace)
-    return chosen
 
 
 def start(store: Store, run: Run, chosen: list[str]) -> None:

@@ -160,6 +160,6 @@ def test_what_a_web_page_runs_on_is_taken_from_a_file(store, run_id, tmp_path, m
     page.text_input[0].set_value(str(package))
     press(page, "Check and keep it")
     assert not page.exception
-    assert page.checkbox[-1].label.startswith("Web page – Anyone with a browser")
-    assert page.checkbox[-1].value
+    assert page.checkbox[0].label.startswith("Web page – Anyone with a browser")
+    assert page.checkbox[0].value
     kept_runtime(store.workspace).unlink()

@@ -44,7 +44,7 @@ def draw(export: Export, stale: str | None) -> None:
         draw_table(export)
         draw_costs(export)
     st.header("Files and how to use them", anchor=False)
-    for made in export.offered:
+    for made in sorted(export.offered, key=lambda each: not FORMATS[each.name].fetched):
         draw_file(export, made)
     if not expert.is_on():
         return
