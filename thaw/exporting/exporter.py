@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from thaw.datasets.run_split import read_labels, read_split
+from thaw.datasets.run_split import read_labels
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
+from thaw.exporting.proven import Made, make_files
 from thaw.exporting.web_runtime import kept_runtime
 from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
 from thaw.model_card.model_card import write_model_card
-from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.export_record import (
     CARD_FILES,
     SUMS_FILE,
@@ -32,13 +32,11 @@ from thaw.storage.export_record import (
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE
-from tlcore.evaluation.predictions import EVALUATION_SIDES, Predictions
-from tlcore.exporting.formats import Format, Signature, choose_formats
-from tlcore.exporting.model_files import ModelFile, list_files, sum_lines
-from tlcore.exporting.verification import MOST_JUDGED
+from tlcore.exporting.bench import Bench
+from tlcore.exporting.formats import Format, choose_formats
+from tlcore.exporting.model_files import list_files, sum_lines
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.pixels import WIDEST
-from tlcore.progress import Stage
 from tlcore.settings import Decision
 
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
@@ -57,93 +55,45 @@ def make_export(reporter: Reporter, job: Job) -> None:
 
 def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: str) -> Export:
     """Export a run's result; return the record. On the way out there is the whole export, or the earlier one."""
-    from thaw.prediction.classifier import load_classifier
-    from tlcore.exporting.export import choose_calibration, make_files, write_pixels
-    from tlcore.exporting.verification import Bench
-
     started, store = time.perf_counter(), reporter.store
     run = store.run(run_id)
     decision, mark = decision_of(run), mark_result(store, run)
     with _folders(reporter, run) as (folder, work):
-        # 1. The photos: those that judge, and those that int8 takes its ranges from.
-        judged, parts = read_judged(store, run), read_split(store, run)
-        assert parts is not None
-        images = [image for predictions in judged.values() for image in predictions.images]
-        image_size = run.image_size
-        # Without the photos: whoever gets the model is not to get them unasked.
-        write_model_card(store, run, folder, pictures=False)
+        if run.head.task == "classify":
+            # Without the photos: whoever gets the model is not to get them unasked.
+            write_model_card(store, run, folder, pictures=False)
+
+        # 1. The files, each verified on the photos that judge the run.
         bench = Bench(folder, work, kept_runtime(store.workspace), folder / CARD_FILES[1])
+        parts = make_files(reporter, run, formats, bench)
 
-        def read(done: int, total: int) -> None:
-            reporter.check_stop()
-            reporter.progress(Stage.READING_PHOTOS, done, total)
-
-        write_pixels(images, image_size, bench.pixels, read)
-        write_pixels(choose_calibration(parts.training), image_size, bench.calibration, read)
-
-        # 2. The model and its files, each verified.
-        reporter.progress(Stage.BUILDING_MODEL, 0, 0)
-        classifier, reason = load_classifier(store, run), _why_not_stored(run, decision)
-        signature, files = make_files(
-            classifier, decision, formats, judged, bool(reason), bench, reporter.progress, reporter.check_stop
-        )
-
-        # 3. What lies beside them, and the record; then the folder takes its place.
-        made = _record(run, decision, mark, classifier.labels, image_size, signature, files, device)
-        made = dataclasses.replace(
-            made, reference=reason or "the stored predictions of the run", seconds=time.perf_counter() - started
-        )
+        # 2. What lies beside them, and the record; then the folder takes its place.
+        made = _record(run, decision, mark, parts, device)
+        made = dataclasses.replace(made, seconds=time.perf_counter() - started)
         _finish(store, run, folder, made)
         place_export(folder, export_folder(store.workspace, run.id))
     return made
 
 
-def read_judged(store: Store, run: Run, most: int = MOST_JUDGED) -> dict[str, Predictions]:
-    """Return what the run's result says of each set of photos that judges it, at most `most` of each, at random."""
-    from tlcore.exporting.export import sample
-
-    folder = store.workspace.run(run.id)
-    sides = [side for side in EVALUATION_SIDES if (folder / predictions_file(run.result_phase or 0, side)).exists()]
-    return {side: sample(read_predictions(store, run, side=side), most) for side in sides}
-
-
-def _why_not_stored(run: Run, decision: Decision) -> str | None:
-    """Say why a run's stored predictions have fewer digits than a proof needs, or return None where they have them."""
-    computed = "the run's model computed again in float32 on the CPU, since"
-    if (run.facts.device or "").startswith("GPU"):
-        return f"{computed} its predictions come from a GPU, which rounds differently"
-    if decision.temperature > 1 and run.head.output == "sigmoid":
-        return f"{computed} a sigmoid near 1 has too few digits to be divided by a temperature"
-    return None
-
-
-def _record(
-    run: Run,
-    decision: Decision,
-    mark: str,
-    labels: list[str],
-    image_size: int,
-    signature: Signature,
-    files: list[ModelFile],
-    device: str,
-) -> Export:
+def _record(run: Run, decision: Decision, mark: str, parts: Made, device: str) -> Export:
     versions = {name: importlib.metadata.version(name) for name in VERSIONED} | {"python": platform.python_version()}
     return Export(
         run=run.id,
         phase=decision.phase,
         result=mark,
         created_at=time.time(),
-        image_size=image_size,
-        labels=labels,
+        image_size=run.image_size,
+        labels=parts.labels,
         temperature=decision.temperature,
         threshold=decision.threshold,
-        signature=signature,
-        formats=files,
-        reference="",
+        signature=parts.signature,
+        formats=parts.files,
+        reference=parts.reference,
         device=device,
         seconds=0.0,
         versions=versions,
         grey_range=run.facts.grey_range or WIDEST,
+        task=run.head.task,
     )
 
 

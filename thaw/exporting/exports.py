@@ -4,6 +4,7 @@ import hashlib
 import zipfile
 from collections.abc import Sequence
 
+from thaw.detection.found import CONFIDENCE
 from thaw.exporting.web_runtime import kept_runtime
 from thaw.jobs import lifecycle, starts
 from thaw.runs.decision import read_decision
@@ -11,7 +12,7 @@ from thaw.storage.export_record import Export, export_folder, read_export
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from tlcore.errors import SettingsError
-from tlcore.exporting.formats import FORMATS, choose_formats, require_packages
+from tlcore.exporting.formats import DETECTOR_FORMATS, FORMATS, choose_formats, require_packages
 from tlcore.exporting.web.runtime import COMMAND, FILE
 from tlcore.settings import Decision
 
@@ -25,18 +26,23 @@ def add_export_job(store: Store, run_id: str, formats: Sequence[str] | None = No
     whose runtime nobody brought, and where packages are missing, and RunError while the run has no head or
     an export of it goes on.
     """
-    store.run(run_id).require_classifier()
     require_packages()
-    chosen = choose_formats(None if formats is None else list(formats))
+    offered = offered_formats(store.run(run_id))
+    chosen = choose_formats(formats, offered)
     has_runtime = kept_runtime(store.workspace) is not None
     if formats is None and has_runtime:
-        chosen += [row for row in FORMATS.values() if row.fetched]
+        chosen += [FORMATS[name] for name in offered if FORMATS[name].fetched]
     if any(row.fetched for row in chosen) and not has_runtime:
         raise SettingsError(
             f"Expected the runtime that a web page holds, {FILE}. Nobody brought it here yet. Run `{COMMAND}` and give "
             "the file: `--web-runtime FILE.tgz`, or on the page Take it with you."
         )
     return starts.add_trial(store, "export", run_id, {"formats": [row.name for row in chosen]})
+
+
+def offered_formats(run: Run) -> Sequence[str]:
+    """Return the names of the formats that a run's model can be exported to."""
+    return DETECTOR_FORMATS if run.head.task == "detect" else tuple(FORMATS)
 
 
 def start_export(store: Store, run_id: str, formats: Sequence[str] | None = None) -> str:
@@ -52,7 +58,12 @@ def latest_export(store: Store, run_id: str) -> Export | None:
 
 
 def decision_of(run: Run) -> Decision:
-    """Return the temperature and threshold that an export of the run has inside: those kept, else neither."""
+    """Return the temperature and threshold that an export of the run has inside: those kept, else neither.
+
+    Of a detector it is how sure it must be of what its programs and the service show; the files have all it sees.
+    """
+    if run.head.task == "detect":
+        return Decision(run.result_phase or 0, threshold=CONFIDENCE)
     return read_decision(run) or Decision(run.result_phase or 0)
 
 

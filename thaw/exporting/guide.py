@@ -1,10 +1,12 @@
 """How to use what was exported: the signature in TensorFlow's own words, a program for each format, the README."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from thaw.storage.export_record import (
     CARD_FILES,
+    FINDER_FILE,
     READER_FILE,
     README_FILE,
     RECORD_FILE,
@@ -12,6 +14,7 @@ from thaw.storage.export_record import (
     Export,
 )
 from thaw.storage.workspace import LABELS_FILE
+from tlcore.detection.suppression import LEAST_SCORE, MOST, MOST_OVERLAP
 from tlcore.exporting.formats import FORMATS, Signature, Tensor, explain_answer
 from tlcore.exporting.model_files import ModelFile
 from tlcore.files import write_atomically
@@ -74,8 +77,13 @@ PHOTO_RULE = (
     "The longer side is shrunk to {cap} pixels, where it is longer (bicubic, antialiased).",
     "The photo is stretched to the square that the model sees (bilinear, antialiased: Pillow's BILINEAR).",
 )
-"""How a photo becomes what a model sees, in order: what `thaw.pictures.decode` does, and `read_photo.py` in an
+"""How a photo becomes what a classifier sees, in order: what `thaw.pictures.decode` does, and `read_photo.py` in an
 export."""
+FITTED = (
+    "The photo is fitted into the square that the model sees, in the middle and in its own proportions (bilinear, "
+    "antialiased: Pillow's BILINEAR); beside it the square is grey (114 in every colour)."
+)
+"""The last step for a detector: what `tlcore.detection.views` does, and `find_objects.py` in an export."""
 _CARD = "what the model was taught, how good it is, and its limits"
 _README = """\
 An image classifier, exported by Thaw
@@ -110,23 +118,99 @@ The files
 {programs}"""
 
 
+_FINDER_PROGRAM = """\
+import find_objects
+
+model = find_objects.load("{file}")
+for box in find_objects.find(model, "photo.jpg")["boxes"]:
+    print(box["label"], box["confidence"], box["box"])
+"""
+_FINDER_README = """\
+A detector of objects, exported by Thaw
+=======================================
+
+Run {run}, {classes} kinds of objects, images of {side} x {side} pixels.
+
+On the command line, with any of the files:
+
+  python {finder} {first} photo.jpg
+
+It prints for each photo the boxes from a confidence of {threshold:.0%} on, in pixels of the upright photo.
+
+What goes in and comes out
+--------------------------
+
+  image    uint8 (n, {side}, {side}, 3), RGB, 0..255, fitted into the square. Nothing else: scaling is inside.
+
+SavedModel and ONNX have non-maximum suppression inside and give what is left, the surest first:
+
+  boxes    float32 (n, {most}, 4): left, upper, right and lower edge in pixels of the square.
+  scores   float32 (n, {most}), 0..1.
+  classes  int32 (n, {most}): the kind's place in {labels}, counted from 0, or -1 where there is nothing more.
+  count    int32 (n): how many of the {most} there are.
+
+The SavedModel also gives class_names, text (n, {classes}). Keras and LiteRT give every place where they look, decoded:
+
+  boxes    float32 (n, places, 4): edges as above.
+  scores   float32 (n, places, {classes}), 0..1, in the order of {labels}.
+
+That is yet to be suppressed, as the function suppress in {finder} does it:
+
+{suppression}
+From the square back to the photo: take off what lies left of and above the photo in the square, and divide by the scale
+at which it was drawn. The function find in {finder} shows it.
+
+How a photo is read
+-------------------
+
+To have the dashboard's own answers, read a photo as the dashboard does. {reader} and {finder} do it, in this order:
+
+{rule}
+Other programs: decode the photo by the same rule, or ask `python -m thaw serve`, which does it for you.
+
+The files
+---------
+
+{files}
+  {labels}  the kinds of objects, in the order of the classes
+  {finder}  finds objects with any of the files above; in Python, beside the others
+  {reader}  reads a photo as the dashboard does
+  {record}  all of this for programs, and what was measured of each file
+{card}  {sums}  check them all with: sha256sum -c {sums}
+
+{programs}"""
+SUPPRESSION = (
+    f"Of each kind by itself, boxes whose score is below {LEAST_SCORE} are left out.",
+    "From the surest to the least sure, a box is kept unless it lies over one of its kind that is kept: unless the "
+    f"area that both share is more than {MOST_OVERLAP} of the area that they cover together (IoU).",
+    f"Of all kinds together the {MOST} surest are kept.",
+)
+"""How boxes are suppressed: what `tlcore.detection.suppression` does, and `find_objects.py` in an export."""
+
+
 def write_guide(folder: Path, export: Export) -> None:
-    """Write the README of an export."""
+    """Write the README of an export, and the programs beside it that read photos and find objects."""
     width = max(len(each.file) for each in export.offered) if export.offered else 0
     lines = [f"  {each.file:{width}}  {FORMATS[each.name].use}{_warning(each)}" for each in export.offered]
     programs = [
         f"{FORMATS[each.name].title}\n{'-' * len(FORMATS[each.name].title)}\n\n{_show_use(export, each)}"
         for each in export.offered
     ]
-    text = _README.format(
+    finds = export.task == "detect"
+    text = (_FINDER_README if finds else _README).format(
         run=export.run,
         classes=len(export.labels),
         side=export.image_size,
         labels=LABELS_FILE,
         temperature=export.temperature,
+        threshold=export.threshold,
         answer=_list_item("  answer         ", f"int32 (n). {explain_answer(export.threshold, LABELS_FILE)}"),
+        first=export.offered[0].file if export.offered else "",
+        finder=FINDER_FILE,
+        most=MOST,
+        suppression=_number(SUPPRESSION),
         reader=READER_FILE,
-        rule=write_rule(export.grey_range),
+        rule=write_rule(export.grey_range, finds),
         files="\n".join(lines) + "\n",
         record=RECORD_FILE,
         card=f"  {CARD_FILES[0]}  {_CARD}\n" if (folder / CARD_FILES[0]).exists() else "",
@@ -134,17 +218,21 @@ def write_guide(folder: Path, export: Export) -> None:
         programs="\n\n".join(programs),
     )
     write_atomically(folder / README_FILE, text.encode())
-    write_atomically(folder / READER_FILE, Path(__file__).with_name(READER_FILE).read_bytes())
+    for name in (READER_FILE, FINDER_FILE) if finds else (READER_FILE,):
+        write_atomically(folder / name, Path(__file__).with_name(name).read_bytes())
 
 
-def write_rule(grey_range: int) -> str:
-    """Return how a photo is read, as a numbered list."""
-    steps = (step.format(grey_range=grey_range, cap=LONGER_SIDE_PX) for step in PHOTO_RULE)
-    return "".join(_list_item(f"  {number}. ", step) for number, step in enumerate(steps, 1))
+def write_rule(grey_range: int, finds: bool = False) -> str:
+    """Return how a photo is read, as a numbered list; it `finds` objects, or tells classes apart."""
+    steps = (*PHOTO_RULE[:-1], FITTED) if finds else PHOTO_RULE
+    return _number([step.format(grey_range=grey_range, cap=LONGER_SIDE_PX) for step in steps])
 
 
 def show_program(export: Export, made: ModelFile) -> str:
-    """Return a Python program that classifies photos with a file of an export, lying beside it."""
+    """Return a Python program that classifies photos with a file of an export, or finds objects on one, lying beside
+    it."""
+    if export.task == "detect":
+        return _FINDER_PROGRAM.format(file=made.file)
     imports, load, predict = (part.format(file=made.file) for part in _CALLS[made.name])
     return _PROGRAM.format(
         imports=imports,
@@ -181,6 +269,10 @@ def _describe(side: str, tensor: Tensor) -> list[str]:
         f"      shape: ({', '.join(map(str, tensor.shape))})",
         f"      name: {tensor.inside}",
     ]
+
+
+def _number(steps: Sequence[str]) -> str:
+    return "".join(_list_item(f"  {number}. ", step) for number, step in enumerate(steps, 1))
 
 
 def _list_item(start: str, words: str) -> str:

@@ -13,7 +13,13 @@ WHITE_FROM = 245
 
 
 def read_photo(path: str | PathLike[str], side: int, grey_range: float = 65535) -> np.ndarray:
-    """Return what the model sees of a photo: uint8 (1, side, side, 3), RGB, 0..255."""
+    """Return what a classifier sees of a photo: uint8 (1, side, side, 3), RGB, 0..255."""
+    photo = read_upright(path, grey_range)
+    return np.asarray(photo.resize((side, side), Image.Resampling.BILINEAR))[None]
+
+
+def read_upright(path: str | PathLike[str], grey_range: float = 65535) -> Image.Image:
+    """Return a photo upright in RGB, its longer side at most `LONGER_SIDE` pixels."""
     with Image.open(path) as file:
         layout = str(file.tile)
         if "'ppm'" in layout:
@@ -26,8 +32,7 @@ def read_photo(path: str | PathLike[str], side: int, grey_range: float = 65535) 
     if photo.mode[0] in "IF":
         photo = scale_greys(photo, grey_range)
     photo = lay_on_ground(photo.convert("RGBA")) if photo.has_transparency_data else photo.convert("RGB")
-    photo = photo.resize(fit(photo.size), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    return np.asarray(photo.resize((side, side), Image.Resampling.BILINEAR))[None]
+    return photo.resize(fit(photo.size), Image.Resampling.BICUBIC, reducing_gap=3.0)
 
 
 def fit(size: tuple[int, int]) -> tuple[int, int]:

@@ -13,12 +13,13 @@ from tlcore.exporting.formats import Signature, Tensor
 from tlcore.exporting.model_files import Judged, ModelFile, Proof, list_files, measure_entry
 from tlcore.files import remove, remove_abandoned, sync_folder, write_atomically
 from tlcore.images.pixels import WIDEST
+from tlcore.settings import Task
 
 SCHEMA = 1
 # Beside the model files, whose names are in `tlcore.exporting.formats`, and the class names in
 # `thaw.storage.workspace.LABELS_FILE`.
 EXPORT_FOLDER, RECORD_FILE, README_FILE, SUMS_FILE = "export", "export.json", "README.txt", "SHA256SUMS"
-READER_FILE = "read_photo.py"
+READER_FILE, FINDER_FILE = "read_photo.py", "find_objects.py"
 CARD_FILES = ("model_card.md", "model_card.html")
 # The earlier export while a newer one takes its place; what an export needs on the way lies in staging.
 OLD_FOLDER, WORK_PREFIX = ".export.old", "export-"
@@ -30,7 +31,7 @@ class Export:
 
     `phase`, `result` (a mark of the weights), `temperature` and `threshold` are those of the model that was exported;
     `reference` says what it was compared with; `versions` of packages, by name. Greys of more than 8 bits are read as
-    0..`grey_range`.
+    0..`grey_range`. Of a detector (`task`), `threshold` is how sure it must be of what programs and the service show.
     """
 
     run: str
@@ -48,6 +49,7 @@ class Export:
     seconds: float
     versions: dict[str, str] = field(default_factory=dict)
     grey_range: int = WIDEST
+    task: Task = "classify"
     schema: int = SCHEMA
 
     @property

@@ -1,48 +1,40 @@
 """Exports a detector with its boxes decoded: every file is proven by a process that knows nothing but the file.
 
-What comes out is not suppressed yet: whoever runs a file does what `tlcore.detection.suppression` does.
+A SavedModel and an ONNX file have suppression inside (`tlcore.exporting.suppression`); whoever runs one of the others
+does what `tlcore.detection.suppression` does.
 """
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from tlcore.detection.detector import Detector
+from tlcore.detection.detector import PICTURES_AT_ONCE, Detector
+from tlcore.detection.found import Drawn
 from tlcore.detection.network import BINS, list_places, read_edges, read_scores
-from tlcore.errors import RunError, SettingsError
-from tlcore.exporting.converters import write_saved_models
-from tlcore.exporting.formats import CONVERTED, FLOAT_TOLERANCE, FORMATS, Format, find_format
+from tlcore.detection.verification import RULE, DetectorReference, judge_answers
+from tlcore.detection.views import Window, read_squares
+from tlcore.errors import RunError
+from tlcore.exporting.bench import Bench, Verdict, prove
+from tlcore.exporting.converters import read_signature, write_saved_models
+from tlcore.exporting.formats import DETECTOR_FORMATS, Format, Signature, choose_formats, find_format
 from tlcore.exporting.model import write_keras
-from tlcore.exporting.model_files import measure_entry
-from tlcore.exporting.subprocesses import Subprocesses
-from tlcore.exporting.verification import CONVERTERS, NEVER_CONVERTED, Bench
+from tlcore.exporting.model_files import ModelFile
 from tlcore.files import scratch_folder
 from tlcore.models.backend import keras
 from tlcore.models.preprocessing import normalise
-from tlcore.progress import CheckStop, never_stop
+from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
 
-LARGEST_SHIFT_PX = 0.5
-"""How far an edge may lie from the detector's own in a float32 file."""
-# A place that sees next to nothing may put its edges anywhere.
-LEAST_SCORE = 0.01
-DETECTOR_FORMATS = tuple(name for name, row in FORMATS.items() if row.tolerance is None)
+MOST_HELD_BYTES = 200_000_000
+"""What a detector says of the pictures that prove its files is held in memory."""
 
 
-@dataclass(frozen=True)
-class DetectorFile:
-    """A file that was proven: how far its edges (in pixels of the square) and its scores (0 to 1) lie from the
-    detector's at most, on `pictures` of them; its sha256 and bytes are as of `tlcore.exporting.model_files`."""
-
-    format: str
-    file: str
-    pictures: int
-    largest_shift_px: float
-    largest_difference: float
-    sha256: str
-    bytes: int
+def count_judged(image_size: int, kinds: int) -> int:
+    """Return on how many pictures a detector's files can be proven."""
+    places = len(list_places(image_size)[1])
+    return max(1, MOST_HELD_BYTES // (places * (4 + kinds) * np.dtype(np.float32).itemsize))
 
 
 def build_exported(detector: Detector) -> keras.Model:
@@ -59,13 +51,75 @@ def build_exported(detector: Detector) -> keras.Model:
     return keras.Model(image, {"boxes": boxes, "scores": read_scores(said[..., 4 * BINS :])}, name="detector")
 
 
+def write_squares(
+    files: Sequence[str | Path], image_size: int, path: Path, progress: Callable[[int, int], None]
+) -> list[Window]:
+    """Write pictures as a detector sees them, uint8 (n, image_size, image_size, 3), as .npy to `path`; return how each
+    lies in its square. `progress` is called with how many are done, and of how many."""
+    shape = (len(files), image_size, image_size, 3)
+    pixels, windows = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape), list[Window]()
+    for place, file in enumerate(files):
+        progress(place, len(files))
+        with Image.open(file, formats=("PNG", "JPEG")) as picture:
+            squares, (window,) = read_squares([picture], image_size)
+        pixels[place] = squares[0]
+        windows.append(window)
+    pixels.flush()
+    return windows
+
+
+def make_detector_files(
+    detector: Detector,
+    formats: Sequence[Format],
+    windows: Sequence[Window],
+    drawn: Mapping[str, Sequence[Drawn]],
+    bench: Bench,
+    progress: Progress = ignore_progress,
+    check_stop: CheckStop = never_stop,
+) -> tuple[Signature, list[ModelFile]]:
+    """Write a detector in `formats` into `bench.folder`; return the signature and the record of each file.
+
+    Every file must answer for the pictures at `bench.pixels`, which lie in their squares as `windows` say, as the
+    detector does when it computes them in float32. `drawn` is what is on them, by name of a set, one set after another.
+    `check_stop` raises to end the work.
+    """
+    # 1. The model, and the two formats that others are made from.
+    progress(Stage.BUILDING_MODEL, 0, 0)
+    model = build_exported(detector)
+    files = {row.name: bench.folder / row.file for row in formats}
+    if "keras" in files:
+        write_keras(model, files["keras"])
+    check_stop()
+    progress(Stage.FREEZING_GRAPH, 0, 0)
+    write_saved_models(model, detector.labels, files.get("saved-model"), bench.bare, RULE)
+    signature = read_signature(files.get("saved-model", bench.bare))
+
+    # 2. What every file must answer.
+    progress(Stage.ANSWERING_AGAIN, 0, 0)
+    pixels = np.load(bench.pixels, mmap_mode="r", allow_pickle=False)
+    edges, scores = _answer(detector, pixels, check_stop)
+    references, start = [], 0
+    for side, boxes in drawn.items():
+        end = start + len(boxes)
+        references.append(DetectorReference(side, edges[start:end], scores[start:end], windows[start:end], boxes))
+        start = end
+
+    # 3. The other formats, each verified by a process of its own.
+    def judge(row: Format, path: Path) -> Verdict:
+        return judge_answers(path, references, detector.labels)
+
+    converting = ["--suppress", *RULE.words]
+    made = prove(bench, formats, len(pixels), judge, detector.labels, converting, progress, check_stop)
+    return signature, made
+
+
 def export_detector(
     detector: Detector,
     path: str | Path,
     pixels: np.ndarray,
     format: str | None = None,
     check_stop: CheckStop = never_stop,
-) -> DetectorFile:
+) -> ModelFile:
     """Write a detector to one file, or folder, once a process of its own gives the same boxes and scores with it.
 
     The ending of `path` says the format (`.onnx`, `.tflite`, `.keras`, none for a SavedModel), or `format` names it.
@@ -73,79 +127,33 @@ def export_detector(
     format of reduced precision, and RunError where the file answers otherwise: then `path` stays as it is.
     """
     path = Path(path).absolute()
-    row = find_format(path, format)
-    if row.name not in DETECTOR_FORMATS:
-        raise SettingsError(
-            f"Expected one of {', '.join(DETECTOR_FORMATS)} for a detector. Received: {row.name}. In fewer bits than "
-            "float32 edges would lie elsewhere; choose another."
-        )
+    (row,) = choose_formats([find_format(path, format).name], DETECTOR_FORMATS)
     path.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder("export", path.parent) as scratch:
         bench = Bench(scratch / "files", scratch / "work")
         bench.folder.mkdir()
         bench.work.mkdir()
         np.save(bench.pixels, pixels)
-        expected = detector.answer(pixels)
-        model, target = build_exported(detector), bench.folder / row.file
-        if row.name == "keras":
-            write_keras(model, target)
-        else:
-            write_saved_models(model, detector.labels, target if row.name == "saved-model" else None, bench.bare)
-        shift, difference = _prove(bench, row, expected, check_stop)
+        windows = [Window(detector.image_size, detector.image_size, detector.image_size)] * len(pixels)
+        nothing = Drawn(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+        drawn = {"pictures": [nothing] * len(pixels)}
+        _, (made,) = make_detector_files(detector, [row], windows, drawn, bench, check_stop=check_stop)
+        if not made.offered:
+            raise RunError(
+                f"Expected a file in {row.title} that finds what the detector finds. Received: one that was refused, "
+                f"since {made.reason}. Export another format."
+            )
         if path.is_dir():
             shutil.rmtree(path)
-        sha256, size = measure_entry(bench.folder, row.file)
-        target.replace(path)
-    return DetectorFile(row.name, path.name, len(pixels), shift, difference, sha256, size)
+        (bench.folder / row.file).replace(path)
+    return made
 
 
-def _prove(
-    bench: Bench, row: Format, expected: tuple[np.ndarray, np.ndarray], check_stop: CheckStop
-) -> tuple[float, float]:
-    """Have the file converted, if it is, and answer; return how far edges and scores are apart at most."""
-    with Subprocesses(bench.work, check_stop) as processes:
-
-        def run() -> str | None:
-            lines: list[str] = []
-            target = str(bench.folder / row.file)
-            if row.name not in NEVER_CONVERTED:
-                words = [str(bench.bare), f"{row.name}={target}"]
-                failure = processes.run(CONVERTERS, words, lines.append)
-                told = [line.split(" ", 2) for line in lines if line.startswith(f"{CONVERTED} {row.name}")]
-                # Its name, and why it failed, if it did.
-                failure = failure or ("nothing was written" if not told else " ".join(told[0][2:]).strip())
-                if failure:
-                    return failure
-            words = [row.name, target, "--pixels", str(bench.pixels), "--answers", str(bench.answers(row))]
-            return processes.run("tlcore.exporting.verify_file", words, lines.append)
-
-        (failure,) = processes.side_by_side([run], 1)
-    if failure:
-        raise _refused(row, f"one that could not be made or run: {failure}")
-    with np.load(bench.answers(row), allow_pickle=False) as answers:
-        boxes, scores = answers["boxes"], answers["scores"]
-    shift, difference = compare(expected, (boxes, scores))
-    if shift > LARGEST_SHIFT_PX or difference > FLOAT_TOLERANCE:
-        raise _refused(row, f"one whose edges are up to {shift:.2g} px and scores up to {difference:.2g} off")
-    return shift, difference
-
-
-def compare(expected: Sequence[np.ndarray], answers: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Return how far edges (n, places, 4), where anything is seen, and scores (n, places, kinds) are apart at most.
-
-    What has another shape or is no number is infinitely far away.
-    """
-    if any(one.shape != other.shape for one, other in zip(expected, answers, strict=True)):
-        return np.inf, np.inf
-    seen = expected[1].max(axis=-1) >= LEAST_SCORE
-    far = [np.abs(one - other) for one, other in zip(expected, answers, strict=True)]
-    shift, difference = (float(each.max(initial=0.0)) for each in (far[0][seen], far[1]))
-    finite = all(np.isfinite(each).all() for each in answers)
-    return (shift, difference) if finite else (np.inf, np.inf)
-
-
-def _refused(row: Format, received: str) -> RunError:
-    return RunError(
-        f"Expected a file in {row.title} that finds what the detector finds, within {LARGEST_SHIFT_PX} px and "
-        f"{FLOAT_TOLERANCE:g}. Received: {received}. Export another format."
-    )
+def _answer(detector: Detector, pixels: np.ndarray, check_stop: CheckStop) -> tuple[np.ndarray, np.ndarray]:
+    """Return edges and scores of all pictures."""
+    parts = []
+    for start in range(0, len(pixels), PICTURES_AT_ONCE):
+        check_stop()
+        parts.append(detector.answer(np.ascontiguousarray(pixels[start : start + PICTURES_AT_ONCE])))
+    edges, scores = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return edges, scores

@@ -23,6 +23,7 @@ from tlcore.errors import SettingsError
 from tlcore.exporting.formats import CONVERTED, FORMATS, LITERT, Signature, Tensor
 from tlcore.exporting.litert_metadata import describe, fix_batch
 from tlcore.exporting.subprocesses import shorten_reason
+from tlcore.exporting.suppression import Rule, read_rule, suppress_graph, suppress_tensors
 from tlcore.exporting.web.page import write_page
 from tlcore.exporting.web.runtime import COMMAND, PACKAGE, read_runtime
 from tlcore.models.backend import freeze_graph, keras
@@ -36,11 +37,14 @@ COMPILED = "_XlaMustCompile"
 FLOAT_OPERATIONS = ["SOFTMAX", "TOPK_V2", "GREATER_EQUAL"]
 
 
-def write_saved_models(model: keras.Model, labels: Sequence[str], served: Path | None, bare: Path) -> None:
+def write_saved_models(
+    model: keras.Model, labels: Sequence[str], served: Path | None, bare: Path, rule: Rule | None = None
+) -> None:
     """Write a SavedModel of constants with the signature `serving_default`; `served`, if wanted, has `class_names` too.
 
     `class_names` is text (n, classes), the same for every image, since TensorFlow Serving's REST interface wants every
-    output to begin with the number of images. The converters start from `bare`, which does without text.
+    output to begin with the number of images. With a `rule`, a detector's boxes are suppressed in `served`. The
+    converters start from `bare`, which does without both.
     """
     frozen = freeze_graph(model)
     (image,) = model.inputs
@@ -52,7 +56,9 @@ def write_saved_models(model: keras.Model, labels: Sequence[str], served: Path |
 
     def answer_by_name(batch: tf.Tensor) -> dict[str, tf.Tensor]:
         names = tf.constant([list(labels)], tf.string)
-        return answer(batch) | {"class_names": tf.tile(names, [tf.shape(batch)[0], 1])}
+        outputs = answer(batch)
+        outputs = suppress_tensors(outputs, rule) if rule else outputs
+        return outputs | {"class_names": tf.tile(names, [tf.shape(batch)[0], 1])}
 
     for path, function in ((bare, answer), (served, answer_by_name)):
         if path:
@@ -214,12 +220,14 @@ def main() -> None:
     parser.add_argument("--web-runtime", type=Path, help="the package of the runtime that a web page holds")
     parser.add_argument("--card", type=Path, help="a model card, HTML, to lie beside a web page")
     parser.add_argument("--threshold", type=float, default=0.0, help="probability below which it does not know")
+    parser.add_argument("--suppress", nargs=3, help="the rule by which ONNX has a detector's boxes suppressed")
     arguments = parser.parse_args()
     calibration = labels = None
     if arguments.calibration:
         calibration = np.load(arguments.calibration, mmap_mode="r", allow_pickle=False)
     if arguments.labels:
         labels = json.loads(arguments.labels.read_bytes())
+    rule = read_rule(arguments.suppress) if arguments.suppress else None
     for name, _, target in (words.partition("=") for words in arguments.targets):
         failure = convert(
             name,
@@ -230,6 +238,7 @@ def main() -> None:
             arguments.threshold,
             arguments.web_runtime,
             arguments.card,
+            rule,
         )
         sys.stdout.write(f"{CONVERTED} {name} {failure or ''}\n")
         sys.stdout.flush()
@@ -244,13 +253,17 @@ def convert(
     threshold: float,
     web_runtime: Path | None = None,
     card: Path | None = None,
+    rule: Rule | None = None,
 ) -> str | None:
-    """Write one format, LiteRT with what its tensors are where there are `labels`; return why it failed, or None."""
+    """Write one format, LiteRT with what its tensors are where there are `labels`, ONNX with its boxes suppressed where
+    there is a `rule`; return why it failed, or None."""
     try:
         if name in CONVERTERS:
             CONVERTERS[name](source, target, calibration)
         else:
             convert_web(source, target, labels or [], web_runtime, card)
+        if rule and name == "onnx":
+            suppress_graph(target, rule)
         if labels is not None and name in LITERT:
             target.write_bytes(describe(target.read_bytes(), labels, threshold))
     except Exception as problem:  # noqa: BLE001 - whatever a converter may raise costs its own format alone

@@ -12,11 +12,12 @@ import numpy as np
 from tlcore.errors import RunError
 from tlcore.evaluation.calibration import temper
 from tlcore.evaluation.predictions import Predictions
+from tlcore.exporting.bench import Bench
 from tlcore.exporting.converters import read_signature, write_saved_models
 from tlcore.exporting.formats import Format, Signature
 from tlcore.exporting.model import build_exported, build_logits, write_keras
 from tlcore.exporting.model_files import ModelFile
-from tlcore.exporting.verification import MOST_JUDGED, Bench, Reference, verify
+from tlcore.exporting.verification import MOST_JUDGED, Reference, verify
 from tlcore.images.pixels import load_pixels
 from tlcore.models.classifier import Classifier
 from tlcore.photos import P, Photo

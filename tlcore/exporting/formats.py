@@ -1,5 +1,6 @@
 """The table of formats that a model is exported to, and what goes into and comes out of each of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -127,18 +128,21 @@ _ROWS = (
     ),
 )
 FORMATS = {row.name: row for row in _ROWS}
+DETECTOR_FORMATS = tuple(row.name for row in _ROWS if row.tolerance is None and not row.fetched)
+"""Of a detector: in fewer bits than float32 edges would lie elsewhere, and web pages have no boxes."""
 
 
-def choose_formats(names: list[str] | None) -> list[Format]:
-    """Return the formats of these names in the order of the table, all but what is `fetched` where it is None.
+def choose_formats(names: Sequence[str] | None, offered: Sequence[str] = tuple(FORMATS)) -> list[Format]:
+    """Return the formats of these names in the order of the table, all that are `offered` but for what is `fetched`
+    where it is None.
 
-    Raises SettingsError for an unknown name, or for none at all.
+    Raises SettingsError for a name that is not offered, or for none at all.
     """
-    wanted = [row.name for row in _ROWS if not row.fetched] if names is None else names
-    unknown = [name for name in wanted if name not in FORMATS]
+    wanted = [name for name in offered if not FORMATS[name].fetched] if names is None else names
+    unknown = [name for name in wanted if name not in offered]
     if unknown or not wanted:
         raise SettingsError(
-            f"Expected one or more of {', '.join(FORMATS)}. Received: {', '.join(unknown) or 'none'}. "
+            f"Expected one or more of {', '.join(offered)}. Received: {', '.join(unknown) or 'none'}. "
             "Choose among these."
         )
     return [row for row in _ROWS if row.name in wanted]

@@ -18,8 +18,14 @@ BUFFER, MODEL_IDENTIFIER, IDENTIFIER, OLDEST_PARSER = b"TFLITE_METADATA", b"TFL3
 LABELS = "labels.txt"
 OUTPUTS = ("probabilities", "answer")
 """The order of the outputs: programs that look at the first alone find the probabilities."""
-_IMAGE = "Photos as RGB pixels, 0 to 255, stretched to the square. Mean 0 and deviation 1: scaling is inside the model."
+FOUND = ("boxes", "scores")
+"""The order of a detector's outputs."""
+_SCALING = "Mean 0 and deviation 1: scaling is inside the model."
+_IMAGE = f"Photos as RGB pixels, 0 to 255, stretched to the square. {_SCALING}"
+_FITTED = f"Photos as RGB pixels, 0 to 255, fitted into the square, grey (114) beside them. {_SCALING}"
 _PROBABILITIES = f"How likely each class is, in the order of {LABELS}."
+_BOXES = "Left, upper, right and lower edge at every place, in pixels of the square; not suppressed."
+_SCORES = f"How sure each kind is at every place, in the order of {LABELS}."
 
 
 class _Scalar(NamedTuple):
@@ -30,7 +36,8 @@ class _Scalar(NamedTuple):
 
 
 def describe(content: bytes, labels: Sequence[str], threshold: float) -> bytes:
-    """Return a model's file with metadata, its tensors named as in its signature and its outputs in `OUTPUTS`' order.
+    """Return a model's file with metadata, its tensors named as in its signature and its outputs in `OUTPUTS`' order,
+    those of a detector in that of `FOUND`.
 
     `threshold` is the probability, 0..1, below which `answer` is -1. A label's line breaks become blanks.
     """
@@ -39,9 +46,10 @@ def describe(content: bytes, labels: Sequence[str], threshold: float) -> bytes:
     places = {each.name.decode(): each.tensorIndex for each in (*signature.inputs, *signature.outputs)}
     for name, place in places.items():
         graph.tensors[place].name = name
-    graph.outputs = [places[name] for name in OUTPUTS]
+    finds, side = FOUND[0] in places, int(graph.tensors[places["image"]].shape[1])
+    graph.outputs = [places[name] for name in (FOUND if finds else OUTPUTS)]
     buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = write_metadata(int(graph.tensors[places["image"]].shape[1]), threshold)
+    buffer.data = write_detector_metadata(side) if finds else write_metadata(side, threshold)
     entry.name, entry.buffer = BUFFER, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
@@ -75,19 +83,39 @@ def write_metadata(side: int, threshold: float) -> bytes:
 
     Tables are written as {number of the field: value}. Where a field is a union, the number before it has its kind.
     """
+    probabilities = {0: OUTPUTS[0], 1: _PROBABILITIES, 3: _feature(), 6: [_labels()]}
+    if threshold:
+        probabilities[4] = [{0: _Scalar("Uint8", 3), 1: {0: _Scalar("Float32", threshold)}}]
+    answer = {0: OUTPUTS[1], 1: explain_answer(threshold, LABELS), 3: _feature()}
+    return _write("classifier", "An image classifier, exported by Thaw.", _image(side, _IMAGE), [probabilities, answer])
+
+
+def write_detector_metadata(side: int) -> bytes:
+    """Return the metadata of a detector of objects on images of `side` pixels with the outputs `FOUND`."""
+    boxes = {0: FOUND[0], 1: _BOXES, 3: _feature()}
+    scores = {0: FOUND[1], 1: _SCORES, 3: _feature(), 6: [_labels()]}
+    return _write("detector", "A detector of objects, exported by Thaw.", _image(side, _FITTED), [boxes, scores])
+
+
+def _image(side: int, words: str) -> dict[int, Any]:
     scaling = {0: [0.0], 1: [1.0]}
     square = {0: _Scalar("Uint32", side), 1: _Scalar("Uint32", side)}
     picture = {0: _Scalar("Uint8", 2), 1: {0: _Scalar("Int8", 1), 1: square}}
-    feature = {0: _Scalar("Uint8", 1), 1: {}}
-    image = {0: "image", 1: _IMAGE, 3: picture, 4: [{0: _Scalar("Uint8", 1), 1: scaling}]}
-    along_axis = {0: LABELS, 1: "The names of the classes, one a line.", 2: _Scalar("Int8", 2)}
-    probabilities = {0: OUTPUTS[0], 1: _PROBABILITIES, 3: feature, 6: [along_axis]}
-    if threshold:
-        probabilities[4] = [{0: _Scalar("Uint8", 3), 1: {0: _Scalar("Float32", threshold)}}]
-    answer = {0: OUTPUTS[1], 1: explain_answer(threshold, LABELS), 3: feature}
-    graph = {2: [image], 3: [probabilities, answer]}
+    return {0: "image", 1: words, 3: picture, 4: [{0: _Scalar("Uint8", 1), 1: scaling}]}
+
+
+def _feature() -> dict[int, Any]:
+    return {0: _Scalar("Uint8", 1), 1: {}}
+
+
+def _labels() -> dict[int, Any]:
+    return {0: LABELS, 1: "The names of the classes, one a line.", 2: _Scalar("Int8", 2)}
+
+
+def _write(name: str, words: str, image: dict[int, Any], outputs: list[dict[int, Any]]) -> bytes:
+    graph = {2: [image], 3: outputs}
     builder = flatbuffers.Builder(1024)
-    root = {0: "classifier", 1: "An image classifier, exported by Thaw.", 3: [graph], 7: OLDEST_PARSER}
+    root = {0: name, 1: words, 3: [graph], 7: OLDEST_PARSER}
     builder.Finish(_place(builder, root), IDENTIFIER)
     return bytes(builder.Output())
 

@@ -12,8 +12,9 @@ Judgement = Literal["passed", "warned", "refused"]
 class Judged:
     """How a file answers on one set of images, beside what the run says of them.
 
-    `disagreements` of `images` have another class first; `largest_difference` is in probability; `accuracy` is the
-    file's own, in 0..1, and `accuracy_change` that less the run's.
+    `disagreements` of `images` have another class first, or other objects; `largest_difference` is in probability;
+    `accuracy` is the file's own, in 0..1, of a detector AP50, and `accuracy_change` that less the run's. How far an
+    edge of a box is off at most, in pixels of the square that the model sees, is None for a classifier.
     """
 
     side: str
@@ -22,6 +23,7 @@ class Judged:
     largest_difference: float
     accuracy: float
     accuracy_change: float
+    largest_shift_px: float | None = None
 
     @property
     def agreement(self) -> float:

@@ -1,12 +1,11 @@
 """The runs of detectors: trained, stopped, gone on with, fine-tuned and asked, on photos whose objects are drawn."""
 
 import dataclasses
-import shutil
 
 import numpy as np
 import pytest
 
-from tests.support.boxed import draw_boxed
+from tests.support.boxed import add_drawn
 from tests.support.runs import arrays, fine_tune, measured, train_head
 from thaw.detection.boxed_split import read_seen_boxes
 from thaw.detection.found import read_found
@@ -25,26 +24,11 @@ DATASET = "data-0b0ced000000"
 SETTINGS = detection_settings("efficientnet-lite0", image_size=64, epochs=5, views=2, batch_size=4)
 
 
-def add_boxed(store, folder, count=16):
-    boxed = draw_boxed(folder, count)
-    images = []
-    for photo in boxed.photos:
-        fields = {field.name: getattr(photo, field.name) for field in dataclasses.fields(photo)}
-        image = Image(**fields | {"id": f"img-{len(images):012x}"}, suffix=".png", folder=DATASET, role="pile")
-        target = store.workspace.image(DATASET, image.id, image.suffix)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(photo.file, target)
-        images.append(image)
-    store.add_dataset(DATASET, "shapes", "folder", Arrival(images))
-    for image, photo in zip(images, boxed.photos, strict=True):
-        store.set_boxes(DATASET, image.id, boxed.boxes[photo.id], None)
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     root = tmp_path_factory.mktemp("detector")
     made = Store(open_workspace(root / "workspace"))
-    add_boxed(made, root / "photos")
+    add_drawn(made, DATASET, root / "photos")
     return made
 
 

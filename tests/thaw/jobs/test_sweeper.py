@@ -43,7 +43,7 @@ REPLACED = {
     ("thaw.datasets.boxes_zip", "replacing", "target"): OUTSIDE,
     ("thaw.datasets.zip_file", "replacing", "target"): OUTSIDE,
     ("thaw.datasets.zip_file", "write_atomically", "target"): OUTSIDE,
-    ("thaw.exporting.guide", "write_atomically", "folder / READER_FILE"): RUN,
+    ("thaw.exporting.guide", "write_atomically", "folder / name"): RUN,
     ("thaw.exporting.exporter", "write_atomically", "folder / LABELS_FILE"): RUN,
     ("thaw.exporting.exporter", "write_atomically", "folder / SUMS_FILE"): RUN,
     ("thaw.exporting.exporter", "temporary_beside", "export_folder(workspace, run.id)"): RUN,
@@ -113,7 +113,7 @@ HARMLESS = {
     ("tlcore.exporting.export", "TemporaryDirectory", ""),
     ("thaw.pictures.copies", "with_name", "copy.name + suffix"),
     ("tlcore.images.pixels", "with_name", "copy.name + suffix"),
-    ("thaw.exporting.guide", "with_name", "READER_FILE"),
+    ("thaw.exporting.guide", "with_name", "name"),
 }
 WRITERS = {"replacing", "write_atomically", "save_arrays", "temporary_beside"}
 NAMERS = {"staging", "with_name", "mkdtemp", "mkstemp", "TemporaryDirectory", "NamedTemporaryFile", "TemporaryFile"}

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tlcore.detection.detector import Detector, assemble_detector
-from tlcore.detection.exporting import compare, export_detector
+from tlcore.detection.exporting import count_judged, export_detector, write_squares
 from tlcore.detection.network import build_head
 from tlcore.detection.taps import tap
 from tlcore.errors import RunError, SettingsError
@@ -35,9 +36,10 @@ def pixels():
 @pytest.mark.parametrize("name", ["detector.keras", "detector.onnx", "detector.tflite", "detector"])
 def test_a_file_is_proven_by_a_process_of_its_own(detector, pixels, tmp_path, name):
     file = export_detector(detector, tmp_path / name, pixels)
-    assert (file.file, file.pictures) == (name, 3)
-    assert file.largest_shift_px < 0.01
-    assert file.largest_difference < 1e-5
+    (judged,) = file.proof.judged
+    assert (file.verdict, judged.images, judged.disagreements) == ("passed", 3, 0)
+    assert judged.largest_shift_px < 0.01
+    assert judged.largest_difference < 1e-5
     assert file.bytes > 1_000_000
     assert [path.name for path in tmp_path.iterdir()] == [name], "nothing else is left"
 
@@ -46,20 +48,30 @@ def test_a_file_that_answers_otherwise_is_refused_and_the_earlier_one_stays(dete
     (tmp_path / "detector.onnx").write_text("the earlier one")
     edges, scores = detector.answer(pixels)
     monkeypatch.setattr(Detector, "answer", lambda self, squares: (edges + 2, scores))
-    with pytest.raises(RunError, match=r"within 0.5 px .*whose edges are up to 2 px"):
+    with pytest.raises(RunError, match=r"finds what the detector finds.*edges are up to 2 px .* at most 0.5 px"):
         export_detector(detector, tmp_path / "detector.onnx", pixels)
     assert (tmp_path / "detector.onnx").read_text() == "the earlier one"
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_formats_of_fewer_bits_are_not_for_detectors(detector, pixels, tmp_path):
-    with pytest.raises(SettingsError, match="Expected one of keras, saved-model, litert, onnx for a detector"):
+    with pytest.raises(SettingsError, match=r"of keras, saved-model, litert, onnx\. Received: litert-int8"):
         export_detector(detector, tmp_path / "detector.tflite", pixels, "litert-int8")
 
 
-def test_edges_count_where_anything_is_seen_and_scores_everywhere():
-    edges, scores = np.zeros((1, 2, 4)), np.array([[[0.5], [0.001]]])
-    moved = edges + np.array([[[0.25], [9]]])
-    assert compare((edges, scores), (moved, scores + 0.125)) == (0.25, 0.125)
-    assert compare((edges, scores), (edges[:, :1], scores)) == (np.inf, np.inf)
-    assert compare((edges, scores), (edges * np.nan, scores)) == (np.inf, np.inf)
+def test_a_detector_of_many_kinds_is_proven_on_fewer_pictures():
+    assert count_judged(320, 4) == 200_000_000 // (2100 * 8 * 4)
+    assert count_judged(512, 80) == 110
+
+
+def test_pictures_are_proven_as_the_detector_sees_them(tmp_path):
+    files = [tmp_path / "wide.png", tmp_path / "high.png"]
+    for file, size in zip(files, [(60, 30), (20, 40)], strict=True):
+        Image.new("RGB", size, (200, 10, 10)).save(file)
+    told = []
+    windows = write_squares(files, SIDE, tmp_path / "squares.npy", lambda *each: told.append(each))
+    squares = np.load(tmp_path / "squares.npy")
+    assert [window.drawn for window in windows] == [(0, 16, 64, 32), (16, 0, 32, 64)]
+    assert squares[0, 32, 0].tolist() == squares[1, 0, 32].tolist() == [200, 10, 10]
+    assert squares[0, 0, 0].tolist() == squares[1, 0, 0].tolist() == [114] * 3
+    assert told == [(0, 2), (1, 2)]

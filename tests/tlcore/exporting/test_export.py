@@ -11,7 +11,7 @@ from tests.support.pages import CLASS_SIZE, add_dataset, add_run
 from tests.support.pages import store as store
 from tests.support.pictures.corpus import photo
 from thaw.datasets.run_split import read_split
-from thaw.exporting.exporter import read_judged
+from thaw.exporting.proven import read_judged
 from thaw.runs.results import read_predictions
 from tlcore.errors import RunError, SettingsError
 from tlcore.evaluation.calibration import temper

@@ -18,7 +18,7 @@ from flatbuffers import number_types
 from tests.support.models.tiny_export import LABELS, SIDE, write_tiny_export
 from tlcore.exporting.converters import CONVERTERS
 from tlcore.exporting.formats import LITERT
-from tlcore.exporting.litert_metadata import BUFFER, IDENTIFIER, describe
+from tlcore.exporting.litert_metadata import BUFFER, IDENTIFIER, describe, write_detector_metadata
 
 THRESHOLD = 0.5
 READERS = ("tflite-support==0.4.4", "libusb-package==1.0.30.0", "numpy<2")
@@ -134,6 +134,16 @@ def test_the_metadata_tell_the_scaling_the_labels_and_what_answer_means(files):
     assert probabilities.tables(4)[0].table(1).number(0, number_types.Float32Flags) == THRESHOLD
     for words in ("place in labels.txt", "counted from 0", "-1", "I don't know", "below 50%"):
         assert words in answer.text(1)
+
+
+def test_a_detector_tells_its_boxes_and_that_they_are_not_suppressed():
+    (graph,) = Table(write_detector_metadata(320)).tables(3)
+    (image,) = graph.tables(2)
+    assert "fitted into the square" in image.text(1)
+    boxes, scores = graph.tables(3)
+    assert (boxes.text(0), scores.text(0)) == ("boxes", "scores")
+    assert "not suppressed" in boxes.text(1)
+    assert [file.text(0) for file in scores.tables(6)] == ["labels.txt"]
 
 
 @pytest.mark.slow

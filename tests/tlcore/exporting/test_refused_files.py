@@ -7,9 +7,10 @@ import pytest
 
 from tests.support.models.odd_converters import KILLED_FROM
 from tlcore.errors import RunError
-from tlcore.exporting import verification
+from tlcore.exporting import bench as benches
+from tlcore.exporting.bench import Bench
 from tlcore.exporting.formats import choose_formats
-from tlcore.exporting.verification import Bench, Reference, verify
+from tlcore.exporting.verification import Reference, verify
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def convert(tmp_path, monkeypatch):
     bench, reference = Bench(tmp_path / "files", tmp_path), Reference("validation", np.eye(2), np.array([0, 1]))
     bench.folder.mkdir()
     np.save(bench.pixels, np.zeros((2, 8, 8, 3), np.uint8))
-    monkeypatch.setattr(verification, "CONVERTERS", "tests.support.models.odd_converters")
+    monkeypatch.setattr(benches, "CONVERTERS", "tests.support.models.odd_converters")
 
     def verified(names, threshold):
         chosen = choose_formats(names)
