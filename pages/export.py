@@ -3,12 +3,14 @@
 import streamlit as st
 
 from pages.ui.components.expert import expert
+from pages.ui.detection.outcome import add_up
 from pages.ui.evaluation import accuracy
 from pages.ui.page import deleting, live, prediction_cache, selection, steps
 from pages.ui.runs import export_result
 from pages.ui.runs.web_runtime import draw_web_runtime
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised
+from thaw.detection.found import CONFIDENCE, read_found
 from thaw.exporting import exports
 from thaw.exporting.web_runtime import kept_runtime
 from thaw.jobs import starts
@@ -24,6 +26,9 @@ from tlcore.progress import Stage
 
 def draw_model(store: Store, run: Run) -> None:
     """Say which model is exported, how good it is, and what is put inside it."""
+    if run.head.task == "detect":
+        draw_detector(store, run)
+        return
     said = prediction_cache.predictions(store, run)
     words = accuracy.name_model(run)
     photos = amounts.count(len(said.images), expert.either("exam photo", "validation photo"))
@@ -48,15 +53,32 @@ def draw_model(store: Store, run: Run) -> None:
         )
 
 
+def draw_detector(store: Store, run: Run) -> None:
+    """Say the same of a model that finds things."""
+    judged = read_found(store, run).judge(CONFIDENCE)
+    found, things, alarms = add_up(judged)
+    st.markdown(
+        f"The detector of {emphasised(store.dataset(run.dataset_id).name)}: **{found:,} of {things:,}** found on "
+        f"{amounts.count(judged.photos, 'exam photo')}, {amounts.count(alarms, 'false alarm')}. Every file takes plain "
+        "pixels: scaling is inside."
+    )
+    st.caption(
+        f"A small program comes with the files. It shows what the model is at least {CONFIDENCE:.0%} sure of, "
+        "as boxes in pixels of your picture."
+    )
+
+
 def ask_formats(store: Store, run: Run) -> list[str]:
     """Draw the choice of formats, at first all that can be made here; return the names of those chosen."""
     st.header("For what?", anchor=False)
+    offered = [FORMATS[name] for name in exports.offered_formats(run)]
     has_runtime = kept_runtime(store.workspace) is not None
-    draw_web_runtime(store.workspace)
+    if any(row.fetched for row in offered):
+        draw_web_runtime(store.workspace)
     return [
         row.name
         # What most people want first: a page to be opened.
-        for row in sorted(FORMATS.values(), key=lambda each: not each.fetched)
+        for row in sorted(offered, key=lambda each: not each.fetched)
         if (has_runtime or not row.fetched)
         and st.checkbox(f"{row.title} – {row.use}", value=True, key=f"format {row.name} {run.id}")
     ]
@@ -110,7 +132,10 @@ def draw_run(store: Store, run: Run) -> None:
 steps.heading("export")
 kept_store = selection.store()
 present_run = selection.run(kept_store)
-if present_run is None:
+shown = selection.dataset(kept_store)
+if (present_run is None or present_run.result_phase is None) and shown and kept_store.has_boxes(shown.id):
+    steps.missing("find", "There is no trained model to take along yet.", "First teach it to find things")
+elif present_run is None:
     steps.missing("head", "There is no trained model to export yet.", "First teach the head (phase 1)")
 elif present_run.result_phase is None:
     steps.missing("head", "This run has no model yet.", "Go to step 3: teach the head")

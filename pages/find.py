@@ -30,6 +30,7 @@ def draw(store: Store) -> None:
     trying.draw(store, run, confidence)
     st.header("Try it live", anchor=False)
     counting_camera(run.id, run.image_size, confidence)
+    steps.onward("export", "Take it with you")
 
 
 def lead(store: Store, name: str, what: str, label: str) -> None:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.server.export_route import EXPORT_ROUTE
+from tests.support.boxes.detectors import add_boxed, add_detector_run
 from tests.support.models.web_runtime import pack_runtime
 from tests.support.pages import add_dataset, add_run, figures, press, visit, words
 from tests.support.pages import expert as expert
@@ -19,7 +20,7 @@ from thaw.exporting import exports, web_runtime
 from thaw.exporting.web_runtime import kept_runtime
 from thaw.runs.decision import keep_decision
 from thaw.storage.export_record import Export, export_folder, write_export
-from tlcore.exporting.formats import Signature, Tensor, choose_formats
+from tlcore.exporting.formats import DETECTOR_FORMATS, FORMATS, Signature, Tensor, choose_formats
 from tlcore.exporting.model_files import Judged, ModelFile, Proof, measure_entry
 from tlcore.progress import Stage
 from tlcore.settings import Decision
@@ -163,3 +164,41 @@ def test_what_a_web_page_runs_on_is_taken_from_a_file(store, run_id, tmp_path, m
     assert page.checkbox[0].label.startswith("Web page – Anyone with a browser")
     assert page.checkbox[0].value
     kept_runtime(store.workspace).unlink()
+
+
+def test_photos_with_boxes_lead_to_where_a_detector_is_taught(store):
+    add_boxed(store)
+    assert "There is no trained model to take along yet." in words(visit("export"))
+
+
+def test_a_detector_says_what_it_finds_and_offers_its_formats(store):
+    add_detector_run(store, add_boxed(store))
+    page = visit("export")
+    assert not page.exception
+    said = words(page)
+    assert "The detector of **orchard**: **1 of 3** found on 3 exam photos, 1 false alarm" in said
+    assert "at least 40% sure of" in said
+    titles = [box.label.partition(" – ")[0] for box in page.checkbox]
+    assert titles == [FORMATS[name].title for name in DETECTOR_FORMATS]
+
+
+@pytest.mark.usefixtures("expert")
+def test_a_detectors_files_are_told_by_what_was_proven_of_them(store):
+    run_id = add_detector_run(store, add_boxed(store))
+    made = add_export(store, run_id)
+    judged = [Judged("validation", 3, 0, 2e-6, 0.75, 0.0, 0.0031)]
+    formats = [replace(each, proof=each.proof and replace(each.proof, judged=judged)) for each in made.formats]
+    threshold = exports.decision_of(store.run(run_id)).threshold
+    write_export(
+        export_folder(store.workspace, run_id), replace(made, task="detect", formats=formats, threshold=threshold)
+    )
+    page = visit("export")
+    assert not page.exception
+    assert not page.warning or "of before" not in page.warning[0].value
+    table = page.dataframe[0].value
+    assert list(table["largest difference"])[:2] == ["within 0.0001, edges 0.0031 px"] * 2
+    assert list(table["AP50"])[:2] == ["75.0%"] * 2
+    assert list(table["same objects"])[:2] == ["100.0%"] * 2
+    code = "\n".join(block.value for block in page.code)
+    assert 'model = find_objects.load("model.onnx")' in code
+    assert "`find_objects.py` of the zip" in words(page)

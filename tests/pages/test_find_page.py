@@ -132,7 +132,7 @@ def test_a_press_starts_a_detector(store, monkeypatch):
     assert (dataset_id, settings.task, settings.image_size) == (DATASET, "detect", 320)
 
 
-@pytest.mark.parametrize("name", ["head", "finetune", "mistakes", "evaluation", "map", "try_it", "export"])
+@pytest.mark.parametrize("name", ["head", "finetune", "mistakes", "evaluation", "map", "try_it"])
 def test_pages_about_kinds_lead_to_it(store, name):
     add_detector_run(store, add_boxed(store))
 

@@ -53,13 +53,20 @@ def draw(store: Store, run: Run) -> float:
 
 def draw_score(judged: Judged) -> None:
     """Say in large letters how many of the things on the exam photos were found."""
-    found, objects = (sum(getattr(each, name) for each in judged.kinds) for name in ("found", "objects"))
-    alarms = sum(each.false_alarms for each in judged.kinds)
+    found, objects, alarms = add_up(judged)
     st.html(
         '<p style="margin: 0; font-size: 1.5rem; line-height: 1.2;" data-testid="found-score">'
         f'<b style="font-size: 3rem; font-weight: 650;">{found:,} of {objects:,}</b> found on the '
         f"{amounts.count(judged.photos, 'exam photo')}, {amounts.count(alarms, 'false alarm')}</p>"
     )
+
+
+def add_up(judged: Judged) -> tuple[int, int, int]:
+    """Return how many things of all kinds were found, how many there are, and the number of false alarms."""
+    found, objects, alarms = (
+        sum(getattr(each, name) for each in judged.kinds) for name in ("found", "objects", "false_alarms")
+    )
+    return found, objects, alarms
 
 
 def draw_gain(store: Store, run: Run, confidence: float) -> None:

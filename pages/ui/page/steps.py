@@ -96,7 +96,7 @@ ASIDE = {
 
 
 # What tells kinds of photos apart, and has nothing to say of photos with boxes.
-OF_KINDS = ("head", "finetune", "thaw", "mistakes", "worst", "evaluation", "map", "try_it", "export")
+OF_KINDS = ("head", "finetune", "thaw", "mistakes", "worst", "evaluation", "map", "try_it")
 
 
 def page(name: str) -> st.Page:

@@ -13,6 +13,7 @@ from thaw.storage.export_record import Export
 from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS
 from tlcore.exporting.model_files import ModelFile
 from tlcore.exporting.verify_file import BATCH
+from tlcore.settings import Task
 
 VERDICTS = {"passed": "proven", "warned": "with care", "refused": "refused"}
 COLUMNS = (
@@ -23,6 +24,7 @@ COLUMNS = (
     "images",
     "disagreements",
     "largest_difference",
+    "largest_shift_px",
     "accuracy",
     "accuracy_change",
     "bytes",
@@ -49,7 +51,10 @@ def draw(export: Export, stale: str | None) -> None:
     if not expert.is_on():
         return
     with st.expander("What goes in and comes out (signature)"):
-        st.caption("As TensorFlow's own `saved_model_cli` prints it; the other formats have the same without the text.")
+        others = "ONNX has the same without the text; Keras and LiteRT give a box and scores for every place."
+        if export.task == "classify":
+            others = "the other formats have the same without the text."
+        st.caption(f"As TensorFlow's own `saved_model_cli` prints it; {others}")
         st.code(show_signature(export.signature), language="text")
 
 
@@ -79,7 +84,7 @@ def draw_verdict(export: Export) -> None:
 def draw_table(export: Export) -> None:
     """Draw what was measured of every file, and its download."""
     st.dataframe(
-        [_row(made) for made in export.formats],
+        [_row(made, export.task) for made in export.formats],
         hide_index=True,
         alt="Verdict, agreement, accuracy, size and speed of each exported file",
     )
@@ -128,29 +133,35 @@ def draw_file(export: Export, made: ModelFile) -> None:
                 "Unpack it and open `index.html` by a double click; `README.md` tells how to put it on a website."
             )
             return
-        st.caption(
-            f"In Python, beside `labels.json` and `read_photo.py` of the zip (`pip install {row.package} pillow`)"
-        )
+        beside = "`labels.json` and `read_photo.py`" if export.task == "classify" else "`find_objects.py`"
+        st.caption(f"In Python, beside {beside} of the zip (`pip install {row.package} pillow`)")
         st.code(show_program(export, made), language="python")
 
 
-def _row(made: ModelFile) -> dict[str, str]:
+def _row(made: ModelFile, task: Task) -> dict[str, str]:
     """Return a row of the table: over all sets for agreement, on the validation photos for accuracy."""
+    same, accuracy = ("same class", "accuracy") if task == "classify" else ("same objects", "AP50")
     row = {"format": FORMATS[made.name].title, "verdict": VERDICTS[made.verdict]}
     if made.proof is None:
-        columns = ("same class", "largest difference", "accuracy", "change", "size", "one image", "batch")
+        columns = (same, "largest difference", accuracy, "change", "size", "one image", "batch")
         return row | dict.fromkeys(columns, NOTHING)
     judged = made.proof.judged
     images, other = sum(each.images for each in judged), sum(each.disagreements for each in judged)
+    shifts = [each.largest_shift_px for each in judged if each.largest_shift_px is not None]
+    moved = f", edges {max(shifts):.2g} px" if shifts else ""
     return row | {
-        "same class": amounts.percent(1 - other / images),
-        "largest difference": _difference(max(each.largest_difference for each in judged)),
-        "accuracy": amounts.percent(judged[0].accuracy),
+        same: amounts.percent(1 - other / images),
+        "largest difference": f"{_difference(max(each.largest_difference for each in judged))}{moved}",
+        accuracy: amounts.percent(judged[0].accuracy),
         "change": f"{100 * judged[0].accuracy_change:+.1f} points",
         "size": amounts.size(made.bytes),
         "one image": f"{made.proof.latency_ms:.1f} ms",
         "batch": f"{made.proof.batch_ms:.0f} ms",
     }
+
+
+def _or_empty(value: float | None) -> float | str:
+    return "" if value is None else value
 
 
 def _difference(largest: float) -> str:
@@ -170,6 +181,6 @@ def _records(made: ModelFile) -> list[dict[str, object]]:
         row
         | {"set": each.side}
         | {name: getattr(each, name) for name in ("images", "disagreements", "largest_difference", "accuracy")}
-        | {"accuracy_change": each.accuracy_change}
+        | {"accuracy_change": each.accuracy_change, "largest_shift_px": _or_empty(each.largest_shift_px)}
         for each in proof.judged
     ]
