@@ -1,8 +1,9 @@
 """The service against the same engine in a plain loop: one picture after another, and 16 clients at once, in one run.
 
-    python benchmarks/serving.py [--clients 16] [--seconds 5] [--rounds 3] [--size 224] [--side 320]
+    python benchmarks/serving.py [--clients 16] [--seconds 5] [--rounds 3] [--size 224] [--side 320] [--detect]
 
-A head is trained for one epoch on pictures made on the spot, and `python -m thaw serve` answers for it. The plain
+A head is trained for one epoch on pictures made on the spot, or with --detect a detector on the sample with boxes, and
+`python -m thaw serve` answers for it. The plain
 loop is a process of its own that decodes a picture in the same decoding children and runs the same network on it, one
 picture after another; it and the clients take turns. The clients send picture files (JPEG) over connections that stay
 open, from a process that does little else; they share the cores with the service, which the figures include.
@@ -32,8 +33,8 @@ def run_loop(workspace: Path, run_id: str, folder: Path) -> None:
     import numpy as np
 
     from thaw.decoding.decoder import Decoder
-    from thaw.decoding.reader import read_pictures
-    from thaw.serving.engine import load_run
+    from thaw.decoding.reader import decode_pictures
+    from thaw.serving.loading import load_run
     from thaw.storage.store import Store
     from thaw.storage.workspace import open_workspace
 
@@ -42,14 +43,16 @@ def run_loop(workspace: Path, run_id: str, folder: Path) -> None:
     engine.warm([1, 8])
     paths = sorted(folder.rglob("*.jpg"))
     with Decoder(2) as decoder, tempfile.TemporaryDirectory() as scratch:
-        read = dict(read_pictures(decoder, Path(scratch), paths, engine.image_size, engine.grey_range))
-        pixels = np.stack([read[place] for place in range(len(paths))])
+
+        def read(files: list[Path]) -> dict[int, np.ndarray]:
+            copies = decode_pictures(decoder, Path(scratch), files, engine.grey_range)
+            return {place: engine.look(copy.path, copy.width, copy.height).pixels for place, copy in copies}
+
+        seen = read(paths)
+        pixels = np.stack([seen[place] for place in range(len(paths))])
 
         def both(number: int) -> int:
-            ((_, one),) = read_pictures(
-                decoder, Path(scratch), [paths[number % len(paths)]], engine.image_size, engine.grey_range
-            )
-            engine.network(one[None])
+            engine.network(read([paths[number % len(paths)]])[0][None])
             return 1
 
         def network(number: int) -> int:
@@ -111,15 +114,16 @@ def tell_waits(name: str, waits: list[float]) -> None:
     print(f"{name:42} p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   ({len(ordered)} answers)")
 
 
-def prepare(workspace: Path, folder: Path, size: int) -> str:
-    """Import the pictures and train a head on them for one epoch; return the run's id."""
+def prepare(workspace: Path, folder: Path, size: int, detect: bool) -> str:
+    """Import the pictures and train a head on them for one epoch, or a detector on the sample; return the run's id."""
 
     def command(*words: str) -> dict:
         line = [sys.executable, "-m", "thaw", *words, "--workspace", str(workspace), "--json"]
         return json.loads(subprocess.run(line, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
-    dataset = command("import", str(folder))["dataset"]
-    return command("train", dataset, "--epochs", "1", "--image-size", str(size))["run"]
+    dataset = command("import", "objects" if detect else str(folder))["dataset"]
+    task = ["--task", "detect"] if detect else []
+    return command("train", dataset, "--epochs", "1", "--image-size", str(size), *task)["run"]
 
 
 def main() -> None:
@@ -130,6 +134,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", type=int, default=224, help="pixels that the network sees")
     parser.add_argument("--side", type=int, default=320, help="pixels of the pictures that are sent")
+    parser.add_argument("--detect", action="store_true", help="have objects found; --size is then 320, 416 or 512")
     parser.add_argument("--loop", nargs=3, metavar=("WORKSPACE", "RUN", "FOLDER"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.loop:
@@ -142,7 +147,7 @@ def main() -> None:
 def compare(scratch: Path, chosen: argparse.Namespace) -> None:
     """Start both sides and let them take turns."""
     workspace, folder = scratch / "workspace", write_photos(scratch / "photos", PICTURES, side=chosen.side)
-    run_id = prepare(workspace, folder, chosen.size)
+    run_id = prepare(workspace, folder, chosen.size, chosen.detect)
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
     loop = subprocess.Popen(
         [sys.executable, __file__, "--loop", str(workspace), run_id, str(folder)],

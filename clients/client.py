@@ -2,7 +2,9 @@
 
     python client.py http://127.0.0.1:8600 photo.jpg [more.png ...]
 
-It prints each picture's file, its class and the class's probability, and ends with 1 where one was not answered.
+It prints each picture's file, its class and the class's probability; where the model finds objects, a line for each
+with its kind, how sure that is, and its box: x, y, width and height in pixels of the upright picture. It ends with 1
+where one was not answered.
 """
 
 import json
@@ -20,8 +22,9 @@ BUSY = 503
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def classify(address: str, picture: Path) -> dict:
-    """Send one picture file; return the answer: label (None for "I don't know"), probability, top, model, ms.
+def ask(address: str, picture: Path) -> dict:
+    """Send one picture file; return the answer: label (None for "I don't know"), probability, top, model, ms; of a
+    model that finds objects width, height, boxes (each with label, confidence, box), model, ms.
 
     Raises urllib.error.HTTPError where the service refuses, and OSError where it or the file cannot be reached.
     """
@@ -59,8 +62,20 @@ def explain(problem: OSError) -> str:
         return f"the service answered with status {problem.code}"
 
 
+def tell(answer: dict) -> list[str]:
+    """Return an answer as lines for a person."""
+    if "boxes" not in answer:
+        label = "I don't know" if answer["label"] is None else answer["label"]
+        return [f"{label} {answer['probability']:.4f}"]
+    told = []
+    for found in answer["boxes"]:
+        x, y, width, height = found["box"]
+        told.append(f"{found['label']} {found['confidence']:.4f} at {x:.1f} {y:.1f}, {width:.1f} x {height:.1f}")
+    return told or ["nothing found"]
+
+
 def main(words: list[str]) -> int:
-    """Classify the pictures; return the exit status."""
+    """Ask about the pictures; return the exit status."""
     if len(words) < 2:
         print("Usage: python client.py http://127.0.0.1:8600 photo.jpg [more.png ...]", file=sys.stderr)
         return 2
@@ -69,13 +84,13 @@ def main(words: list[str]) -> int:
     failed = 0
     for name in words[1:]:
         try:
-            answer = classify(words[0], Path(name))
+            answer = ask(words[0], Path(name))
         except (OSError, ValueError) as problem:
             print(f"{name}: {explain(problem) if isinstance(problem, OSError) else problem}", file=sys.stderr)
             failed = 1
         else:
-            label = "I don't know" if answer["label"] is None else answer["label"]
-            print(f"{name}: {label} {answer['probability']:.4f}")
+            for line in tell(answer):
+                print(f"{name}: {line}")
     return failed
 
 

@@ -23,8 +23,9 @@ import java.util.Set;
  *
  * <pre>java ThawClient.java http://127.0.0.1:8600 photo.jpg [more.png ...]</pre>
  *
- * For each picture it prints its file, its class and the class's probability. It ends with 0 when every picture was
- * answered, 1 when one was not, 2 when it was called wrongly.
+ * For each picture it prints its file, its class and the class's probability; where the model finds objects, a line for
+ * each with its kind, how sure that is, and its box: x, y, width and height in pixels of the upright picture. It ends
+ * with 0 when every picture was answered, 1 when one was not, 2 when it was called wrongly.
  */
 public final class ThawClient {
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(5);
@@ -49,8 +50,35 @@ public final class ThawClient {
         this.http = builder.build();
     }
 
-    /** What the service says of a picture; {@code label} is null where it does not know. */
-    public record Answer(String label, double probability) {}
+    /** What the service says of a picture. */
+    public sealed interface Answer {
+        /** Says it in lines for a person. */
+        List<String> lines();
+    }
+
+    /** The class of a picture; {@code label} is null where the model does not know. */
+    public record Kind(String label, double probability) implements Answer {
+        @Override
+        public List<String> lines() {
+            return List.of(String.format(Locale.ROOT, "%s %.4f", label == null ? "I don't know" : label, probability));
+        }
+    }
+
+    /** The objects on a picture, the surest first. */
+    public record Objects(List<Found> found) implements Answer {
+        @Override
+        public List<String> lines() {
+            return found.isEmpty() ? List.of("nothing found") : found.stream().map(Found::line).toList();
+        }
+    }
+
+    /** An object, and the box around it in pixels of the upright picture. */
+    public record Found(String label, double confidence, double x, double y, double width, double height) {
+        String line() {
+            String format = "%s %.4f at %.1f %.1f, %.1f x %.1f";
+            return String.format(Locale.ROOT, format, label, confidence, x, y, width, height);
+        }
+    }
 
     /** The service refused or failed, with its own reason. */
     public static final class ServiceException extends IOException {
@@ -81,9 +109,9 @@ public final class ThawClient {
         boolean failed = false;
         for (String name : List.of(arguments).subList(1, arguments.length)) {
             try {
-                Answer answer = client.classify(Path.of(name));
-                String label = answer.label() == null ? "I don't know" : answer.label();
-                out.println(name + ": " + label + " " + String.format(Locale.ROOT, "%.4f", answer.probability()));
+                for (String line : client.ask(Path.of(name)).lines()) {
+                    out.println(name + ": " + line);
+                }
             } catch (IOException problem) {
                 err.println(name + ": " + client.explain(problem));
                 failed = true;
@@ -98,7 +126,7 @@ public final class ThawClient {
      * @throws ServiceException where the service refuses the picture, or is still too busy after several tries
      * @throws IOException where the file cannot be read or the service cannot be reached
      */
-    public Answer classify(Path picture) throws IOException, InterruptedException {
+    public Answer ask(Path picture) throws IOException, InterruptedException {
         HttpRequest request = HttpRequest.newBuilder(predict)
                 .timeout(ANSWER_LIMIT)
                 .header("Content-Type", typeOf(picture))
@@ -135,11 +163,31 @@ public final class ThawClient {
         if (status != 200) {
             throw new ServiceException(status, String.valueOf(answer.get("error")));
         }
+        if (answer.get("boxes") instanceof List<?> boxes) {
+            List<Found> found = new ArrayList<>();
+            for (Object box : boxes) {
+                found.add(readBox(status, box));
+            }
+            return new Objects(found);
+        }
         Object label = answer.get("label");
         if (!(answer.get("probability") instanceof Double probability) || !(label == null || label instanceof String)) {
             throw new ServiceException(status, "an answer without label and probability");
         }
-        return new Answer((String) label, probability);
+        return new Kind((String) label, probability);
+    }
+
+    private static Found readBox(int status, Object json) throws ServiceException {
+        if (json instanceof Map<?, ?> found
+                && found.get("label") instanceof String label
+                && found.get("confidence") instanceof Double confidence
+                && found.get("box") instanceof List<?> box
+                && box.size() == 4
+                && box.stream().allMatch(Double.class::isInstance)) {
+            List<Double> edges = box.stream().map(Double.class::cast).toList();
+            return new Found(label, confidence, edges.get(0), edges.get(1), edges.get(2), edges.get(3));
+        }
+        throw new ServiceException(status, "a box without label, confidence and four edges");
     }
 
     private String explain(IOException problem) {

@@ -16,9 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from thaw.cli.commands import command
 from thaw.cli.output import Output, quieten_tensorflow
-from thaw.serving.engine import Engine, load_export, load_run
+from thaw.serving.engine import Engine
 from thaw.serving.exported import open_export, write_repository
 from thaw.serving.hosts import LOOPBACK
+from thaw.serving.loading import load_export, load_run
 from thaw.serving.request_time import Limits, timed
 from thaw.serving.service import Service
 from thaw.storage.export_record import export_folder

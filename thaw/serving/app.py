@@ -29,8 +29,7 @@ def build_app(service: Service, hosts: Container[str | None] | None, origins: Se
     app = FastAPI(
         title=f"Thaw: {service.name}",
         version=VERSION,
-        description=f"Classifies pictures into {len(service.engine.labels)} classes. "
-        f"Model: the result of {service.engine.run}.",
+        description=f"{service.engine.purpose} Model: the result of {service.engine.run}.",
         lifespan=service.running,
         exception_handlers=REFUSALS,
         # FastAPI's own pages load scripts from the internet, and its telemetry would send there.

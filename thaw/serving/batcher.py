@@ -60,7 +60,8 @@ class Batcher:
         return self._thread.is_alive() and not self._closed
 
     def submit(self, pixels: np.ndarray) -> "Future[np.ndarray]":
-        """Put uint8 (n, side, side, 3) in line; the future brings float32 (n, classes). Cancel it if nobody waits.
+        """Put uint8 (n, side, side, 3) in line; the future brings a row for each, float32. Cancel it if nobody
+        waits.
 
         Raises Refused (503) at once where the line is full or the service is stopping.
         """

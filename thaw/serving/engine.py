@@ -1,27 +1,37 @@
-"""The network that a service answers with, made from a run of the workspace or from an export."""
+"""What a service answers with: a model, how it sees pictures, and how what it says is told."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from thaw.runs.decision import read_decision
-from thaw.serving.exported import OpenedExport
-from thaw.storage.records import Run
-from thaw.storage.store import Store
-from tlcore.errors import RunError
-from tlcore.evaluation.calibration import temper
 from tlcore.exporting.formats import UNKNOWN
-from tlcore.images.pixels import WIDEST
+from tlcore.images.pixels import WIDEST, load_pixels
 
 SIGNATURE = "serving_default"
+TOP = 5
+
+Shapes = dict[str, tuple[str, Sequence[int]]]
+
+
+class Look(NamedTuple):
+    """A picture as a model sees it, uint8 (side, side, 3), and where that lies in the upright original, of which
+    `width` and `height` are the pixels."""
+
+    pixels: np.ndarray
+    width: int
+    height: int
+    window: Any = None
 
 
 @dataclass(frozen=True)
-class Engine:
-    """What the service knows of its model; `network` takes uint8 (n, image_size, image_size, 3) and returns
-    probabilities, float32 (n, classes), with the temperature applied. `run` is the id of the run behind it; pictures of
-    more than 8 bits are read by `grey_range`."""
+class Engine(ABC):
+    """What the service knows of its model; `network` takes uint8 (n, image_size, image_size, 3) and returns a row a
+    picture, float32. `run` is the id of the run behind it; pictures of more than 8 bits are read by `grey_range`;
+    below `threshold` (0 to 1) it is not sure enough."""
 
     run: str
     labels: Sequence[str]
@@ -30,51 +40,96 @@ class Engine:
     network: Callable[[np.ndarray], np.ndarray] = field(repr=False)
     grey_range: int = WIDEST
 
-    def choose(self, probabilities: np.ndarray) -> int:
-        """Return the likeliest class's place in `labels`, or -1, "I don't know", below the threshold."""
-        likeliest = int(probabilities.argmax())
-        return likeliest if probabilities[likeliest] >= self.threshold else UNKNOWN
-
     def warm(self, batch_sizes: Sequence[int]) -> None:
         """Answer once for blank pictures in each size of batch: the first answers are slow."""
         for size in batch_sizes:
             self.network(np.zeros((size, self.image_size, self.image_size, 3), np.uint8))
 
+    @property
+    @abstractmethod
+    def purpose(self) -> str:
+        """Say in a sentence what it does with pictures."""
 
-def load_run(store: Store, run: Run) -> Engine:
-    """Make an engine of a run's result; raise RunError or WeightsError as `load_network` does."""
-    from thaw.prediction.network import load_network
+    @abstractmethod
+    def explain_answer(self) -> str:
+        """Say in HTML what its answer for a picture is."""
 
-    loaded, decision = load_network(store, run), read_decision(run)
-    temperature, threshold = (decision.temperature, decision.threshold) if decision else (1.0, 0.0)
+    @property
+    @abstractmethod
+    def outputs(self) -> Shapes:
+        """Return the type, in TensorFlow's words, and the shape of each output, -1 for the number of pictures."""
 
-    def network(pixels: np.ndarray) -> np.ndarray:
-        shares = loaded.predict(pixels)
-        return shares if temperature == 1 else temper(shares, temperature).astype(np.float32)
+    @abstractmethod
+    def look(self, copy: Path, width: int, height: int) -> Look:
+        """Return what the model sees of a picture by the copy that an import would keep of it; the upright original is
+        `width` x `height` pixels."""
 
-    return Engine(run.id, loaded.labels, loaded.image_size, threshold, network, loaded.grey_range)
+    @abstractmethod
+    def look_at_pixels(self, pixels: np.ndarray) -> Look:
+        """Return pixels, uint8 (image_size, image_size, 3), as a picture that is seen as it is."""
+
+    @abstractmethod
+    def name_answer(self, row: np.ndarray) -> str:
+        """Return the word by which an answer is counted."""
+
+    @abstractmethod
+    def describe(self, row: np.ndarray, look: Look) -> dict[str, Any]:
+        """Return what is said of one picture."""
+
+    @abstractmethod
+    def give_outputs(self, row: np.ndarray) -> dict[str, Any]:
+        """Return the outputs of one picture by name, in plain lists and numbers."""
 
 
-def load_export(export: OpenedExport) -> Engine:
-    """Make an engine of an export's SavedModel by TensorFlow's loader alone.
+class ClassifierEngine(Engine):
+    """A classifier, whose rows are probabilities, float32 (n, classes), with the temperature applied."""
 
-    Raises RunError where its signature or class names are not those of the record.
-    """
-    import tensorflow as tf
+    def choose(self, probabilities: np.ndarray) -> int:
+        """Return the likeliest class's place in `labels`, or -1, "I don't know", below the threshold."""
+        likeliest = int(probabilities.argmax())
+        return likeliest if probabilities[likeliest] >= self.threshold else UNKNOWN
 
-    # What was loaded lives only as long as something holds it, which `network` does (an assert that names it does not
-    # under `python -O`).
-    loaded = tf.saved_model.load(str(export.saved_model))
-    record, signature = export.record, loaded.signatures[SIGNATURE]
-    blank = np.zeros((1, record.image_size, record.image_size, 3), np.uint8)
-    outputs = signature(image=tf.constant(blank))
-    names = [name.decode() for name in outputs["class_names"].numpy()[0]]
-    if names != record.labels:
-        raise RunError(
-            f"Expected a SavedModel of the classes {record.labels}. Received: one of {names}. Export the run again."
-        )
+    @property
+    def purpose(self) -> str:
+        return f"Classifies pictures into {len(self.labels)} classes."
 
-    def network(pixels: np.ndarray, kept: object = loaded) -> np.ndarray:
-        return signature(image=tf.constant(pixels))["probabilities"].numpy()
+    def explain_answer(self) -> str:
+        """Say what its answer is, and when it does not know."""
+        told = "A picture goes in, its class and how sure the model is come out."
+        unsure = f"Below a probability of {self.threshold:.0%} it says “I don't know” (<code>label</code> is null)."
+        return f"{told} {unsure}" if self.threshold else told
 
-    return Engine(record.run, record.labels, record.image_size, record.threshold, network, record.grey_range)
+    @property
+    def outputs(self) -> Shapes:
+        classes = len(self.labels)
+        return {
+            "probabilities": ("DT_FLOAT", (-1, classes)),
+            "answer": ("DT_INT32", (-1,)),
+            "class_names": ("DT_STRING", (-1, classes)),
+        }
+
+    def look(self, copy: Path, width: int, height: int) -> Look:
+        """Return a picture stretched to the square."""
+        return Look(load_pixels(copy, self.image_size), width, height)
+
+    def look_at_pixels(self, pixels: np.ndarray) -> Look:
+        """Return pixels as they are."""
+        return Look(pixels, self.image_size, self.image_size)
+
+    def name_answer(self, row: np.ndarray) -> str:
+        """Return "class", or "dont_know"."""
+        return "dont_know" if self.choose(row) == UNKNOWN else "class"
+
+    def describe(self, row: np.ndarray, look: Look) -> dict[str, Any]:
+        """Return `label`, None for "I don't know", with its probability, and as `top` the five likeliest classes."""
+        choice = self.choose(row)
+        likeliest: Sequence[int] = np.argsort(-row, kind="stable")[:TOP].tolist()
+        return {
+            "label": None if choice == UNKNOWN else self.labels[choice],
+            "probability": float(row.max()),
+            "top": [{"label": self.labels[place], "probability": float(row[place])} for place in likeliest],
+        }
+
+    def give_outputs(self, row: np.ndarray) -> dict[str, Any]:
+        """Return probabilities, the answer's number, and the names of the classes."""
+        return {"probabilities": row.tolist(), "answer": self.choose(row), "class_names": list(self.labels)}

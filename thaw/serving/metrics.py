@@ -1,6 +1,6 @@
 """What the service counts about itself, in the text format of Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -45,10 +45,10 @@ class Metrics:
         """Count one run of the network."""
         self._batches.observe(pictures)
 
-    def count_pictures(self, answered: int, unsure: int) -> None:
-        """Count the pictures of a request: those that got a class, and those that got "I don't know"."""
-        self._pictures.labels("class").inc(answered)
-        self._pictures.labels("dont_know").inc(unsure)
+    def count_pictures(self, answers: Iterable[str]) -> None:
+        """Count the pictures of a request, each by the word for what was said of it."""
+        for answer in answers:
+            self._pictures.labels(answer).inc()
 
     def write(self) -> bytes:
         """Return all of it as text."""

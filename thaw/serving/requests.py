@@ -15,7 +15,8 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from thaw.decoding.decoder import Decoder
-from thaw.decoding.reader import read_pictures
+from thaw.decoding.reader import decode_pictures
+from thaw.serving.engine import Engine, Look
 from thaw.serving.limits import LARGEST_BODY_BYTES, Refused
 from tlcore.errors import ImageRejected
 from tlcore.files import scratch_folder
@@ -112,54 +113,54 @@ async def _pieces(body: bytearray) -> AsyncGenerator[bytes, None]:
 class PictureReader:
     """Reads files of unknown bytes in child processes with limits; `open_reader` makes one."""
 
-    image_size: int
-    grey_range: int
+    engine: Engine
     decoder: Decoder
     pool: ThreadPoolExecutor
     scratch: Path
 
-    async def read(self, pictures: Sequence[Sent]) -> np.ndarray:
-        """Return uint8 (n, image_size, image_size, 3). Raises Refused: 422 for what is no picture, 503 for a full disk.
+    async def read(self, pictures: Sequence[Sent]) -> list[Look]:
+        """Return what the model sees of each picture. Raises Refused: 422 for what is no picture, 503 for a full disk.
 
         A cancelled call gives up its place in line; pictures that are being decoded are decoded to the end.
         """
         if all(isinstance(picture.content, np.ndarray) for picture in pictures):
-            return np.stack([np.asarray(picture.content) for picture in pictures])
+            return [self.engine.look_at_pixels(np.asarray(picture.content)) for picture in pictures]
         return await asyncio.wrap_future(self.pool.submit(self._read, pictures))
 
-    def _read(self, pictures: Sequence[Sent]) -> np.ndarray:
+    def _read(self, pictures: Sequence[Sent]) -> list[Look]:
         try:
             with scratch_folder("request", self.scratch) as folder:
-                return np.stack(self._decode(pictures, folder))
+                return self._decode(pictures, folder)
         except OSError as problem:
             raise Refused(
                 503, "room on the disk to read a picture", str(problem.strerror), "Free some space."
             ) from problem
 
-    def _decode(self, pictures: Sequence[Sent], folder: Path) -> list[np.ndarray]:
-        read = {place: sent.content for place, sent in enumerate(pictures) if isinstance(sent.content, np.ndarray)}
+    def _decode(self, pictures: Sequence[Sent], folder: Path) -> list[Look]:
+        numbers = {place: sent.content for place, sent in enumerate(pictures) if isinstance(sent.content, np.ndarray)}
+        read = {place: self.engine.look_at_pixels(pixels) for place, pixels in numbers.items()}
         encoded = {place: sent.content for place, sent in enumerate(pictures) if isinstance(sent.content, bytes)}
         paths = [folder / f"{place}.sent" for place in encoded]
         for path, content in zip(paths, encoded.values(), strict=True):
             path.write_bytes(content)
-        for position, pixels in read_pictures(self.decoder, folder, paths, self.image_size, self.grey_range):
+        for position, copy in decode_pictures(self.decoder, folder, paths, self.engine.grey_range):
             place = list(encoded)[position]
-            if isinstance(pixels, ImageRejected):
-                raise _no_picture(pictures, place, pixels)
-            read[place] = pixels
+            if isinstance(copy, ImageRejected):
+                raise _no_picture(pictures, place, copy)
+            read[place] = self.engine.look(copy.path, copy.width, copy.height)
         return [read[place] for place in range(len(pictures))]
 
 
 @contextmanager
-def open_reader(image_size: int, grey_range: int) -> Iterator[PictureReader]:
-    """Start the children of a reader; end them with the context."""
+def open_reader(engine: Engine) -> Iterator[PictureReader]:
+    """Start the children of a reader for a model; end them with the context."""
     children = min(DECODERS, os.cpu_count() or 1)
     pool = ThreadPoolExecutor(children, "reader")
     with ExitStack() as parts:
         scratch = parts.enter_context(scratch_folder("serve"))
         decoder = parts.enter_context(Decoder(children, DECODING_LIMIT_S))
         parts.callback(pool.shutdown, cancel_futures=True)
-        yield PictureReader(image_size, grey_range, decoder, pool, scratch)
+        yield PictureReader(engine, decoder, pool, scratch)
 
 
 def _no_picture(pictures: Sequence[Sent], place: int, reason: ImageRejected) -> Refused:

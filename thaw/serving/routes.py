@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
 
-import numpy as np
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
@@ -16,13 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from thaw.serving import tf_serving
-from thaw.serving.engine import Engine
 from thaw.serving.limits import Refused
 from thaw.serving.metrics import CONTENT_TYPE
 from thaw.serving.requests import MOST_PICTURES, Sent, split_body
-from thaw.serving.schemas import TOP, UPLOAD, Health, make_schemas, refuse_with
+from thaw.serving.schemas import UPLOAD, Health, make_schemas, refuse_with
 from thaw.serving.service import Service
-from tlcore.exporting.formats import UNKNOWN
 
 MODELS = "/v1/models/"
 _PAGE = Template((Path(__file__).parent / "page.html").read_text("utf-8"))
@@ -44,12 +40,12 @@ def service_of(request: Request) -> Service:
 
 
 async def predict_files(request: Request) -> Any:
-    """Classify the picture that is the body, or the pictures of a form: one answer for one, a list for several."""
+    """Answer for the picture that is the body, or the pictures of a form: one answer for one, a list for several."""
     service, started = service_of(request), time.perf_counter()
     async with service.gate.admit(request) as body:
         pictures = await split_body(request.headers, body)
-        probabilities = await service.classify(request, pictures)
-    answers = [describe_answer(service.engine, row) for row in probabilities]
+        said = await service.answer(request, pictures)
+    answers = [service.engine.describe(row, look) for row, look in said]
     facts = {"model": service.name, "ms": round(1000 * (time.perf_counter() - started), 1)}
     if len(answers) == 1:
         return answers[0] | facts
@@ -67,8 +63,8 @@ async def predict_tensors(request: Request) -> Any:
         question = await asyncio.get_running_loop().run_in_executor(
             service.parser, tf_serving.read_question, body, service.engine.image_size, MOST_PICTURES
         )
-        probabilities = await service.classify(request, [Sent("", picture) for picture in question.pictures])
-    return tf_serving.write_answer(service.engine, probabilities, question.by_row)
+        said = await service.answer(request, [Sent("", picture) for picture in question.pictures])
+    return tf_serving.write_answer(service.engine, [row for row, _ in said], question.by_row)
 
 
 async def tell_signature(request: Request) -> dict[str, Any]:
@@ -92,28 +88,17 @@ async def tell_metrics(request: Request) -> Response:
 async def show_page(request: Request) -> Response:
     """Show a page for people: try a picture, and how a program asks."""
     engine = service_of(request).engine
-    unsure = f"Below a probability of {engine.threshold:.0%} it says “I don't know” (<code>label</code> is null)."
     page = _PAGE.substitute(
         name=escape(service_of(request).name),
         run=escape(engine.run),
         side=engine.image_size,
-        unsure=f"<p>{unsure}</p>" if engine.threshold else "",
+        purpose=escape(engine.purpose),
+        answer=engine.explain_answer(),
         address=escape(str(request.base_url)),
         count=len(engine.labels),
         items="".join(f"<li>{escape(label)}</li>" for label in engine.labels),
     )
     return HTMLResponse(page, headers=_PAGE_HEADERS)
-
-
-def describe_answer(engine: Engine, probabilities: np.ndarray) -> dict[str, Any]:
-    """Return what is said of one picture: `label` is None for "I don't know"; `top` the five likeliest classes."""
-    choice = engine.choose(probabilities)
-    likeliest: Sequence[int] = np.argsort(-probabilities, kind="stable")[:TOP].tolist()
-    return {
-        "label": None if choice == UNKNOWN else engine.labels[choice],
-        "probability": float(probabilities.max()),
-        "top": [{"label": engine.labels[place], "probability": float(probabilities[place])} for place in likeliest],
-    }
 
 
 def add_routes(app: FastAPI, service: Service) -> None:

@@ -4,9 +4,10 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field, TypeAdapter, create_model
 
-from thaw.serving.engine import Engine
+from thaw.serving.detector_engine import DetectorEngine
+from thaw.serving.engine import TOP, Engine
+from tlcore.detection.suppression import MOST
 
-TOP = 5
 Schema = dict[str, Any]
 _REASONS = {
     400: "The body is damaged, empty, of another shape, or holds too many pictures",
@@ -49,20 +50,13 @@ class Schemas(NamedTuple):
 
 def make_schemas(engine: Engine) -> Schemas:
     """Return the schemas for the labels and the image size of `engine`."""
-    side, classes = engine.image_size, len(engine.labels)
+    side = engine.image_size
     label = Annotated[str, Field(json_schema_extra={"enum": list(engine.labels)})]
-    likely = create_model("Likely", label=label, probability=Share)
-    said: Schema = {"label": label | None, "probability": Share, "top": _several(likely, None, TOP)}
+    said, row = (_of_detector if isinstance(engine, DetectorEngine) else _of_classifier)(label, len(engine.labels))
     about: Schema = {"model": str, "ms": Annotated[float, Field(description="milliseconds inside the service")]}
     answer = create_model("Answer", **said, **about)
     answers = create_model("Answers", answers=_several(create_model("FileAnswer", file=str, **said)), **about)
 
-    choice = Annotated[int, Field(ge=-1, lt=classes)]
-    row: Schema = {
-        "probabilities": _several(Share, classes, classes),
-        "answer": choice,
-        "class_names": _several(label, classes, classes),
-    }
     predictions = create_model("Predictions", predictions=_several(create_model("Prediction", **row)))
     columns = create_model("Columns", **{name: _several(kind) for name, kind in row.items()})
     outputs = create_model("Outputs", outputs=columns)
@@ -77,10 +71,40 @@ def make_schemas(engine: Engine) -> Schemas:
     return Schemas(answer | answers, predictions | outputs, question, question.pop("$defs"))
 
 
+def _of_classifier(label: Any, classes: int) -> tuple[Schema, Schema]:
+    """Return what is said of a picture, and the outputs of one."""
+    likely = create_model("Likely", label=label, probability=Share)
+    said: Schema = {"label": label | None, "probability": Share, "top": _several(likely, None, TOP)}
+    row: Schema = {
+        "probabilities": _several(Share, classes, classes),
+        "answer": Annotated[int, Field(ge=-1, lt=classes)],
+        "class_names": _several(label, classes, classes),
+    }
+    return said, row
+
+
+def _of_detector(label: Any, classes: int) -> tuple[Schema, Schema]:
+    box = _several(
+        Annotated[float, Field(allow_inf_nan=False)], 4, 4, "x, y, width and height in pixels of the picture"
+    )
+    edges = _several(float, 4, 4, "left, upper, right and lower edge in pixels of the square that the model sees")
+    found = create_model("Found", label=label, confidence=Share, box=box)
+    side = Annotated[int, Field(gt=0, description="in pixels, upright")]
+    said: Schema = {"width": side, "height": side, "boxes": _several(found, None, MOST)}
+    row: Schema = {
+        "boxes": _several(edges, MOST, MOST),
+        "class_names": _several(label, classes, classes),
+        "classes": _several(Annotated[int, Field(ge=-1, lt=classes)], MOST, MOST),
+        "count": Annotated[int, Field(ge=0, le=MOST)],
+        "scores": _several(Share, MOST, MOST),
+    }
+    return said, row
+
+
 def refuse_with(*statuses: int) -> dict[int | str, Schema]:
     """Describe the refusals of a route."""
     return {status: {"model": Error, "description": _REASONS[status]} for status in statuses}
 
 
-def _several(kind: Any, least: int | None = None, most: int | None = None) -> Any:
-    return Annotated[list[kind], Field(min_length=least, max_length=most)]
+def _several(kind: Any, least: int | None = None, most: int | None = None, words: str | None = None) -> Any:
+    return Annotated[list[kind], Field(min_length=least, max_length=most, description=words)]

@@ -4,17 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
+from typing import TypeVar
 
 import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 
 from thaw.serving.batcher import LARGEST_BATCH, Batcher
-from thaw.serving.engine import Engine
+from thaw.serving.engine import Engine, Look
 from thaw.serving.limits import Gate
 from thaw.serving.metrics import Metrics
 from thaw.serving.requests import Sent, open_reader
-from tlcore.exporting.formats import UNKNOWN
+
+T = TypeVar("T")
 
 
 class Service:
@@ -38,26 +40,25 @@ class Service:
         await asyncio.to_thread(self.engine.warm, range(1, LARGEST_BATCH + 1))
         with ExitStack() as parts:
             parts.callback(self.parser.shutdown)
-            self._reader = parts.enter_context(open_reader(self.engine.image_size, self.engine.grey_range))
+            self._reader = parts.enter_context(open_reader(self.engine))
             parts.enter_context(self.batcher)
             yield
 
-    async def classify(self, request: Request, pictures: Sequence[Sent]) -> np.ndarray:
-        """Return float32 (n, classes) for the pictures of a request.
+    async def answer(self, request: Request, pictures: Sequence[Sent]) -> list[tuple[np.ndarray, Look]]:
+        """Return for each picture of a request the model's row, and what it saw.
 
         Raises Refused, or ClientDisconnect where the connection was cut, upon which nothing more is done for it.
         """
-        return await _unless_gone(request, self._classify(pictures))
+        return await _unless_gone(request, self._answer(pictures))
 
-    async def _classify(self, pictures: Sequence[Sent]) -> np.ndarray:
-        pixels = await self._reader.read(pictures)
-        probabilities = await asyncio.wrap_future(self.batcher.submit(pixels))
-        unsure = sum(self.engine.choose(row) == UNKNOWN for row in probabilities)
-        self.metrics.count_pictures(len(probabilities) - unsure, unsure)
-        return probabilities
+    async def _answer(self, pictures: Sequence[Sent]) -> list[tuple[np.ndarray, Look]]:
+        looks = await self._reader.read(pictures)
+        rows = await asyncio.wrap_future(self.batcher.submit(np.stack([look.pixels for look in looks])))
+        self.metrics.count_pictures(map(self.engine.name_answer, rows))
+        return list(zip(rows, looks, strict=True))
 
 
-async def _unless_gone(request: Request, work: Awaitable[np.ndarray]) -> np.ndarray:
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
     """Await `work`, but cancel it when the client hangs up; the body must have been read, or this would read it."""
     working = asyncio.ensure_future(work)
     hanging_up = asyncio.ensure_future(request.receive())

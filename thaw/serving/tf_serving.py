@@ -54,15 +54,12 @@ def read_question(body: bytes | bytearray, image_size: int, most: int) -> Predic
     return PredictRequest([_read_picture(_unname(picture), image_size) for picture in pictures], by_row)
 
 
-def write_answer(engine: Engine, probabilities: np.ndarray, by_row: bool) -> dict[str, Any]:
-    """Return the answer to a predict request for float32 (n, classes), in the format in which it was asked."""
-    shares: list[list[float]] = [[float(share) for share in row] for row in probabilities]
-    answers = [engine.choose(row) for row in probabilities]
-    names = [list(engine.labels)] * len(shares)
-    if not by_row:
-        return {"outputs": {"probabilities": shares, "answer": answers, "class_names": names}}
-    rows = zip(shares, answers, names, strict=True)
-    return {"predictions": [dict(zip(("probabilities", "answer", "class_names"), row, strict=True)) for row in rows]}
+def write_answer(engine: Engine, rows: Sequence[np.ndarray], by_row: bool) -> dict[str, Any]:
+    """Return the answer to a predict request for the network's rows, in the format in which it was asked."""
+    said = [engine.give_outputs(row) for row in rows]
+    if by_row:
+        return {"predictions": said}
+    return {"outputs": {name: [each[name] for each in said] for name in engine.outputs}}
 
 
 def describe_status() -> dict[str, Any]:
@@ -73,13 +70,9 @@ def describe_status() -> dict[str, Any]:
 
 def describe_signature(name: str, engine: Engine) -> dict[str, Any]:
     """Return the model's metadata: the one signature with its input and outputs."""
-    side, classes = engine.image_size, len(engine.labels)
+    side = engine.image_size
     inputs = {INPUT: _describe_tensor("DT_UINT8", -1, side, side, 3)}
-    outputs = {
-        "probabilities": _describe_tensor("DT_FLOAT", -1, classes),
-        "answer": _describe_tensor("DT_INT32", -1),
-        "class_names": _describe_tensor("DT_STRING", -1, classes),
-    }
+    outputs = {name: _describe_tensor(kind, *sizes) for name, (kind, sizes) in engine.outputs.items()}
     signature = {"inputs": inputs, "outputs": outputs, "method_name": "tensorflow/serving/predict"}
     return {
         "model_spec": {"name": name, "signature_name": "", "version": VERSION},

@@ -11,7 +11,7 @@ from tests.support.command_line import ask
 from tests.support.models.tiny_export import pack, record
 from thaw.cli.serve import _announce, _read_origins
 from thaw.serving.app import build_app
-from thaw.serving.engine import Engine
+from thaw.serving.engine import ClassifierEngine
 from thaw.serving.service import Service
 from tlcore.errors import RunError, SettingsError
 from tlcore.exporting.formats import Signature
@@ -57,7 +57,7 @@ def test_an_origin_that_no_browser_sends_is_refused(store, archive, origin):
 
 def ask_from_a_page(origins, **headers):
     """Return the headers that a browser looks at, of the service's answer and of its answer to a preflight."""
-    engine = Engine("run-1", ["a", "b"], 8, 0.0, lambda pixels: np.full((len(pixels), 2), 0.5, np.float32))
+    engine = ClassifierEngine("run-1", ["a", "b"], 8, 0.0, lambda pixels: np.full((len(pixels), 2), 0.5, np.float32))
     with TestClient(build_app(Service("tiny", engine), None, origins)) as client:
         asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
         before = client.options("/predict", headers=headers | asked)

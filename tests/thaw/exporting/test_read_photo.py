@@ -17,6 +17,7 @@ from thaw.exporting.guide import PHOTO_RULE
 from thaw.exporting.read_photo import LONGER_SIDE, fit, read_photo
 from thaw.pictures.copies import save_normalised
 from thaw.pictures.decode import normalise
+from thaw.serving.engine import ClassifierEngine
 from thaw.serving.requests import Sent, open_reader
 from tlcore.images.pixels import LONGER_SIDE_PX, WIDEST, load_pixels
 
@@ -51,10 +52,11 @@ def test_every_odd_picture_is_read_as_the_dashboard_reads_it(pictures, tmp_path,
 
 
 def test_the_service_reads_them_as_the_dashboard_does(pictures, tmp_path):
-    with open_reader(SIDE, WIDEST) as reader:
+    model = ClassifierEngine("run-1", ["a", "b"], SIDE, 0.0, lambda pixels: pixels, WIDEST)
+    with open_reader(model) as reader:
         read = asyncio.run(reader.read([Sent(path.name, path.read_bytes()) for path in pictures]))
-    for path, pixels in zip(pictures, read, strict=True):
-        np.testing.assert_array_equal(pixels, as_the_dashboard(path, tmp_path, WIDEST), path.name)
+    for path, look in zip(pictures, read, strict=True):
+        np.testing.assert_array_equal(look.pixels, as_the_dashboard(path, tmp_path, WIDEST), path.name)
 
 
 def test_what_is_seen_is_what_a_person_sees(pictures):

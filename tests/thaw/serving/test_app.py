@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from thaw.serving import app, request_time
-from thaw.serving.engine import Engine
+from thaw.serving.engine import ClassifierEngine
 from thaw.serving.request_time import Limits
 from thaw.serving.service import Service
 
@@ -14,7 +14,8 @@ from thaw.serving.service import Service
 def test_a_body_that_stops_coming_is_refused_and_nothing_of_it_is_held(monkeypatch):
     monkeypatch.setattr(app, "TIMES", Limits(body_s=0.1))
     monkeypatch.setattr(request_time, "LAST_WORD_S", 0.0)
-    service = Service("tiny", Engine("run-1", ["cat", "dog"], 6, 0.0, lambda pixels: np.zeros((len(pixels), 2))))
+    engine = ClassifierEngine("run-1", ["cat", "dog"], 6, 0.0, lambda pixels: np.zeros((len(pixels), 2)))
+    service = Service("tiny", engine)
     coming = [{"type": "http.request", "body": b"the first bytes", "more_body": True}]
     held, sent = [], []
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support.models.tiny_export import LABELS, SIDE, pack, record, write_tiny_export
-from thaw.serving.engine import load_export
 from thaw.serving.exported import open_export
+from thaw.serving.loading import load_export
 from thaw.serving.tf_serving import describe_signature
 from thaw.storage.export_record import read_export
 from tlcore.errors import RunError

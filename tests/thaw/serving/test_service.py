@@ -18,7 +18,7 @@ from thaw.prediction.classifier import load_classifier
 from thaw.prediction.files import predict_files
 from thaw.runs.decision import keep_decision
 from thaw.runs.results import read_predictions
-from thaw.serving.engine import load_run
+from thaw.serving.loading import load_run
 from tlcore.evaluation.calibration import temper
 from tlcore.images.pixels import load_pixels
 from tlcore.settings import Decision, HeadSettings

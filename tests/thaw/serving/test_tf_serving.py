@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thaw.serving import tf_serving
-from thaw.serving.engine import Engine
+from thaw.serving.engine import ClassifierEngine
 from thaw.serving.limits import Refused
 
 SIDE, MOST = 6, 4
@@ -21,7 +21,7 @@ def read(asked):
 
 
 def engine(threshold=0.0):
-    return Engine("run-1", ["cat", "dog", "owl"], SIDE, threshold, lambda pixels: pixels)
+    return ClassifierEngine("run-1", ["cat", "dog", "owl"], SIDE, threshold, lambda pixels: pixels)
 
 
 @pytest.mark.parametrize(
