@@ -163,7 +163,8 @@ at which it was drawn. The function find in {finder} shows it.
 How a photo is read
 -------------------
 
-To have the dashboard's own answers, read a photo as the dashboard does. {reader} and {finder} do it, in this order:
+To have the dashboard's own answers, read a photo as the dashboard does. {reader} and {finder} do it, in
+this order:
 
 {rule}
 Other programs: decode the photo by the same rule, or ask `python -m thaw serve`, which does it for you.
@@ -173,7 +174,7 @@ The files
 
 {files}
   {labels}  the kinds of objects, in the order of the classes
-  {finder}  finds objects with any of the files above; in Python, beside the others
+  {finder}  finds objects with any of the files above, by {reader} and {record}
   {reader}  reads a photo as the dashboard does
   {record}  all of this for programs, and what was measured of each file
 {card}  {sums}  check them all with: sha256sum -c {sums}
@@ -205,7 +206,8 @@ def write_guide(folder: Path, export: Export) -> None:
         temperature=export.temperature,
         threshold=export.threshold,
         answer=_list_item("  answer         ", f"int32 (n). {explain_answer(export.threshold, LABELS_FILE)}"),
-        first=export.offered[0].file if export.offered else "",
+        # Of those that load fastest.
+        first=export.offered[-1].file if export.offered else "",
         finder=FINDER_FILE,
         most=MOST,
         suppression=_number(SUPPRESSION),
