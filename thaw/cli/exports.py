@@ -34,7 +34,7 @@ def run_export(store: Store, run: str, formats: Sequence[str], web_runtime: str 
         raise SettingsError(f"Expected --to FILE.zip. Received: {str(target)!r}. Give a name that ends in .zip.")
     if web_runtime:
         keep_runtime(store.workspace, Path(web_runtime))
-    job_id = exports.add_export_job(store, run, list(formats) or None)
+    job_id = exports.add_export_job(store, run, read_formats(formats) or None)
     do(store, job_id, "It was stopped before it had finished; nothing of this export was kept.")
     made = exports.latest_export(store, run)
     assert made is not None
@@ -43,6 +43,11 @@ def run_export(store: Store, run: str, formats: Sequence[str], web_runtime: str 
     return {"folder": str(export_folder(store.workspace, made.run)), "zip": str(target) if target else None} | asdict(
         made
     )
+
+
+def read_formats(words: Sequence[str]) -> list[str]:
+    """Return the names of formats, also where a person joins them by commas or writes saved_model."""
+    return [name.strip().replace("_", "-") for word in words for name in word.split(",") if name.strip()]
 
 
 def write_zip(store: Store, made: Export, target: Path) -> None:

@@ -1,6 +1,7 @@
 """The command `serve`: from its arguments to a service that answers until it is told to stop."""
 
 import contextlib
+import dataclasses
 import re
 import signal
 import socket
@@ -16,6 +17,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from thaw.cli.commands import command
 from thaw.cli.output import Output, quieten_tensorflow
+from thaw.detection.found import CONFIDENCE
+from thaw.serving.detector_engine import DetectorEngine
 from thaw.serving.engine import Engine
 from thaw.serving.exported import open_export, write_repository
 from thaw.serving.hosts import LOOPBACK
@@ -45,13 +48,23 @@ _LAST_ANSWERS_S = 60
 )
 @click.option("--name", default="thaw", help="what the model is called in addresses (default: thaw)")
 @click.option(
+    "--confidence", type=float, help=f"of a detector: how sure it must be of what it tells (default: {CONFIDENCE})"
+)
+@click.option(
     "--tensorflow-serving",
     "repository",
     metavar="FOLDER",
     help="serve nothing; write the folder that TensorFlow Serving needs",
 )
 def run_serve(
-    store: Store, source: str, host: str, port: int, origins: Sequence[str], name: str, repository: str | None
+    store: Store,
+    source: str,
+    host: str,
+    port: int,
+    origins: Sequence[str],
+    name: str,
+    confidence: float | None,
+    repository: str | None,
 ) -> Output:
     """Serve a run or an export until interrupted or told to end; or write the folder that TensorFlow Serving needs."""
     quieten_tensorflow()
@@ -68,7 +81,7 @@ def run_serve(
     from thaw.serving.app import build_app
 
     with _listening(host, port) as listener:
-        service = Service(name, load_engine(store, source))
+        service = Service(name, choose_confidence(load_engine(store, source), confidence))
         hosts = LOOPBACK if host in LOOPBACK else None
         _serve(build_app(service, hosts, allowed), listener, _announce(service, host, listener))
     return {"served": name, "run": service.engine.run}
@@ -83,6 +96,23 @@ def _read_origins(given: Sequence[str]) -> Sequence[str]:
                 "Leave out what comes after the name and port; * allows every page."
             )
     return [origin.lower() for origin in given]
+
+
+def choose_confidence(engine: Engine, confidence: float | None) -> Engine:
+    """Return a detector's engine that tells what it is at least so sure of (0 to 1), or as it is where that is None.
+
+    Raises SettingsError for a classifier, whose threshold is kept with its run.
+    """
+    if confidence is None:
+        return engine
+    if not 0 <= confidence <= 1:
+        raise SettingsError(f"Expected a confidence from 0 to 1. Received: {confidence}.")
+    if not isinstance(engine, DetectorEngine):
+        raise SettingsError(
+            "Expected --confidence with a model that finds objects. Received: one that tells classes apart. Its "
+            "threshold is the one that was kept on the Evaluation page; leave --confidence out."
+        )
+    return dataclasses.replace(engine, threshold=confidence)
 
 
 def load_engine(store: Store, source: str) -> Engine:

@@ -9,8 +9,9 @@ from starlette.testclient import TestClient
 
 from tests.support.command_line import ask
 from tests.support.models.tiny_export import pack, record
-from thaw.cli.serve import _announce, _read_origins
+from thaw.cli.serve import _announce, _read_origins, choose_confidence
 from thaw.serving.app import build_app
+from thaw.serving.detector_engine import DetectorEngine
 from thaw.serving.engine import ClassifierEngine
 from thaw.serving.service import Service
 from tlcore.errors import RunError, SettingsError
@@ -53,6 +54,17 @@ def test_an_address_that_is_taken_or_is_none_is_refused(store, archive):
 def test_an_origin_that_no_browser_sends_is_refused(store, archive, origin):
     with pytest.raises(SettingsError, match="Expected an origin"):
         serve(store, archive, "--allow-origin", "https://fine.org", "--allow-origin", origin)
+
+
+def test_a_confidence_is_for_detectors_and_a_share():
+    facts = ("run-1", ["a", "b"], 8, 0.4, lambda pixels: pixels)
+    detector = DetectorEngine(*facts)
+    assert choose_confidence(detector, None) is detector
+    assert choose_confidence(detector, 0.25).threshold == 0.25
+    with pytest.raises(SettingsError, match=r"from 0 to 1\. Received: 40"):
+        choose_confidence(detector, 40)
+    with pytest.raises(SettingsError, match="with a model that finds objects"):
+        choose_confidence(ClassifierEngine(*facts), 0.25)
 
 
 def ask_from_a_page(origins, **headers):

@@ -16,6 +16,7 @@ from tests.support.runs import train_head
 from thaw.detection.found import CONFIDENCE, read_found
 from thaw.exporting import exports
 from thaw.prediction.detector import find_in_files, load_detector
+from thaw.serving.loading import load_run
 from thaw.storage.export_record import export_folder, find_changed, handed_on
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -107,6 +108,22 @@ def test_the_program_beside_the_files_prints_the_boxes_of_the_dashboard(store, r
             for found in objects:
                 boxes = [box["box"] for box in line["boxes"] if box["label"] == found.label]
                 assert np.abs(np.array(boxes) - found.box.in_pixels(128, 96)).max(axis=1).min() < 0.5
+
+
+def test_the_service_answers_for_the_run_as_the_dashboard_does(store, run):
+    engine, detector, files = load_run(store, run), load_detector(store, run), read_found(store, run).files
+    told = 0
+    for file, seen in zip(files, find_in_files(detector, files, run.facts.grey_range), strict=True):
+        look = engine.look(file, seen.width, seen.height)
+        (row,) = engine.network(look.pixels[None])
+        said = engine.describe(row, look)
+        expected = detector.name(seen.found.above(CONFIDENCE))
+        assert (said["width"], said["height"]) == (128, 96)
+        assert [each["label"] for each in said["boxes"]] == [each.label for each in expected]
+        for box, found in zip(said["boxes"], expected, strict=True):
+            assert box["box"] == pytest.approx(found.box.in_pixels(128, 96), abs=0.01)
+        told += len(expected)
+    assert told > 0
 
 
 def run_program(folder, *words):
