@@ -196,7 +196,7 @@ def test_a_detectors_files_are_told_by_what_was_proven_of_them(store):
     assert not page.exception
     assert not page.warning or "of before" not in page.warning[0].value
     table = page.dataframe[0].value
-    assert list(table["largest difference"])[:2] == ["within 0.0001, edges 0.0031 px"] * 2
+    assert list(table["largest difference"])[:2] == ["within 0.0001, edges within 0.5 px"] * 2
     assert list(table["AP50"])[:2] == ["75.0%"] * 2
     assert list(table["same objects"])[:2] == ["100.0%"] * 2
     code = "\n".join(block.value for block in page.code)

@@ -18,13 +18,11 @@ from tlcore.detection.found import Drawn, Found, average_precision
 from tlcore.detection.suppression import CANDIDATES, LEAST_SCORE, MOST, MOST_OVERLAP
 from tlcore.detection.views import Window
 from tlcore.exporting.bench import Verdict
-from tlcore.exporting.formats import FLOAT_TOLERANCE
+from tlcore.exporting.formats import FLOAT_TOLERANCE, LARGEST_SHIFT_PX
 from tlcore.exporting.model_files import Judged
 from tlcore.exporting.suppression import NOTHING, Rule
 
 RULE = Rule(LEAST_SCORE, MOST_OVERLAP, MOST)
-LARGEST_SHIFT_PX = 0.5
-"""How far an edge may lie from the detector's own in a float32 file."""
 # A place that sees next to nothing may put its edges anywhere.
 LEAST_SEEN = 0.01
 # Between an overlap that is and one that is not allowed rounding decides.

@@ -9,6 +9,8 @@ from tlcore.errors import SettingsError
 
 FLOAT_TOLERANCE = 1e-4
 """The largest difference in probability that a float32 file may show: a hundred times what rounding alone makes."""
+LARGEST_SHIFT_PX = 0.5
+"""How far an edge of a box may lie from the detector's own in a float32 file, in pixels of the square."""
 REFUSED_TIMES = 5
 """A reduced file is refused beyond this many times its tolerance (see `tlcore.exporting.verification.judge`)."""
 

@@ -1,5 +1,7 @@
 """An export on the page: what was proven of each file, what it costs, and the downloads."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.ui.components.expert import expert
@@ -10,7 +12,7 @@ from pages.ui.words import amounts
 from pages.ui.words.names import csv, sentence
 from thaw.exporting.guide import show_program, show_signature
 from thaw.storage.export_record import Export
-from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS
+from tlcore.exporting.formats import FLOAT_TOLERANCE, FORMATS, LARGEST_SHIFT_PX
 from tlcore.exporting.model_files import ModelFile
 from tlcore.exporting.verify_file import BATCH
 from tlcore.settings import Task
@@ -148,16 +150,23 @@ def _row(made: ModelFile, task: Task) -> dict[str, str]:
     judged = made.proof.judged
     images, other = sum(each.images for each in judged), sum(each.disagreements for each in judged)
     shifts = [each.largest_shift_px for each in judged if each.largest_shift_px is not None]
-    moved = f", edges {max(shifts):.2g} px" if shifts else ""
     return row | {
         same: amounts.percent(1 - other / images),
-        "largest difference": f"{_difference(max(each.largest_difference for each in judged))}{moved}",
+        "largest difference": _difference(max(each.largest_difference for each in judged)) + _shift(shifts),
         accuracy: amounts.percent(judged[0].accuracy),
         "change": f"{100 * judged[0].accuracy_change:+.1f} points",
         "size": amounts.size(made.bytes),
         "one image": f"{made.proof.latency_ms:.1f} ms",
         "batch": f"{made.proof.batch_ms:.0f} ms",
     }
+
+
+def _shift(shifts: Sequence[float]) -> str:
+    """Say how far edges of boxes are off at most, where there are any."""
+    if not shifts:
+        return ""
+    largest = max(shifts)
+    return f", edges {largest:.2f} px" if largest > LARGEST_SHIFT_PX else f", edges within {LARGEST_SHIFT_PX:g} px"
 
 
 def _or_empty(value: float | None) -> float | str:
