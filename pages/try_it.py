@@ -100,7 +100,7 @@ def draw_tried(store: Store, run: Run, labels: list[str], tried: Tried) -> None:
     with st.container(border=True):
         left, right = st.columns([1, 2])
         assert tried.thumbnail is not None
-        left.image(tried.thumbnail, width="stretch")
+        left.image(tried.thumbnail, width="stretch", alt=visible(picture.name))
         left.caption(literal(picture.name))
         if tried.notes:
             left.caption(sentence("; ".join(tried.notes)))

@@ -101,10 +101,14 @@ def test_what_came_of_letting_the_eye_adapt_is_told(store):
 def test_photos_with_something_wrong_are_shown_worst_first(store):
     add_detector_run(store, add_boxed(store))
 
-    told = [element.value for element in visit("find").caption]
+    page = visit("find")
+    told = [element.value for element in page.caption]
 
     names = [caption for caption in told if "orchard/" in caption]
-    assert [caption.partition(": ")[2] for caption in names] == ["1 missed", "1 missed", "1 false alarm"]
+    wrong = ["1 missed", "1 missed", "1 false alarm"]
+    assert [caption.partition(": ")[2] for caption in names] == wrong
+    alts = [image.alt for element in page.get("image") for image in element.proto.imgs]
+    assert [alt.partition(".png: ")[2] for alt in alts] == wrong
 
 
 @pytest.mark.usefixtures("expert")

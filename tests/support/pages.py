@@ -33,6 +33,7 @@ PAGES = (
     "disk",
     "pile",
     "boxes",
+    "find",
 )
 TAG, BOLD = "<img src=x onerror=alert(1)>", "**bold** $x$ :smile:"
 DATASET = "data-0123456789ab"

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.components.expert import expert
 from pages.ui.server.frame_route import LEAST_CONFIDENCE
 from pages.ui.words import amounts
-from pages.ui.words.names import emphasised, literal
+from pages.ui.words.names import emphasised, literal, visible
 from thaw.detection.found import CONFIDENCE, FoundPhotos, read_found
 from thaw.detection.pictures import Mark, Standing, burn_boxes
 from thaw.storage.records import Run
@@ -132,8 +132,9 @@ def draw_worst(photos: FoundPhotos, judged: Judged) -> None:
     for start in range(0, min(SHOWN, len(wrong)), COLUMNS):
         for column, place in zip(st.columns(COLUMNS), wrong[start : start + COLUMNS], strict=False):
             marks = [mark for each in by_photo[place] for mark in list_marks(each, photos.labels)]
-            column.image(burn_boxes(photos.files[place], marks), width="stretch")
-            column.caption(f"{literal(photos.images[place].name)}: {tell_wrong(by_photo[place])}")
+            name, told = photos.images[place].name, tell_wrong(by_photo[place])
+            column.image(burn_boxes(photos.files[place], marks), width="stretch", alt=f"{visible(name)}: {told}")
+            column.caption(f"{literal(name)}: {told}")
     if len(wrong) > SHOWN:
         st.caption(f"The {SHOWN} worst of {len(wrong):,} photos with something wrong.")
 

@@ -88,7 +88,8 @@ def draw_picture(place: DeltaGenerator, each: Searched, labels: Sequence[str], c
     ]
     counted = count(each.seen, labels, confidence)
     told = ", ".join(f"{label} {number}" for label, number in counted.most_common()) or "nothing found"
-    place.image(burn_boxes(each.picture.content, marks), width="stretch")
+    alt = f"{visible(each.picture.name)}: {visible(told)}"
+    place.image(burn_boxes(each.picture.content, marks), width="stretch", alt=alt)
     place.caption(f"{literal(each.picture.name)}: {literal(told)}")
 
 

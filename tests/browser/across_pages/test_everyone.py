@@ -15,6 +15,7 @@ from playwright.sync_api import Page, Playwright, expect
 
 from tests.browser.harness import DESKTOP, IDLE, PATIENCE_S, PHONE, ROOT, Server, settle, wait_in_page, wait_until
 from tests.browser.journey import look_closer_at_first
+from tests.support.boxes import detectors
 from tests.support.pages import DATASET, PAGES
 from tests.support.piles import add_pile
 from thaw.jobs import starts
@@ -108,11 +109,13 @@ PAPER = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgro
 
 @pytest.fixture(scope="module")
 def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Iterator[Server]:
-    """A server with a pile, and with real photos, a run of both phases on them and another of the head alone."""
+    """A server with a pile, and with real photos, a run of both phases on them and another of the head alone; before
+    them photos with boxes and a detector's run."""
     started = Server(tmp_path_factory.mktemp("axe-workspace"))
     ask(started, "import", str(photos))
     store = Store(open_workspace(started.workspace))
     (dataset,) = store.datasets()
+    detectors.add_tuned(store, detectors.add_detector_run(store, detectors.add_boxed(store)))
     for seed in ("1", "0"):
         ask(started, "train", dataset.id, "--epochs", "3", "--seed", seed)
     ask(started, "finetune", newest_run(store), "--layers", "4", "--epochs", "2", "--insist")
@@ -131,6 +134,15 @@ def ask(server: Server, *words: str) -> None:
 
 def newest_run(store: Store) -> str:
     return store.runs()[0].id
+
+
+def work_for(name: str, store: Store) -> dict[str, str]:
+    """Return what a page is asked to show: what it is made for."""
+    if name in ("pile", "boxes"):
+        return {"dataset": DATASET}
+    if name == "find":
+        return {"run": next(run.id for run in store.runs() if run.dataset_id == detectors.DATASET)}
+    return {"run": newest_run(store)}
 
 
 def unfold(page: Page) -> None:
@@ -197,9 +209,7 @@ def open_at(page: Page, server: Server, name: str, **asked: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "thaw", *PAGES])
 def test_everyone_can_use_a_page_with_all_that_it_holds(page: Page, server: Server, name: str) -> None:
-    store = Store(open_workspace(server.workspace))
-    asked = {"dataset": DATASET} if name in ("pile", "boxes") else {"run": newest_run(store)}
-    open_at(page, server, name, **asked, expert="1")
+    open_at(page, server, name, **work_for(name, Store(open_workspace(server.workspace))), expert="1")
     unfold(page)
     assert find_faults(page) == []
     # A figure says what it shows, which is in numbers.
@@ -209,7 +219,7 @@ def test_everyone_can_use_a_page_with_all_that_it_holds(page: Page, server: Serv
 
 @pytest.mark.parametrize("name", ["", "thaw", *PAGES])
 def test_axe_finds_nothing_on_a_page_in_plain_words(page: Page, server: Server, name: str) -> None:
-    open_at(page, server, name, run=newest_run(Store(open_workspace(server.workspace))))
+    open_at(page, server, name, **work_for(name, Store(open_workspace(server.workspace))))
     load_axe(page)
     assert ask_axe(page, "light", *RULES) == []
 
@@ -229,6 +239,11 @@ def test_everyone_can_use_the_editor_of_a_photo_with_boxes(page: Page, server: S
     open_at(page, server, "boxes", dataset=DATASET)
     page.locator(".strip button").first.click()
     expect(page.locator(".box")).to_have_count(len(drawn))
+    assert find_faults(page) == []
+
+
+def test_everyone_can_use_what_is_offered_where_no_boxes_are_drawn(page: Page, server: Server) -> None:
+    open_at(page, server, "find", run=newest_run(Store(open_workspace(server.workspace))))
     assert find_faults(page) == []
 
 

@@ -9,6 +9,7 @@ from pages.ui.components.expert import expert
 from pages.ui.mistakes import map_figure
 from pages.ui.words import glossary
 from pages.ui.words.names import emphasised
+from tests.support.boxes.detectors import add_boxed, add_detector_run, add_tuned
 from tests.support.judged_runs import judged_run
 from tests.support.maps import add_large_map
 from tests.support.mistakes import look_closer
@@ -60,6 +61,18 @@ def test_no_term_stands_alone_where_the_eye_has_adapted(store, name, result):
     page = visit(name)
     assert not page.exception
     assert alone(page) == []
+
+
+def test_no_term_stands_alone_where_things_are_found(store):
+    images = add_boxed(store)
+    for name in ("find", "boxes", "data"):
+        assert alone(visit(name)) == []
+    run_id = add_detector_run(store, images)
+    assert alone(visit("find")) == []
+    add_tuned(store, run_id)
+    assert alone(visit("find")) == []
+    store.set_result(run_id, 1)
+    assert alone(visit("find")) == []
 
 
 def test_terms_that_stand_alone_are_found(store):

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.detection import trying
 from pages.ui.runs import tried_pictures
 from pages.ui.runs.tried_pictures import Picture
 from pages.ui.words import glossary
+from tests.support.boxes import detectors
 from tests.support.pages import BOLD, DATASET, PAGES, add_dataset, add_many_classes, add_run, visit
 from tests.support.pages import store as store
 from tests.support.pictures.corpus import jpeg
@@ -18,11 +20,12 @@ from tests.support.said import alone
 from tests.support.thawed import ASKED
 from thaw.datasets import edits
 from thaw.jobs import starts
-from thaw.prediction.client import Answer, Predictor
+from thaw.prediction.client import Answer, Predictor, Sighting
 from thaw.storage.questions import Option, Question
 from thaw.storage.store import Store
+from tlcore.detection.found import Found
 from tlcore.progress import Stage
-from tlcore.settings import HeadSettings
+from tlcore.settings import HeadSettings, detection_settings
 from tlcore.training.history import Epoch
 
 # Those that show a run, whatever it is at.
@@ -82,6 +85,31 @@ def test_an_eye_that_is_adapting(store, name, standing):
     if standing != "waiting":
         store.add_epochs(run_id, [Epoch(9, 2, 0.5, 0.9, 0.5, 0.9, 0.1)])
     check(visit(name))
+
+
+@pytest.mark.parametrize("standing", STANDINGS)
+def test_a_detector_that_learns_and_one_whose_eye_is_adapting(store, standing):
+    images = detectors.add_boxed(store)
+    settings = detection_settings("efficientnet-lite0").to_json()
+    run_id = store.add_run(detectors.DATASET, "efficientnet-lite0", settings)
+    stand(store, store.add_job("head", {}, detectors.DATASET, run_id), standing)
+    check(visit("find"))
+    store.add_epochs(run_id, [Epoch(number, 1, 0.5, 0.9, 0.5, 0.9, 0.1) for number in (1, 2)])
+    check(visit("find"))
+    run_id = detectors.add_detector_run(store, images)
+    store.set_fine_tune(run_id, ASKED.to_json())
+    stand(store, store.add_job("fine_tune", {}, detectors.DATASET, run_id), standing)
+    check(visit("find"))
+
+
+def test_pictures_on_which_things_are_counted(store, monkeypatch):
+    run_id = detectors.add_detector_run(store, detectors.add_boxed(store))
+    edges = np.array([(0.1, 0.1, 0.4, 0.4), (0.6, 0.5, 0.9, 0.9)], np.float32)
+    found = Found(edges, np.array([0.9, 0.5], np.float32), np.array([0, 1]))
+    pictures = [Picture(str(number), f"{number}.jpg", jpeg(number)) for number in range(2)]
+    monkeypatch.setattr(trying, "ask_pictures", lambda _: pictures)
+    monkeypatch.setattr(Predictor, "find", lambda *_: [Sighting(found, None, 64, 48), Sighting(None, "it is a text")])
+    check(visit("find", run=run_id))
 
 
 @pytest.mark.parametrize("name", OF_RUNS)
