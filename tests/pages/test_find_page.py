@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.boxes.detectors import DATASET, add_boxed, add_detector_run, add_tuned
-from tests.support.pages import add_dataset, drawn_html, expert, press, store, visit, words
+from tests.support.pages import add_dataset, drawn_html, expert, figures, press, store, visit, words
 from thaw.storage.datasets import Arrival
 
 __all__ = ["expert", "store"]
@@ -73,6 +73,22 @@ def test_the_score_counts_what_is_found_missed_and_seen_in_vain(store):
     assert "1 of 3</b> found on the 3 exam photos, 0 false alarms" in drawn_html(page)
     page.slider(f"confidence {run_id}").set_value(0.95).run()
     assert "0 of 3</b> found on the 3 exam photos, 0 false alarms" in drawn_html(page)
+
+
+def test_counts_and_what_is_taken_for_what_are_drawn_and_told_in_numbers(store):
+    run_id = add_detector_run(store, add_boxed(store))
+    page = visit("find")
+    told = words(page)
+    assert "Of 3 exam photos it counts 0 exactly right, 2 too few, 1 too many; at most 1 off." in told
+    assert "off by 1.0 on average" in told
+    assert "No kind is taken for another." in told
+    counted, taken, *_ = figures(page)
+    assert counted["layout"]["xaxis"]["title"]["text"] == "there are"
+    assert taken["layout"]["xaxis"]["ticktext"] == ["apple", "pear", "missed"]
+
+    page.selectbox(f"counted kind {run_id}").set_value("pear").run()
+
+    assert "Of 3 exam photos it counts 1 exactly right, 1 too few, 1 too many" in words(page)
 
 
 def test_the_camera_asks_this_detector_and_draws_from_the_chosen_confidence_on(store):

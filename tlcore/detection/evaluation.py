@@ -79,15 +79,32 @@ class Judged:
         return [(true, said, count) for (true, said), count in pairs.most_common()]
 
     @property
-    def counting_error(self) -> float:
-        """Return by how many objects the count of a photo is off, on average; kinds are counted apart."""
-        off: Counter[tuple[int, int]] = Counter()
+    def taken(self) -> np.ndarray:
+        """Return how often each kind (row) was taken for each (column), int64 (kinds + 1, kinds + 1): in the last
+        column the missed, in the last row the false alarms."""
+        nothing = len(self.labels)
+        table = np.zeros((nothing + 1, nothing + 1), np.int64)
+        for each in self.outcomes:
+            table[nothing if each.kind is None else each.kind, nothing if each.said is None else each.said] += 1
+        return table
+
+    @property
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return how many objects of each kind there are on each photo, and how many were counted: both int64 (photos,
+        kinds)."""
+        there, counted = (np.zeros((self.photos, len(self.labels)), np.int64) for _ in range(2))
         for each in self.outcomes:
             if each.kind is not None:
-                off[each.photo, each.kind] -= 1
+                there[each.photo, each.kind] += 1
             if each.said is not None:
-                off[each.photo, each.said] += 1
-        return sum(map(abs, off.values())) / max(1, self.photos)
+                counted[each.photo, each.said] += 1
+        return there, counted
+
+    @property
+    def counting_error(self) -> float:
+        """Return by how many objects the count of a photo is off, on average; kinds are counted apart."""
+        there, counted = self.counts
+        return float(np.abs(counted - there).sum()) / max(1, self.photos)
 
     @property
     def misses(self) -> list[Outcome]:

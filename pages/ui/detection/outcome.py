@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.ui.components.expert import expert
+from pages.ui.detection import counting
 from pages.ui.server.frame_route import LEAST_CONFIDENCE
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal, visible
@@ -20,7 +21,6 @@ from tlcore.evaluation.predictions import VALIDATION
 
 LOWEST, HIGHEST, STEP = LEAST_CONFIDENCE, 0.95, 0.05
 SHOWN, COLUMNS = 6, 3
-MOST_CONFUSIONS = 5
 LEGEND = (
     "Solid green: found. Dashed amber: missed, or taken for something else. Double red: what it only thought to see."
 )
@@ -47,6 +47,7 @@ def draw(store: Store, run: Run) -> float:
     draw_kinds(judged)
     if expert.is_on():
         draw_precision(store, run, photos, judged)
+    counting.draw(run, judged)
     draw_worst(photos, judged)
     return confidence
 
@@ -86,22 +87,14 @@ def draw_gain(store: Store, run: Run, confidence: float) -> None:
 
 
 def draw_kinds(judged: Judged) -> None:
-    """Draw the same by kind, and what was taken for what."""
+    """Draw the same by kind, where there are several."""
     lines = [
         f"- {emphasised(each.label)}: {each.found:,} of {each.objects:,} found, "
         f"{amounts.count(each.false_alarms, 'false alarm')}"
         for each in judged.kinds
     ]
-    lines += [
-        f"- {emphasised(true)} taken for {emphasised(said)}: {amounts.count(times, 'time')}"
-        for true, said, times in judged.confusions[:MOST_CONFUSIONS]
-    ]
     if len(lines) > 1:
         st.markdown("\n".join(lines))
-    st.caption(
-        f"The count of a photo is off by {judged.counting_error:.1f} on average, whatever is missed, mixed up or seen "
-        "in vain."
-    )
 
 
 def draw_precision(store: Store, run: Run, photos: FoundPhotos, judged: Judged) -> None:

@@ -59,6 +59,17 @@ def test_a_count_is_off_by_what_was_missed_or_seen_twice(judged):
     assert judged.counting_error == pytest.approx((1 + 2 + 1) / 2)
 
 
+def test_what_there_is_on_each_photo_stands_beside_what_was_counted(judged):
+    there, counted = judged.counts
+    assert there.tolist() == [[2, 2], [0, 0]]
+    assert counted.tolist() == [[3, 0], [0, 1]]
+
+
+def test_what_was_taken_for_what_has_a_place_for_the_missed_and_for_nothing(judged):
+    # A cup found and one missed, a fork taken for a cup and one missed; a cup and a fork where nothing is.
+    assert judged.taken.tolist() == [[1, 0, 1], [1, 0, 1], [1, 1, 0]]
+
+
 def test_at_a_lower_confidence_more_is_found():
     seen, truth = [found((square(0.0), 0.3, 0))], [drawn((square(0.0), 0))]
     assert judge(seen, truth, LABELS, 0.5).kinds[0].found == 0
