@@ -91,6 +91,19 @@ def test_counts_and_what_is_taken_for_what_are_drawn_and_told_in_numbers(store):
     assert "Of 3 exam photos it counts 1 exactly right, 1 too few, 1 too many" in words(page)
 
 
+def test_how_long_it_takes_is_told_beside_the_buttons(store):
+    images = add_boxed(store)
+    assert "at most on a usual computer" in words(visit("find"))
+    run_id = add_detector_run(store, images)
+    seconds = {"features": 5.0, "training": 30.0, "total": 45.0}
+    store.add_phase_facts(run_id, "head", {"images_per_second": 3.0, "seconds": seconds})
+    store.add_facts(run_id, {"seconds_per_image": 0.02})
+    layers = json.loads((store.workspace.run(run_id) / "layers.json").read_text())
+    measured = [each | {"channels": 4, "cut_bytes": 16} for each in layers]
+    (store.workspace.run(run_id) / "layers.json").write_text(json.dumps(measured))
+    assert words(visit("find")).count("** at most, mostly less") == 2
+
+
 def test_the_camera_asks_this_detector_and_draws_from_the_chosen_confidence_on(store):
     run_id = add_detector_run(store, add_boxed(store))
     page = visit("find")

@@ -43,6 +43,7 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     save_arrays(folder / "head.npz", result.weights)
     layers = describe_layers(materials.row, materials.tapped)
     write_atomically(folder / LAYERS_FILE, json.dumps(layers).encode())
+    store.add_facts(run_id, {"seconds_per_image": result.feed.seconds_per_image})
     _finish(reporter, materials, result, 1, started)
     store.set_result(run_id, 1)
     if result.stopped:

@@ -133,8 +133,8 @@ def expect_costs(
     training_s = expected_epoch_seconds(facts.seconds_per_image, layers, top, images, settings.batch_size)
     if training_s is None or facts.seconds_per_image is None:
         return Costs(memory, disk, None, None)
-    frozen_s = facts.seconds_per_image * _share(layers[:boundary], layers)
-    judging_s = facts.seconds_per_image * _share(layers[boundary:], layers) * judging
+    frozen_s = facts.seconds_per_image * share_of_pass(layers[:boundary], layers)
+    judging_s = facts.seconds_per_image * share_of_pass(layers[boundary:], layers) * judging
     epoch_s = training_s + judging_s + (frozen_s * images if head.draws_anew else 0.0)
     once_s = (
         cached * frozen_s
@@ -151,6 +151,6 @@ def _starting_seconds(facts: PhaseFacts, forward_s: float) -> float:
     return max(0.0, facts.seconds.total - facts.seconds.training - facts.features_computed * forward_s)
 
 
-def _share(some: Sequence[Mapping[str, Any]], layers: Sequence[Mapping[str, Any]]) -> float:
-    """Return the share of the forward pass's multiply-adds that some of the layers take."""
+def share_of_pass(some: Sequence[Mapping[str, Any]], layers: Sequence[Mapping[str, Any]]) -> float:
+    """Return the share (0 to 1) of the forward pass's multiply-adds that some of the layers take."""
     return sum(layer["flops"] for layer in some) / max(sum(layer["flops"] for layer in layers), 1)

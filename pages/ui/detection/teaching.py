@@ -16,6 +16,7 @@ from pages.ui.training import depth
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence
 from pages.ui.words.options import distinct
+from thaw.detection import costs
 from thaw.detection.boxed_split import refuse_detection
 from thaw.jobs import starts
 from thaw.storage.records import Dataset, Job, Run
@@ -74,7 +75,8 @@ def ask_settings(photos: int) -> HeadSettings:
 def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
     """Draw Start, or the way into the queue, and Resume where a run was cut short."""
     job = store.latest_job(run.id) if run else None
-    settings = ask_settings(store.count_looked_at(dataset.id))
+    photos = store.count_looked_at(dataset.id)
+    settings = ask_settings(photos)
     refusal = refuse_detection(store, dataset.id, settings.detector)
     if refusal:
         st.warning(sentence(refusal), icon=":material/warning:")
@@ -96,8 +98,20 @@ def draw_controls(store: Store, dataset: Dataset, run: Run | None) -> None:
         if run and goes_on and st.button("Resume", type="primary", icon=":material/resume:"):
             starts.resume(store, run.id)
             st.rerun()
+        if not refusal:
+            tell_expected(costs.expect_training(store, photos, settings.detector))
     run_queue.tell_asked_twice(run, job)
     run_queue.draw(store, job.id if job else None)
+
+
+def tell_expected(expected: costs.Expected | None) -> None:
+    """Say beside a button how long what it starts takes at most, where that is known."""
+    if expected is None:
+        st.markdown("The first time shows how fast this computer is.")
+    elif expected.measured:
+        st.markdown(f"**{amounts.roughly(expected.seconds)}** at most, mostly less")
+    else:
+        st.markdown(f"About **{amounts.roughly(expected.seconds)}** at most on a usual computer")
 
 
 def draw_training(store: Store, run: Run, job: Job) -> None:
@@ -161,5 +175,6 @@ def draw_thaw(store: Store, run: Run, job: Job) -> None:
                 same = starts.find_fine_tune(store, run.id, asked)
                 run_queue.start_once(same, lambda: starts.start_fine_tune(store, run.id, asked))
                 st.rerun()
+            tell_expected(costs.expect_adapting(store, run, layers, settings))
 
     plan()
