@@ -52,9 +52,9 @@ def _classify(store: Store, run: Run, listed: Sequence[Listed]) -> Output:
 
 def _find(store: Store, run: Run, listed: Sequence[Listed]) -> Output:
     """List the objects on each picture, surest first: boxes are x, y, width and height in pixels of it, upright."""
-    from thaw.prediction.detector import find_in_files, load_detector
+    from thaw.prediction.detector import find_in_files, load_finder
 
-    detector = load_detector(store, run)
+    detector = load_finder(store, run)
     told = iter(find_in_files(detector, [path for path, reason in listed if reason is None], run.facts.grey_range))
     answers: list[dict[str, Any]] = []
     for path, reason in listed:

@@ -1,17 +1,21 @@
 """The two phases of a detector's run: reads it, has `tlcore.detection.phases` train, and records what comes of it."""
 
+import contextlib
 import hashlib
 import json
 import time
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from thaw.detection.answering import open_frozen
 from thaw.detection.boxed_split import write_seen
 from thaw.detection.found import keep_found, read_found
 from thaw.detection.materials import RunDetectorMaterials, gather
 from thaw.jobs.reporter import Reporter
 from thaw.storage.boxes import write_boxes
+from thaw.storage.store import Store
 from thaw.storage.workspace import LAYERS_FILE
 from thaw.training.depth_summary import summarise_depth
 from thaw.training.lineage import record_times
@@ -19,6 +23,7 @@ from thaw.training.run import FINE_TUNE, HEAD, RunObserver, read_incidents
 from thaw.training.run_facts import kept_epoch, read_versions
 from tlcore.detection import phases
 from tlcore.errors import RunError, Stopped
+from tlcore.features.frozen import uses_onnx
 from tlcore.files import load_arrays, save_arrays, write_atomically
 from tlcore.images.pixels import WIDEST
 from tlcore.models.layers import describe_layers
@@ -46,6 +51,7 @@ def train_head(reporter: Reporter, run_id: str) -> None:
     store.add_facts(run_id, {"seconds_per_image": result.feed.seconds_per_image})
     _finish(reporter, materials, result, 1, started)
     store.set_result(run_id, 1)
+    _prepare_answers(store, materials, result, folder / "head.npz")
     if result.stopped:
         raise Stopped
     forget_snapshots(folder, 1)
@@ -77,9 +83,21 @@ def fine_tune(reporter: Reporter, run_id: str) -> None:
     store.add_phase_facts(run_id, FINE_TUNE, {"drift": [asdict(each) for each in result.drift]})
     if before:
         store.set_result(run_id, better_phase(before, result.kept))
+    if store.run(run_id).result_phase == 2:
+        _prepare_answers(store, materials, result, folder / "tuned.npz")
     if result.stopped:
         raise Stopped
     forget_snapshots(folder, 2)
+
+
+def _prepare_answers(
+    store: Store, materials: RunDetectorMaterials, result: phases.DetectorResult, weights: Path
+) -> None:
+    """Write the file by which new pictures are answered for, while Keras has the model: nobody is to wait for it."""
+    if uses_onnx():
+        # What lacks room or memory now is written when somebody asks, who is told then.
+        with contextlib.suppress(MemoryError, OSError):
+            open_frozen(store, store.run(materials.run.id), weights, lambda: (materials.tapped, result.head))
 
 
 def _record_materials(reporter: Reporter, materials: RunDetectorMaterials) -> None:

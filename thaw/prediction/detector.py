@@ -1,5 +1,6 @@
 """A finished run's detector, put together again, and what it finds on pictures."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from PIL import Image
 from thaw.datasets.run_split import read_labels
 from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import decode_pictures
+from thaw.detection.answering import open_frozen
 from thaw.prediction.network import HEAD, TUNED, check_weights
 from thaw.storage.records import Run
 from thaw.storage.store import Store
+from tlcore.detection.finding import Finder, FrozenDetector
 from tlcore.detection.found import Found
 from tlcore.errors import ImageRejected
 from tlcore.files import load_arrays, scratch_folder
@@ -21,6 +24,7 @@ from tlcore.models.backbones import find_backbone
 
 if TYPE_CHECKING:
     from tlcore.detection.detector import Detector
+    from tlcore.models.backend import keras
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,25 @@ class FileFound:
     rejected: str | None = None
 
 
+def load_finder(store: Store, run: Run) -> FrozenDetector:
+    """Return the detector that is the result of `run`, without Keras where its network's file is there; raise RunError
+    if it has none.
+
+    Raises WeightsError if the backbone's weights on this machine are not those the run was trained with.
+    """
+    check_weights(run)
+    result = store.workspace.run(run.id) / (TUNED if run.result_phase == 2 else HEAD)
+
+    @functools.cache
+    def build() -> "tuple[keras.Model, keras.Model]":
+        detector = load_detector(store, run)
+        return detector.tapped, detector.head
+
+    return open_frozen(store, run, result, build)
+
+
 def load_detector(store: Store, run: Run) -> "Detector":
-    """Assemble the detector that is the result of `run`; raise RunError if it has none.
+    """Assemble in Keras the detector that is the result of `run`; raise RunError if it has none.
 
     Raises WeightsError if the backbone's weights on this machine are not those the run was trained with.
     """
@@ -54,7 +75,7 @@ def load_detector(store: Store, run: Run) -> "Detector":
     return Detector(assemble_detector(row, tapped, head, size), row, tapped, head, labels, size)
 
 
-def find_in_files(detector: "Detector", paths: Sequence[Path], grey_range: int | None) -> list[FileFound]:
+def find_in_files(detector: Finder, paths: Sequence[Path], grey_range: int | None) -> list[FileFound]:
     """Decode pictures exactly as an import does and find objects on them, in the order given."""
     unique = list(dict.fromkeys(paths))
     answers: dict[Path, FileFound] = {}

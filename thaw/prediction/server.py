@@ -23,12 +23,13 @@ from PIL import Image
 from thaw.decoding.decoder import Decoder
 from thaw.decoding.reader import Copy, decode_pictures
 from thaw.errors import PredictorError
-from thaw.prediction.detector import load_detector
+from thaw.prediction.detector import load_finder
 from thaw.prediction.frames import Frame, read_frame, write_frame
 from thaw.prediction.network import HEAD, TUNED, RunNetwork, load_network
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.detection.finding import FrozenDetector
 from tlcore.detection.found import Found
 from tlcore.errors import ImageRejected, ThawError, WeightsError
 from tlcore.files import scratch_folder
@@ -37,7 +38,6 @@ from tlcore.models.backbones import find_backbone
 from tlcore.models.weights import is_local
 
 if TYPE_CHECKING:
-    from tlcore.detection.detector import Detector
     from tlcore.evaluation.grad_cam import GradCam
 
 IDLE_S = 600.0
@@ -52,7 +52,7 @@ RESULTS = (HEAD, TUNED)
 
 
 class Loaded:
-    """A run's model, for a detector TensorFlow's, and once a heat map was asked for, what draws them."""
+    """A run's model, and once a heat map was asked for, what draws them."""
 
     def __init__(self, store: Store, run: Run) -> None:
         self._store, self._run = store, run
@@ -64,8 +64,8 @@ class Loaded:
         return load_network(self._store, self._run)
 
     @cached_property
-    def detector(self) -> "Detector":
-        return load_detector(self._store, self._run)
+    def detector(self) -> FrozenDetector:
+        return load_finder(self._store, self._run)
 
     @cached_property
     def grad_cam(self) -> "GradCam":

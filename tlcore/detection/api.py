@@ -14,8 +14,9 @@ from PIL import Image
 
 from tlcore.boxes import BoxedPhotos
 from tlcore.detection import phases
-from tlcore.detection.detector import Detection, Detector, assemble_detector
+from tlcore.detection.detector import Detector, assemble_detector
 from tlcore.detection.evaluation import Judged, Precisions, judge, measure_precisions
+from tlcore.detection.finding import Detection
 from tlcore.detection.found import Drawn, Found
 from tlcore.detection.inputs import DetectorMaterials
 from tlcore.evaluation.predictions import VALIDATION

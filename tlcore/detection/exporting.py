@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tlcore.detection.detector import PICTURES_AT_ONCE, Detector
+from tlcore.detection.detector import Detector
+from tlcore.detection.finding import PICTURES_AT_ONCE
 from tlcore.detection.found import Drawn
-from tlcore.detection.network import BINS, list_places, read_edges, read_scores
+from tlcore.detection.network import read_edges, read_scores
+from tlcore.detection.places import BINS, list_places
 from tlcore.detection.verification import RULE, DetectorReference, judge_answers
 from tlcore.detection.views import Window, read_squares
 from tlcore.errors import RunError

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tlcore.detection.assignment import assign
-from tlcore.detection.network import BINS, list_places, read_edges, read_scores
+from tlcore.detection.network import read_edges, read_scores
+from tlcore.detection.places import BINS, list_places
 from tlcore.models.backend import keras
 
 # YOLOX weighs edges five times as much as the rest.

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.detection.taps import STRIDES
+from tlcore.detection.places import BINS, STRIDES, list_places
+from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
+from tlcore.models.preprocessing import normalise
 
 WIDTH = 64
-# Distances of an edge from a place, in strides: 0 to 15.
-BINS = 16
 # A place is nothing, at first, 99 times in 100 (Lin et al. 2017, arXiv 1708.02002, section 3.3).
 PRIOR = 0.01
 # The averages of a set of some hundred photos have to keep up: PyTorch's default.
@@ -48,15 +48,10 @@ def build_head(inputs: Sequence[Any], classes: int, width: int = WIDTH) -> keras
     return keras.Model(entering, outputs, name="head")
 
 
-def list_places(image_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the middle of each place of the head's output in pixels, float32 (places, 2) of x and y, and its stride in
-    pixels, float32 (places,)."""
-    middles, strides = [], []
-    for stride in STRIDES:
-        along = (np.arange(image_size // stride, dtype=np.float32) + 0.5) * stride
-        middles.append(np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2))
-        strides.append(np.full(len(middles[-1]), stride, np.float32))
-    return np.concatenate(middles), np.concatenate(strides)
+def join_detector(row: Backbone, tapped: keras.Model, head: keras.Model, image_size: int) -> keras.Model:
+    """Join normalisation, backbone and head: uint8 (n, side, side, 3) -> the head's output."""
+    pixels = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+    return keras.Model(pixels, head(tapped(normalise(row, pixels), training=False)))
 
 
 def read_edges(logits: Any, middles: Any, strides: Any) -> Any:

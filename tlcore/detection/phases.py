@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.detection.detector import read_found
+from tlcore.detection.finding import read_found
 from tlcore.detection.found import Found, average_precision
 from tlcore.detection.inputs import BoxBatches, DetectorMaterials, prepare_box_feed
 from tlcore.detection.losses import DetectionLoss

@@ -3,6 +3,7 @@ apart, for small, middling and large objects (the P3 to P5 of Lin et al. 2017, a
 
 from typing import Any
 
+from tlcore.detection.places import STRIDES
 from tlcore.errors import BackboneError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import block_names
@@ -11,7 +12,6 @@ from tlcore.models.classifier import crossing_tensors
 from tlcore.models.keras_graph import find_maker, name_tensor
 from tlcore.models.plan import Cut
 
-STRIDES = (8, 16, 32)
 # Half the bytes of float32: a feature's rounding is a twentieth of a percent, far below what a view's crop changes.
 STORED = "float16"
 

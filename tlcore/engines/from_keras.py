@@ -6,7 +6,7 @@ from typing import Any
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backend import keras
 from tlcore.models.classifier import POOLED, Cut, crossing_tensors
-from tlcore.models.keras_graph import find_maker, list_inputs
+from tlcore.models.keras_graph import find_maker, list_calls, list_inputs
 from tlcore.models.plan import Network, PlainLayer
 from tlcore.models.preprocessing import plan_normalisation
 
@@ -19,6 +19,23 @@ def plan_cut(row: Backbone, backbone: keras.Model, cut: Cut, image_size: int) ->
         return Network(image_size, layers, (POOLED,))
     tensors = crossing_tensors(backbone, cut.boundary)
     return Network(image_size, plan_backbone(row, backbone, tensors), tuple(find_maker(each).name for each in tensors))
+
+
+def plan_tapped(row: Backbone, tapped: keras.Model, head: keras.Model, image_size: int) -> Network:
+    """Return a backbone with several outputs and what a head makes of them; layers that the head shares come once for
+    each call."""
+    layers = plan_backbone(row, tapped, tapped.outputs)
+    ends = {
+        find_maker(given).name: find_maker(made).name for given, made in zip(head.inputs, tapped.outputs, strict=True)
+    }
+    for call in list_calls(head):
+        if call.name in ends:
+            continue
+        # The head's names are its own, and may be a backbone's too.
+        name = f"{head.name}/{call.name}"
+        layers.append(_plain(call.layer, tuple(ends[each] for each in call.inputs), name))
+        ends[call.name] = name
+    return Network(image_size, layers, tuple(ends[find_maker(each).name] for each in head.outputs))
 
 
 def plan_backbone(row: Backbone, backbone: keras.Model, tensors: Iterable[Any]) -> list[PlainLayer]:

@@ -1,4 +1,5 @@
-"""Writes layers that work on tokens, or make tokens of images and images of tokens, as ONNX: those of transformers."""
+"""Writes layers that work on tokens, or make tokens of images and images of tokens, as ONNX: those of transformers; and
+images made larger."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,6 +15,10 @@ Lay = Callable[[Graph, PlainLayer, Tensor], Tensor]
 
 def _reshape(graph: Graph, layer: PlainLayer, x: Tensor) -> Tensor:
     shape = tuple(layer.config["target_shape"])
+    if -1 in shape:
+        # What is left of the numbers that there are.
+        left = math.prod(x.shape) // math.prod(each for each in shape if each != -1)
+        shape = tuple(left if each == -1 else each for each in shape)
     # Channels that are given a height and a width of 1 may be in either order: that of what is to come.
     order = FIRST if len(x.shape) == 1 and shape == (1, 1, x.shape[-1]) else LAST
     x = graph.in_order(x, LAST)
@@ -41,10 +46,18 @@ def _crop(graph: Graph, layer: PlainLayer, x: Tensor) -> Tensor:
     return Tensor(graph.node("Slice", [x.name, *constants], layer.name), (end - before, x.shape[1]), LAST)
 
 
-def _spread(graph: Graph, layer: PlainLayer, x: Tensor) -> Tensor:
+def _repeat(graph: Graph, layer: PlainLayer, x: Tensor) -> Tensor:
+    """Repeat each place of an image; where there is but one, of whatever order its channels are."""
+    if layer.config["interpolation"] != "nearest":
+        raise BackboneError(f"Expected places to be repeated. Received: '{layer.name}', which blends them.")
+    height, width = layer.config["size"]
     if x.shape[:2] != (1, 1):
-        raise BackboneError(f"Expected one place to be repeated. Received: '{layer.name}', of {x.shape[:2]} places.")
-    x, (height, width) = graph.write(x), layer.config["size"]
+        x = graph.in_order(x, FIRST)
+        scales = graph.constant(f"{layer.name}/scales", [1, 1, height, width])
+        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        name = graph.node("Resize", [x.name, "", scales], layer.name, **how)
+        return Tensor(name, (x.shape[0] * height, x.shape[1] * width, x.shape[-1]), FIRST)
+    x = graph.write(x)
     sizes = (1, 1, height, width) if x.order == FIRST else (1, height, width, 1)
     name = graph.node("Expand", [x.name, _sizes(graph, layer, *sizes)], layer.name)
     return Tensor(name, (height, width, x.shape[-1]), x.order)
@@ -105,6 +118,6 @@ LAYING: Mapping[str, Lay] = {
     "MultiHeadAttention": _attend,
     "Permute": _permute,
     "Reshape": _reshape,
-    "UpSampling2D": _spread,
+    "UpSampling2D": _repeat,
     "ZeroPadding1D": _pad,
 }

@@ -205,6 +205,9 @@ class _Writer:
         simple = {"relu": "Relu", "sigmoid": "Sigmoid", "hard_silu": "HardSwish"}
         if activation in simple:
             self._graph.node(simple[activation], [x.name], name)
+        elif activation == "relu6":
+            bounds = [self._graph.constant(f"{name}/{end}", value) for end, value in (("least", 0.0), ("most", 6.0))]
+            self._graph.node("Clip", [x.name, *bounds], name)
         elif activation == "softmax":
             self._graph.node("Softmax", [x.name], name, axis=-1)
         elif activation == "silu":
@@ -250,8 +253,11 @@ class _Writer:
 
     def _concatenate(self, layer: PlainLayer) -> Tensor:
         inputs = [self._graph.in_order(self._tensors[name], FIRST) for name in layer.inputs]
-        shape = (*inputs[0].shape[:-1], sum(each.shape[-1] for each in inputs))
-        return Tensor(self._graph.node("Concat", [each.name for each in inputs], layer.name, axis=1), shape, FIRST)
+        name = self._graph.node("Concat", [each.name for each in inputs], layer.name, axis=1)
+        if len(inputs[0].shape) == 2:
+            # Tokens, those of one after those of the other.
+            return Tensor(name, (sum(each.shape[0] for each in inputs), inputs[0].shape[1]), LAST)
+        return Tensor(name, (*inputs[0].shape[:-1], sum(each.shape[-1] for each in inputs)), FIRST)
 
     def _pool(self, layer: PlainLayer, x: Tensor) -> Tensor:
         x = self._graph.in_order(x, FIRST)

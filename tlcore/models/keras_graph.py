@@ -3,8 +3,9 @@ names that Keras makes up; and to the one layer that it has and does not offer. 
 test_keras_graph.py says in words what broke."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from tlcore.models.backend import keras
@@ -50,6 +51,35 @@ def call_again(layer: "keras.Layer", tensors: Sequence[Any]) -> Any:
     if len(list_arguments(layer)) > 1:
         return layer(*tensors)
     return layer(list(tensors) if len(tensors) > 1 else tensors[0])
+
+
+class Call(NamedTuple):
+    """One call of a layer in a network: a name of its own, the layer, and the names of the calls whose outputs it was
+    given. A layer that is called once bears its own name."""
+
+    name: str
+    layer: "keras.Operation"
+    inputs: tuple[str, ...]
+
+
+def list_calls(model: "keras.Model") -> list[Call]:
+    """List the calls of a model's layers, each after those that it needs; a layer that is shared is called several
+    times. The layers that stand for its inputs come too, without inputs of their own."""
+    calls: dict[tuple[int, int], Call] = {}
+    times: Counter[str] = Counter()
+
+    def visit(tensor: Any) -> str:
+        layer, place, _ = tensor._keras_history
+        if (id(layer), place) not in calls:
+            inputs = tuple(map(visit, layer._inbound_nodes[place].input_tensors))
+            times[layer.name] += 1
+            name = layer.name if times[layer.name] == 1 else f"{layer.name} {times[layer.name]}"
+            calls[id(layer), place] = Call(name, layer, inputs)
+        return calls[id(layer), place].name
+
+    for each in model.outputs:
+        visit(each)
+    return list(calls.values())
 
 
 def find_maker(tensor: Any) -> "keras.Operation":

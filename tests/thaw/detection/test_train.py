@@ -1,6 +1,8 @@
 """The runs of detectors: trained, stopped, gone on with, fine-tuned and asked, on photos whose objects are drawn."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from tests.support.runs import arrays, fine_tune, measured, train_head
 from thaw.detection.boxed_split import read_seen_boxes
 from thaw.detection.found import read_found
 from thaw.jobs import starts
-from thaw.prediction.detector import find_in_files, load_detector
+from thaw.prediction.detector import find_in_files, load_detector, load_finder
 from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
@@ -60,21 +62,29 @@ def test_boxes_that_are_drawn_later_change_nothing_about_it(store, run):
     store.set_boxes(DATASET, changed, boxes, [])
 
 
-def test_phase_2_thaws_the_top_and_goes_on_from_the_head(store, run):
-    tuned = store.run(fine_tune(store, run.id, FineTuneSettings(layers=12, epochs=1, batch_size=4, insist=True)))
+def tuned(store, run):
+    """Return the run with a phase 2, which is trained once."""
+    if not store.run(run.id).fine_tune:
+        fine_tune(store, run.id, FineTuneSettings(layers=12, epochs=1, batch_size=4, insist=True))
+    return store.run(run.id)
 
-    facts = tuned.facts.fine_tune
+
+def test_phase_2_thaws_the_top_and_goes_on_from_the_head(store, run):
+    adapted = tuned(store, run)
+
+    facts = adapted.facts.fine_tune
     assert facts.frozen_layers + 12 == run.facts.head.frozen_layers
     assert facts.drift
     assert all(each.mean == each.variance == 0 for each in facts.drift)
-    assert [epoch.phase for epoch in store.epochs(tuned.id)] == [1] * 5 + [2]
+    assert [epoch.phase for epoch in store.epochs(adapted.id)] == [1] * 5 + [2]
     assert set(facts.accuracies) == {"validation"}
 
 
-def test_its_detector_is_put_together_again(store, run, tmp_path):
+@pytest.mark.parametrize("load", [load_detector, load_finder])
+def test_its_detector_is_put_together_again(store, run, tmp_path, load):
     judged = read_found(store, run, 1)
     (tmp_path / "text.jpg").write_text("no picture")
-    detector = load_detector(store, dataclasses.replace(run, result_phase=1))
+    detector = load(store, dataclasses.replace(run, result_phase=1))
 
     *seen, refused = find_in_files(detector, [*judged.files, tmp_path / "text.jpg"], run.facts.grey_range)
 
@@ -84,6 +94,42 @@ def test_its_detector_is_put_together_again(store, run, tmp_path):
         assert (mine.width, mine.height) == (image.width, image.height)
         sure = kept.above(0.3)
         np.testing.assert_allclose(mine.found.above(0.3).edges, sure.edges, atol=0.02)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_what_answers_for_new_pictures_says_what_the_keras_model_says(store, run, phase):
+    chosen = run if phase == 1 else tuned(store, run)
+    chosen = dataclasses.replace(chosen, result_phase=phase)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    edges, scores = load_detector(store, chosen).answer(pixels)
+
+    mine = load_finder(store, chosen).answer(pixels)
+
+    np.testing.assert_allclose(mine[1], scores, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(mine[0], edges, atol=1e-2, rtol=0)
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+from pathlib import Path
+from thaw.prediction.detector import find_in_files, load_finder
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+
+store = Store(open_workspace(sys.argv[1]))
+run = store.run(sys.argv[2])
+(seen,) = find_in_files(load_finder(store, run), [Path(sys.argv[3])], run.facts.grey_range)
+assert not {"tensorflow", "keras"} & set(sys.modules), "neither is to be imported"
+print(seen.width, seen.found.edges.shape[1])
+"""
+
+
+def test_an_answer_needs_neither_tensorflow_nor_keras(store, run):
+    judged = read_found(store, run)
+    line = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(store.workspace.root), run.id, str(judged.files[0])]
+    done = subprocess.run(line, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(judged.images[0].width), "4"]
 
 
 def test_one_that_breaks_off_goes_on_to_the_same_end(store, run, monkeypatch):

@@ -15,7 +15,7 @@ from tlcore.detection.losses import (
     find_distances,
     find_terms,
 )
-from tlcore.detection.network import BINS, list_places
+from tlcore.detection.places import BINS, list_places
 from tlcore.models.backend import keras
 
 

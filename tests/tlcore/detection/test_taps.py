@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tlcore.detection.taps import STRIDES, find_taps, tap, tapped_cut
+from tlcore.detection.places import STRIDES
+from tlcore.detection.taps import find_taps, tap, tapped_cut
 from tlcore.errors import BackboneError
 from tlcore.models.architectures import build_backbone
 from tlcore.models.backbones import find_backbone

@@ -49,6 +49,29 @@ def test_a_tensor_knows_the_layer_that_made_it(model):
     )
 
 
+def test_each_call_of_a_layer_that_is_shared_is_listed_after_what_it_needs():
+    shared = keras.layers.Dense(3, name="shared")
+    inputs = [keras.Input((4,), name="left"), keras.Input((4,), name="right")]
+    joined = keras.layers.Add(name="joined")([shared(inputs[0]), shared(inputs[1])])
+    model = keras.Model(inputs, joined)
+    other = keras.Input((4,), name="other")
+    # Called once more, by another model.
+    keras.Model(other, shared(other))
+    calls = keras_graph.list_calls(model)
+    assert {call.name: call.inputs for call in calls} == {
+        "left": (),
+        "shared": ("left",),
+        "right": (),
+        "shared 2": ("right",),
+        "joined": ("shared", "shared 2"),
+    }, (
+        "Keras no longer says in `tensor._keras_history` by which call of a layer a tensor was made: a detector's "
+        f"head, whose levels share layers, cannot be written down. {ADVICE}"
+    )
+    assert [call.name for call in calls][-1] == "joined"
+    assert calls[1].layer is shared
+
+
 def test_an_operation_knows_the_number_that_was_added(model):
     (added,) = [
         operation
