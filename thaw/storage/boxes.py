@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 
 from thaw.names import check_class_name
-from thaw.storage.edits import EditRows, make_edit
+from thaw.storage.edits import EditRows, go_on_with_edit, make_edit
 from thaw.storage.journal.journal import JournalEntry
 from thaw.storage.journal.rows import Change
 from tlcore.boxes import Box
@@ -23,6 +23,8 @@ BOXES, REJECTED_BOXES = "boxes", "rejected boxes"
 DECIMALS = 6
 """To how many decimals of a photo's side a box is kept: a thousandth of a pixel of the largest photos."""
 MOST_ON_A_PHOTO = 2000
+SITTING_S = 900.0
+"""A person who draws nothing on a photo for so long has gone away from it."""
 # A mark is one text, which a project bounds: so many to a mark, and no longer names.
 _REJECTED_TOGETHER = 200
 _LONGEST_NAME = 300
@@ -102,13 +104,19 @@ class BoxRows(EditRows):
         return [each for number in sorted(marks, key=natural) for each in read_rejected(marks[number])]
 
     def set_boxes(
-        self, dataset_id: str, image_id: str, boxes: Sequence[Box] | None, read: Sequence[Box] | None
+        self,
+        dataset_id: str,
+        image_id: str,
+        boxes: Sequence[Box] | None,
+        read: Sequence[Box] | None,
+        by_hand: bool = False,
     ) -> bool:
         """Draw these boxes on a photo, as a change that can be undone; say whether that changed any.
 
         [] says that it shows no object, None that nobody has looked at it. `read` is what was on it, in the same terms,
-        when the editor read it. Raises BoxesChanged where something else is there by now, as after a change in another
-        window, and DatasetError for a photo of another data set and for boxes that no photo can have.
+        when the editor read it. What is drawn `by_hand` on one photo in one sitting, box after box, is one change.
+        Raises BoxesChanged where something else is there by now, as after a change in another window, and DatasetError
+        for a photo of another data set and for boxes that no photo can have.
         """
         if boxes is not None:
             _require_sound(boxes)
@@ -122,7 +130,11 @@ class BoxRows(EditRows):
                     "meanwhile in another window. Open the photo again."
                 )
             detail = {"images": 1, "boxes": None if boxes is None else len(boxes)}
-            return bool(make_edit(connection, entry, dataset_id, "boxes", detail, [Change(BOXES, image_id, after)]))
+            detail |= {"by_hand": True} if by_hand else {}
+            change = Change(BOXES, image_id, after)
+            if by_hand and go_on_with_edit(connection, entry, dataset_id, "boxes", detail, change, SITTING_S):
+                return True
+            return bool(make_edit(connection, entry, dataset_id, "boxes", detail, [change]))
 
     def rename_boxes(self, dataset_id: str, old: str, new: str) -> int:
         """Call all boxes of one kind otherwise, as one change that can be undone; return on how many photos.

@@ -12,6 +12,7 @@ from thaw.storage.journal.rows import (
     Change,
     JournalRows,
     add_edit,
+    extend_latest,
     latest_edit,
     undo_latest,
     write_change,
@@ -34,16 +35,23 @@ class EditRows(JournalRows):
         with self._recording(dataset_id) as (connection, entry):
             return make_edit(connection, entry, dataset_id, kind, detail, changes)
 
-    def undo_edit(self, dataset_id: str, number: int) -> None:
+    def undo_edit(self, dataset_id: str, number: int, seen_at: float | None = None) -> None:
         """Put back what the latest edit replaced.
 
-        Raises DatasetError if `number` is not the latest edit that stands: two tabs may ask for the same one.
+        Raises DatasetError if `number` is not the latest edit that stands, since two tabs may ask for the same one, or
+        if it has been gone on with since it was made `seen_at`, where that is given.
         """
         with self._recording(dataset_id) as (connection, entry):
             if latest_edit(connection, dataset_id) != number:
                 raise DatasetError(
                     f"Expected the latest change of this data set. Received: change {number}, which is undone already "
                     "or has others after it. Reload the page and undo the latest first."
+                )
+            query = "SELECT created_at FROM edits WHERE number = ?"
+            if seen_at not in (None, connection.execute(query, (number,)).fetchone()["created_at"]):
+                raise DatasetError(
+                    f"Expected change {number} as it was when the page was opened. Received: one that has been gone on "
+                    "with since. Reload the page to see what would be undone."
                 )
             entry["undone_at"] = time.time()
             undo_latest(connection, dataset_id, entry["undone_at"])
@@ -95,6 +103,40 @@ def make_edit(
     _bump(connection, dataset_id)
     entry["made"] = [*entry.get("made", []), {"edit": edit, "changes": rows}]
     return len(rows)
+
+
+def go_on_with_edit(
+    connection: sqlite3.Connection,
+    entry: JournalEntry,
+    dataset_id: str,
+    kind: EditKind,
+    detail: dict[str, Any],
+    change: Change,
+    within_s: float,
+) -> bool:
+    """Make a change within a transaction as a part of the newest edit; say whether it is one that this goes on with.
+
+    It is where that edit stands, changed the same subject alone, is of the same kind and of a detail of the same keys,
+    and was made or gone on with less than `within_s` seconds ago. To undo it brings back what was before all of it, so
+    that one which would change nothing any more is not gone on with.
+    """
+    newest = connection.execute(
+        "SELECT * FROM edits WHERE dataset_id = ? ORDER BY number DESC LIMIT 1", (dataset_id,)
+    ).fetchone()
+    if newest is None or newest["undone_at"] is not None or newest["kind"] != kind:
+        return False
+    rows = connection.execute("SELECT * FROM changes WHERE edit = ?", (newest["number"],)).fetchall()
+    same = [(row["field"], row["subject"]) for row in rows] == [(change.field, change.subject)]
+    lately = 0 <= time.time() - newest["created_at"] < within_s
+    if not (same and lately and json.loads(newest["detail"]).keys() == detail.keys()):
+        return False
+    if change.after in (rows[0]["before"], rows[0]["after"]):
+        return False
+    edit = {"detail": json.dumps(detail), "created_at": time.time()}
+    extend_latest(connection, dataset_id, edit, change.after)
+    _bump(connection, dataset_id)
+    entry["extended"] = {"edit": edit, "after": change.after}
+    return True
 
 
 def _read(connection: sqlite3.Connection, dataset_id: str, change: Change) -> str | None:

@@ -47,7 +47,7 @@ def undo_bar(store: Store, dataset: Dataset) -> None:
 def undo(store: Store, dataset_id: str, edit: Edit) -> None:
     """Undo the change that the page showed, and no other that a second tab has made since."""
     try:
-        store.undo_edit(dataset_id, edit.number)
+        store.undo_edit(dataset_id, edit.number, edit.created_at)
     except DatasetError as problem:
         st.toast(sentence(str(problem)), icon=":material/error:", duration="long")
     else:

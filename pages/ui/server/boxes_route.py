@@ -108,7 +108,7 @@ def _read(store: Store, dataset_id: str, asked: Json) -> Json:
 
 def _save(store: Store, dataset_id: str, asked: Json) -> Json:
     drawn, before = read_drawn(asked.get("boxes")), read_drawn(asked.get("read"))
-    store.set_boxes(dataset_id, _find_image(store, asked).id, drawn, before)
+    store.set_boxes(dataset_id, _find_image(store, asked).id, drawn, before, by_hand=True)
     return {}
 
 

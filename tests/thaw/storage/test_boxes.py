@@ -1,6 +1,7 @@
 """The boxes of a data set in its rows, its journal and its trash."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,74 @@ def test_boxes_are_set_and_undone(store):
     for edit in store.edits("data-1"):
         store.undo_edit("data-1", edit.number)
     assert store.boxes("data-1") == {"img-1": [APPLE, PEAR], "img-2": []}
+
+
+def draw_on(store, number, boxes, read):
+    return store.set_boxes("data-1", f"img-{number}", boxes, read, by_hand=True)
+
+
+def list_edits(store):
+    return [(edit.detail["boxes"], edit.undone_at is None) for edit in store.edits("data-1")]
+
+
+def test_what_is_drawn_by_hand_on_one_photo_in_one_sitting_is_one_change(store):
+    version = store.dataset("data-1").version
+    assert draw_on(store, 3, [APPLE], None)
+    assert draw_on(store, 3, [APPLE, PEAR], [APPLE])
+    assert draw_on(store, 3, [PEAR], [APPLE, PEAR])
+    assert not draw_on(store, 3, [PEAR], [PEAR])
+    assert (list_edits(store), store.dataset("data-1").version) == ([(1, True)], version + 3)
+    assert store.boxes_on("data-1", "img-3") == [PEAR]
+
+    store.undo_edit("data-1", store.edits("data-1")[0].number)
+
+    assert store.boxes_on("data-1", "img-3") is None
+    # One that was undone is over.
+    assert draw_on(store, 3, [APPLE], None)
+    assert list_edits(store) == [(1, True), (1, False)]
+
+
+def test_another_photo_another_change_and_a_pause_begin_a_new_one(store, monkeypatch):
+    draw_on(store, 3, [APPLE], None)
+    draw_on(store, 2, [PEAR], [])
+    draw_on(store, 3, [APPLE, PEAR], [APPLE])
+    assert list_edits(store) == [(2, True), (1, True), (1, True)]
+    store.rename_boxes("data-1", "apple", "plum")
+    draw_on(store, 3, [PEAR], [replace(APPLE, label="plum"), PEAR])
+    assert len(store.edits("data-1")) == 5
+    monkeypatch.setattr("thaw.storage.boxes.SITTING_S", 0.0)
+    draw_on(store, 3, [APPLE], [PEAR])
+    assert len(store.edits("data-1")) == 6
+
+
+def test_a_change_that_was_gone_on_with_since_it_was_seen_is_not_undone(store):
+    draw_on(store, 3, [APPLE], None)
+    (seen,) = store.edits("data-1")
+    draw_on(store, 3, [APPLE, PEAR], [APPLE])
+    with pytest.raises(DatasetError, match="gone on with since"):
+        store.undo_edit("data-1", seen.number, seen.created_at)
+    (now,) = store.edits("data-1")
+    store.undo_edit("data-1", now.number, now.created_at)
+    assert store.boxes_on("data-1", "img-3") is None
+
+
+def test_an_import_is_never_gone_on_with_and_what_ends_as_it_began_is_told_twice(store):
+    store.set_boxes("data-1", "img-3", [APPLE], None)
+    draw_on(store, 3, [APPLE, PEAR], [APPLE])
+    draw_on(store, 3, [APPLE], [APPLE, PEAR])
+    assert list_edits(store) == [(1, True), (2, True), (1, True)]
+
+
+def test_the_journal_brings_back_what_was_drawn_in_one_sitting(store):
+    for read, boxes in ((None, [APPLE]), ([APPLE], [APPLE, PEAR]), ([APPLE, PEAR], [PEAR])):
+        draw_on(store, 3, boxes, read)
+    keep_copies(store)
+    store.workspace.database.write_bytes(b"")
+    rebuild(store.workspace)
+    again = Store(store.workspace)
+    assert (again.boxes_on("data-1", "img-3"), list_edits(again)) == ([PEAR], [(1, True)])
+    again.undo_edit("data-1", again.edits("data-1")[0].number)
+    assert again.boxes_on("data-1", "img-3") is None
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,9 @@ class JournalRows(Database):
         """Yield a transaction and the entry to fill with what it changes: both are kept, or neither.
 
         An entry may have, as lists of rows or as `describe` and `listed` return them: "images", "set_aside", "marks"
-        and "checks" that are new, "made" with each "edit" that was made and its "changes", "undone_at" of the edit that
-        is undone, and "values" of images by column and id. The row of the data set itself goes along with each.
+        and "checks" that are new, "made" with each "edit" that was made and its "changes", "extended" with what the
+        latest "edit", of one change, is now and what is there "after" it, "undone_at" of the edit that is undone, and
+        "values" of images by column and id. The row of the data set itself goes along with each.
         """
         journal, start, end = Journal(self.workspace.journal(dataset_id)), 0, -1
         try:
@@ -100,6 +101,8 @@ def apply(connection: sqlite3.Connection, dataset_id: str, entry: JournalEntry) 
         add_edit(connection, dataset_id, made["edit"], made["changes"])
         for field, subject, _, after in made["changes"]:
             write_change(connection, dataset_id, Change(field, subject, after))
+    if "extended" in entry:
+        extend_latest(connection, dataset_id, entry["extended"]["edit"], entry["extended"]["after"])
     if "undone_at" in entry:
         undo_latest(connection, dataset_id, entry["undone_at"])
     for column, values in entry.get("values", {}).items():
@@ -115,6 +118,20 @@ def add_edit(
         (dataset_id, edit["kind"], edit["detail"], edit["created_at"], edit.get("undone_at")),
     ).lastrowid
     connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", [(number, *change) for change in changes])
+
+
+def extend_latest(connection: sqlite3.Connection, dataset_id: str, edit: JournalEntry, after: str | None) -> None:
+    """Have the latest edit that stands, which has one change, end with something else; what was before it stays.
+
+    Raises ValueError where it has more changes or there is none.
+    """
+    number = latest_edit(connection, dataset_id)
+    ((field, subject, _, _),) = _changes(connection, number)
+    write_change(connection, dataset_id, Change(field, subject, after))
+    connection.execute("UPDATE changes SET after = ? WHERE edit = ?", (after, number))
+    connection.execute(
+        "UPDATE edits SET detail = ?, created_at = ? WHERE number = ?", (edit["detail"], edit["created_at"], number)
+    )
 
 
 def undo_latest(connection: sqlite3.Connection, dataset_id: str, moment: float) -> None:

@@ -79,6 +79,13 @@ def test_a_kind_is_renamed_on_every_photo(client, store):
     assert act(client, "rename", kind="lynx").status_code == 400
 
 
+def test_what_is_drawn_box_after_box_is_one_line_of_the_history(client, store):
+    save(client, [CAT], None)
+    save(client, [CAT, DOG], [CAT])
+    (edit,) = store.edits(DATASET)
+    assert edit_history.tell(edit, str) == "drew 2 boxes on 1 image"
+
+
 def test_what_another_window_has_drawn_is_not_written_over(client, store):
     save(client, [CAT], None)
     refused = save(client, [DOG], None)
