@@ -46,6 +46,11 @@ async def act(request: Request) -> JSONResponse:
         return JSONResponse({"boxes": drawn.get(photo)})
     if asked["do"] == "suggest":
         return JSONResponse({"suggestions": suggested.get(photo, [])})
+    if asked["do"] == "rank":
+        surest = {
+            each: max((box["confidence"] for box in suggested.get(each, [])), default=0) for each in asked["photos"]
+        }
+        return JSONResponse({"sure": surest})
     if failing:
         return JSONResponse({"error": "The disk is full."}, status_code=failing.pop())
     if drawn.get(photo) not in (asked["read"], asked["boxes"]):
@@ -62,7 +67,9 @@ async def prepare(request: Request) -> JSONResponse:
     if "drawn" in asked:
         drawn.clear()
         drawn.update(asked["drawn"])
-    suggested.update(asked.get("suggested", {}))
+    if "suggested" in asked:
+        suggested.clear()
+        suggested.update(asked["suggested"])
     failing[:] = asked.get("failing", failing)
     return JSONResponse(drawn)
 

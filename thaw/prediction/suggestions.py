@@ -1,5 +1,6 @@
 """Boxes that a detector proposes for photos of its own data set, for a person to take, correct or turn down."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from thaw.prediction.client import predictor
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from tlcore.boxes import Box
+from tlcore.detection.found import Found
 
 # Less sure ones are wrong more often than right, and each costs a key to turn down.
 LEAST_SURE = 0.25
@@ -27,16 +29,19 @@ def find_detector(store: Store, dataset_id: str) -> Run | None:
     return next((run for run in runs if run.result_phase is not None), None)
 
 
-def suggest_boxes(store: Store, dataset_id: str, image: Image) -> list[Suggestion]:
-    """Return what the newest detector of a data set finds on one of its photos, the surest first; [] where there is no
-    detector. Raises what `thaw.prediction.client.Predictor.find_in_files` raises."""
+def suggest_boxes(store: Store, dataset_id: str, images: Sequence[Image]) -> list[list[Suggestion]]:
+    """Return what the newest detector of a data set finds on each of some of its photos, the surest first; [] where
+    there is nothing, or no detector. Raises what `thaw.prediction.client.Predictor.find_in_files` raises."""
     run = find_detector(store, dataset_id)
     if run is None:
-        return []
-    (seen,) = predictor(store.workspace).find_in_files(run.id, [Path(image.file)])
-    if seen.found is None:
-        return []
-    labels, sure = read_labels(store, run), seen.found.above(LEAST_SURE)
+        return [[] for _ in images]
+    seen = predictor(store.workspace).find_in_files(run.id, [Path(image.file) for image in images])
+    labels = read_labels(store, run)
+    return [_suggest(labels, each.found) if each.found else [] for each in seen]
+
+
+def _suggest(labels: Sequence[str], found: Found) -> list[Suggestion]:
+    sure = found.above(LEAST_SURE)
     return [
         Suggestion(Box(labels[kind], left, top, right - left, bottom - top), score)
         for (left, top, right, bottom), score, kind in zip(

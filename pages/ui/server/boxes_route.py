@@ -25,6 +25,8 @@ from tlcore.errors import ThawError
 
 TOKEN = secrets.token_urlsafe(32)
 MAX_BODY_BYTES = 4 * 1024**2
+# Photos that are looked at for one answer: whoever asks about another meanwhile waits for no more.
+RANKED = 8
 DATASET_ID = re.compile(r"data-[0-9a-f]{12}")
 # Photos without a class first: who draws boxes has dropped a flat folder more often than not.
 ROLES: tuple[Role, ...] = ("pile", "main", "holdout")
@@ -118,9 +120,20 @@ def _rename(store: Store, dataset_id: str, asked: Json) -> Json:
 
 
 def _suggest(store: Store, dataset_id: str, asked: Json) -> Json:
-    image = _find_image(store, asked)
-    found = sorted(suggestions.suggest_boxes(store, dataset_id, image), key=lambda each: -each.confidence)
-    return {"suggestions": [asdict(each.box) | {"confidence": each.confidence} for each in found]}
+    (found,) = suggestions.suggest_boxes(store, dataset_id, [_find_image(store, asked)])
+    ordered = sorted(found, key=lambda each: -each.confidence)
+    return {"suggestions": [asdict(each.box) | {"confidence": each.confidence} for each in ordered]}
+
+
+def _rank(store: Store, dataset_id: str, asked: Json) -> Json:
+    """Tell how sure the surest suggestion for each of some photos is, 0 where there is none."""
+    photos = asked.get("photos")
+    if not isinstance(photos, list) or len(photos) > RANKED or not all(isinstance(each, str) for each in photos):
+        raise UploadRefused(400, f"Expected at most {RANKED} photos. Received something else. Reload the page.")
+    images = list(store.images_by_id(photos).values())
+    found = suggestions.suggest_boxes(store, dataset_id, images)
+    surest = [max((one.confidence for one in each), default=0.0) for each in found]
+    return {"sure": {image.id: sure for image, sure in zip(images, surest, strict=True)}}
 
 
 ACTIONS: dict[str, Callable[[Store, str, Json], Json]] = {
@@ -129,6 +142,7 @@ ACTIONS: dict[str, Callable[[Store, str, Json], Json]] = {
     "save": _save,
     "rename": _rename,
     "suggest": _suggest,
+    "rank": _rank,
 }
 
 BOXES_ROUTE = Route(address("thaw/boxes/{dataset_id}"), do_action, methods=["POST"])

@@ -304,6 +304,27 @@ def test_suggestions_are_taken_turned_down_and_corrected(
     expect(bar.get_by_role("button")).to_have_count(0)
 
 
+def test_the_next_photo_is_the_one_of_whose_boxes_the_model_is_surest(
+    page: Page, server: Server, tell: Callable[..., Json], request: pytest.FixtureRequest
+) -> None:
+    sure = {1: 0.4, 3: 0.9, 4: 0.6}
+    proposed = {f"photo-{number}": [box("apple") | {"confidence": share}] for number, share in sure.items()}
+    tell(drawn={"photo-2": []}, failing=[], suggested=proposed)
+    show(page, server, request, 1, "&suggests")
+    page.get_by_role("button", name="Next, surest first").click()
+    see_photo(page, 3)
+    expect(page.locator(".suggested")).to_have_count(1)
+    # Where all is turned down there is nothing to be sure of any more.
+    page.keyboard.press("x")
+    page.keyboard.press("g")
+    see_photo(page, 4)
+    expect(page.locator(".suggested")).to_have_count(1)
+    page.keyboard.press("a")
+    expect_kept(tell, 4, box("apple"))
+    page.keyboard.press("g")
+    see_photo(page, 1)
+
+
 @pytest.fixture
 def touched(program: Browser, server: Server, tell: Callable, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The editor on a phone."""

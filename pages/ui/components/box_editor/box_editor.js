@@ -42,7 +42,7 @@ class BoxEditor {
     const buttons = {
       ".previous": () => this.step(-1),
       ".next": () => this.step(1),
-      ".next-open": () => this.show(this.strip.nextOpen(this.place)),
+      ".next-open": () => this.goOn(),
       ".out": () => this.stage.zoomBy(1 / ZOOM_STEP),
       ".in": () => this.stage.zoomBy(ZOOM_STEP),
       ".fit": () => this.stage.fit(),
@@ -94,6 +94,7 @@ class BoxEditor {
       this.kinds.begin(`thaw kinds of ${data.dataset}`, kinds);
       this.kind = this.kinds.names[0] ?? null;
       this.strip.begin(photos);
+      this.suggesting.begin();
       for (const drawing of saver.waiting) this.tellCount(drawing);
       saver.tell();
       this.find(".editor").classList.toggle("empty", !photos.length);
@@ -137,7 +138,9 @@ class BoxEditor {
       this.draw();
       this.speak(`${name}, photo ${place + 1} of ${this.photos.length}, ${this.told()}`);
       if (place + 1 < this.photos.length) new Image().src = this.photos[place + 1].picture;
-      this.suggesting.ask(drawing);
+      // The photo that is shown comes first.
+      await this.suggesting.ask(drawing);
+      this.suggesting.rank();
     });
   }
 
@@ -217,6 +220,11 @@ class BoxEditor {
 
   suggest() {
     if (this.drawing) this.suggesting.ask(this.drawing, true);
+  }
+
+  // To the next photo that is still to be done.
+  goOn() {
+    this.show(this.strip.nextOpen(this.place, this.suggesting.sure));
   }
 
   step(by) {
@@ -316,6 +324,7 @@ class BoxEditor {
 
   leave() {
     document.removeEventListener("visibilitychange", this.returned);
+    this.suggesting.leave();
     this.keys.leave();
     this.room.leave();
     this.stage.sizes.disconnect();

@@ -33,7 +33,7 @@ def box_editor(key: str, dataset_id: str, url: str, token: str, label: str, sugg
     """Draw the editor for the photos of a data set; `label` names it to those who cannot see it.
 
     With `suggests` it asks for boxes that a model proposes: for each photo that nobody has looked at yet, and for
-    others when the person wants it.
+    others when the person wants it. The next photo to be done is then the one of whose boxes the model is surest.
 
     It speaks with `url`, by POST with the token and JSON, so that drawing waits for no rerun:
 
@@ -43,7 +43,8 @@ def box_editor(key: str, dataset_id: str, url: str, token: str, label: str, sugg
     - {"do": "save", "photo", "boxes", "read"} -> {}, where `read` is what was there when the editor read or saved last;
       where something else is there by now nothing is saved, and the status is 409.
     - {"do": "rename", "kind", "to"} -> {}: all boxes of a kind are called otherwise, on every photo;
-    - {"do": "suggest", "photo"} -> {"suggestions"}: a list of such boxes, each with its "confidence", 0 to 1.
+    - {"do": "suggest", "photo"} -> {"suggestions"}: a list of such boxes, each with its "confidence", 0 to 1;
+    - {"do": "rank", "photos"} -> {"sure"}: by photo how sure the surest suggestion for it is, 0 where there is none.
 
     A refusal is {"error": words}.
     """

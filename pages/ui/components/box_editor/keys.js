@@ -38,6 +38,7 @@ class Keys {
       b: () => editor.hand.sayNothing(),
       a: () => editor.suggesting.accept(),
       x: () => editor.suggesting.reject(),
+      g: () => editor.goOn(),
     };
   }
 

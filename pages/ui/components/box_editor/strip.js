@@ -80,10 +80,13 @@ class Strip {
     if (this.list.contains(this.list.getRootNode().activeElement)) button.focus({ preventScroll: true });
   }
 
-  // The next photo after a place that nobody has drawn on, around the end, or -1.
-  nextOpen(place) {
+  // The next photo that nobody has drawn on, or -1: the one of whose boxes the model is surest, by `sure` (a photo's id
+  // to a share), else the next after a place, around the end.
+  nextOpen(place, sure) {
     const order = this.photos.map((_, step) => (place + 1 + step) % this.photos.length);
-    return order.find((each) => this.photos[each].count === null && each !== place) ?? -1;
+    const open = order.filter((each) => this.photos[each].count === null && each !== place);
+    const surest = (each) => sure.get(this.photos[each].id) ?? 0;
+    return open.reduce((best, each) => (surest(each) > surest(best) ? each : best), open[0] ?? -1);
   }
 }
 

@@ -2,12 +2,16 @@
 
 // A proposal that lies so far over a box of its kind, as the intersection's share of the union, is of the same object.
 const SAME_OBJECT = 0.5;
+// Photos that the model looks at ahead: so many at a time, as the server takes them, and so many in all.
+const RANKED_AT_ONCE = 4;
+const MOST_RANKED = 200;
 
 class Suggesting {
   constructor(editor) {
     this.editor = editor;
     this.bar = editor.find(".suggesting");
     this.words = this.bar.querySelector("p");
+    this.sure = new Map();
     for (const [name, act] of [
       [".accept", () => this.accept()],
       [".reject", () => this.reject()],
@@ -32,6 +36,27 @@ class Suggesting {
     }
   }
 
+  // Looks at photos that wait, a few at a time, for how sure the model is of what it would propose there.
+  async rank() {
+    const { saver, server, photos } = this.editor;
+    if (this.ranking || !server.data.suggests) return;
+    this.ranking = true;
+    try {
+      const fresh = photos.filter(({ id, count }) => count === null && !this.sure.has(id)).slice(0, MOST_RANKED);
+      for (let start = 0; start < fresh.length; start += RANKED_AT_ONCE) {
+        const ids = fresh.slice(start, start + RANKED_AT_ONCE).map(({ id }) => id);
+        const { sure } = await server.act("rank", { photos: ids });
+        if (this.editor.saver !== saver || this.gone) return;
+        for (const [id, share] of Object.entries(sure)) this.sure.set(id, share);
+        this.editor.draw();
+      }
+    } catch {
+      // Why nothing is proposed is told beside the photo that is shown; photos come in their own order then.
+    } finally {
+      this.ranking = false;
+    }
+  }
+
   // What lies on a box of its kind is no news.
   take(drawing, suggestions) {
     const { editor } = this;
@@ -50,6 +75,14 @@ class Suggesting {
   note(drawing, words) {
     this.noted = { drawing, words };
     this.draw();
+  }
+
+  begin() {
+    this.sure.clear();
+  }
+
+  leave() {
+    this.gone = true;
   }
 
   // The one that A, X and Enter are about: the chosen one, else the surest.
@@ -77,6 +110,7 @@ class Suggesting {
     const place = drawing.suggestions.indexOf(gone[0]);
     const left = drawing.suggestions.filter((each) => !gone.includes(each));
     const chosen = left[Math.min(place, left.length - 1)]?.key ?? null;
+    this.sure.set(drawing.id, left[0]?.confidence ?? 0);
     // What was missed beside it is likely of its kind.
     this.editor.kind = boxes.at(-1)?.label ?? this.editor.kind;
     const after = boxes.length ? [...drawing.list, ...boxes.map(accepted)] : drawing.boxes;
@@ -100,6 +134,8 @@ class Suggesting {
     this.bar.querySelector(".group").classList.toggle("unseen", !number);
     const words = number ? `${counted(number, "suggestion", "suggestions")}, surest first` : note;
     if (this.words.textContent !== words) this.words.textContent = words;
+    const next = this.sure.size ? "Next, surest first" : "Next not done";
+    this.editor.find(".next-open .words").textContent = next;
   }
 }
 

@@ -135,10 +135,18 @@ def test_suggestions_come_from_whoever_has_some_the_surest_first(client, monkeyp
     assert act(client, "suggest", photo=PHOTO).json() == {"suggestions": []}
     cat, dog = Box("cat", 0.25, 0.5, 0.5, 0.25), Box("dog\u202e", 0.25, 0.5, 0.5, 0.25)
 
-    def suggest(store, dataset_id, image):
-        return [Suggestion(cat, 0.4), Suggestion(dog, 0.9)] if (dataset_id, image.id) == (DATASET, PHOTO) else []
+    def suggest(store, dataset_id, images):
+        both = [Suggestion(cat, 0.4), Suggestion(dog, 0.9)]
+        return [both if (dataset_id, image.id) == (DATASET, PHOTO) else [] for image in images]
 
     monkeypatch.setattr(suggestions, "suggest_boxes", suggest)
     told = act(client, "suggest", photo=PHOTO).json()
     assert told == {"suggestions": [DOG | {"confidence": 0.9}, CAT | {"confidence": 0.4}]}
     assert act(client, "suggest", photo=photo_id(1)).json() == {"suggestions": []}
+    told = act(client, "rank", photos=[PHOTO, photo_id(1), "img-none"]).json()
+    assert told == {"sure": {PHOTO: 0.9, photo_id(1): 0.0}}
+
+
+@pytest.mark.parametrize("photos", [None, "img", [1], [PHOTO] * 9])
+def test_photos_that_are_none_or_too_many_are_not_ranked(client, photos):
+    assert act(client, "rank", photos=photos).status_code == 400
