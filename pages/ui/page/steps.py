@@ -23,7 +23,7 @@ STAYING = """
 /* Above the links at the bottom of a phone. */
 @media (max-width: 640px) { [data-testid="stLayoutWrapper"]:has(> .st-key-KEY) { bottom: 2.5rem; } }
 """
-TO_BOXES = "Find and count things: draw boxes"
+TO_BOXES = "Find and count things in these photos"
 
 
 class PageEnds(Exception):

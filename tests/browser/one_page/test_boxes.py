@@ -13,6 +13,7 @@ from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.boxes import Box
 
 pytestmark = [pytest.mark.kept_profile, pytest.mark.made_up]
 
@@ -77,6 +78,19 @@ def labels_on(store: Store, dataset: str) -> list[str] | None:
 
 def expect_kept(store: Store, dataset: str, labels: list[str] | None) -> None:
     wait_until(lambda: labels_on(store, dataset) == labels, PATIENCE_S, f"{labels} on the first photo")
+
+
+def test_the_studio_offers_to_count_on_photos_of_which_none_has_a_kind(
+    page: Page, server: Server, store: Store, dataset: str
+) -> None:
+    page.goto(f"{server.url}/?dataset={dataset}")
+    expect(page.get_by_role("link", name="Sort them")).to_be_visible()
+    page.get_by_role("link", name="Find and count things in these photos").click()
+    expect(page.locator('.stage[aria-label^="IMG_0.jpg, "]')).to_be_visible()
+    store.set_boxes(dataset, store.images(dataset, role="pile")[0].id, [Box("apple", 0.1, 0.1, 0.5, 0.5)], None)
+    page.goto(f"{server.url}/?dataset={dataset}")
+    expect(page.get_by_role("link", name="Find and count", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Find and count things in these photos")).to_be_hidden()
 
 
 def test_what_is_drawn_is_there_after_a_reload_and_can_be_undone(

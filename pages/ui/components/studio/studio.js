@@ -203,9 +203,13 @@ class Studio {
     this.find(".pile span").textContent = isBoxed
       ? `${dataset.boxes.toLocaleString()} boxes are drawn on ${dataset.pile.toLocaleString()} photos.`
       : `${dataset.pile.toLocaleString()} photos have no kind yet.`;
-    const link = this.find(".pile a");
+    const link = this.find(".pile .way");
     link.textContent = isBoxed ? "Find and count" : "Sort them";
     link.href = `${isBoxed ? this.server.data.find : this.server.data.pile}?dataset=${dataset.id}`;
+    // Photos of which none has a kind may as well be there to be counted on.
+    const boxes = this.find(".pile .boxes");
+    boxes.hidden = isBoxed || !dataset.pile || dataset.images > 0;
+    boxes.href = `${this.server.data.boxes}?dataset=${dataset.id}`;
   }
 
   // What is newly learnt, or is the best of another eye, is chosen from then on.

@@ -9,7 +9,7 @@ from tests.support.piles import add_pile, photo_id
 from tlcore.boxes import Box
 from tlcore.settings import detection_settings
 
-TO_BOXES = "Find and count things: draw boxes"
+TO_BOXES = "Find and count things in these photos"
 
 
 def sent(page):
