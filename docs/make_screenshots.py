@@ -1,5 +1,5 @@
 """Makes the pictures of README and the guide again: the journey and the trials on photos of six kinds, mislabelled
-digits, and photos with faults put right.
+digits, things that are found and counted, and photos with faults put right.
 
 Run it from the repository with `python -m docs.make_screenshots`; it needs what the browser tests need.
 """
@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from docs.camera import FOLDER, PATIENCE_MS, expander, photograph, photograph_part
 from docs.closed_loop import close_the_loop, write_mislabelled_digits
 from docs.faulty_photos import write_faulty_photos
+from docs.find_and_count import find_and_count
 from docs.scenes import write_scenes
 from tests.browser.harness import IDLE, Server, drop, open_browser, settle
 from tests.browser.journey import (
@@ -41,6 +42,7 @@ def main() -> None:
                 close_the_loop(
                     browser.pages[0], server, write_mislabelled_digits(Path(scratch) / "Digits, some mislabelled")
                 )
+                find_and_count(browser.pages[0], server, Path(scratch) / "Other photos")
                 put_right(browser.pages[0], server, write_faulty_photos(Path(scratch) / "Photos with faults"))
         finally:
             server.stop()
