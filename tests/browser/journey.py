@@ -197,3 +197,20 @@ def save(page: Page, trigger: Locator, folder: Path) -> Path:
     path = folder / coming.value.suggested_filename
     coming.value.save_as(path)
     return path
+
+
+def name_kind(page: Page, kind: str) -> None:
+    """Answer the box editor's first question."""
+    page.get_by_label("What do you want to find and count?").fill(kind)
+    page.get_by_role("button", name="Start drawing").click()
+
+
+def draw_box(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag a box over the photo in the box editor, from one place to another, both as shares of it."""
+    photo = page.locator(".stage img").bounding_box()
+    assert photo
+    places = [(photo["x"] + x * photo["width"], photo["y"] + y * photo["height"]) for x, y in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=3)
+    page.mouse.up()

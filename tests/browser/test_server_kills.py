@@ -15,8 +15,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from playwright.sync_api import Error as BrowserError
 
 from pages.ui.server import upload
-from tests.browser.harness import Server, wait_until
-from tests.browser.journey import see_page, set_numbers, start_head
+from tests.browser.harness import PATIENCE_S, Server, wait_until
+from tests.browser.journey import draw_box, name_kind, see_page, set_numbers, start_head
 from tests.campaigns.tally import Tally
 from tests.support.pictures.corpus import leftovers, write_classes
 from tests.support.pictures.uploads import frame
@@ -24,11 +24,14 @@ from thaw.datasets import edits
 from thaw.jobs import lifecycle, starts
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
+from tlcore.boxes import Box
 from tlcore.progress import Stage
 
 CLASSES = {"rose": 30, "tulip": 30}
 FILES = sum(CLASSES.values())
 BATCH = 12
+# Boxes are drawn in the cells of a photo, so many a trial and so many a row.
+BOXES, CELLS = 3, 7
 EPOCHS, LIMIT_S = 30, 300
 DAY_S = 24 * 3600
 Campaign = Callable[[str], Tally]
@@ -176,6 +179,56 @@ def test_a_server_killed_in_an_edit_of_a_page(
                 edits.undo(store, dataset_id)
             assert store.dataset(dataset_id).excluded == 0
     tally.facts["confirmed"] = confirmed
+
+
+@few_or_many
+def test_a_server_killed_as_boxes_are_saved(
+    kills: int, browser: BrowserContext, server: Server, store: Store, tmp_path: Path, campaign: Campaign
+) -> None:
+    tally, chance = campaign("kills of the server as boxes are saved"), random.Random(4)
+    dataset_id, page, confirmed = take_in(store, tmp_path), browser.pages[0], 0
+    photo = store.images(dataset_id)[0].id
+    before: list[Box] = []
+    for number in range(kills):
+        with tally.trial(f"boxes {number}"):
+            revive(server)
+            page.goto(f"{server.url}/boxes?dataset={dataset_id}")
+            page.locator(".stage img").wait_for()
+            if not before:
+                name_kind(page, "bud")
+            known = len(before)
+            for cell in range(BOXES * number, BOXES * (number + 1)):
+                draw_in_cell(page, cell)
+                page.wait_for_timeout(chance.uniform(0, 1000))
+                word, shown = see_boxes(page)
+                known = shown if word == "Saved" else known
+            kill(server)
+            kept = store.boxes_on(dataset_id, photo) or []
+            assert known <= len(kept) <= shown, "boxes that the page called saved are lost"
+            assert kept[: len(before)] == before, "boxes of before are others"
+            confirmed += known - len(before)
+            server.start()
+            expect(page.locator(".saved")).to_have_text("Saved", timeout=1000 * PATIENCE_S)
+            before = store.boxes_on(dataset_id, photo) or []
+            assert len(set(before)) == len(before) == shown, "what was drawn meanwhile is not what is kept"
+            assert before[: len(kept)] == kept, "boxes that were kept are others"
+    tally.facts |= {"drawn": len(before), "confirmed": confirmed}
+    assert len(before) > kills
+
+
+def see_boxes(page: Page) -> tuple[str, int]:
+    """Return whether the editor says that all is saved, and how many boxes it shows at that moment."""
+    word, count = page.locator(".saved").evaluate(
+        "word => [word.textContent, word.getRootNode().querySelectorAll('.box').length]"
+    )
+    return str(word), int(count)
+
+
+def draw_in_cell(page: Page, number: int) -> None:
+    """Draw a box in one of the cells of the photo that is shown."""
+    left, top = number % CELLS, number // CELLS
+    page.keyboard.press("Escape")
+    draw_box(page, ((left + 0.2) / CELLS, (top + 0.2) / CELLS), ((left + 0.8) / CELLS, (top + 0.8) / CELLS))
 
 
 def was_confirmed(page: Page) -> bool:

@@ -1,14 +1,10 @@
 """Photos with boxes that are drawn: orange discs and blue squares on speckled grounds, each photo's own."""
 
-import dataclasses
 import hashlib
-import shutil
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from thaw.storage import records
-from thaw.storage.datasets import Arrival
 from tlcore.boxes import Box, BoxedPhotos
 from tlcore.photos import Photo
 
@@ -33,23 +29,6 @@ def draw_boxed(folder, count, size=(128, 96), seed=0):
         photos.append(Photo(f"photo-{number}", "", file.name, content, *size, file=str(file)))
         boxes[photos[-1].id] = placed
     return BoxedPhotos(photos, boxes)
-
-
-def add_drawn(store, dataset_id, folder, count=16):
-    """Put a data set of such photos into a workspace, their boxes drawn; the photos come from `folder`."""
-    boxed = draw_boxed(folder, count)
-    images = []
-    for photo in boxed.photos:
-        fields = {field.name: getattr(photo, field.name) for field in dataclasses.fields(photo)}
-        own = {"id": f"img-{len(images):012x}", "suffix": ".png", "folder": dataset_id, "role": "pile"}
-        image = records.Image(**fields | own)
-        target = store.workspace.image(dataset_id, image.id, image.suffix)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(photo.file, target)
-        images.append(image)
-    store.add_dataset(dataset_id, "shapes", "folder", Arrival(images))
-    for image, photo in zip(images, boxed.photos, strict=True):
-        store.set_boxes(dataset_id, image.id, boxed.boxes[photo.id], None)
 
 
 def _place(picture, chance):

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.browser.harness import DESKTOP, PATIENCE_MS, PATIENCE_S, Server, wait_until
+from tests.browser.journey import draw_box, name_kind
 from tests.support.pictures.corpus import jpeg
 from thaw.storage.database import new_id
 from thaw.storage.datasets import Arrival
@@ -55,21 +56,6 @@ def open_page(page: Page, server: Server, dataset: str) -> Page:
     return page
 
 
-def name_kind(page: Page, kind: str) -> None:
-    page.get_by_label("What do you want to find and count?").fill(kind)
-    page.get_by_role("button", name="Start drawing").click()
-
-
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    photo = page.locator(".stage img").bounding_box()
-    assert photo
-    places = [(photo["x"] + x * photo["width"], photo["y"] + y * photo["height"]) for x, y in (start, end)]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    page.mouse.move(*places[1], steps=3)
-    page.mouse.up()
-
-
 def labels_on(store: Store, dataset: str) -> list[str] | None:
     """Return what is drawn on the first photo."""
     boxes = store.boxes_on(dataset, store.images(dataset, role="pile")[0].id)
@@ -98,9 +84,9 @@ def test_what_is_drawn_is_there_after_a_reload_and_can_be_undone(
 ) -> None:
     open_page(page, server, dataset)
     name_kind(page, "apple")
-    drag(page, (0.2, 0.2), (0.5, 0.6))
+    draw_box(page, (0.2, 0.2), (0.5, 0.6))
     page.keyboard.press("Escape")
-    drag(page, (0.6, 0.6), (0.9, 0.9))
+    draw_box(page, (0.6, 0.6), (0.9, 0.9))
     expect_kept(store, dataset, ["apple", "apple"])
     (box, _) = store.boxes_on(dataset, store.images(dataset, role="pile")[0].id) or ()
     assert (box.x, box.y, box.width, box.height) == pytest.approx((0.2, 0.2, 0.3, 0.4), abs=0.01)
@@ -122,7 +108,7 @@ def test_what_is_drawn_is_there_after_a_reload_and_can_be_undone(
 def test_a_kind_gets_another_name_on_all_photos(page: Page, server: Server, store: Store, dataset: str) -> None:
     open_page(page, server, dataset)
     name_kind(page, "aple")
-    drag(page, (0.2, 0.2), (0.5, 0.6))
+    draw_box(page, (0.2, 0.2), (0.5, 0.6))
     expect_kept(store, dataset, ["aple"])
     page.get_by_role("button", name="Rename “aple”…").click()
     field = page.get_by_label("New name for aple")
@@ -147,9 +133,9 @@ def test_a_second_window_is_told_of_the_first_and_nothing_is_lost(
     second = open_page(context.new_page(), server, dataset)
     name_kind(second, "pear")
     name_kind(page, "apple")
-    drag(page, (0.1, 0.1), (0.4, 0.4))
+    draw_box(page, (0.1, 0.1), (0.4, 0.4))
     expect_kept(store, dataset, ["apple"])
-    drag(second, (0.5, 0.5), (0.8, 0.8))
+    draw_box(second, (0.5, 0.5), (0.8, 0.8))
     told = second.get_by_role("alert")
     expect(told).to_contain_text("IMG_0.jpg was changed in another window: 1 box there, 1 here. Nothing is lost yet.")
     assert labels_on(store, dataset) == ["apple"]
@@ -172,7 +158,7 @@ def test_boxes_drawn_while_thaw_is_away_are_saved_once_it_is_back(
         page = open_page(context.new_page(), server, dataset)
         name_kind(page, "apple")
         server.stop()
-        drag(page, (0.2, 0.2), (0.5, 0.6))
+        draw_box(page, (0.2, 0.2), (0.5, 0.6))
         expect(page.get_by_role("alert").filter(has_text="Your boxes are kept here meanwhile.")).to_be_visible()
         expect(page.locator(".saved")).to_have_text("Not saved")
         assert labels_on(store, dataset) is None

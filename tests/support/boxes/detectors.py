@@ -1,10 +1,14 @@
 """Data sets with boxes and runs whose detectors have found things on them, without a training."""
 
+import dataclasses
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 from PIL import Image as Picture
 
+from tests.support.boxed import draw_boxed
 from thaw.detection.boxed_split import write_seen
 from thaw.detection.found import keep_found
 from thaw.storage.datasets import Arrival
@@ -51,6 +55,22 @@ def add_boxed(store: Store) -> list[Image]:
     for image, boxes in zip(images, DRAWN, strict=False):
         store.set_boxes(DATASET, image.id, boxes, None)
     return store.images(DATASET, role="pile")
+
+
+def add_shapes(store: Store, dataset_id: str, folder: Path, count: int = 16) -> None:
+    """Add a data set of `count` photos with discs and squares and their boxes, from which a detector can learn."""
+    boxed = draw_boxed(folder, count)
+    images = []
+    for photo in boxed.photos:
+        fields = {field.name: getattr(photo, field.name) for field in dataclasses.fields(photo)}
+        image = Image(**fields | {"id": f"img-{len(images):012x}"}, suffix=".png", folder=dataset_id, role="pile")
+        target = store.workspace.image(dataset_id, image.id, image.suffix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo.file, target)
+        images.append(image)
+    store.add_dataset(dataset_id, "shapes", "folder", Arrival(images))
+    for image, photo in zip(images, boxed.photos, strict=True):
+        store.set_boxes(dataset_id, image.id, boxed.boxes[photo.id], None)
 
 
 def add_detector_run(store: Store, images: list[Image]) -> str:

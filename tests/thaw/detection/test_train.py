@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.support.boxed import add_drawn
+from tests.support.boxes.detectors import add_shapes
 from tests.support.runs import arrays, fine_tune, measured, train_head
 from thaw.detection.boxed_split import read_seen_boxes
 from thaw.detection.found import read_found
@@ -30,7 +30,7 @@ SETTINGS = detection_settings("efficientnet-lite0", image_size=64, epochs=5, vie
 def store(tmp_path_factory):
     root = tmp_path_factory.mktemp("detector")
     made = Store(open_workspace(root / "workspace"))
-    add_drawn(made, DATASET, root / "photos")
+    add_shapes(made, DATASET, root / "photos")
     return made
 
 

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.support.boxed import add_drawn
+from tests.support.boxes.detectors import add_shapes
 from tests.support.command_line import ask
 from tests.support.runs import train_head
 from thaw.detection.found import CONFIDENCE, read_found
@@ -34,7 +34,7 @@ ALL = pytest.param(DETECTOR_FORMATS, marks=pytest.mark.slow)
 def store(tmp_path_factory):
     root = tmp_path_factory.mktemp("detector")
     made = Store(open_workspace(root / "workspace"))
-    add_drawn(made, DATASET, root / "photos", 20)
+    add_shapes(made, DATASET, root / "photos", 20)
     return made
 
 
