@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from thaw.boxes import coco, create_ml, voc, yolo
-from thaw.boxes.sheets import Sheet, is_huge, seems_annotated
+from thaw.boxes.sheets import Sheet, is_dense, is_huge, seems_annotated
 from thaw.names import Parts
 from thaw.storage.boxes import Reason, RejectedBox
 from thaw.storage.questions import Ask, Option, Question
@@ -116,7 +116,11 @@ def _read_json(files: Sequence[Source], index: FileIndex, broken: list[RejectedB
             _note_broken(file, Reason.HUGE_FILE, broken)
             continue
         try:
-            value = json.loads(file.path.read_bytes(), object_hook=prune)
+            content = file.path.read_bytes()
+            if is_dense(content):
+                _note_broken(file, Reason.HUGE_FILE, broken)
+                continue
+            value = json.loads(content, object_hook=prune)
         except (OSError, ValueError, RecursionError):
             _note_broken(file, Reason.UNREADABLE_FILE, broken)
             continue
@@ -173,8 +177,7 @@ def _read_yolo(files: Sequence[Source], photos: Sequence[Parts], tick: Tick) -> 
     reading, named = Annotations("yolo"), _read_names(files)
     by_stem = {(*photo[:-1], photo[-1].rpartition(".")[0]): photo for photo in reversed(photos)}
     empty: list[tuple[Source, Parts]] = []
-    lost: list[tuple[Source, list[list[str]]]] = []
-    folders: set[Parts] = set()
+    lost: list[Source] = []
     for file in files:
         if not file.name[-1].lower().endswith(".txt") or file.name[-1] in yolo.NAME_LISTS:
             continue
@@ -187,9 +190,8 @@ def _read_yolo(files: Sequence[Source], photos: Sequence[Parts], tick: Tick) -> 
         elif not lines and photo:
             empty.append((file, photo))
         elif yolo.is_yolo(lines):
-            folders.add(file.name[:-1])
             if photo is None:
-                lost.append((file, lines))
+                lost.append(file)
             else:
                 _take_yolo(reading, file, lines, photo, named)
     if reading.sheets or named:
@@ -197,8 +199,9 @@ def _read_yolo(files: Sequence[Source], photos: Sequence[Parts], tick: Tick) -> 
             _take_yolo(reading, file, [], photo, named)
     if reading.sheets:
         reading.files |= named.keys()
-        for file, lines in lost:
-            _take_yolo(reading, file, lines, None, named)
+        for file in lost:
+            # Read once more: the lines of thousands of files would take much memory.
+            _take_yolo(reading, file, yolo.read_lines(file.path) or [], None, named)
     else:
         reading.rejected.clear()
     return reading

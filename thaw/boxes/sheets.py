@@ -12,6 +12,10 @@ from tlcore.errors import DatasetError
 
 MAX_FILE_BYTES = 100_000_000
 """The largest annotation file that is read: one of 68 MB, of boxes alone, took 395 MB of memory."""
+MAX_MEMORY_BYTES = 1_000_000_000
+"""What the values of a JSON file may take in memory: those of hostile ones take up to 40 times the file's bytes."""
+# What each of these stands for takes at most, once it is read: measured with Python 3.11.
+_MEMORY_OF = ((b"{", 200), (b"[", 80), (b'"', 30), (b",", 45))
 HEAD_BYTES = 65_536
 
 
@@ -38,6 +42,10 @@ class Sheet:
     shares: bool = False
     drawings: list[Drawing] = field(default_factory=list)
     rejected: list[RejectedBox] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # JSON can name a photo by half a character, which no database keeps.
+        self.photo = storable(self.photo)
 
     def draw(self, label: object, edges: Sequence[object]) -> None:
         """Take a drawing with its left, upper, right and lower edge; reject what is none."""
@@ -100,6 +108,11 @@ def is_huge(path: Path) -> bool:
         return path.stat().st_size > MAX_FILE_BYTES
     except OSError:
         return True
+
+
+def is_dense(content: bytes) -> bool:
+    """Say of a JSON file whether its values may take more than `MAX_MEMORY_BYTES` once they are read."""
+    return sum(content.count(mark) * size for mark, size in _MEMORY_OF) > MAX_MEMORY_BYTES
 
 
 def seems_annotated(path: Path) -> bool:

@@ -9,6 +9,8 @@ from thaw.boxes.sheets import Sheet, read_size
 from thaw.storage.boxes import Reason
 
 MAX_BYTES = 5_000_000
+MOST_TAGS = 400_000
+"""Those of 20,000 objects, ten times as many as a photo may have: nested in one another they take 100 bytes each."""
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -44,6 +46,8 @@ def _parse(path: Path) -> Element:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise UnreadableXml(f"it has more than {MAX_BYTES / 1e6:.0f} MB")
+        if content.count(b"<") > MOST_TAGS:
+            raise UnreadableXml(f"it has more than {MOST_TAGS:,} tags")
         parser: Any = XMLParser(target=_Builder())
         parser.feed(content)
         return parser.close()

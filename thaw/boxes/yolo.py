@@ -10,20 +10,23 @@ from thaw.boxes.sheets import Sheet
 from thaw.storage.boxes import Reason
 from tlcore.boxes import Box
 
-MAX_BYTES = 5_000_000
+MAX_BYTES, MAX_NAMES_BYTES = 5_000_000, 1_000_000
+MOST_LINES = 20_000
+"""Ten times as many boxes as a photo may have."""
 NAME_LISTS = ("classes.txt", "obj.names", "classes.names", "_darknet.labels")
 _ITEM = re.compile(r"\s*(?:-|(\d+)\s*:)\s*(.*)")
 
 
 def read_lines(path: Path) -> list[list[str]] | None:
-    """Return the words of each line that has any, or None for what is no text or too large."""
+    """Return the words of each line that has any, or None for what is no text, too large or of too many lines."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
-    return [words for line in text.splitlines() if (words := line.split())]
+    lines = text.splitlines()
+    return None if len(lines) > MOST_LINES else [words for line in lines if (words := line.split())]
 
 
 def is_yolo(lines: Sequence[Sequence[str]]) -> bool:
@@ -68,7 +71,7 @@ def read_names(path: Path, name: str) -> dict[int, str] | None:
     """Return the names of the classes by number from a file called `name`, a data.yaml or a plain list; None where it
     has none."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if path.stat().st_size > MAX_NAMES_BYTES:
             return None
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):

@@ -14,7 +14,7 @@ from thaw.storage.records import Role
 
 FORMATS = {"coco": "COCO JSON", "create-ml": "Create ML JSON", "voc": "Pascal VOC XML", "yolo": "YOLO text"}
 _BROKEN = {
-    Reason.HUGE_FILE: "is larger than the 100 MB that are read. Export the boxes again in parts",
+    Reason.HUGE_FILE: "holds more than the 100 MB or a million boxes that are read at once. Export them again in parts",
     Reason.UNREADABLE_FILE: "could not be read: it is cut off or damaged. Export the boxes again",
 }
 

@@ -29,7 +29,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.CROWD: "it stands around a group, not around one object",
     Reason.TOO_MANY: "the photo has too many boxes",
     Reason.UNREADABLE_FILE: "the file is cut off, damaged or of a form that is not read",
-    Reason.HUGE_FILE: "the file is larger than 100 MB; export the boxes in parts",
+    Reason.HUGE_FILE: "the file holds more than 100 MB or about a million boxes; export them in parts",
 }
 COLUMNS = ("photo", "kind", "reason", "file")
 

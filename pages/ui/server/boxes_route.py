@@ -15,6 +15,7 @@ from pages.ui.server.items import UploadRefused
 from pages.ui.server.token import Json, find_text, read_asked, require_text
 from pages.ui.words.names import visible
 from pages.ui.words.options import class_names
+from thaw.boxes.sheets import read_number
 from thaw.prediction import suggestions
 from thaw.storage.boxes import BoxesChanged
 from thaw.storage.records import Image, Role
@@ -69,7 +70,7 @@ def read_drawn(rows: object) -> list[Box] | None:
 def _read_box(row: object) -> Box:
     asked = row if isinstance(row, dict) else {}
     label, edges = asked.get("label"), [asked.get(edge) for edge in ("x", "y", "width", "height")]
-    numbers = [float(edge) for edge in edges if isinstance(edge, int | float)]
+    numbers = [number for edge in edges if (number := read_number(edge)) is not None]
     if not isinstance(label, str) or len(numbers) < len(edges):
         raise UploadRefused(400, "Expected boxes with a name and four numbers each. Received others. Reload the page.")
     return Box(label, *numbers)

@@ -102,6 +102,12 @@ def _coco() -> list[Evil]:
         Evil("elsewhere", {"x.json": with_boxes(images=images(file_name="C:\\data\\train\\a.jpg"))}),
         Evil("absolute", {"x.json": with_boxes(images=images(file_name="/data/train/a.jpg"))}),
         Evil("no file name", {"x.json": with_boxes(images=images(file_name=None))}, 0, {Reason.MISSING_IMAGE: 1}),
+        Evil(
+            "half a character",
+            {"x.json": with_boxes(images=images(file_name="\ud800.jpg"))},
+            0,
+            {Reason.MISSING_IMAGE: 1},
+        ),
         Evil("a NUL", {"x.json": with_boxes(images=images(file_name="a.jpg\0"))}, 0, {Reason.MISSING_IMAGE: 1}),
         Evil(
             "names that mislead",

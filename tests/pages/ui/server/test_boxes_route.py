@@ -100,6 +100,8 @@ def test_what_another_window_has_drawn_is_not_written_over(client, store):
         [None],
         [CAT | {"x": "0.1"}],
         [CAT | {"x": None}],
+        [CAT | {"x": 10**400}],
+        [CAT | {"x": True}],
         [CAT | {"x": -0.1}],
         [CAT | {"width": 0}],
         [CAT | {"width": 0.76}],
