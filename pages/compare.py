@@ -11,9 +11,13 @@ from pages.ui.evaluation import accuracy as judgement
 from pages.ui.evaluation import prediction_changes
 from pages.ui.figures.comparison_figure import Line, validation_curves
 from pages.ui.page import prediction_cache, selection, steps
+from pages.ui.runs import compared_detectors
 from pages.ui.words import amounts
 from pages.ui.words.glossary import plainly
 from pages.ui.words.names import csv, emphasised, sentence, visible
+from thaw.detection import comparison as detectors
+from thaw.detection.comparison import Found
+from thaw.detection.found import FoundPhotos
 from thaw.runs import comparison
 from thaw.runs.comparison import MOST_RUNS, ComparedRun, level
 from thaw.storage.records import Dataset, Run
@@ -35,13 +39,21 @@ DIFFERS, SAME, NONE = "≠ differs", "same", "–"
 
 def list_runs(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[dict[str, Any]]:
     """Describe each run as one row of the list, with a column for every set of photos that judges any of them."""
-    measured = [judge(store, run) for run in runs]
-    sides = dict.fromkeys(side for each in measured for side in each)
-    accuracy = [{side: share(each.get(side)) for side in sides} for each in measured]
+    told = [tell_scores(store, run) for run in runs]
+    sides = dict.fromkeys(side for each in told for side in each)
     return [
-        {"Started": amounts.moment(run.created_at)} | each | describe(run, names)
-        for run, each in zip(runs, accuracy, strict=True)
+        {"Started": amounts.moment(run.created_at)}
+        | {side: each.get(side, NONE) for side in sides}
+        | describe(run, names)
+        for run, each in zip(runs, told, strict=True)
     ]
+
+
+def tell_scores(store: Store, run: Run) -> dict[str, str]:
+    """Put into words how good a run is on every set of photos that judges it, by the set's title."""
+    if run.head.task == "detect":
+        return compared_detectors.tell_scores(store, run)
+    return {side: share(accuracy) for side, accuracy in judge(store, run).items()}
 
 
 def describe(run: Run, names: dict[str, str]) -> dict[str, Any]:
@@ -114,10 +126,14 @@ def pick(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Run]:
 
 
 def suggest(runs: Sequence[Run], dataset: Dataset | None) -> list[str]:
-    """Return the runs to compare before any is ticked: the newest that have a model, the chosen data set's first."""
+    """Return the runs to compare before any is ticked: the newest that have a model and do the same, the chosen data
+    set's first."""
     done = [run for run in runs if run.result_phase]
     chosen = [run for run in done if dataset and run.dataset_id == dataset.id]
-    return [run.id for run in (*chosen, *(run for run in done if run not in chosen))][:FEWEST_RUNS]
+    listed = [*chosen, *(run for run in done if run not in chosen)]
+    tasks = dict.fromkeys(run.head.task for run in listed)
+    alike = [[run.id for run in listed if run.head.task == task][:FEWEST_RUNS] for task in tasks]
+    return max(alike, key=len, default=[])
 
 
 def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[ComparedRun]:
@@ -125,22 +141,23 @@ def enter(store: Store, runs: Sequence[Run], names: dict[str, str]) -> list[Comp
     entries = []
     for letter, run in zip(comparison.LETTERS, runs, strict=False):
         try:
-            predictions = prediction_cache.predictions(store, run) if run.result_phase else None
+            judged = run.result_phase and run.head.task == "classify"
+            predictions = prediction_cache.predictions(store, run) if judged else None
         except RunError:
             predictions = None
         entries.append(ComparedRun(letter, run, names.get(run.dataset_id, run.dataset_id), predictions))
     return entries
 
 
-def draw_summary(entries: Sequence[ComparedRun]) -> None:
+def draw_summary(entries: Sequence[ComparedRun], found: Found) -> None:
     """Say which letter is which run, which one is better, and what speaks against comparing them."""
-    st.markdown("  \n".join(introduce(entry) for entry in entries))
+    st.markdown("  \n".join(introduce(entry, found.get(entry.letter)) for entry in entries))
     if any(entry.told is not None for entry in entries):
         st.caption(expert.kinds(LEVELLED))
-    warning = comparison.warn(entries)
+    warning = detectors.warn(entries, found) if found else comparison.warn(entries)
     if warning:
         st.warning(sentence(_say(warning)), icon=":material/warning:")
-    summary = comparison.summarise(entries)
+    summary = detectors.summarise(entries, found) if found else comparison.summarise(entries)
     if summary:
         st.info("\n\n".join(sentence(_say(each)) for each in summary), icon=":material/balance:")
     if len(entries) > FEWEST_RUNS:
@@ -151,10 +168,12 @@ def _say(words: str) -> str:
     return expert.either(plainly(words), words)
 
 
-def introduce(entry: ComparedRun) -> str:
+def introduce(entry: ComparedRun, found: FoundPhotos | None) -> str:
     """Say which run a letter stands for, for Markdown."""
     # Not a colon after a time of day: Streamlit would take `:30:` for an emoji, and load its list of them.
     accuracy = f" – **{amounts.percent(entry.judged.accuracy)}**" if entry.judged else ""
+    if found is not None:
+        accuracy = compared_detectors.introduce(found)
     if entry.told is not None:
         accuracy += f" (told as {amounts.percent(entry.told)}, by the photos and classes of that time)"
     return (
@@ -178,17 +197,20 @@ def draw_curves(store: Store, entries: Sequence[ComparedRun]) -> None:
     reached = "; ".join(
         f"{line.letter} ends at {amounts.percent(line.epochs[-1].val_accuracy)}" for line in lines if line.epochs
     )
+    detects = entries[0].run.head.task == "detect"
+    told = expert.either("Share of exam photos right, round by round,", "Validation accuracy and loss by epoch")
+    if detects:
+        told = expert.either("AP50 on the exam photos, round by round,", "AP50 and loss on validation by epoch")
     figure(
-        validation_curves(lines, loss=expert.is_on()),
+        validation_curves(lines, expert.is_on(), detects),
         key=f"comparison of {' '.join(entry.run.id for entry in entries)}",
         name="comparison",
         zoom=True,
-        alt=expert.either("Share of exam photos right, round by round,", "Validation accuracy and loss by epoch")
-        + f" of {amounts.count(len(lines), 'run')}: {reached}",
+        alt=f"{told} of {amounts.count(len(lines), 'run')}: {reached}",
     )
 
 
-def draw_settings(entries: Sequence[ComparedRun]) -> None:
+def draw_settings(entries: Sequence[ComparedRun], found: Found) -> None:
     """Draw the settings of the runs as a table, those that differ first and marked in words, with its download."""
     rows = [
         {
@@ -202,7 +224,7 @@ def draw_settings(entries: Sequence[ComparedRun]) -> None:
     st.dataframe(rows, hide_index=True, alt="Settings of the runs; those that differ come first and say so")
     st.download_button(
         "Comparison as CSV",
-        csv(results(entries) + rows, list(rows[0])),
+        csv(results(entries, found) + rows, list(rows[0])),
         file_name="comparison.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -210,14 +232,17 @@ def draw_settings(entries: Sequence[ComparedRun]) -> None:
     )
 
 
-def results(entries: Sequence[ComparedRun]) -> list[dict[str, Any]]:
+def results(entries: Sequence[ComparedRun], found: Found) -> list[dict[str, Any]]:
     """Return the lines of the CSV that are no settings: which run a letter is, and how it did."""
-    figures: dict[str, list[Any]] = {
-        "Run": [entry.run.id for entry in entries],
-        "Started": [amounts.moment(entry.run.created_at) for entry in entries],
+    judged: dict[str, list[Any]] = {
         "Validation accuracy": [entry.judged.accuracy if entry.judged else NONE for entry in entries],
         "Told at its time": [NONE if entry.told is None else entry.told for entry in entries],
         "Validation images": [len(entry.judged.images) if entry.judged else NONE for entry in entries],
+    }
+    figures: dict[str, list[Any]] = {
+        "Run": [entry.run.id for entry in entries],
+        "Started": [amounts.moment(entry.run.created_at) for entry in entries],
+        **(compared_detectors.list_figures(entries, found, NONE) if found else judged),
         "Seconds": [spent(entry.run) or NONE for entry in entries],
     }
     letters = [entry.letter for entry in entries]
@@ -245,7 +270,7 @@ def shorten(text: str) -> str:
 
 def draw(store: Store) -> None:
     """Draw the whole page."""
-    runs = [run for run in store.runs() if run.head.task == "classify"][:MOST_LISTED]
+    runs = store.runs()[:MOST_LISTED]
     if len(runs) < FEWEST_RUNS:
         steps.missing("head", "It takes two runs to compare.", "Train a head with other settings (phase 1)")
     names = {dataset.id: dataset.name for dataset in store.datasets()}
@@ -256,12 +281,16 @@ def draw(store: Store) -> None:
         return
     if len(chosen) > MOST_RUNS:
         st.info(f"These are the first {MOST_RUNS} of {len(chosen)} ticked runs.", icon=":material/checklist:")
+    if len({run.head.task for run in chosen[:MOST_RUNS]}) > 1:
+        st.info(compared_detectors.MIXED, icon=":material/rule:")
+        return
     entries = level(enter(store, chosen[:MOST_RUNS], names))
-    draw_summary(entries)
+    found = compared_detectors.read(store, entries) if chosen[0].head.task == "detect" else {}
+    draw_summary(entries, found)
     prediction_changes.draw(entries)
     draw_curves(store, entries)
     if expert.is_on():
-        draw_settings(entries)
+        draw_settings(entries, found)
 
 
 steps.heading("compare")

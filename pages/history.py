@@ -125,13 +125,14 @@ def describe_fully(row: Experiment) -> dict[str, Any]:
     return {
         "Started": amounts.moment(datetime.fromisoformat(row.created_at).timestamp()),
         "Data set": visible(row.dataset_name),
-        "Validation": _share(row.final_accuracy_validation),
-        "Newest photos": _share(row.final_accuracy_later),
-        "Holdout": _share(row.final_accuracy_holdout),
+        "Validation": _score(row, row.final_accuracy_validation),
+        "Newest photos": _score(row, row.final_accuracy_later),
+        "Holdout": _score(row, row.final_accuracy_holdout),
         "Backbone": visible(title_of(row.base_architecture)),
         "Version": row.dataset_version,
         "Classes": len(classes) or None,
-        "Photos to learn from": sum(counts.get("training", {}).values()) or None,
+        # Of a detector the counts are of objects.
+        "Photos to learn from": (sum(counts.get("training", {}).values()) or None) if row.task == "classify" else None,
         "Layers frozen": row.frozen_layers_count,
         "Layers unfrozen": row.unfrozen_layers_count,
         "Unfrozen from": visible(row.unfrozen_from_layer or NONE),
@@ -219,6 +220,8 @@ def draw_figure(rows: Sequence[Experiment]) -> None:
         alt=f"Accuracy of {len(measured)} runs {axes[against]}; the best on "
         f"{expert.either('the exam photos', 'validation')} has {amounts.percent(best)}",
     )
+    if "detect" in {row.task for row in measured}:
+        st.caption("What finds and counts things is told by AP50, which is no share of photos that are right.")
     if len({row.dataset_id for row in measured}) > 1:
         st.caption("Runs of different data sets are judged on different photos: choose one data set to compare them.")
 
@@ -251,8 +254,10 @@ def draw(store: Store) -> None:
     draw_figure(wanted)
 
 
-def _share(accuracy: float | None) -> str:
-    return NONE if accuracy is None else amounts.percent(accuracy)
+def _score(row: Experiment, score: float | None) -> str:
+    if score is None:
+        return NONE
+    return f"AP50 {amounts.percent(score)}" if row.task == "detect" else amounts.percent(score)
 
 
 def _rate(rate: float | None) -> str:

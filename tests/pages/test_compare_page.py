@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.support.boxes import detectors
 from tests.support.pages import BOLD, DATASET, TAG, add_dataset, add_run, compare, drawn_html, visit, words
 from tests.support.pages import expert as expert
 from tests.support.pages import store as store
@@ -152,3 +153,54 @@ def test_names_are_literal(store, pair):
 def test_the_comparison_can_be_downloaded(store, pair):
     (button,) = compare(*pair).get("download_button")
     assert button.proto.label == "Comparison as CSV"
+
+
+@pytest.fixture
+def found_pair(store: Store) -> tuple[str, str]:
+    """Two runs of detectors on the same photos: the newer one has let its eye adapt, and finds more."""
+    images = detectors.add_boxed(store)
+    run_ids = detectors.add_detector_run(store, images), detectors.add_detector_run(store, images)
+    detectors.add_tuned(store, run_ids[1])
+    return run_ids
+
+
+@pytest.mark.usefixtures("expert")
+def test_detectors_are_listed_and_compared_by_what_they_find(store, found_pair):
+    page = compare(*found_pair)
+    assert not page.exception
+    listed = page.dataframe[0].value.to_dict("records")
+    assert [row["Validation photos"] for row in listed] == ["2 of 3 found, AP50 75.2%", "1 of 3 found, AP50 25.2%"]
+    said = words(page).replace("\\", "")
+    assert "**2 of 3 found, AP50 75.2%**, 0 false alarms" in said
+    assert "A is 50.0 points better than B by AP50. They differ in unfrozen layers" in said
+    (drawing,) = figures(page)
+    assert drawing["layout"]["yaxis"]["title"]["text"] == "validation AP50"
+    rows = settings_table(page)
+    assert {row["Setting"] for row in rows if row[""] == "≠ differs"} == {
+        *("Unfrozen layers", "Phase of the model that is judged"),
+    }
+    assert "Dropout" not in {row["Setting"] for row in rows}
+
+
+def test_detectors_are_compared_in_plain_words_too(store, found_pair):
+    page = compare(*found_pair)
+    assert not page.exception
+    said = page.info[0].value.replace("\\", "")
+    assert "On the same 3 exam photos (validation images), A alone finds 1 and B alone 0 of the objects" in said
+    (drawing,) = figures(page)
+    assert drawing["layout"]["yaxis"]["title"]["text"] == "AP50 on the exam photos"
+
+
+def test_a_detector_is_not_compared_with_a_classifier(store, found_pair):
+    classifier = store.add_run(detectors.DATASET, "efficientnet-lite0", HeadSettings().to_json())
+    page = compare(classifier, found_pair[0])
+    assert not page.exception
+    assert "Some of these runs tell kinds apart, others find and count things" in page.info[0].value
+    assert not figures(page)
+
+
+def test_the_first_choice_are_two_runs_that_do_the_same(store, found_pair):
+    store.set_result(store.add_run(detectors.DATASET, "efficientnet-lite0", HeadSettings().to_json()), 1)
+    page = visit("compare")
+    assert not page.exception
+    assert page.query_params["compare"] == f"{found_pair[1]},{found_pair[0]}"

@@ -7,7 +7,7 @@ import click
 
 from thaw.cli.commands import command
 from thaw.cli.output import Output
-from thaw.detection.found import CONFIDENCE, read_found
+from thaw.detection.found import CONFIDENCE, read_found, tell_found
 from thaw.runs.results import read_predictions
 from thaw.storage.records import Run
 from thaw.storage.store import Store
@@ -15,8 +15,6 @@ from tlcore.detection.evaluation import measure_precisions
 from tlcore.errors import SettingsError
 from tlcore.evaluation.metrics import measure_accuracy, measure_classes
 from tlcore.evaluation.predictions import EVALUATION_SIDES, VALIDATION
-
-COUNTED = ("objects", "found", "confused", "missed", "false_alarms")
 
 
 @command("evaluate")
@@ -49,7 +47,7 @@ def _judge_boxes(store: Store, run: Run, side: str, confidence: float) -> dict[s
         "ap50_95": precisions.ap50_95.value if precisions else None,
         "intervals": {name: [each.low, each.high] for name, each in intervals.items()},
         "confidence": confidence,
-        **{name: sum(each[name] for each in kinds) for name in COUNTED},
+        **tell_found(photos, confidence),
         "classes": {
             each.pop("label"): each | {"ap50": precision} for each, precision in zip(kinds, by_kind, strict=True)
         },

@@ -9,6 +9,8 @@ import click
 from thaw.cli.commands import BackboneName, command
 from thaw.cli.jobs import do
 from thaw.cli.output import Output, warn_of_unknown
+from thaw.detection import comparison as detectors
+from thaw.detection.found import FOUND, read_found, tell_found
 from thaw.jobs import lifecycle, starts
 from thaw.jobs.queue import waits
 from thaw.jobs.stages import phrase
@@ -192,23 +194,41 @@ def run_compare(store: Store, run_ids: Sequence[str]) -> Output:
         raise SettingsError(
             f"Expected 2 to {comparison.MOST_RUNS} runs to compare. Received: {len(runs)}. `runs` lists all there are."
         )
+    comparison.require_one_task(runs)
+    names = [store.dataset(run.dataset_id).name for run in runs]
+    detects = runs[0].head.task == "detect"
     entries = [
         comparison.ComparedRun(
-            letter, run, store.dataset(run.dataset_id).name, read_predictions(store, run) if run.result_phase else None
+            letter, run, name, read_predictions(store, run) if run.result_phase and not detects else None
         )
-        for letter, run in zip(comparison.LETTERS, runs, strict=False)
+        for letter, run, name in zip(comparison.LETTERS, runs, names, strict=False)
     ]
-    warning = comparison.warn(entries)
     return {
         "runs": {entry.letter: entry.run.id for entry in entries},
-        "accuracy": {entry.letter: entry.judged.accuracy if entry.judged else None for entry in entries},
-        "verdict": comparison.summarise(entries),
-        "warning": warning,
+        **(_judge_detectors(store, entries) if detects else _judge_classifiers(entries)),
         "settings": [
             {"setting": row.name, "differs": row.differs}
             | {entry.letter: value for entry, value in zip(entries, row.values, strict=True)}
             for row in comparison.compare_settings(entries)
         ],
+    }
+
+
+def _judge_classifiers(entries: Sequence[comparison.ComparedRun]) -> dict[str, Any]:
+    return {
+        "accuracy": {entry.letter: entry.judged.accuracy if entry.judged else None for entry in entries},
+        "verdict": comparison.summarise(entries),
+        "warning": comparison.warn(entries),
+    }
+
+
+def _judge_detectors(store: Store, entries: Sequence[comparison.ComparedRun]) -> dict[str, Any]:
+    found = {entry.letter: read_found(store, entry.run) for entry in entries if entry.run.result_phase}
+    return {
+        "ap50": {entry.letter: found[entry.letter].precision if entry.letter in found else None for entry in entries},
+        **{name: {letter: tell_found(photos)[name] for letter, photos in found.items()} for name in FOUND},
+        "verdict": detectors.summarise(entries, found),
+        "warning": detectors.warn(entries, found),
     }
 
 
@@ -239,6 +259,7 @@ def run_runs(store: Store) -> Output:
         {
             "run": run.id,
             "dataset": run.dataset_id,
+            "task": run.head.task,
             "backbone": run.backbone,
             "status": latest.status if (latest := store.latest_job(run.id)) else None,
             "result_phase": run.result_phase,
@@ -272,8 +293,12 @@ def describe_training(store: Store, run: Run, phase: str) -> dict[str, Any]:
 
 
 def _result_metrics(store: Store, run: Run) -> dict[str, float | None]:
+    """Return how good a run's result is: of a detector AP50 and, from the usual confidence on, what is found."""
     best = kept_epoch(run, store.epochs(run.id), run.result_phase) if run.result_phase else None
-    return {"val_accuracy": best.val_accuracy if best else None, "val_loss": best.val_loss if best else None}
+    score, loss = (best.val_accuracy, best.val_loss) if best else (None, None)
+    if run.head.task == "classify":
+        return {"val_accuracy": score, "val_loss": loss}
+    return {"ap50": score, **(tell_found(read_found(store, run)) if best else dict.fromkeys(FOUND)), "val_loss": loss}
 
 
 def _move_to_front(store: Store, job_id: str) -> None:

@@ -21,6 +21,10 @@ CONFIDENCE = 0.4
 """How sure a detector is at least of what is shown, where nobody has chosen that."""
 
 
+FOUND = ("objects", "found", "confused", "missed", "false_alarms")
+"""What is counted of objects and of what a detector says of them."""
+
+
 @dataclass(frozen=True)
 class FoundPhotos:
     """The photos of a side of a run's split, what a person drew on each and what the detector found; `labels` are the
@@ -44,6 +48,12 @@ class FoundPhotos:
     def precision(self) -> float:
         """Return AP50, 0 to 1: 0 where nothing is drawn."""
         return average_precision(self.found, self.drawn, len(self.labels)) or 0.0
+
+
+def tell_found(photos: FoundPhotos, confidence: float = CONFIDENCE) -> dict[str, int]:
+    """Count what of the objects on photos is found, and what is seen in vain, from a confidence on; by `FOUND`."""
+    kinds = photos.judge(confidence).kinds
+    return {name: sum(getattr(each, name) for each in kinds) for name in FOUND}
 
 
 def found_file(phase: int, side: str) -> str:

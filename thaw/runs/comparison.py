@@ -3,12 +3,13 @@
 Runs between which photos were fixed are judged by the same labels, on the same images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from thaw.runs.significance import Difference, judge, same_images
 from thaw.storage.records import Run
+from tlcore.errors import RunError
 from tlcore.evaluation.predictions import Predictions, relabel
 
 LETTERS = "ABCDEFGH"
@@ -64,7 +65,7 @@ class SettingRow:
 def settings_of(entry: ComparedRun) -> dict[str, Any]:
     """Return all that was chosen for a run, both phases', and the facts that stand for a choice left to Thaw."""
     run = entry.run
-    head = asdict(run.head)
+    head = asdict(run.head.detector if run.head.task == "detect" else run.head)
     tuned = asdict(run.fine_tune) if run.fine_tune else {}
     facts = {name: getattr(run.facts, fact) for name, fact in FACTS.items()}
     # An id tells two data sets of one name apart.
@@ -130,23 +131,37 @@ def summarise(entries: Sequence[ComparedRun]) -> list[str]:
     for other in ranked[1:]:
         best = ranked[0]
         if best.judged and other.judged:
-            told.append(_tell(best, other, judge(best.judged, other.judged, len(ranked) - 1)))
-    waiting = [entry.letter for entry in entries if not entry.judged]
-    if waiting:
-        told.append(f"{_listed(waiting)} {'has' if len(waiting) == 1 else 'have'} no model yet.")
-    return told
+            verdict = judge(best.judged, other.judged, len(ranked) - 1)
+            told.append(f"{tell_lead(best, other, verdict.points)} {_chance(best, other, verdict)}")
+    return told + tell_waiting([entry.letter for entry in entries if not entry.judged])
+
+
+def tell_waiting(letters: Sequence[str]) -> list[str]:
+    """Say of the runs of some letters that they have no model yet; nothing of none."""
+    return [f"{_listed(letters)} {'has' if len(letters) == 1 else 'have'} no model yet."] if letters else []
 
 
 def warn(entries: Sequence[ComparedRun]) -> str | None:
     """Say which runs were judged on different images, and why; None where all were judged on the same."""
+    return warn_of_groups(group_alike([entry for entry in entries if entry.judged], _same))
+
+
+def group_alike(
+    entries: Sequence[ComparedRun], alike: Callable[[ComparedRun, ComparedRun], bool]
+) -> list[list[ComparedRun]]:
+    """Gather the runs that are alike, in their order."""
     groups: list[list[ComparedRun]] = []
     for entry in entries:
-        if entry.judged:
-            alike = next((each for each in groups if _same(each[0], entry)), None)
-            if alike is None:
-                groups.append([entry])
-            else:
-                alike.append(entry)
+        group = next((each for each in groups if alike(each[0], entry)), None)
+        if group is None:
+            groups.append([entry])
+        else:
+            group.append(entry)
+    return groups
+
+
+def warn_of_groups(groups: Sequence[Sequence[ComparedRun]]) -> str | None:
+    """Say which runs were judged on other images than the first, and why; None where all are one group."""
     if len(groups) < 2:
         return None
     first, *others = ((group[0], _listed([entry.letter for entry in group])) for group in groups)
@@ -157,18 +172,30 @@ def warn(entries: Sequence[ComparedRun]) -> str | None:
     )
 
 
-def _tell(best: ComparedRun, other: ComparedRun, verdict: Difference) -> str:
+def tell_lead(best: ComparedRun, other: ComparedRun, points: float, by: str = "") -> str:
+    """Say by how many percentage points a run is better than another, and in which settings they differ."""
     changed = differences(best, other)
     words = [name[:1].lower() + name[1:] for name in changed[:NAMED]]
     if len(changed) > NAMED:
         words.append(f"{len(changed) - NAMED} more")
     why = f"They differ in {_listed(words)}." if changed else "Their settings are the same."
     lead = (
-        f"{best.letter} and {other.letter} are equally good"
-        if verdict.points == 0
-        else f"{best.letter} is {verdict.points:.1f} points better than {other.letter}"
+        f"{best.letter} and {other.letter} are equally good{by}"
+        if points == 0
+        else f"{best.letter} is {points:.1f} points better than {other.letter}{by}"
     )
-    return f"{lead}. {why} {_chance(best, other, verdict)}"
+    return f"{lead}. {why}"
+
+
+def require_one_task(runs: Sequence[Run]) -> None:
+    """Raise RunError where some runs tell classes apart and others find objects: no figure of the two is one."""
+    tasks = {run.head.task: run.id for run in runs}
+    if len(tasks) > 1:
+        raise RunError(
+            "Expected runs that do the same: tell classes apart, or find objects. Received both: "
+            f"{tasks['classify']!r} tells classes apart, and {tasks['detect']!r} finds objects. Compare each with its "
+            "like."
+        )
 
 
 def _chance(best: ComparedRun, other: ComparedRun, verdict: Difference) -> str:
@@ -191,7 +218,7 @@ def _chance(best: ComparedRun, other: ComparedRun, verdict: Difference) -> str:
 def _why_different(first: ComparedRun, second: ComparedRun) -> str:
     names = ("data", "version", "seed", "validation_split", "later_share", "parts")
     one, other = settings_of(first), settings_of(second)
-    reasons = [title(name).lower() for name in names if one[name] != other[name]]
+    reasons = [title(name).lower() for name in names if one.get(name) != other.get(name)]
     return f"another {_listed(reasons)}" if reasons else "another split"
 
 

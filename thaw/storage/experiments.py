@@ -16,7 +16,7 @@ class Experiment:
     Layer counts are Keras layers of the backbone; `unfrozen_from_layer` is the lowest that trained in phase 2, and
     `learning_rate_phase2` the rate really used, after any that the guard lowered. `fine_tuning_start_epoch` counts on
     from phase 1. `class_counts` has images by side of the split and class. Accuracies (0..1) are those of the result,
-    the model of `result_phase`. `created_at` is UTC in ISO 8601.
+    the model of `result_phase`; where the `task` is "detect" they are AP50. `created_at` is UTC in ISO 8601.
     """
 
     model_id: str
@@ -45,6 +45,7 @@ class Experiment:
     package_versions: dict[str, str] | None
     device: str | None
     created_at: str
+    task: str = "classify"
 
 
 COLUMNS = tuple(column.name for column in fields(Experiment))
@@ -55,8 +56,15 @@ class ExperimentRows(Database):
 
     def experiments(self) -> list[Experiment]:
         """Return every run with its lineage, newest first."""
-        order = "(SELECT rowid FROM runs WHERE id = model_id) DESC"
-        rows = self._rows(f"SELECT {', '.join(COLUMNS)} FROM experiments ORDER BY {order}")
+        # The task stands in no column of the view: workspaces have one that was made before there were detectors.
+        columns = [
+            *(name for name in COLUMNS if name != "task"),
+            "coalesce(json_extract(head, '$.task'), 'classify') AS task",
+        ]
+        rows = self._rows(
+            f"SELECT {', '.join(columns)} FROM (SELECT * FROM experiments) "
+            "JOIN (SELECT rowid AS place, id, head FROM runs) ON id = model_id ORDER BY place DESC"
+        )
         return [Experiment(**{name: _value(name, row[name]) for name in COLUMNS}) for row in rows]
 
 

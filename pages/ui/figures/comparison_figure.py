@@ -27,9 +27,9 @@ class Line:
     epochs: Sequence[Epoch]
 
 
-def validation_curves(lines: Sequence[Line], loss: bool = True) -> go.Figure:
+def validation_curves(lines: Sequence[Line], loss: bool = True, detects: bool = False) -> go.Figure:
     """Draw validation accuracy above validation loss by epoch, one line a run; without `loss` the accuracy alone, under
-    plain words."""
+    plain words. `detects` says that the runs' are detectors, whose AP50 stands in its place."""
     rows = 2 if loss else 1
     figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.07)
     for place, line in enumerate(lines):
@@ -39,7 +39,8 @@ def validation_curves(lines: Sequence[Line], loss: bool = True) -> go.Figure:
             figure.add_trace(_trace(place, line, values, form, named=row == 1), row=row, col=1)
     figure.update_xaxes(automargin=True, title_standoff=8)
     figure.update_yaxes(automargin=True, title_standoff=8)
-    figure.update_yaxes(title_text="validation accuracy" if loss else "exam photos right", **SHARE_AXIS, row=1, col=1)
+    score = ("AP50 on the exam photos", "validation AP50") if detects else ("exam photos right", "validation accuracy")
+    figure.update_yaxes(title_text=score[loss], **SHARE_AXIS, row=1, col=1)
     if loss:
         figure.update_yaxes(title_text="validation loss", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title_text="epoch" if loss else "rounds (epochs)", row=rows, col=1)

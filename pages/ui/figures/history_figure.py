@@ -77,7 +77,8 @@ def _trace(rows: list[Experiment], against: str, title: str, side: str, place: i
             "line": {"width": RIM if symbol else 0, "color": COLOURS[place % len(COLOURS)]},
         },
         hovertext=[
-            f"{in_figure(row.dataset_name)}<br>{amounts.moment(moment)}<br>{told} {amounts.percent(accuracy)}, "
+            f"{in_figure(row.dataset_name)}<br>{amounts.moment(moment)}<br>{told} "
+            f"{'AP50 ' if row.task == 'detect' else ''}{amounts.percent(accuracy)}, "
             f"{row.unfrozen_layers_count} layers {expert.either('adapted', 'unfrozen')}"
             for row, moment, accuracy in zip(rows, moments, upwards, strict=True)
         ],

