@@ -1,6 +1,7 @@
 """Draws pictures with boxes burned in: what a person drew, and what a detector found, missed or only thought to see."""
 
 import io
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +11,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageOps
 
 from thaw.runs.gallery import find_font
+from tlcore.detection.evaluation import Judged, Outcome
 
 SIDE_PX = 640
 TEXT_PX = 17
@@ -34,6 +36,34 @@ class Mark:
     edges: Any
     words: str
     standing: Standing
+
+
+def rank_wrong(judged: Judged) -> list[tuple[int, list[Outcome]]]:
+    """Return the photos with something wrong, by their place in the list, with all outcomes on each; the worst first.
+
+    An object that is not found counts 1, a false alarm as much as it was sure of.
+    """
+    by_photo: defaultdict[int, list[Outcome]] = defaultdict(list)
+    for each in judged.outcomes:
+        by_photo[each.photo].append(each)
+    badness = {place: _badness(each) for place, each in by_photo.items()}
+    return [(place, by_photo[place]) for place in sorted(badness, key=lambda place: -badness[place]) if badness[place]]
+
+
+def list_marks(outcome: Outcome, labels: Sequence[str]) -> list[Mark]:
+    """Return the boxes that show what became of one object, or a false alarm."""
+    marks = []
+    if outcome.kind is not None and outcome.kind != outcome.said:
+        marks.append(Mark(outcome.drawn, labels[outcome.kind], Standing.MISSED))
+    if outcome.said is not None:
+        standing = Standing.FOUND if outcome.said == outcome.kind else Standing.FALSE_ALARM
+        marks.append(Mark(outcome.seen, f"{labels[outcome.said]} {outcome.score or 0:.0%}", standing))
+    return marks
+
+
+def _badness(outcomes: Sequence[Outcome]) -> float:
+    lost = sum(each.kind is not None and each.said != each.kind for each in outcomes)
+    return lost + sum(each.score or 0.0 for each in outcomes if each.kind is None)
 
 
 def burn_boxes(picture: Path | bytes, marks: Sequence[Mark], side: int = SIDE_PX) -> bytes:

@@ -16,6 +16,10 @@ from tlcore.training.recovery import STANDARD_ERRORS, difference_error
 LEAST_RECALL = 0.7
 NOTABLE_ERROR = 0.03
 MOST_NAMED = 6
+NOT_JUDGED_ELSEWHERE = (
+    "It was never judged on photos from elsewhere (a holdout): other cameras, places or days may be harder."
+)
+CHANGED_SINCE = "The data set has changed since; what is said of it here is of the version that the run saw."
 ON = {VALIDATION: "the validation photos", "later": "the newest photos", "holdout": "the holdout"}
 
 
@@ -28,7 +32,7 @@ def find_limits(store: Store, run: Run, judged: Mapping[str, Predictions]) -> li
         *_weak_classes(measure_classes(validation)),
         *_elsewhere(judged),
         *_confidence(validation),
-        *_warnings(store, run),
+        *list_warnings(store, run),
         *_health(store, run),
     ]
 
@@ -47,10 +51,11 @@ def _few_images(run: Run, figures: Sequence[ClassFigures]) -> list[str]:
     few = [each.label for each in figures if each.few]
     found = []
     if scarce:
-        found.append(f"Fewer than {health.FEW_TO_LEARN} photos to learn from: {_listed(scarce)}.")
+        found.append(f"Fewer than {health.FEW_TO_LEARN} photos to learn from: {list_names(scarce)}.")
     if few:
         found.append(
-            f"Fewer than {FEW_TO_JUDGE} validation photos, so that the figures of the class say little: {_listed(few)}."
+            f"Fewer than {FEW_TO_JUDGE} validation photos, so that the figures of the class say little: "
+            f"{list_names(few)}."
         )
     return found
 
@@ -59,7 +64,7 @@ def _weak_classes(figures: Sequence[ClassFigures]) -> list[str]:
     weak = [each for each in figures if each.recall and each.recall.value < LEAST_RECALL]
     weak.sort(key=lambda each: each.recall.value if each.recall else 0.0)
     named = [f"{each.label} ({each.recall.value:.0%})" for each in weak if each.recall]
-    return [f"Classes of which it finds less than {LEAST_RECALL:.0%}: {_listed(named)}."] if named else []
+    return [f"Classes of which it finds less than {LEAST_RECALL:.0%}: {list_names(named)}."] if named else []
 
 
 def _elsewhere(judged: Mapping[str, Predictions]) -> list[str]:
@@ -74,9 +79,7 @@ def _elsewhere(judged: Mapping[str, Predictions]) -> list[str]:
                 "expect the lower figure where it is used."
             )
     if "holdout" not in judged:
-        found.append(
-            "It was never judged on photos from elsewhere (a holdout): other cameras, places or days may be harder."
-        )
+        found.append(NOT_JUDGED_ELSEWHERE)
     return found
 
 
@@ -87,7 +90,7 @@ def _confidence(validation: Predictions) -> list[str]:
     return [f"How sure it is and how often it is right lie {100 * error:.1f} points apart, before the temperature."]
 
 
-def _warnings(store: Store, run: Run) -> list[str]:
+def list_warnings(store: Store, run: Run) -> list[str]:
     """Return what the guards found amiss in the phases that the result has."""
     epochs, phases = store.epochs(run.id), range(1, 1 + (run.result_phase or 0))
     return [
@@ -99,13 +102,14 @@ def _health(store: Store, run: Run) -> list[str]:
     """Return what is amiss with the data set, if it still is as the run saw it."""
     dataset = store.dataset(run.dataset_id)
     if run.facts.dataset_version not in (None, dataset.version):
-        return ["The data set has changed since; what is said of it here is of the version that the run saw."]
+        return [CHANGED_SINCE]
     size = run.facts.image_size or 0
     found = health.examine(store.images(dataset.id), size, ignored(store, dataset.id), store.latest_check(dataset.id))
     # Classes with few images are told with their numbers of the run.
     return [f"Data: {finding.title}" for finding in found if finding.kind != "few"]
 
 
-def _listed(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
+    """Put names into a list for a sentence, the first `MOST_NAMED` of them."""
     shown = ", ".join(names[:MOST_NAMED])
     return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown

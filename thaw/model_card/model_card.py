@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from thaw.model_card.card import INTENDED_USE, fill_card
+from thaw.model_card.card import fill_card
 from thaw.model_card.render import write_html, write_markdown
 from thaw.storage.records import Run
 from thaw.storage.store import Store
@@ -11,6 +11,7 @@ from tlcore.files import write_atomically
 
 MARKDOWN_FILE, HTML_FILE = "model_card.md", "model_card.html"
 BESIDE = "model_card_"
+INTENDED_USE = "intended_use"
 MOST_LETTERS = 5000
 
 

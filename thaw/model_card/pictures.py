@@ -18,8 +18,9 @@ SIDE_PX = 200
 QUALITY = 85
 
 
-def draw_phases(epochs: Sequence[Epoch]) -> list[Chart]:
-    """Draw accuracy and loss by epoch, with a line where phase 2 begins; it takes at least one epoch."""
+def draw_phases(epochs: Sequence[Epoch], score: str = "accuracy") -> list[Chart]:
+    """Draw the score and the loss by epoch, with a line where phase 2 begins; it takes at least one epoch. `score` says
+    what the accuracy of the epochs is called."""
     first = next((epoch.epoch for epoch in epochs if epoch.phase == 2), None)
     mark = None if first is None else (first - 0.5, "phase 2")
     last = epochs[-1]
@@ -28,12 +29,14 @@ def draw_phases(epochs: Sequence[Epoch]) -> list[Chart]:
     lowest = min(y for each in accuracy for _, y in each.points)
     highest = max(y for each in loss for _, y in each.points)
     bottom = max(0.0, int(10 * lowest) / 10 - 0.1)
-    told = f"Accuracy over {len(epochs)} epochs, on validation {last.val_accuracy:.1%} in the last"
+    told = (
+        f"{score[:1].upper()}{score[1:]} over {len(epochs)} epochs, on validation {last.val_accuracy:.1%} in the last"
+    )
     lost = f"Loss over {len(epochs)} epochs, on validation {last.val_loss:.3f} in the last"
     return [
         Chart(
             "accuracy",
-            draw_lines(accuracy, told, ("epoch", "accuracy"), (bottom, 1.0), "{:.0%}".format, mark=mark),
+            draw_lines(accuracy, told, ("epoch", score), (bottom, 1.0), "{:.0%}".format, mark=mark),
             told,
         ),
         Chart(

@@ -2,8 +2,8 @@
 
 MLflow is no requirement of Thaw (`pip install mlflow-skinny` brings its client). It runs in a process of its own,
 `python -m thaw.tracking.mlflow RUN --workspace DIR`, with a limit on time: whatever happens to it, the run has ended
-well. Sent are settings, hashes, versions, counts, the data set's name and accuracies: no photo, no file's name, no
-class's name.
+well. Sent are settings, hashes, versions, counts, the data set's name and accuracies (of a detector AP50 and how many
+objects are found): no photo, no file's name, no class's name.
 """
 
 import argparse
@@ -15,9 +15,11 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
+from thaw.detection.found import read_found, tell_found
 from thaw.jobs.children import child_command
 from thaw.jobs.reporter import Reporter
 from thaw.storage.experiments import Experiment
+from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.environment import SOURCE_ROOT
@@ -99,12 +101,11 @@ def send(store: Store, run_id: str) -> None:
     mirrored = _find_run(client, experiment)
     recorded = {metric.step for metric in client.get_metric_history(mirrored, "val_loss")}
     run, epochs = store.run(run_id), store.epochs(run_id)
-    points = [point for point in list_points(run.created_at, epochs) if point[3] not in recorded]
+    points = [point for point in list_points(run, epochs) if point[3] not in recorded]
     points += [
         # One step after the last epoch, so that phase 2's are later than phase 1's.
         (name, value, points[-1][2] if points else int(1000 * run.created_at), len(epochs) + 1)
-        for name, value in asdict(experiment).items()
-        if name.startswith("final_accuracy") and value is not None
+        for name, value in list_results(store, run, experiment).items()
     ]
     parameters = [Param(name, str(value)) for name, value in list_parameters(experiment, run.head, run.fine_tune)]
     tags = [RunTag(name, str(value)) for name, value in _tags(experiment).items() if value is not None]
@@ -120,22 +121,38 @@ def list_parameters(
     """Return what was chosen for a run as pairs of name and value; MLflow lets none of them change afterwards."""
     fixed = ("base_architecture", "pretrained_weights", "pretrained_weights_sha256", "dataset_sha256")
     chosen = {name: value for name, value in asdict(experiment).items() if name in fixed}
-    chosen |= {f"phase1.{name}": value for name, value in asdict(head).items()}
+    detects = head.task == "detect"
+    chosen |= {f"phase1.{name}": value for name, value in asdict(head.detector if detects else head).items()}
+    chosen["phase1.task"] = head.task
     if fine_tune:
         chosen |= {f"phase2.{name}": value for name, value in asdict(fine_tune).items()}
         chosen["phase2.learning_rate_used"] = experiment.learning_rate_phase2
     return [(name, value) for name, value in chosen.items() if value is not None]
 
 
-def list_points(started: float, epochs: list[Epoch]) -> list[tuple[str, float, int, int]]:
-    """Return (name, value, milliseconds since 1970, step) of every metric of the epochs; `started` is in seconds.
+def list_results(store: Store, run: Run, experiment: Experiment) -> dict[str, float]:
+    """Return how good a run's result is, by name: the final accuracies; or of a detector AP50 on the same sets, and on
+    validation how much is found from the usual confidence on."""
+    finals = {name: value for name, value in asdict(experiment).items() if name.startswith("final_accuracy")}
+    if run.head.task == "detect":
+        finals = {name.replace("accuracy", "ap50"): value for name, value in finals.items()}
+        if run.result_phase is not None:
+            counted = tell_found(read_found(store, run))
+            finals |= {f"final_{name}_validation": float(number) for name, number in counted.items()}
+    return {name: value for name, value in finals.items() if value is not None}
+
+
+def list_points(run: Run, epochs: list[Epoch]) -> list[tuple[str, float, int, int]]:
+    """Return (name, value, milliseconds since 1970, step) of every metric of a run's epochs; what classifiers have as
+    accuracy is AP50 of a detector, and is called so.
 
     Thaw keeps how long each epoch took and not when it ended; the times are those added up.
     """
-    moment, points = started, []
+    moment, points = run.created_at, []
+    names = {name: name.replace("accuracy", "ap50") if run.head.task == "detect" else name for name in EPOCH_METRICS}
     for epoch in epochs:
         moment += epoch.seconds
-        points += [(name, getattr(epoch, name), int(1000 * moment), epoch.epoch) for name in EPOCH_METRICS]
+        points += [(names[name], getattr(epoch, name), int(1000 * moment), epoch.epoch) for name in EPOCH_METRICS]
     return points
 
 
@@ -152,6 +169,7 @@ def _find_run(client: Any, experiment: Experiment) -> str:
 
 def _tags(experiment: Experiment) -> dict[str, Any]:
     names = (
+        "task",
         "dataset_name",
         "dataset_version",
         "device",

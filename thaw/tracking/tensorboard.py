@@ -32,11 +32,14 @@ def encode_events(run: Run, epochs: Iterable[Epoch], side: str) -> bytes:
     from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.summary_pb2 import Summary
 
+    # What classifiers have as accuracy is AP50 of a detector.
+    detects = run.head.task == "detect"
+    series = {tag.replace("accuracy", "ap50") if detects else tag: field for tag, field in SERIES[side].items()}
     moment = run.created_at
     events = [Event(wall_time=moment, file_version=_FILE_VERSION)]
     for epoch in epochs:
         moment += epoch.seconds
-        values = [Summary.Value(tag=tag, simple_value=getattr(epoch, field)) for tag, field in SERIES[side].items()]
+        values = [Summary.Value(tag=tag, simple_value=getattr(epoch, field)) for tag, field in series.items()]
         events.append(Event(wall_time=moment, step=epoch.epoch, summary=Summary(value=values)))
     return b"".join(_record(event.SerializeToString()) for event in events)
 

@@ -1,6 +1,5 @@
 """What a detector found on the exam photos, missed, and only thought to see, from a chosen confidence on."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import streamlit as st
@@ -11,7 +10,7 @@ from pages.ui.server.frame_route import LEAST_CONFIDENCE
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, literal, visible
 from thaw.detection.found import CONFIDENCE, FoundPhotos, read_found
-from thaw.detection.pictures import Mark, Standing, burn_boxes
+from thaw.detection.pictures import burn_boxes, list_marks, rank_wrong
 from thaw.storage.records import Run
 from thaw.storage.store import Store
 from thaw.training.run_facts import kept_epoch
@@ -112,35 +111,20 @@ def draw_precision(store: Store, run: Run, photos: FoundPhotos, judged: Judged) 
 
 def draw_worst(photos: FoundPhotos, judged: Judged) -> None:
     """Draw the exam photos with most that is wrong, both boxes burned in."""
-    by_photo: defaultdict[int, list[Outcome]] = defaultdict(list)
-    for each in judged.outcomes:
-        by_photo[each.photo].append(each)
-    badness = {place: _badness(each) for place, each in by_photo.items()}
-    wrong = sorted((place for place in badness if badness[place]), key=lambda place: -badness[place])
+    wrong = rank_wrong(judged)
     st.header("What it gets wrong", anchor=False)
     if not wrong:
         st.success("Nothing: all is found, and nothing that is not there.", icon=":material/check_circle:")
         return
     st.caption(LEGEND)
     for start in range(0, min(SHOWN, len(wrong)), COLUMNS):
-        for column, place in zip(st.columns(COLUMNS), wrong[start : start + COLUMNS], strict=False):
-            marks = [mark for each in by_photo[place] for mark in list_marks(each, photos.labels)]
-            name, told = photos.images[place].name, tell_wrong(by_photo[place])
+        for column, (place, outcomes) in zip(st.columns(COLUMNS), wrong[start : start + COLUMNS], strict=False):
+            marks = [mark for each in outcomes for mark in list_marks(each, photos.labels)]
+            name, told = photos.images[place].name, tell_wrong(outcomes)
             column.image(burn_boxes(photos.files[place], marks), width="stretch", alt=f"{visible(name)}: {told}")
             column.caption(f"{literal(name)}: {told}")
     if len(wrong) > SHOWN:
         st.caption(f"The {SHOWN} worst of {len(wrong):,} photos with something wrong.")
-
-
-def list_marks(outcome: Outcome, labels: Sequence[str]) -> list[Mark]:
-    """Return the boxes that show what became of one object, or a false alarm."""
-    marks = []
-    if outcome.kind is not None and outcome.kind != outcome.said:
-        marks.append(Mark(outcome.drawn, labels[outcome.kind], Standing.MISSED))
-    if outcome.said is not None:
-        standing = Standing.FOUND if outcome.said == outcome.kind else Standing.FALSE_ALARM
-        marks.append(Mark(outcome.seen, f"{labels[outcome.said]} {outcome.score or 0:.0%}", standing))
-    return marks
 
 
 def tell_wrong(outcomes: Sequence[Outcome]) -> str:
@@ -150,12 +134,6 @@ def tell_wrong(outcomes: Sequence[Outcome]) -> str:
     alarms = sum(each.kind is None for each in outcomes)
     told = [f"{number} {words}" for number, words in ((missed, "missed"), (confused, "mixed up")) if number]
     return ", ".join([*told, *([amounts.count(alarms, "false alarm")] if alarms else [])])
-
-
-def _badness(outcomes: Sequence[Outcome]) -> float:
-    """Return how bad a photo is: an object that is not found counts 1, a false alarm as much as it was sure of."""
-    lost = sum(each.kind is not None and each.said != each.kind for each in outcomes)
-    return lost + sum(each.score or 0.0 for each in outcomes if each.kind is None)
 
 
 def _tell(interval: Interval) -> str:

@@ -52,7 +52,7 @@ def test_what_cannot_be_evaluated_is_refused(store):
         ask(store, "evaluate", bare)
 
 
-@pytest.mark.parametrize("words", [("mistakes",), ("probe",), ("find-rate",), ("card", "--to", "folder"), ("export",)])
+@pytest.mark.parametrize("words", [("mistakes",), ("probe",), ("find-rate",), ("export",)])
 def test_what_is_for_classes_is_refused_for_a_detector(store, words):
     run_id = add_detector_run(store, add_boxed(store))
     with pytest.raises(RunError, match="a detector"):
@@ -83,3 +83,12 @@ def test_a_detector_and_a_classifier_are_not_compared(store):
 
     with pytest.raises(RunError, match="Expected runs that do the same: tell classes apart, or find objects"):
         ask(store, "compare", run_id, other)
+
+
+def test_the_card_of_a_detector_is_written(store, tmp_path):
+    run_id = add_detector_run(store, add_boxed(store))
+
+    files = ask(store, "card", run_id, "--to", tmp_path / "card")["files"]
+
+    assert "object detector, 2 classes" in (tmp_path / "card" / "model_card.md").read_text()
+    assert len(files) == 2 + 2 + 3

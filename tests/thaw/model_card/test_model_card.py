@@ -16,7 +16,8 @@ from tests.support.judged_runs import add, run_of
 from tests.support.pages import BOLD, DATASET, TAG, add_dataset, add_run
 from tests.support.pages import store as store
 from thaw.model_card.blocks import REPLACEMENT, ModelCard, Paragraph, Section, printable
-from thaw.model_card.card import TO_BE_WRITTEN, fill_card
+from thaw.model_card.card import fill_card
+from thaw.model_card.lineage import TO_BE_WRITTEN
 from thaw.model_card.model_card import (
     HTML_FILE,
     MARKDOWN_FILE,

@@ -10,13 +10,22 @@ import time
 
 import pytest
 
+from tests.support.boxes.detectors import add_boxed, add_detector_run
 from tests.support.command_line import ask
 from tests.support.pictures.corpus import write_classes
 from thaw.jobs.reporter import reporting
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
-from thaw.tracking.mlflow import NO_CLIENT, VARIABLE, mirror_run, tracking_server
+from thaw.tracking.mlflow import (
+    NO_CLIENT,
+    VARIABLE,
+    list_parameters,
+    list_points,
+    list_results,
+    mirror_run,
+    tracking_server,
+)
 
 SMALL = ("--image-size", 32, "--batch-size", 8, "--validation-split", 0.25)
 
@@ -71,6 +80,28 @@ def test_without_its_client_the_run_ends_well_and_says_so(store, monkeypatch, ca
     assert NO_CLIENT in fact.words
     assert "is complete without" in capsys.readouterr().out
     assert "s3cret" not in str(fact)
+
+
+def test_what_a_detector_is_worth_is_sent_as_what_it_is(store):
+    run = store.run(add_detector_run(store, add_boxed(store)))
+    (experiment,) = store.experiments()
+    points = list_points(run, store.epochs(run.id))
+    assert {name for name, *_ in points} == {"loss", "ap50", "val_loss", "val_ap50", "seconds"}
+    assert [(step, value) for name, value, _, step in points if name == "val_ap50"] == [(1, 0.4), (2, 0.4), (3, 0.4)]
+    assert list_results(store, run, experiment) == {
+        "final_ap50_validation": 0.4,
+        "final_objects_validation": 3,
+        "final_found_validation": 1,
+        "final_confused_validation": 0,
+        "final_missed_validation": 2,
+        "final_false_alarms_validation": 1,
+    }
+    chosen = dict(list_parameters(experiment, run.head, run.fine_tune))
+    assert (chosen["phase1.task"], chosen["phase1.views"], chosen["phase1.image_size"]) == ("detect", 4, 320)
+    assert "phase1.dropout" not in chosen
+    sent = str((points, chosen, list_results(store, run, experiment)))
+    assert "apple" not in sent
+    assert "orchard/" not in sent
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.boxes.detectors import add_boxed, add_detector_run
 from thaw.storage.datasets import Arrival
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
@@ -57,3 +58,11 @@ def test_a_run_without_epochs_and_a_folder_that_is_a_file_are_refused(store, tmp
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="a folder that can be written"):
         write_events(store, run_id, tmp_path / "file")
+
+
+def test_a_detectors_epochs_are_told_by_ap50(store, tmp_path):
+    run_id = add_detector_run(store, add_boxed(store))
+    for path in write_events(store, run_id, tmp_path / "events"):
+        content = path.read_bytes()
+        assert content.count(b"epoch_ap50") == len(store.epochs(run_id))
+        assert b"accuracy" not in content
