@@ -19,6 +19,7 @@ from thaw.datasets.health import Finding, examine
 from thaw.datasets.zip_file import save_dataset
 from thaw.jobs import starts
 from thaw.projects.jobs import add_import_job
+from thaw.sources import tree_sample
 from thaw.sources.sources import kind_of
 from thaw.storage.journal.rebuild import rebuild
 from thaw.storage.journal.rebuild import tell as tell_rebuilt
@@ -38,7 +39,7 @@ SAMPLES = (*importer.WRITTEN, importer.FLOWER_PHOTOS)
 @command(
     "import",
     "PATH is a folder, a .zip, .tar or .tar.gz, a table (.csv, .tsv, .jsonl) of files and classes, or the word "
-    "digits, flowers or objects for a sample.",
+    "digits, flowers, objects or trees for a sample.",
 )
 @click.argument("path")
 @click.option("--name", help="what to call the data set (default: the folder's name)")
@@ -56,6 +57,7 @@ SAMPLES = (*importer.WRITTEN, importer.FLOWER_PHOTOS)
     metavar="KEY=OPTION",
     help="answer beforehand to a question that the import may have, such as levels=outer; several can be given",
 )
+@click.option("--from", "wheel", metavar="WHEEL", help=f"with trees: the file {tree_sample.WHEEL}, from PyPI")
 def run_import(
     store: Store,
     path: str,
@@ -64,6 +66,7 @@ def run_import(
     holdout: bool,
     boxes_drawn: str | None,
     answers: Sequence[str],
+    wheel: str | None,
 ) -> Output:
     """Import a folder, an archive or a CSV of path and label; or a sample, for one of the words for those."""
     place = Path(path).expanduser()
@@ -73,6 +76,10 @@ def run_import(
         request["answers"] = given
     if path not in SAMPLES or place.exists():
         request |= {"kind": kind_of(place), "path": str(place.absolute())}
+    if wheel and request["kind"] != importer.TREES:
+        raise SettingsError("Expected --from beside the sample trees alone. Received: it beside another source.")
+    if wheel:
+        request["path"] = str(Path(wheel).expanduser().absolute())
     if holdout and not into:
         raise SettingsError("Expected --into DATASET beside --holdout. Received: none. Say whose holdout it is.")
     if into:

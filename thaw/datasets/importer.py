@@ -9,7 +9,7 @@ from thaw.datasets.ingest import ingest
 from thaw.jobs.reporter import Reporter
 from thaw.jobs.sweeper import SAMPLE_PREFIX
 from thaw.names import storable
-from thaw.sources import object_sample
+from thaw.sources import object_sample, tree_sample
 from thaw.sources.allowed_folders import require_allowed
 from thaw.sources.samples import FLOWERS, write_digits
 from thaw.sources.sources import Source, SourceKind
@@ -19,22 +19,23 @@ from thaw.storage.store import Store
 from tlcore.errors import DatasetError
 from tlcore.progress import Stage
 
-DIGITS, FLOWER_PHOTOS, OBJECTS = "digits", "flowers", "objects"
+DIGITS, FLOWER_PHOTOS, OBJECTS, TREES = "digits", "flowers", "objects", "trees"
 # The samples that are written here: what writes each into a folder, where it comes from, and what it is called.
-WRITTEN: Mapping[str, tuple[Callable[[Path], Path], str, str]] = {
+WRITTEN: Mapping[str, tuple[Callable[..., Path], str, str]] = {
     DIGITS: (write_digits, "the digits that come with scikit-learn", "Handwritten digits"),
     OBJECTS: (object_sample.write_objects, object_sample.CREDIT, object_sample.TITLE),
+    TREES: (tree_sample.write_trees, tree_sample.CREDIT, tree_sample.TITLE),
 }
 
 
 def import_photos(reporter: Reporter, job: Job) -> None:
     """Do the import that a job asks for; its staging folder is gone afterwards.
 
-    The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "objects" | "flowers", "path",
-    "name"}, with "dataset" the id of a data set to add to, "role" one of `Role`, and "roots" the folders under which
-    every path must lie; without "roots" any path may be read. "answers" are given beforehand to what may be asked, by
-    key; "ask" is true where a person can be asked for others. A saved project is opened by a job of another kind
-    (`thaw.projects.jobs`).
+    The request is {"kind": "folder" | "zip" | "tar" | "csv" | "staged" | "digits" | "objects" | "trees" | "flowers",
+    "path", "name"}, with "dataset" the id of a data set to add to, "role" one of `Role`, and "roots" the folders under
+    which every path must lie; without "roots" any path may be read. "answers" are given beforehand to what may be
+    asked, by key; "ask" is true where a person can be asked for others. The path of "trees" is that of the package's
+    file, "" where it is installed. A saved project is opened by a job of another kind (`thaw.projects.jobs`).
     """
     store, request = reporter.store, job.request
     kind = request["kind"]
@@ -90,7 +91,8 @@ def _import_written(store: Store, reporter: Reporter, request: dict[str, Any]) -
     folder = store.workspace.staging(f"{SAMPLE_PREFIX}{reporter.job_id}")
     try:
         reporter.progress(Stage.WRITING_SAMPLE, 0, 0)
-        return _ingest(store, reporter, Source("folder", write(folder), origin), request, name)
+        given = [locate(request)] if request["kind"] == TREES and request["path"] else []
+        return _ingest(store, reporter, Source("folder", write(folder, *given), origin), request, name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
