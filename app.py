@@ -2,6 +2,7 @@
 
 Run it with `streamlit run app.py`, or `streamlit run app.py -- --workspace DIR` to keep everything elsewhere; `--root
 DIR` allows the browser to import from that folder instead of from the home folder, and may be given several times.
+On another address than this machine's own it starts only where pages.ui.server.listening lets it.
 """
 
 import argparse
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
+from streamlit import config
 
 from pages.ui import warm_up
 from pages.ui.page import failure
-from pages.ui.server import headers
+from pages.ui.server import headers, listening
 from pages.ui.server.guard import Guard
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse, refuse_workspace
@@ -27,19 +29,20 @@ from thaw.errors import WorkspaceError
 from thaw.jobs import lifecycle
 from thaw.jobs.standby import standby
 from thaw.jobs.sweeper import sweep
+from thaw.serving.hosts import OPEN_TO_ALL
 from thaw.serving.request_time import RequestTime
 from thaw.sources import allowed_folders
 from thaw.storage.store import Store
 from thaw.storage.workspace import ENVIRONMENT_VARIABLE, open_workspace
 from tlcore import environment
-from tlcore.errors import DatasetError
+from tlcore.errors import DatasetError, SettingsError
 
 LOOK_AGAIN_S = 10.0
 
 
 def choose_workspace(arguments: list[str]) -> None:
     """Make `--workspace DIR` the workspace of this server and of every process that it starts, and each `--root DIR` a
-    folder that the browser may import from."""
+    folder that the browser may import from; end the program where it would listen to others without asking who."""
     parser = argparse.ArgumentParser(prog="streamlit run app.py --")
     parser.add_argument("--workspace", type=Path, help="folder that holds everything Thaw keeps")
     parser.add_argument(
@@ -49,6 +52,12 @@ def choose_workspace(arguments: list[str]) -> None:
         default=[],
         help="folder that the browser may import from (default: the home folder)",
     )
+    parser.add_argument(
+        OPEN_TO_ALL,
+        dest="open_to_all",
+        action="store_true",
+        help="listen where other machines reach Thaw, and ask nobody who they are",
+    )
     chosen = parser.parse_args(arguments)
     if chosen.workspace is not None:
         os.environ[ENVIRONMENT_VARIABLE] = str(chosen.workspace.expanduser().resolve())
@@ -56,6 +65,11 @@ def choose_workspace(arguments: list[str]) -> None:
         allowed_folders.allow(chosen.root)
     except DatasetError as problem:
         parser.error(str(problem))
+    try:
+        listening.require_door(config.get_option("server.address"), chosen.open_to_all)
+    except SettingsError as problem:
+        parser.exit(2, f"{problem}\n")
+    listening.LocalOnly.open_to_all = chosen.open_to_all
 
 
 def prepare() -> Store:
@@ -116,7 +130,7 @@ app = st.App(
     Path(__file__).parent / "pages" / "ui" / "navigation.py",
     lifespan=lifespan,
     routes=ROUTES,
-    middleware=[Middleware(Guard), Middleware(RequestTime)],
+    middleware=[Middleware(Guard), Middleware(listening.LocalOnly), Middleware(RequestTime)],
     on_script_error=failure.show,
     exception_handlers={UploadRefused: refuse, WorkspaceError: refuse_workspace, Exception: headers.tell_failure},
 )

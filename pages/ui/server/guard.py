@@ -110,7 +110,8 @@ def _other_host(host: str) -> str:
         f"Received: one to {host[:SHOWN_CHARACTERS]!r}.\n\n"
         f"To allow that name, end Thaw and start it with it:\n\n    streamlit run app.py {options}\n\n"
         f'or add "{name}" to allowedHosts below [server] in .streamlit/config.toml. For other machines to reach it '
-        "without a proxy on this one, --server.address 0.0.0.0 has to be set as well. Thaw asks nobody for a password."
+        "without a proxy or a tunnel to this one, --server.address 0.0.0.0 has to be set as well; Thaw then says what "
+        "that takes."
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.command_line import ask
 from thaw.cli import dashboard
+from thaw.serving.hosts import OPEN_TO_ALL
 from tlcore.environment import SOURCE_ROOT
 from tlcore.errors import ThawError
 
@@ -30,6 +31,12 @@ def test_streamlit_is_started_on_the_script_beside_the_sources(store, started):
     assert told == {"served": script}
     assert started[1:6] == ["-m", "streamlit", "run", script, "--server.port=8600"]
     assert started[6:] == ["--", "--workspace", str(store.workspace.root), "--root", "/photos", "--root", "/more"]
+
+
+def test_an_address_and_the_switch_for_everyone_are_handed_on(store, started):
+    ask(store, "app", "--listen", "0.0.0.0", OPEN_TO_ALL)
+    assert started[5:7] == ["--server.port=8501", "--server.address=0.0.0.0"]
+    assert started[7:] == ["--", "--workspace", str(store.workspace.root), OPEN_TO_ALL]
 
 
 def test_the_script_of_an_installation_goes_before(store, started, tmp_path, monkeypatch):
