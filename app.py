@@ -19,7 +19,8 @@ from streamlit import config
 
 from pages.ui import warm_up
 from pages.ui.page import failure
-from pages.ui.server import headers, listening
+from pages.ui.server import headers, listening, sign_in
+from pages.ui.server.doorkeeper import Doorkeeper
 from pages.ui.server.guard import Guard
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse, refuse_workspace
@@ -66,7 +67,8 @@ def choose_workspace(arguments: list[str]) -> None:
     except DatasetError as problem:
         parser.error(str(problem))
     try:
-        listening.require_door(config.get_option("server.address"), chosen.open_to_all)
+        signs_in = sign_in.read_rules() is not None
+        listening.require_door(config.get_option("server.address"), signs_in, chosen.open_to_all)
     except SettingsError as problem:
         parser.exit(2, f"{problem}\n")
     listening.LocalOnly.open_to_all = chosen.open_to_all
@@ -130,7 +132,7 @@ app = st.App(
     Path(__file__).parent / "pages" / "ui" / "navigation.py",
     lifespan=lifespan,
     routes=ROUTES,
-    middleware=[Middleware(Guard), Middleware(listening.LocalOnly), Middleware(RequestTime)],
+    middleware=[Middleware(Guard), Middleware(listening.LocalOnly), Middleware(Doorkeeper), Middleware(RequestTime)],
     on_script_error=failure.show,
     exception_handlers={UploadRefused: refuse, WorkspaceError: refuse_workspace, Exception: headers.tell_failure},
 )

@@ -4,7 +4,8 @@ import streamlit as st
 
 from pages.ui.components.box_editor.box_editor import box_editor
 from pages.ui.page import selection, steps
-from pages.ui.server.boxes_route import TOKEN, boxes_url
+from pages.ui.server.boxes_route import boxes_url
+from pages.ui.server.token import page_token
 from pages.ui.words.names import visible
 from thaw.prediction.suggestions import find_detector
 
@@ -21,4 +22,4 @@ else:
         steps.link("find", "On to Find and count")
     label = f"Boxes on the photos of {visible(shown.name)}"
     suggests = find_detector(kept, shown.id) is not None
-    box_editor(f"boxes of {shown.id}", shown.id, boxes_url(shown.id), TOKEN, label, suggests)
+    box_editor(f"boxes of {shown.id}", shown.id, boxes_url(shown.id), page_token(), label, suggests)

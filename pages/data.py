@@ -197,7 +197,7 @@ with progress_spot:
     following.draw(kept)
 deleting.undo_bar(kept)
 if shown is None:
-    st.caption("Your data sets appear here. Nothing leaves this machine.")
+    st.caption("Your data sets appear here. Nothing leaves the machine that Thaw runs on.")
 else:
     refusal = split_choice.refusal(kept, shown)
     draw_obstacles(kept, shown, refusal)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui import entrance
 from pages.ui.components.expert import expert
 from pages.ui.page import choice_bar, failure, selection, shell, steps
 from thaw.jobs import lifecycle
@@ -15,10 +16,11 @@ from tlcore.errors import ThawError
 # A named icon would be fetched from a font server on the internet; a file of our own is not.
 ICON = str(Path(__file__).with_name("icon.svg"))
 st.set_page_config(page_title="Thaw", page_icon=ICON)
-page = st.navigation(steps.pages(), position="top")
+page = st.navigation(steps.pages(), position="top" if entrance.is_open() else "hidden")
 wide = page.url_path in ("", steps.STUDIO.name)
 title = f"{steps.find_title(page.url_path)} - Thaw"
 st.set_page_config(page_title=title, page_icon=ICON, layout="wide" if wide else "centered")
+entrance.admit()
 selection.recall(page.url_path)
 failure.turn_page(page.url_path)
 expert.recall()

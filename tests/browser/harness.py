@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,11 +51,15 @@ expect.set_options(timeout=PATIENCE_MS)
 class Server:
     """`streamlit run` on a free port, over one workspace; it can be stopped and started again.
 
-    `base` is the path below which it serves everything, as in `server.baseUrlPath`; `script` is what it serves.
+    `base` is the path below which it serves everything, as in `server.baseUrlPath`; `script` is what it serves;
+    `options` are more of Streamlit's.
     """
 
-    def __init__(self, workspace: Path, base: str = "", script: Path = ROOT / "app.py") -> None:
+    def __init__(
+        self, workspace: Path, base: str = "", script: Path = ROOT / "app.py", options: Sequence[str] = ()
+    ) -> None:
         self.script = script
+        self.options = options
         self.workspace = workspace
         self.base = base
         with socket.socket() as chooser:
@@ -66,7 +70,7 @@ class Server:
     def start(self) -> None:
         """Start it and return when it answers."""
         options = ["--server.headless=true", f"--server.port={self.port}", f"--server.baseUrlPath={self.base}"]
-        options += ["--", "--workspace", str(self.workspace)]
+        options += [*self.options, "--", "--workspace", str(self.workspace)]
         command = [sys.executable, "-m", "streamlit", "run", str(self.script), *options]
         self.process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         wait_until(self._answers, SERVER_STARTS_IN_S, "the server's answer")

@@ -16,9 +16,10 @@ from pages.ui.mistakes import heat_map
 from pages.ui.runs import tried_pictures
 from pages.ui.runs.tried_pictures import Picture as Still
 from pages.ui.runs.tried_pictures import Tried
-from pages.ui.server.frame_route import MAX_FRAME_BYTES, TOKEN, frames_url
+from pages.ui.server.frame_route import MAX_FRAME_BYTES, frames_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
+from pages.ui.server.token import TOKENS, page_token
 from pages.ui.words.names import csv
 from tests.support.pages import ASKED, BOLD, drawn_html, words
 from tests.support.pages import expert as expert
@@ -95,7 +96,7 @@ def bars(page: AppTest) -> list[dict]:
 
 def post(url: str, frame: bytes) -> Response:
     client = TestClient(Starlette(routes=ROUTES, exception_handlers={UploadRefused: refuse}))
-    return client.post(url, content=frame, headers={"origin": "http://testserver", "x-thaw-token": TOKEN})
+    return client.post(url, content=frame, headers={"origin": "http://testserver", "x-thaw-token": page_token()})
 
 
 @pytest.mark.usefixtures("expert")
@@ -173,7 +174,7 @@ def test_a_run_without_a_model_says_what_to_do_first(store):
 
 def test_the_route_of_the_webcam_says_what_the_page_says(store, run_id):
     (data,) = data_of(visit(run_id), "token")
-    assert data == {"url": frames_url(run_id), "token": TOKEN, "side": 48}
+    assert data == {"url": frames_url(run_id), "token": TOKENS.give("test session id", ""), "side": 48}
     said = post(data["url"], jpeg(2)).json()
     (answer,) = predictor(store.workspace).classify(run_id, [jpeg(2)])
     numbers = [each["number"] for each in said["likeliest"]]

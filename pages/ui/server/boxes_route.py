@@ -1,7 +1,6 @@
 """The route of the box editor: which photos there are, what is drawn on one, and what the person has drawn now."""
 
 import re
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -24,7 +23,6 @@ from thaw.storage.workspace import open_workspace
 from tlcore.boxes import Box
 from tlcore.errors import ThawError
 
-TOKEN = secrets.token_urlsafe(32)
 MAX_BODY_BYTES = 4 * 1024**2
 # Photos that are looked at for one answer: whoever asks about another meanwhile waits for no more.
 RANKED = 8
@@ -43,7 +41,7 @@ async def do_action(request: Request) -> JSONResponse:
 
     The status 409 says that other boxes are on the photo by now.
     """
-    asked = await read_asked(request, TOKEN, MAX_BODY_BYTES)
+    asked = await read_asked(request, MAX_BODY_BYTES)
     dataset_id = request.path_params["dataset_id"]
     action = ACTIONS.get(find_text(asked, "do") or "")
     if action is None or not DATASET_ID.fullmatch(dataset_id):

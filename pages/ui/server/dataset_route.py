@@ -1,6 +1,5 @@
 """The route that hands a data set on: its zip, made as it is sent, or its table of labels."""
 
-import hmac
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -11,9 +10,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from pages.ui.server.addresses import address
-from pages.ui.server.frame_route import TOKEN
 from pages.ui.server.headers import NOT_KEPT
 from pages.ui.server.items import UploadRefused
+from pages.ui.server.token import is_known, page_token
 from thaw.datasets.division import SplitChoice, read_division
 from thaw.datasets.zip_file import list_labels, plan_zip, stream_dataset
 from thaw.sources.safe_names import MOST_FOLDER_BYTES, safe_name
@@ -41,8 +40,7 @@ class Wish:
 async def send_dataset(request: Request) -> Response:
     """Send a data set as the address asks; raise UploadRefused where the page is not Thaw's own or it cannot be."""
     asked = request.query_params
-    known = hmac.compare_digest(asked.get("token", "").encode(), TOKEN.encode())
-    if not known or request.headers.get("sec-fetch-site", "") not in OWN_SITES:
+    if not is_known(asked.get("token", "")) or request.headers.get("sec-fetch-site", "") not in OWN_SITES:
         raise UploadRefused(403, "This page is not known here. Reload the Data page, then download again.")
     dataset_id = request.path_params["dataset_id"]
     if not DATASET_ID.fullmatch(dataset_id) or asked.get("as") not in MEDIA_TYPES:
@@ -54,12 +52,12 @@ async def send_dataset(request: Request) -> Response:
 
 
 def dataset_url(dataset_id: str, wish: Wish) -> str:
-    """Return the address of a data set as it is wished for, with this server's token, relative to the server."""
+    """Return the address of a data set as it is wished for, with this page's token, relative to the server."""
     division = wish.division
     asked = {"as": wish.kind, "excluded": int(wish.with_excluded), "seed": division.seed}
     if division.divides:
         asked |= {"split": division.run_id or f"{division.share:g}", "later": f"{division.later_share:g}"}
-    return address(f"thaw/dataset/{dataset_id}?{urlencode(asked | {'token': TOKEN})}")
+    return address(f"thaw/dataset/{dataset_id}?{urlencode(asked | {'token': page_token()})}")
 
 
 def _read_wish(request: Request) -> Wish:

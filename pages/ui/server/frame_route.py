@@ -1,8 +1,6 @@
 """The route of the webcam: one frame in, what a run's model says of it out; the frame is never written to a file."""
 
-import hmac
 import re
-import secrets
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -11,7 +9,7 @@ from starlette.routing import Route
 
 from pages.ui.server.addresses import address
 from pages.ui.server.items import UploadRefused
-from pages.ui.server.token import read_token
+from pages.ui.server.token import is_known, read_token
 from pages.ui.words.names import visible
 from thaw.datasets.run_split import read_labels
 from thaw.prediction.answers import judge
@@ -22,8 +20,6 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import RunError, ThawError
 
-# Of this server: the page that draws the webcam is given it, and asks again when a restarted server has another.
-TOKEN = secrets.token_urlsafe(32)
 RUN_ID = re.compile(r"run-[0-9a-f]{12}")
 MAX_FRAME_BYTES = 2_000_000
 # Less sure boxes than any slider of a page lets through are not sent.
@@ -42,7 +38,7 @@ async def answer_frame(request: Request) -> JSONResponse:
     surest first, in shares of the frame, from `LEAST_CONFIDENCE` on.
     A frame that could not be read is {"unread": the reason}: the next one may be well again.
     """
-    if not hmac.compare_digest(read_token(request).encode(), TOKEN.encode()):
+    if not is_known(read_token(request)):
         raise UploadRefused(403, "This page is not known here. Reload it, then start the camera again.")
     run_id = request.path_params["run_id"]
     if not RUN_ID.fullmatch(run_id):

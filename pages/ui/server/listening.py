@@ -1,4 +1,4 @@
-"""Where the server may listen: on this machine alone, unless whoever starts it says in words that all may use it."""
+"""Where the server may listen: on this machine alone, unless people sign in or all are let in, in so many words."""
 
 from functools import cache
 from ipaddress import ip_address
@@ -6,28 +6,30 @@ from ipaddress import ip_address
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pages.ui.server import sign_in
 from thaw.serving.hosts import LOOPBACK, OPEN_TO_ALL
 from tlcore.errors import SettingsError
 
 SOCKET_FILE = "unix://"
 
 
-def require_door(address: str | None, open_to_all: bool) -> None:
+def require_door(address: str | None, signs_in: bool, open_to_all: bool) -> None:
     """Raise SettingsError where other machines reach what listens on `address` and nobody asks who they are.
 
     `address` is Streamlit's `server.address`; None means every address of this machine.
     """
-    if open_to_all or (address is not None and is_local(address)):
+    if signs_in or open_to_all or (address is not None and is_local(address)):
         return
     shown = "no address, which means all of them" if address is None else repr(address)
     raise SettingsError(
-        "Expected Thaw to listen on this machine alone, 127.0.0.1, because it asks nobody who they are. "
+        "Expected Thaw to listen on this machine alone, 127.0.0.1, where nobody signs in. "
         f"Received: {shown}, which other machines reach. Do one of these:\n"
-        "  - leave server.address away, and reach Thaw by an SSH tunnel or by a proxy on this machine that asks for a "
-        "password;\n"
+        "  - leave server.address away, and reach Thaw by an SSH tunnel or by a proxy on this machine;\n"
+        "  - have people sign in: [auth] says how and [thaw] who may, in .streamlit/secrets.toml;\n"
         "  - say that everyone who reaches that address may see, change and delete all that is in the workspace:\n"
         f"        streamlit run app.py --server.address {address or '0.0.0.0'} -- {OPEN_TO_ALL}\n"
         f"        thaw app --listen {address or '0.0.0.0'} {OPEN_TO_ALL}\n"
+        "docs/remote.md tells more of each."
     )
 
 
@@ -55,7 +57,8 @@ class LocalOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         came_in_on = scope.get("server") if scope["type"] in ("http", "websocket") else None
-        if self.open_to_all or came_in_on is None or not _is_reached(came_in_on[0]):
+        signs_in = sign_in.read_rules() is not None
+        if signs_in or self.open_to_all or came_in_on is None or not _is_reached(came_in_on[0]):
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "Thaw serves its own machine only."})

@@ -1,6 +1,5 @@
 """The routes of the Studio: how all stands, and what the person wants done; its component asks without a reload."""
 
-import secrets
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -11,7 +10,7 @@ from starlette.routing import Route
 from pages.ui.server import items, studio_state, upload
 from pages.ui.server.addresses import address
 from pages.ui.server.items import UploadRefused
-from pages.ui.server.token import Json, find_text, read_asked, require_text
+from pages.ui.server.token import Json, find_text, read_asked, read_token, require_text
 from thaw.backbones.speeds import read_measuring, start_measuring
 from thaw.datasets import edits
 from thaw.jobs import starts
@@ -23,24 +22,26 @@ from tlcore.models.backbones import BACKBONES
 from tlcore.models.weights import is_local
 from tlcore.photos import JUNK
 
-TOKEN = secrets.token_urlsafe(32)
 MAX_BODY_BYTES = 64 * 1024
 
 
 async def answer_state(request: Request) -> JSONResponse:
     """Answer how all stands: what `draw_state` returns of {"dataset", "import", "eye", "run", "newest", "known",
     "learn"}."""
-    asked = await read_asked(request, TOKEN, MAX_BODY_BYTES)
+    asked = await read_asked(request, MAX_BODY_BYTES)
     dataset, importing, eye, run, newest, known = (
         find_text(asked, key) for key in ("dataset", "import", "eye", "run", "newest", "known")
     )
     glance = studio_state.Glance(dataset, importing, eye, run, newest, known, asked.get("learn") is True)
-    return JSONResponse(await run_in_threadpool(lambda: studio_state.draw_state(Store(open_workspace()), glance)))
+    token = read_token(request)
+    return JSONResponse(
+        await run_in_threadpool(lambda: studio_state.draw_state(Store(open_workspace()), glance, token))
+    )
 
 
 async def do_action(request: Request) -> JSONResponse:
     """Do what {"do": one of ACTIONS} asks for; a refusal is {"error": words} with the status 409."""
-    asked = await read_asked(request, TOKEN, MAX_BODY_BYTES)
+    asked = await read_asked(request, MAX_BODY_BYTES)
     action = ACTIONS.get(find_text(asked, "do") or "")
     if action is None:
         raise UploadRefused(400, "Expected something that the Studio can do. Received something else. Reload the page.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pages.ui.server.addresses import address
-from pages.ui.server.frame_route import TOKEN, frames_url
+from pages.ui.server.frame_route import frames_url
 from pages.ui.words import amounts
 from pages.ui.words.glossary import plainly
 from pages.ui.words.names import visible
@@ -63,10 +63,11 @@ class Glance:
     learn: bool = False
 
 
-def draw_state(store: Store, glance: Glance) -> Json:
+def draw_state(store: Store, glance: Glance, token: str) -> Json:
     """Return all that the component shows of a data set; its photos only where they are not those that it has.
 
-    Where it is to learn, a data set that can be taught and has not been, as it stands, is taught.
+    Where it is to learn, a data set that can be taught and has not been, as it stands, is taught. `token` is that of
+    the page that asks, which its camera's frames bring too.
     """
     lifecycle.reconcile(store)
     importing, dataset_id = _find_import(store, glance.importing), glance.dataset
@@ -94,7 +95,7 @@ def draw_state(store: Store, glance: Glance) -> Json:
     state["learning"] = _tell_learning(store, dataset, settings, glance)
     if state["learning"]["stage"] in ("ready", "refused") and not (importing and importing.active):
         state["learning"] |= _begin(store, dataset, settings, glance)
-    state["live"] = _tell_live(store, state["learning"].get("best"))
+    state["live"] = _tell_live(store, state["learning"].get("best"), token)
     return state
 
 
@@ -242,7 +243,7 @@ def _list_epochs(store: Store, run: Run) -> list[float]:
     return [epoch.val_accuracy for epoch in store.epochs(run.id)]
 
 
-def _tell_live(store: Store, run_id: str | None) -> Json | None:
+def _tell_live(store: Store, run_id: str | None, token: str) -> Json | None:
     """Return where frames for the newest model go, which is loaded before anyone asks."""
     if run_id is None:
         return None
@@ -255,7 +256,7 @@ def _tell_live(store: Store, run_id: str | None) -> Json | None:
     return {
         "run": run_id,
         "url": frames_url(run_id),
-        "token": TOKEN,
+        "token": token,
         "side": run.image_size,
         "least": None if decision else LEAST_SURE,
     }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pages.ui.server import sign_in
 from pages.ui.server.items import MAX_FILES, UploadRefused, parse_items
 from thaw.jobs.sweeper import UPLOAD_ID
 from thaw.projects.jobs import start_import
@@ -293,4 +294,5 @@ def _append_whole(manifest: IO[bytes], text: bytes) -> None:
 
 
 def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    """Return the hash of a token and of whose it is: another's sign-in does not make the same of it."""
+    return hashlib.sha256(f"{token}{sign_in.owner()}".encode("utf-8", "surrogatepass")).hexdigest()

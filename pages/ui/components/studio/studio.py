@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.ui.components.assets import read_assets
 from pages.ui.server.addresses import address
-from pages.ui.server.studio_route import TOKEN
 from pages.ui.server.studio_state import list_more_eyes
+from pages.ui.server.token import page_token
 from thaw.jobs.standby import is_unasked_allowed
 
 KEY = "studio"
@@ -53,7 +53,7 @@ def studio(dataset_id: str | None, run_id: str | None, on_shown: Callable[[str, 
         data={
             "state": address("thaw/studio/state"),
             "act": address("thaw/studio/do"),
-            "token": TOKEN,
+            "token": page_token(),
             "pile": address("pile"),
             "find": address("find"),
             "boxes": address("boxes"),

@@ -3,7 +3,7 @@
 const ANSWER_WITHIN_MS = 180000;
 const JPEG_QUALITY = 0.9;
 const NOT_SECURE =
-  "The browser gives the camera only to pages of this machine. Open Thaw at http://localhost and its port.";
+  "The browser gives the camera only to pages at https:// or of its own machine. Open Thaw at such an address.";
 const REFUSALS = {
   NotAllowedError:
     "The browser was not allowed to use the camera. Allow it at the address bar, then start the camera again.",

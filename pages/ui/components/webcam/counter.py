@@ -3,7 +3,8 @@
 import streamlit as st
 
 from pages.ui.components.assets import read_assets
-from pages.ui.server.frame_route import TOKEN, frames_url
+from pages.ui.server.frame_route import frames_url
+from pages.ui.server.token import page_token
 
 KEY = "counting camera"
 
@@ -33,7 +34,7 @@ def counting_camera(run_id: str, image_size: int, confidence: float) -> None:
         key=KEY,
         data={
             "url": frames_url(run_id),
-            "token": TOKEN,
+            "token": page_token(),
             "side": image_size,
             "confidence": confidence,
         },

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui.components.assets import read_assets
-from pages.ui.server.frame_route import MAX_FRAME_BYTES, TOKEN, frames_url
+from pages.ui.server.frame_route import MAX_FRAME_BYTES, frames_url
+from pages.ui.server.token import page_token
 
 KEY = "webcam"
 
@@ -38,7 +39,7 @@ def webcam(run_id: str, image_size: int, on_still: Callable[[bytes], None]) -> N
 
     _component(
         key=KEY,
-        data={"url": frames_url(run_id), "token": TOKEN, "side": image_size},
+        data={"url": frames_url(run_id), "token": page_token(), "side": image_size},
         on_still_change=taken,
     )
 

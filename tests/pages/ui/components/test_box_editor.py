@@ -2,7 +2,7 @@
 
 import json
 
-from pages.ui.server import boxes_route
+from pages.ui.server.token import TOKENS
 from tests.support.pages import DATASET, add_dataset, visit, words
 from tests.support.pages import store as store
 from tests.support.piles import add_pile, photo_id
@@ -34,7 +34,7 @@ def test_the_editor_is_told_where_to_ask_and_whether_there_are_suggestions(store
         "label": "Boxes on the photos of holiday",
         "suggests": False,
         "act": f"/thaw/boxes/{DATASET}",
-        "token": boxes_route.TOKEN,
+        "token": TOKENS.give("test session id", ""),
     }
     run_id = store.add_run(DATASET, "efficientnet-lite0", detection_settings("efficientnet-lite0").to_json())
     assert not sent(visit("boxes", dataset=DATASET))["suggests"]

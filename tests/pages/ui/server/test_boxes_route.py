@@ -5,9 +5,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pages.ui.data import edit_history
-from pages.ui.server.boxes_route import MAX_BODY_BYTES, TOKEN, boxes_url
+from pages.ui.server.boxes_route import MAX_BODY_BYTES, boxes_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
+from pages.ui.server.token import page_token
 from tests.support.pages import DATASET
 from tests.support.pages import store as store
 from tests.support.piles import add_pile, photo_id
@@ -17,6 +18,7 @@ from thaw.storage.boxes import MOST_ON_A_PHOTO
 from thaw.storage.journal.rows import Change
 from tlcore.boxes import Box
 
+TOKEN = page_token()
 SENT = {"origin": "http://testserver", "x-thaw-token": TOKEN}
 CAT = {"label": "cat", "x": 0.25, "y": 0.5, "width": 0.5, "height": 0.25}
 DOG = CAT | {"label": "dog\u202e"}

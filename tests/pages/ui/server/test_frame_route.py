@@ -7,9 +7,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pages.ui.server.frame_route import MAX_FRAME_BYTES, TOKEN, frames_url
+from pages.ui.server.frame_route import MAX_FRAME_BYTES, frames_url
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
+from pages.ui.server.token import page_token
 from tests.support.boxes.detectors import add_boxed, add_detector_run
 from tests.support.pictures.corpus import jpeg
 from thaw.prediction.client import Sighting
@@ -17,6 +18,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.detection.found import Found
 
+TOKEN = page_token()
 ORIGIN = {"origin": "http://testserver"}
 SENT = ORIGIN | {"x-thaw-token": TOKEN}
 

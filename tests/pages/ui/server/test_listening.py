@@ -26,16 +26,17 @@ REACHED = ("0.0.0.0", "::", "192.168.1.5", "gpu.lab.example", "", "127.0.0.1.evi
 @pytest.mark.parametrize("address", LOCAL)
 def test_this_machines_own_addresses_are_served_without_a_word(address):
     assert is_local(address)
-    require_door(address, open_to_all=False)
+    require_door(address, signs_in=False, open_to_all=False)
 
 
 @pytest.mark.parametrize("address", [*REACHED, None])
 def test_another_address_is_refused_unless_the_switch_says_so(address):
     with pytest.raises(SettingsError, match=r"which other machines reach|all of them") as refused:
-        require_door(address, open_to_all=False)
+        require_door(address, signs_in=False, open_to_all=False)
     assert "SSH tunnel" in str(refused.value)
     assert str(refused.value).count(OPEN_TO_ALL) == 2
-    require_door(address, open_to_all=True)
+    require_door(address, signs_in=False, open_to_all=True)
+    require_door(address, signs_in=True, open_to_all=False)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from starlette.testclient import TestClient
 
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
-from pages.ui.server.studio_route import MAX_BODY_BYTES, TOKEN
+from pages.ui.server.studio_route import MAX_BODY_BYTES
+from pages.ui.server.token import page_token
 from thaw.jobs import lifecycle
 from thaw.storage.datasets import Arrival
 from thaw.storage.questions import Option, Question
@@ -19,6 +20,7 @@ from tlcore.training.history import Epoch
 
 pytestmark = pytest.mark.usefixtures("warm_decoder")
 
+TOKEN = page_token()
 SENT = {"origin": "http://testserver", "x-thaw-token": TOKEN}
 STATE, DO = "/thaw/studio/state", "/thaw/studio/do"
 
