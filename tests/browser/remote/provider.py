@@ -112,9 +112,11 @@ def running_provider() -> Iterator[Provider]:
     thread.start()
     wait_until(lambda: server.started, 60, "the provider")
     made.address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    yield made
-    server.should_exit = True
-    thread.join()
+    try:
+        yield made
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def write_secrets(provider: Provider, thaw_url: str) -> str:
