@@ -1,5 +1,7 @@
 """Who has signed in: what the secrets must say, whose cookie counts, whom the list has, and when a sign-in is over."""
 
+import tomllib
+
 import pytest
 import streamlit as st
 from starlette.requests import cookie_parser
@@ -7,6 +9,7 @@ from streamlit import config
 from streamlit.web.server.starlette import starlette_app_utils
 
 from pages.ui.server import sign_in
+from tests.support.serving.remote_guide import read_block
 from tests.support.serving.signing_in import AUTH, HOST, THAW, Secrets, cookie_of
 from tests.support.serving.signing_in import secrets as secrets
 from tlcore.errors import SettingsError
@@ -75,6 +78,22 @@ def test_a_file_that_cannot_be_read_opens_nothing(tmp_path, monkeypatch):
     finally:
         config.set_option("secrets.files", before)
         sign_in.read_rules.cache_clear()
+
+
+def test_the_guides_secrets_are_refused_until_they_have_a_secret_of_their_own(secrets: Secrets):
+    told = tomllib.loads(read_block("secrets"))
+    before = config.get_option("server.baseUrlPath")
+    config.set_option("server.baseUrlPath", "thaw")
+    try:
+        secrets(told["auth"], told["thaw"])
+        with pytest.raises(SettingsError, match="random characters"):
+            sign_in.read_rules()
+        secrets(told["auth"] | {"cookie_secret": AUTH["cookie_secret"]}, told["thaw"])
+        rules = sign_in.read_rules()
+    finally:
+        config.set_option("server.baseUrlPath", before)
+    assert rules is not None
+    assert (rules.allowed, rules.hours) == ({"anna@lab.example", "@team.example"}, 12)
 
 
 def test_plain_http_will_do_on_this_machine_alone(secrets: Secrets):
