@@ -3,11 +3,15 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tlcore.models.backend import keras
 
 # The paper's: how the score and the overlap weigh, and how many places learn from one box.
 SCORE_POWER, OVERLAP_POWER, PLACES_EACH = 1.0, 6.0, 13
 _TINY = 1e-9
+# What one place ranks below the one before it: next to nothing, and more than float32 rounds away.
+_STEP = 2e-7
 
 
 class Assigned(NamedTuple):
@@ -36,8 +40,10 @@ def assign(edges: Any, scores: Any, boxes: Any, middles: Any, places_each: int =
     seen = ops.matmul(kinds, ops.transpose(scores, (0, 2, 1)))
     # What is tiny decides among places that see nothing of the box yet.
     measure = (ops.power(seen, SCORE_POWER) * ops.power(overlap, OVERLAP_POWER) + _TINY) * inside
-    least = ops.top_k(measure, min(places_each, measure.shape[-1]))[0][..., -1:]
-    own = ops.cast(measure >= ops.maximum(least, _TINY / 2), "float32") * measure
+    # Of places that see a box equally well the first are taken: no box has more than `places_each`.
+    ranked = measure * (1 - _STEP * np.arange(measure.shape[-1], dtype=np.float32))
+    least = ops.top_k(ranked, min(places_each, measure.shape[-1]))[0][..., -1:]
+    own = ops.cast(ranked >= ops.maximum(least, _TINY / 2), "float32") * measure
     # One box for each place.
     chosen = ops.one_hot(ops.argmax(own, axis=1), own.shape[1], axis=1) * ops.cast(own > 0, "float32")
     own, overlap = own * chosen, overlap * chosen

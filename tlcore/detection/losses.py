@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tlcore.detection.assignment import assign
+from tlcore.detection.assignment import PLACES_EACH, Assigned, assign
 from tlcore.detection.network import read_edges, read_scores
 from tlcore.detection.places import BINS, list_places
 from tlcore.models.backend import keras
@@ -45,20 +45,22 @@ class DetectionLoss(keras.losses.Loss):
 def find_terms(boxes: Any, said: Any, middles: np.ndarray, strides: np.ndarray) -> Terms:
     """Return the terms of the loss; each place's part is weighed by its target, and all by the batch's targets."""
     ops = keras.ops
-    boxes = ops.cast(boxes, "float32")
-    logits, object_logits, kind_logits = said[..., : 4 * BINS], said[..., 4 * BINS], said[..., 4 * BINS + 1 :]
+    boxes, still = ops.cast(boxes, "float32"), ops.stop_gradient(said)
+    all_edges, scores = read_edges(still[..., : 4 * BINS], middles, strides), read_scores(still[..., 4 * BINS :])
+    assigned = Assigned(*map(ops.stop_gradient, assign(all_edges, scores, boxes, middles)))
+    # Of thousands of places a few learn edges and kinds: only what those say goes through the rest, and back.
+    chosen, targets = _choose(assigned.targets, boxes.shape[1])
+    mine, theirs, kinds = (_pick(each, chosen) for each in (said, assigned.edges, assigned.kinds))
+    middles, strides = ops.take(middles, chosen, axis=0), ops.take(strides, chosen, axis=0)
+    logits = mine[..., : 4 * BINS]
     edges = read_edges(logits, middles, strides)
-    scores = read_scores(said[..., 4 * BINS :])
-    assigned = assign(ops.stop_gradient(edges), ops.stop_gradient(scores), boxes, middles)
-    targets, kinds, theirs = (ops.stop_gradient(each) for each in (assigned.targets, assigned.kinds, assigned.edges))
-    has = ops.cast(ops.any(kinds > 0, axis=-1), "float32")
     # A place without a box has a box of no size, of which nothing is to be learnt.
-    off = edges_loss(ops.where(has[..., None] > 0, theirs, edges), edges)
+    off = edges_loss(ops.where(targets[..., None] > 0, theirs, edges), edges)
     far = distances_loss(find_distances(theirs, middles, strides), logits)
-    unsure = entropy(targets, object_logits)
-    wrong = ops.sum(entropy(kinds, kind_logits), axis=-1)
+    unsure = entropy(assigned.targets, said[..., 4 * BINS])
+    wrong = ops.sum(entropy(kinds, mine[..., 4 * BINS + 1 :]), axis=-1)
     images = ops.cast(ops.shape(targets)[0], "float32")
-    norm = images / ops.maximum(ops.sum(targets), 1.0)
+    norm = images / ops.maximum(ops.sum(assigned.targets), 1.0)
     return Terms(
         ops.sum(off * targets, axis=-1) * norm,
         ops.sum(far * targets, axis=-1) * norm,
@@ -74,7 +76,7 @@ def edges_loss(theirs: Any, mine: Any) -> Any:
 
 def find_distances(edges: Any, middles: Any, strides: Any) -> Any:
     """Return how far edges (n, places, 4) lie from the places' middles, in strides, as far as the bins reach."""
-    far = keras.ops.concatenate([middles - edges[..., :2], edges[..., 2:] - middles], axis=-1) / strides[:, None]
+    far = keras.ops.concatenate([middles - edges[..., :2], edges[..., 2:] - middles], axis=-1) / strides[..., None]
     return keras.ops.clip(far, 0.0, BINS - 1.01)
 
 
@@ -92,3 +94,21 @@ def entropy(targets: Any, logits: Any) -> Any:
     """Return the cross-entropy of targets 0 to 1 and logits, without rounding either end away."""
     ops = keras.ops
     return ops.maximum(logits, 0) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))
+
+
+def _choose(targets: Any, boxes: int | None) -> tuple[Any, Any]:
+    """Return which places of each image have the largest of targets (n, places), as many as `boxes` may have: their
+    numbers and their targets, (n, k)."""
+    ops = keras.ops
+    places = targets.shape[1]
+    values, chosen = ops.top_k(targets, places if boxes is None else min(places, PLACES_EACH * boxes))
+    return chosen, values
+
+
+def _pick(rows: Any, chosen: Any) -> Any:
+    """Return rows (n, places, width) of the chosen places (n, k): (n, k, width)."""
+    ops = keras.ops
+    _, places, width = rows.shape
+    starts = ops.arange(ops.shape(rows)[0], dtype="int32")[:, None] * places
+    picked = ops.take(ops.reshape(rows, (-1, width)), ops.reshape(ops.cast(chosen, "int32") + starts, (-1,)), axis=0)
+    return ops.reshape(picked, (-1, chosen.shape[1], width))

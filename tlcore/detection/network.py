@@ -56,10 +56,11 @@ def join_detector(row: Backbone, tapped: keras.Model, head: keras.Model, image_s
 
 def read_edges(logits: Any, middles: Any, strides: Any) -> Any:
     """Return edges in pixels (n, places, 4) for logits of their distances (n, places, 4 * BINS): each is as far away as
-    its distribution says on average."""
+    its distribution says on average. `middles` (places, 2) and `strides` (places,) are those of `list_places`, or of
+    some of the places, other ones for each image."""
     ops = keras.ops
     shares = ops.softmax(ops.reshape(logits, (-1, logits.shape[1], 4, BINS)), axis=-1)
-    far = ops.sum(shares * np.arange(BINS, dtype=np.float32), axis=-1) * strides[:, None]
+    far = ops.sum(shares * np.arange(BINS, dtype=np.float32), axis=-1) * strides[..., None]
     # By name: an array before a minus would take a symbolic tensor for one of its own.
     return ops.concatenate([ops.subtract(middles, far[..., :2]), ops.add(middles, far[..., 2:])], axis=-1)
 

@@ -40,6 +40,12 @@ def test_only_so_many_places_learn_from_a_box():
     np.testing.assert_allclose(targets, [1, (30 / 32) ** 6, 0, 0], atol=1e-5)
 
 
+def test_of_places_that_see_a_box_equally_well_the_first_learn_from_it():
+    _, kinds, targets = run([[0, 0, 32, 8]] * 4, [[0.5]] * 4, [[0, 0, 32, 8, 0], NONE], places_each=2)
+    assert kinds[:, 0].tolist() == [1, 1, 0, 0]
+    np.testing.assert_allclose(targets, [1, 1, 0, 0], atol=1e-5)
+
+
 def test_a_place_in_two_boxes_learns_the_one_it_sees_better():
     edges = [[0, 0, 8, 8], [8, 0, 16, 8], [16, 0, 24, 8], [24, 0, 32, 8]]
     theirs, kinds, _ = run(edges, [[0.5, 0.5]] * 4, [[8, 0, 16, 8, 0], [8, 0, 24, 8, 1]])

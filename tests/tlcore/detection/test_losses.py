@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from tlcore.detection.assignment import PLACES_EACH
 from tlcore.detection.losses import (
     DISTANCES_WEIGHT,
     EDGES_WEIGHT,
@@ -112,6 +113,18 @@ def test_a_batch_is_weighed_by_what_is_to_be_found_in_all_of_it():
     assert float(numbers(both.kinds)[0]) == pytest.approx(2 * float(numbers(alone.kinds)[0]), rel=1e-4)
     assert float(numbers(both.kinds)[1]) == 0
     assert float(numbers(both.objects)[1]) > float(numbers(both.objects)[0])
+
+
+def test_what_is_left_out_of_a_step_had_nothing_to_teach():
+    # Two boxes may teach 26 of the 84 places; with rows that hold no box, all of them go through.
+    middles, strides = list_places(64)
+    said = np.random.default_rng(1).normal(size=(2, len(middles), 4 * BINS + 3)).astype(np.float32)
+    boxes = np.array([[[4, 4, 30, 40, 0], [32, 8, 60, 60, 1]], [[10, 10, 50, 30, 1], [0, 0, 0, 0, -1]]], np.float32)
+    rows = math.ceil(len(middles) / PLACES_EACH)
+    padded = np.concatenate([boxes, np.tile(np.array([0, 0, 0, 0, -1], np.float32), (2, rows, 1))], axis=1)
+    few, all_of_them = (find_terms(each, said, middles, strides) for each in (boxes, padded))
+    for one, other in zip(few, all_of_them, strict=True):
+        assert numbers(one) == pytest.approx(numbers(other), rel=1e-5)
 
 
 def test_the_loss_is_the_weighed_sum_of_its_terms():
