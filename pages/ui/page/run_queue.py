@@ -14,7 +14,7 @@ from thaw.storage.store import Store
 from tlcore.errors import ThawError
 from tlcore.models.backbones import BACKBONES, FRESH
 
-POLL_S = 2.0
+POLL_S = 1.5
 ASKED_TWICE = "run that was asked for twice"
 WORK = {
     "head": "the head (phase 1)",
@@ -34,7 +34,7 @@ PLAIN_WORK = {
 
 
 def draw(store: Store, shown: str | None = None) -> None:
-    """Draw the queue while anything is in it, anew every two seconds; nothing where that is the job `shown` alone."""
+    """Draw the queue while anything is in it, anew again and again; nothing where that is the job `shown` alone."""
     if all(job.id == shown for job in store.queue()):
         return
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from pages.ui.server import upload
 from pages.ui.server.addresses import LIBRARY, address
 from pages.ui.server.boxes_route import BOXES_ROUTE
+from pages.ui.server.changes_route import CHANGES_ROUTE
 from pages.ui.server.dataset_route import DATASET_ROUTE
 from pages.ui.server.export_route import EXPORT_ROUTE
 from pages.ui.server.frame_route import FRAMES
@@ -166,6 +167,7 @@ ROUTES = [
     Route(address("thaw/plotly.js"), send_plotly, methods=["GET"]),
     EXPORT_ROUTE,
     BOXES_ROUTE,
+    CHANGES_ROUTE,
     DATASET_ROUTE,
     HEAT_ROUTE,
     Route(address("thaw/{kind}/{folder}/{image_id}"), send_picture, methods=["GET"]),

@@ -66,9 +66,10 @@ class BoxEditor {
       this.hand.name(name);
       this.stage.focus();
     };
-    // What another window has drawn meanwhile is seen when the person comes back to this one.
+    // What another window has drawn meanwhile is seen as soon as it is told, or the person comes back to this one.
     this.returned = () => document.visibilityState === "visible" && this.photos.length && this.look();
     document.addEventListener("visibilitychange", this.returned);
+    window.addEventListener("thaw-changed", this.returned);
   }
 
   // Called each time that Streamlit draws the page: what is on show stays, another data set is taken up.
@@ -325,6 +326,7 @@ class BoxEditor {
   leave() {
     document.removeEventListener("visibilitychange", this.returned);
     this.suggesting.leave();
+    window.removeEventListener("thaw-changed", this.returned);
     this.keys.leave();
     this.room.leave();
     this.stage.sizes.disconnect();
