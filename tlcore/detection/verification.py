@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.boxes import overlaps
-from tlcore.detection.detector import read_found
+from tlcore.detection.finding import read_found
 from tlcore.detection.found import Drawn, Found, average_precision
 from tlcore.detection.suppression import CANDIDATES, LEAST_SCORE, MOST, MOST_OVERLAP
 from tlcore.detection.views import Window
