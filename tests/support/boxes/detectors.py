@@ -34,7 +34,8 @@ def add_boxed(store: Store) -> list[Image]:
     for number in range(len(DRAWN) + 1):
         picture = Picture.new("RGB", (64, 48), (number * 20, 90, 200))
         image = Image(
-            f"img-{number:012x}",
+            # Not those of a pile or of another data set beside it.
+            f"img-b0c5{number:08x}",
             "",
             f"orchard/{number}.png",
             content_of(picture),

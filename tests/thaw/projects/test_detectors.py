@@ -83,7 +83,7 @@ def test_found_boxes_that_cannot_be_are_refused(archive, tmp_path, name, value, 
 
 
 @pytest.mark.parametrize(
-    "boxes", [b"{}", b"[]", b'{"img-000000000000": [["plum", 0.1, 0.1, 0.2, 0.2]]}', b'{"a": [["apple", 2, 0, 1, 1]]}']
+    "boxes", [b"{}", b"[]", b'{"img-b0c500000000": [["plum", 0.1, 0.1, 0.2, 0.2]]}', b'{"a": [["apple", 2, 0, 1, 1]]}']
 )
 def test_boxes_that_cannot_be_are_refused(archive, tmp_path, boxes):
     with pytest.raises(RunError, match=r"boxes.json"):
