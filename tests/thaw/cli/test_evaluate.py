@@ -52,7 +52,7 @@ def test_what_cannot_be_evaluated_is_refused(store):
         ask(store, "evaluate", bare)
 
 
-@pytest.mark.parametrize("words", [("mistakes",), ("probe",), ("find-rate",), ("export",)])
+@pytest.mark.parametrize("words", [("mistakes",), ("probe",), ("find-rate",)])
 def test_what_is_for_classes_is_refused_for_a_detector(store, words):
     run_id = add_detector_run(store, add_boxed(store))
     with pytest.raises(RunError, match="a detector"):
