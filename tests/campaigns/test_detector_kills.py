@@ -38,7 +38,8 @@ def test_a_kill_in_each_phase_leaves_no_trace_in_the_detector(store, plan, undis
     tally, stages = campaign("detectors killed in each phase"), Counter()
     drawn = store.boxes(DATASET)
     with tally.trial("detector 1"):
-        stages = live(store, plan, undisturbed, kill, 1, random.Random(50), wait_for, here=True)
+        # Both moments that this seed chooses are in the first tenth of the training, however fast it is.
+        stages = live(store, plan, undisturbed, kill, 1, random.Random(238), wait_for, here=True)
     tally.facts["kills"] = stages.total()
     assert stages.total() == 2
     assert store.boxes(DATASET) == drawn

@@ -37,8 +37,8 @@ def undisturbed(store, plan):
 def test_a_kill_in_each_phase_leaves_no_trace_in_the_weights(store, plan, undisturbed, wait_for, campaign):
     tally, stages = campaign("runs killed in each phase"), Counter()
     with tally.trial("run 1"):
-        # Both moments that this seed chooses are early in the training.
-        stages = live(store, plan, undisturbed, kill, 1, random.Random(50), wait_for, here=True)
+        # Both moments that this seed chooses are in the first tenth of the training, however fast it is.
+        stages = live(store, plan, undisturbed, kill, 1, random.Random(238), wait_for, here=True)
     tally.facts["kills"] = stages.total()
     assert stages.total() == 2
 
