@@ -310,6 +310,29 @@ def test_a_class_is_renamed_merged_and_deleted_and_each_is_undone(store):
     assert "Undo" not in [button.label for button in page.button]
 
 
+def test_what_another_person_has_changed_is_not_written_over_unseen(store):
+    images = add_dataset(store)
+    first, second = open_editor(visit("data"), Shelf("class", TAG)), open_editor(visit("data"), Shelf("class", TAG))
+    seen = store.dataset(DATASET)
+    browse.act(store, seen, "move", [image.id for image in images[:2]], BOLD)
+    came = [image.id for image in images if image.label == BOLD][:1]
+    browse.act(store, seen, "move", came, TAG)
+    press(first, "Delete this kind")
+    assert first.toast[0].value.startswith("1 of these photos is in ")
+    assert "nothing was changed: look again" in first.toast[0].value
+    assert store.dataset(DATASET).classes == {TAG: CLASS_SIZE - 1, BOLD: CLASS_SIZE + 1}
+    # By now the page shows what is there.
+    press(first, "Delete this kind")
+    assert store.dataset(DATASET).classes == {BOLD: CLASS_SIZE + 1}
+    edits.undo(store, DATASET)
+    edits.rename_class(store, DATASET, TAG, "sky")
+    next(field for field in second.text_input if field.label == "New name").set_value("cloud")
+    press(second, "Rename this kind")
+    assert "is called `sky` by now" in second.toast[0].value
+    assert set(store.dataset(DATASET).classes) == {BOLD, "sky"}
+    assert not second.exception
+
+
 def test_a_name_that_cannot_be_is_refused_in_words(store):
     add_dataset(store)
     page = open_editor(visit("data"), Shelf("class", TAG))

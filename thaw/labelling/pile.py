@@ -9,6 +9,7 @@ import numpy as np
 
 from thaw.datasets.edits import PILE_GROUP, arrange_pile
 from thaw.labelling.groups import halve
+from thaw.storage.records import Dataset
 from thaw.storage.store import Store
 from tlcore.files import replacing
 
@@ -107,20 +108,30 @@ def list_labels(store: Store, dataset_id: str) -> list[dict[str, str]]:
     ]
 
 
-def put_into(store: Store, dataset_id: str, pile: Pile, places: Sequence[int] | np.ndarray, group: int | None) -> int:
-    """Put photos that wait into a group, or with None into a new one; return how many changed. It can be undone."""
+def put_into(
+    store: Store,
+    dataset_id: str,
+    pile: Pile,
+    places: Sequence[int] | np.ndarray,
+    group: int | None,
+    seen: Dataset | None = None,
+) -> int:
+    """Put photos that wait into a group, or with None into a new one; return how many changed. It can be undone.
+
+    `seen` and what is raised with it are those of `thaw.datasets.edits`.
+    """
     target = int(pile.groups.max()) + 1 if group is None else group
-    return arrange_pile(store, dataset_id, _marks(pile, {int(place): target for place in places}))
+    return arrange_pile(store, dataset_id, _marks(pile, {int(place): target for place in places}), seen)
 
 
-def part(store: Store, dataset_id: str, pile: Pile, group: int) -> int:
+def part(store: Store, dataset_id: str, pile: Pile, group: int, seen: Dataset | None = None) -> int:
     """Part a group where it falls apart by itself; return how many photos are in the new one. It can be undone.
 
     Raises ValueError for a group of one photo.
     """
     members = pile.members(group)
     second = halve(pile.sorting.directions[members])
-    return put_into(store, dataset_id, pile, members[second], None)
+    return put_into(store, dataset_id, pile, members[second], None, seen)
 
 
 def _marks(pile: Pile, groups: Mapping[int, int]) -> dict[str, str]:

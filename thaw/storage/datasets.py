@@ -107,7 +107,8 @@ class DatasetRows(JournalRows):
 
     def dataset(self, dataset_id: str) -> Dataset:
         """Return one data set with its counts; raise DatasetError if there is none of that id."""
-        rows = self._rows(f"SELECT * FROM datasets WHERE id = ? AND {KEPT}", dataset_id)
+        newest = "SELECT ifnull(MAX(number), 0) FROM edits WHERE dataset_id = datasets.id"
+        rows = self._rows(f"SELECT *, ({newest}) AS edit FROM datasets WHERE id = ? AND {KEPT}", dataset_id)
         if not rows:
             raise DatasetError(
                 f"Expected the id of a data set in this workspace. Received: {dataset_id!r}. "
@@ -131,6 +132,7 @@ class DatasetRows(JournalRows):
             version=row["version"],
             pile=tally.pile,
             grey_range=row["grey_range"],
+            edit=row["edit"],
         )
 
     def tally(self, dataset_id: str) -> Tally:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from thaw.storage.journal.journal import JournalEntry
@@ -17,22 +17,68 @@ from thaw.storage.journal.rows import (
     undo_latest,
     write_change,
 )
-from thaw.storage.records import Edit, EditKind
+from thaw.storage.records import Dataset, Edit, EditKind
 from tlcore.errors import DatasetError
 
 # The mark by which a folder's name, its subject, stands for the class that it was renamed to.
 ALIAS = "alias"
+# The latest is undone first: of the edits up to one, those after all that stand.
+_UNDONE = """
+SELECT field, subject, after FROM changes JOIN edits ON number = edit
+WHERE dataset_id = :dataset AND number <= :newest AND number > ifnull((
+    SELECT MAX(number) FROM edits WHERE dataset_id = :dataset AND number <= :newest AND undone_at IS NULL), 0)
+ORDER BY number, changes.rowid
+"""
+
+
+class PhotosChanged(DatasetError):
+    """Photos that a change is about are not as they were when it was decided on: `found` says by id what has become of
+    each, its class ("" for one without), or None for one that was excluded."""
+
+    def __init__(self, found: Mapping[str, str | None]) -> None:
+        self.found = dict(found)
+        moved = sorted({repr(label) for label in self.found.values() if label})
+        super().__init__(
+            "Expected these photos as they were when the change was decided on. Received: "
+            f"{len(self.found):,} that {'were' if len(self.found) > 1 else 'was'} changed meanwhile"
+            f"{', in ' + ', '.join(moved) if moved else ''}. Nothing was done: look again."
+        )
+
+
+class ClassGone(DatasetError):
+    """A class that a change is about, `label`, is none by now; `renamed` is what its photos are called, if known."""
+
+    def __init__(self, label: str, renamed: str | None) -> None:
+        self.label, self.renamed = label, renamed
+        what = f"which is called {renamed!r} by now" if renamed else "which is none by now"
+        super().__init__(f"Expected a class of this data set. Received: {label!r}, {what}. Reload the page.")
 
 
 class EditRows(JournalRows):
     """Reads and writes edits, and the marks that they leave on a data set."""
 
-    def add_edit(self, dataset_id: str, kind: EditKind, detail: dict[str, Any], changes: Iterable[Change]) -> int:
+    def add_edit(
+        self,
+        dataset_id: str,
+        kind: EditKind,
+        detail: dict[str, Any],
+        changes: Iterable[Change],
+        seen: Dataset | None = None,
+        *targets: str,
+    ) -> int:
         """Make the changes and record them as one edit, in one transaction; return how many had an effect.
 
-        What changes nothing is left out, and an edit of which nothing is left is not recorded.
+        What changes nothing is left out, and an edit of which nothing is left is not recorded. With `seen`, the data
+        set as it was when the change was decided on, what others have done since is not written over: raises
+        PhotosChanged, having done nothing, where they have changed one of these photos, and ClassGone where one of
+        the `targets` was a class then and is none now.
         """
         with self._recording(dataset_id) as (connection, entry):
+            if seen is not None:
+                changes = list(changes)
+                _require_as_seen(connection, seen, changes)
+                for label in filter(seen.classes.__contains__, targets):
+                    _require_class(connection, dataset_id, label)
             return make_edit(connection, entry, dataset_id, kind, detail, changes)
 
     def undo_edit(self, dataset_id: str, number: int, seen_at: float | None = None) -> None:
@@ -153,3 +199,44 @@ def _read(connection: sqlite3.Connection, dataset_id: str, change: Change) -> st
 
 def _bump(connection: sqlite3.Connection, dataset_id: str) -> None:
     connection.execute("UPDATE datasets SET version = version + 1 WHERE id = ?", (dataset_id,))
+
+
+def _require_as_seen(connection: sqlite3.Connection, seen: Dataset, changes: Sequence[Change]) -> None:
+    """Raise PhotosChanged where others have changed since what these changes are to change."""
+    fields: dict[str, set[str]] = {}
+    for change in changes:
+        if _read(connection, seen.id, change) != change.after:
+            fields.setdefault(change.subject, set(IMAGE_FIELDS)).add(change.field)
+    torn = [
+        subject
+        for (field, subject), shown in _list_seen(connection, seen).items()
+        if field in fields.get(subject, ()) and _read(connection, seen.id, Change(field, subject, None)) != shown
+    ]
+    query = "SELECT id, label, excluded FROM images WHERE id IN (SELECT value FROM json_each(?))"
+    rows = connection.execute(query, (json.dumps(torn),)).fetchall() if torn else []
+    if rows:
+        raise PhotosChanged({row["id"]: None if row["excluded"] else row["label"] for row in rows})
+
+
+def _list_seen(connection: sqlite3.Connection, seen: Dataset) -> dict[tuple[str, str], str | None]:
+    """Return by field and subject what was seen of all that has been changed since."""
+    version = connection.execute("SELECT version FROM datasets WHERE id = ?", (seen.id,)).fetchone()["version"]
+    if version == seen.version:
+        return {}
+    query = "SELECT COUNT(*) AS made, COUNT(undone_at) AS undone FROM edits WHERE dataset_id = ? AND number > ?"
+    later = connection.execute(query, (seen.id, seen.edit)).fetchone()
+    query = "SELECT field, subject, before FROM changes JOIN edits ON number = edit WHERE dataset_id = ? AND number > ?"
+    # Of several changes to one thing the first tells what was there.
+    rows = connection.execute(f"{query} ORDER BY number DESC, changes.rowid DESC", (seen.id, seen.edit))
+    values = {(row["field"], row["subject"]): row["before"] for row in rows}
+    # Each edit made a new version, and so did each undo: what is left are undos of what stood then.
+    if version - seen.version > later["made"] + later["undone"]:
+        rows = connection.execute(_UNDONE, {"dataset": seen.id, "newest": seen.edit})
+        values |= {(row["field"], row["subject"]): row["after"] for row in rows}
+    return values
+
+
+def _require_class(connection: sqlite3.Connection, dataset_id: str, label: str) -> None:
+    query = "SELECT 1 FROM images WHERE dataset_id = ? AND role = 'main' AND excluded = 0 AND label = ? LIMIT 1"
+    if connection.execute(query, (dataset_id, label)).fetchone() is None:
+        raise ClassGone(label, _read(connection, dataset_id, Change(ALIAS, label, None)))

@@ -216,6 +216,6 @@ def act(store: Store, dataset: Dataset, action: str, ids: list[str], choice: str
         curation.exclude(store, dataset, ids)
     elif action == "restore":
         curation.change(
-            lambda: edits.restore_images(store, dataset.id, ids),
+            lambda: edits.restore_images(store, dataset.id, ids, dataset),
             lambda done: f"{amounts.count(done, 'image')} restored",
         )

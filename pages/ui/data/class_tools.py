@@ -33,11 +33,10 @@ def draw_rename(store: Store, dataset: Dataset, label: str, show: Callable[[str]
 
     def rename() -> None:
         name = st.session_state[key]
-        curation.change(
+        if curation.change(
             lambda: edits.rename_class(store, dataset.id, label, name),
             lambda done: f"{emphasised(label)} renamed, {amounts.count(done, 'image')}",
-        )
-        if label not in store.dataset(dataset.id).classes:
+        ):
             show(check_class_name(name))
 
     st.markdown(f"Photos that you add later from a folder {emphasised(label)} get the new name as well.")
@@ -52,11 +51,11 @@ def draw_merge(store: Store, dataset: Dataset, label: str, show: Callable[[str],
 
     def merge() -> None:
         target = st.session_state[key]
-        curation.change(
-            lambda: edits.merge_classes(store, dataset.id, [label], target),
+        if curation.change(
+            lambda: edits.merge_classes(store, dataset.id, [label], target, dataset),
             lambda done: f"{amounts.count(done, 'image')} merged into {emphasised(target)}",
-        )
-        show(target)
+        ):
+            show(target)
 
     goal = expert.kinds("into the class that you choose here. Undo parts them again.")
     st.markdown(f"Puts {_all(dataset, label)} {goal}")
@@ -70,7 +69,7 @@ def draw_delete(store: Store, dataset: Dataset, label: str) -> None:
 
     def delete() -> None:
         curation.change(
-            lambda: edits.delete_class(store, dataset.id, label),
+            lambda: edits.delete_class(store, dataset.id, label, dataset),
             lambda done: f"{emphasised(label)} deleted, {amounts.count(done, 'image')} excluded",
         )
 

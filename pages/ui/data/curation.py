@@ -11,12 +11,14 @@ from pages.ui.server.routes import picture_url
 from pages.ui.words import amounts
 from pages.ui.words.names import literal, sentence
 from thaw.datasets import edits
+from thaw.storage.edits import ClassGone, PhotosChanged
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from tlcore.errors import DatasetError
 
 EXCLUDE = Action("exclude", "Exclude", "x")
 IGNORE = Action("ignore", "Ignore", "i")
+LOOK_AGAIN = "Another person or window was quicker, so nothing was changed: look again."
 
 
 def move_to(dataset: Dataset, suggested: Iterable[str] = ()) -> Action:
@@ -38,16 +40,17 @@ def tile(image: Image, caption: str = "", badge: str = "") -> Tile:
 
 
 def exclude(store: Store, dataset: Dataset, ids: Iterable[str]) -> None:
-    """Exclude images, and say so."""
+    """Exclude images of the data set as it was shown, and say so."""
     change(
-        lambda: edits.exclude_images(store, dataset.id, ids), lambda done: f"{amounts.count(done, 'image')} excluded"
+        lambda: edits.exclude_images(store, dataset.id, ids, dataset),
+        lambda done: f"{amounts.count(done, 'image')} excluded",
     )
 
 
 def move(store: Store, dataset: Dataset, ids: Iterable[str], label: str) -> None:
-    """Give images another class, and say so."""
+    """Give images of the data set as it was shown another class, and say so."""
     change(
-        lambda: edits.move_images(store, dataset.id, ids, label),
+        lambda: edits.move_images(store, dataset.id, ids, label, dataset),
         lambda done: f"{amounts.count(done, 'image')} moved to {literal(label)}",
     )
 
@@ -60,7 +63,9 @@ def agree(store: Store, dataset: Dataset, suggested: Mapping[str, str], ids: Ite
         (by_class[suggested[image_id]] if image_id in suggested else left).append(image_id)
     if by_class:
         change(
-            lambda: sum(edits.move_images(store, dataset.id, members, label) for label, members in by_class.items()),
+            lambda: sum(
+                edits.move_images(store, dataset.id, members, label, dataset) for label, members in by_class.items()
+            ),
             lambda done: f"{amounts.count(done, 'image')} moved to {_name(list(by_class))}",
         )
     if left:
@@ -75,14 +80,37 @@ def _name(labels: list[str]) -> str:
     return literal(labels[0]) if len(labels) == 1 else f"what is suggested, {len(labels):,} {expert.kinds('classes')}"
 
 
-def change(make: Callable[[], int], tell: Callable[[int], str]) -> None:
-    """Make a change to a data set and say what was done, or why it could not be: another tab may have been quicker."""
+def change(make: Callable[[], int], tell: Callable[[int], str]) -> bool:
+    """Make a change to a data set and say what was done, or why it could not be: another tab may have been quicker.
+    Return whether anything was done."""
     try:
         done = make()
+    except (PhotosChanged, ClassGone) as problem:
+        st.toast(f"{tell_quicker(problem)} {LOOK_AGAIN}", icon=":material/group:", duration="long")
     except DatasetError as problem:
         st.toast(sentence(str(problem)), icon=":material/error:", duration="long")
     else:
         if not done:
             st.toast("Nothing changed: it is so already.", icon=":material/info:")
-            return
+            return False
         st.toast(f"{tell(done)}. It can be undone.", icon=":material/check:")
+        return True
+    return False
+
+
+def tell_quicker(problem: PhotosChanged | ClassGone) -> str:
+    """Say, for Markdown, what others have done meanwhile to what the person wanted to change."""
+    if isinstance(problem, ClassGone):
+        name = literal(problem.label)
+        return f"{name} is called {literal(problem.renamed)} by now." if problem.renamed else f"There is no {name} now."
+    found = problem.found
+    photos, are = ("1 of these photos", "is") if len(found) == 1 else (f"{len(found):,} of these photos", "are")
+    labels = set(found.values())
+    if len(labels) > 1:
+        return f"{photos} were changed meanwhile."
+    (label,) = labels
+    if label is None:
+        return f"{photos} {are} excluded by now."
+    return (
+        f"{photos} {are} in {literal(label)} by now." if label else expert.kinds(f"{photos} {are} without a class now.")
+    )

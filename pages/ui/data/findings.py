@@ -217,7 +217,7 @@ def draw_twins(store: Store, dataset: Dataset, finding: Finding) -> None:
 def merge(store: Store, dataset: Dataset, classes: Sequence[str], target: str) -> None:
     """Merge classes into one of them, and say so."""
     curation.change(
-        lambda: edits.merge_classes(store, dataset.id, classes, target),
+        lambda: edits.merge_classes(store, dataset.id, classes, target, dataset),
         lambda moved: f"{amounts.count(moved, 'image')} moved to {literal(target)}",
     )
 

@@ -23,7 +23,7 @@ def name(store: Store, dataset: Dataset, labels: Mapping[str, str]) -> None:
     classes = list(dict.fromkeys(labels.values()))
     told = literal(classes[0]) if len(classes) == 1 else expert.kinds(amounts.count(len(classes), "class", "classes"))
     curation.change(
-        lambda: edits.name_images(store, dataset.id, labels),
+        lambda: edits.name_images(store, dataset.id, labels, dataset),
         lambda done: f"{amounts.count(done, 'photo')} named: {told}",
     )
 
@@ -41,7 +41,7 @@ def move(store: Store, dataset: Dataset, pile: Pile, ids: Sequence[str], group: 
     """Put photos into another group, or into one of their own."""
     wanted = set(ids)
     places = [place for place, each in enumerate(pile.sorting.ids) if each in wanted]
-    _arrange(lambda: piles.put_into(store, dataset.id, pile, places, group))
+    _arrange(lambda: piles.put_into(store, dataset.id, pile, places, group, dataset))
 
 
 def merge(store: Store, dataset: Dataset, pile: Pile, group: int, key: str) -> None:
@@ -49,12 +49,12 @@ def merge(store: Store, dataset: Dataset, pile: Pile, group: int, key: str) -> N
     target = st.session_state.get(key)
     st.session_state[key] = None
     if target is not None:
-        _arrange(lambda: piles.put_into(store, dataset.id, pile, pile.members(group), target))
+        _arrange(lambda: piles.put_into(store, dataset.id, pile, pile.members(group), target, dataset))
 
 
 def part(store: Store, dataset: Dataset, pile: Pile, group: int) -> None:
     """Part a group into two."""
-    _arrange(lambda: piles.part(store, dataset.id, pile, group))
+    _arrange(lambda: piles.part(store, dataset.id, pile, group, dataset))
 
 
 def _arrange(make: Callable[[], int]) -> None:

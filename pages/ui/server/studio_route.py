@@ -1,5 +1,6 @@
 """The routes of the Studio: how all stands, and what the person wants done; its component asks without a reload."""
 
+import dataclasses
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -76,11 +77,20 @@ def _rename(store: Store, asked: Json) -> Json:
 
 
 def _remove(store: Store, asked: Json) -> Json:
-    return {"images": edits.delete_class(store, require_text(asked, "dataset"), require_text(asked, "class"))}
+    dataset = store.dataset(require_text(asked, "dataset"))
+    edit, (_, _, version) = asked.get("edit"), (find_text(asked, "mark") or "").partition(":")
+    if isinstance(edit, int) and version.isdecimal():
+        dataset = dataclasses.replace(dataset, edit=edit, version=int(version))
+    images = edits.delete_class(store, dataset.id, require_text(asked, "class"), dataset)
+    return {"images": images, "edit": store.dataset(dataset.id).edit}
 
 
 def _undo(store: Store, asked: Json) -> Json:
-    return {"undone": edits.undo(store, require_text(asked, "dataset")).kind}
+    dataset_id, edit = require_text(asked, "dataset"), asked.get("edit")
+    if not isinstance(edit, int):
+        return {"undone": edits.undo(store, dataset_id).kind}
+    store.undo_edit(dataset_id, edit)
+    return {"undone": edit}
 
 
 def _sample(store: Store, _: Json) -> Json:

@@ -65,7 +65,7 @@ class Studio {
       this.addKind(this.find(".add input"));
     };
     this.find(".undo button").onclick = async () => {
-      await this.change("undo", {});
+      await this.change("undo", { edit: this.removal });
       this.find(".undo").hidden = true;
     };
     this.takeDrops(this.find(".studio"));
@@ -194,6 +194,7 @@ class Studio {
     }
     if (dataset.classes) {
       this.mark = dataset.mark;
+      this.edit = dataset.edit;
       this.classes = dataset.classes;
       this.photos = dataset.classes.flatMap((each) => each.photos);
       this.walls.draw(this.classes);
@@ -255,12 +256,14 @@ class Studio {
 
   async change(what, asked, back = () => {}) {
     try {
-      await this.server.act(what, { dataset: this.dataset, ...asked });
+      const told = await this.server.act(what, { dataset: this.dataset, ...asked });
       this.adding.complain("");
       this.soon();
+      return told;
     } catch (problem) {
       back();
       this.adding.complain(problem.message);
+      return null;
     }
   }
 
@@ -270,7 +273,10 @@ class Studio {
       this.walls.draw(this.classes);
       return;
     }
-    await this.change("remove", { class: name });
+    // As it is shown here: what another person has added to it meanwhile is not removed unseen.
+    const told = await this.change("remove", { class: name, mark: this.mark, edit: this.edit });
+    if (!told) return;
+    this.removal = told.edit;
     this.find(".undo").hidden = false;
     this.find(".undo span").textContent = `“${name}” is removed from here; your own files stay.`;
   }

@@ -8,6 +8,7 @@ from pages.ui.server.items import UploadRefused
 from pages.ui.server.routes import ROUTES, refuse
 from pages.ui.server.studio_route import MAX_BODY_BYTES
 from pages.ui.server.token import page_token
+from thaw.datasets import edits
 from thaw.jobs import lifecycle
 from thaw.storage.datasets import Arrival
 from thaw.storage.questions import Option, Question
@@ -165,6 +166,27 @@ def test_a_class_is_renamed_removed_and_brought_back(client, store):
     act(client, do="remove", dataset=dataset.id, **{"class": second})
     assert second not in dataset_of(store).classes
     assert act(client, do="undo", dataset=dataset.id).json() == {"undone": "delete"}
+    assert second in dataset_of(store).classes
+
+
+def test_a_kind_is_removed_as_it_was_shown_and_that_alone_is_brought_back(client, store):
+    dataset = dataset_of(store)
+    first, second = list(dataset.classes)[:2]
+    shown = ask(client, dataset=dataset.id)["dataset"]
+    moved = store.images(dataset.id, first)[0].id
+    edits.move_images(store, dataset.id, [moved], second)
+    asked = {"dataset": dataset.id, "class": second, "mark": shown["mark"], "edit": shown["edit"]}
+    refused = act(client, do="remove", **asked)
+    assert refused.status_code == 409
+    assert "look again" in refused.json()["error"]
+    assert second in dataset_of(store).classes
+    shown = ask(client, dataset=dataset.id)["dataset"]
+    removal = act(client, do="remove", **{**asked, "mark": shown["mark"], "edit": shown["edit"]}).json()
+    assert second not in dataset_of(store).classes
+    edits.exclude_images(store, dataset.id, [store.images(dataset.id, first)[0].id])
+    assert act(client, do="undo", dataset=dataset.id, edit=removal["edit"]).status_code == 409
+    edits.undo(store, dataset.id)
+    assert act(client, do="undo", dataset=dataset.id, edit=removal["edit"]).status_code == 200
     assert second in dataset_of(store).classes
 
 
