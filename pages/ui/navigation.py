@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui import entrance
 from pages.ui.components.expert import expert
-from pages.ui.page import choice_bar, failure, news, selection, shell, steps
+from pages.ui.page import choice_bar, failure, selection, shell, steps
 from thaw.jobs import lifecycle
 from thaw.jobs.standby import standby
 from tlcore import environment
@@ -29,7 +29,7 @@ pulse = None
 try:
     store = selection.store()
     lifecycle.reconcile(store)
-    pulse = news.read(store)
+    pulse = store.pulse()
     datasets = store.datasets()
     bar = st.container()
     selection.check_address(store, datasets)
@@ -49,4 +49,4 @@ finally:
     # Also around a page that ends early, for want of a model.
     shell.draw()
     selection.tell()
-    news.draw(pulse)
+    shell.ask_for_news(pulse)

@@ -1,5 +1,5 @@
-"""What is around every page: the bar at the bottom of a phone, the keys of presentation mode, and what the browser
-loads while it is idle: the figures' library and Streamlit's own widgets."""
+"""What is around every page: the bar at the bottom of a phone, the keys of presentation mode, news of what others have
+changed, and what the browser loads while it is idle: the figures' library and Streamlit's own widgets."""
 
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,8 @@ import streamlit as st
 from pages.ui.components.assets import read_assets
 from pages.ui.page import selection, steps
 from pages.ui.server.addresses import address, library_url
+from pages.ui.server.changes_route import changes_url, write_mark
+from thaw.storage.store import Pulse
 
 MODULES = Path(st.__file__).parent / "static" / "static" / "js"
 # Those of the pages; Streamlit's own script loads each of them when it first draws one.
@@ -28,6 +30,10 @@ WIDGETS = (
     "TextInput",
 )
 
+# The Studio asks for itself, for all that it shows.
+FOLLOWS_ITSELF = ("", steps.STUDIO.name)
+# What its component shows is not in the script: that is told instead.
+TELLS_COMPONENT = ("boxes",)
 # What a thumb's width holds.
 SHORT = {"export": "Take it"}
 
@@ -37,6 +43,7 @@ _loading = st.components.v2.component(
 _presenting = st.components.v2.component(
     "thaw_presenting", js=read_assets("components/typing.js", "page/presenting.js")
 )
+_news = st.components.v2.component("thaw_news", js=read_assets("components/typing.js", "components/news.js"))
 _bar_styles = st.components.v2.component(
     "thaw_bottom_bar",
     html="<i hidden></i>",
@@ -77,3 +84,19 @@ def _draw_bar() -> None:
                 icon=f":material/{icon}:",
                 query_params=selection.as_query(),
             )
+
+
+def ask_for_news(pulse: Pulse | None) -> None:
+    """Have the browser ask once a second whether all still stands as `pulse` says, which was read before the page read
+    anything, and have the page drawn again where it does not; None, where it could not be read, asks nothing."""
+    page, dataset_id = selection.place(), selection.chosen("dataset")
+    follows = pulse is not None and page not in FOLLOWS_ITSELF
+    _news(
+        key="news",
+        data={
+            "url": changes_url(dataset_id) if follows else None,
+            "mark": write_mark(pulse, dataset_id) if pulse is not None else None,
+            "redraws": page not in TELLS_COMPONENT,
+        },
+        on_changed_change=lambda: None,
+    )
