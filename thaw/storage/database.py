@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +161,12 @@ class Database:
 
     Whatever the database or its disk refuses is raised as WorkspaceError; so is one that is lost, damaged, another
     workspace's or a newer Thaw's. None of these is mended by itself: `thaw.storage.journal.rebuild` does that where a
-    person asks.
+    person asks. `asker` is who asks for the jobs that are recorded by it, for the queue; "" where that is not known.
     """
 
     workspace: Workspace
     timeout_s: float = TIMEOUT_S
+    asker: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         # Not opened before: SQLite would remove the log beside an empty file, which may hold all there is left.

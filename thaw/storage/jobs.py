@@ -8,7 +8,7 @@ from typing import Any
 
 from thaw.storage.database import Database, new_id
 from thaw.storage.questions import Question, require_answer
-from thaw.storage.records import WITHOUT_DEVICE, Job, JobKind
+from thaw.storage.records import ASKED_BY, WITHOUT_DEVICE, Job, JobKind
 from thaw.storage.run_record import save_record
 from tlcore.errors import RunError
 from tlcore.processes import start_of, ticking
@@ -27,6 +27,8 @@ class JobRows(Database):
         where what the job is to work on has been deleted.
         """
         job_id, now = new_id("job"), time.time()
+        if self.asker and kind not in WITHOUT_DEVICE:
+            request = request | {ASKED_BY: self.asker}
         with self._transaction() as connection:
             added = connection.execute(
                 "INSERT INTO jobs (id, kind, dataset_id, run_id, request, status, stage, done, total, rate, "

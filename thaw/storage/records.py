@@ -25,6 +25,8 @@ JobKind = Literal[
     "look_ahead",
 ]
 WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save", "look_ahead")
+ASKED_BY = "asked_by"
+"""Under what the request of a job that waits for the device says who asked for it."""
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout", "pile"]
 EditKind = Literal[
@@ -201,6 +203,11 @@ class Job:
     @property
     def active(self) -> bool:
         return self.status in ("starting", "running")
+
+    @property
+    def asked_by(self) -> str:
+        """Return who asked for the job, "" where that is not known: someone at the command line, or the job itself."""
+        return str(self.request.get(ASKED_BY, ""))
 
     @property
     def seconds_left(self) -> float | None:

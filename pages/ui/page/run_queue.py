@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui.components.expert import expert
 from pages.ui.page import live, selection
+from pages.ui.server.asker import tell_asker
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence
 from thaw.jobs import lifecycle, queue, stages
@@ -84,14 +85,14 @@ def draw_working(store: Store, job: Job) -> None:
     """Draw the job that has the device."""
     stage = sentence(expert.either(live.tell_stage(job.stage), stages.name(job.stage)))
     counts = f", {job.done:,} of {job.total:,}" if job.total else ""
-    st.markdown(f":material/play_circle: {describe(store, job)}  \n:gray[{stage}{counts}]")
+    st.markdown(f":material/play_circle: {describe(store, job)}  \n:gray[{stage}{counts}{_tell_whose(store, job)}]")
 
 
 def draw_waiting(store: Store, job: Job, place: int) -> None:
     """Draw a job that waits, with its place in the queue and what can be done about it."""
     standing = "being cancelled" if job.stop_requested else f"waiting since {amounts.moment(job.created_at)}"
     with st.container(border=True):
-        st.markdown(f"**{place}.** {describe(store, job)}  \n:gray[{standing}]")
+        st.markdown(f"**{place}.** {describe(store, job)}  \n:gray[{standing}{_tell_whose(store, job)}]")
         with st.container(horizontal=True):
             if place > 1 and st.button(
                 "Move to the front", icon=":material/vertical_align_top:", key=f"front {job.id}"
@@ -101,6 +102,11 @@ def draw_waiting(store: Store, job: Job, place: int) -> None:
             if st.button("Cancel", icon=":material/close:", key=f"cancel {job.id}", disabled=job.stop_requested):
                 store.ask_to_stop(job.id)
                 st.rerun(scope="fragment")
+
+
+def _tell_whose(store: Store, job: Job) -> str:
+    whose = tell_asker(job, store.asker)
+    return f" · {whose}" if whose else ""
 
 
 def describe(store: Store, job: Job) -> str:

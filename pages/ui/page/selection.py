@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui.components.assets import read_assets
 from pages.ui.components.expert import expert
+from pages.ui.server.asker import find_asker
 from pages.ui.words import amounts
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
@@ -28,8 +29,8 @@ _one_entry = st.components.v2.component("thaw_address", js=read_assets("page/add
 
 
 def store() -> Store:
-    """Return the store of this server's workspace."""
-    return Store(open_workspace())
+    """Return the store of this server's workspace, for whoever looks at the page."""
+    return Store(open_workspace(), asker=find_asker(st.context.cookies))
 
 
 def recall(page: str) -> None:

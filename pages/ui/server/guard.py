@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 
+from pages.ui.server.asker import mark_browser
 from pages.ui.server.headers import add_headers
 from thaw.serving.hosts import LOOPBACK, read_name
 
@@ -126,7 +127,9 @@ def _other_origin(origin: str, host: str) -> str:
 def _with_headers(scope: Scope, send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            add_headers(MutableHeaders(scope=message), Headers(scope=scope).get("host", ""))
+            answered = MutableHeaders(scope=message)
+            add_headers(answered, Headers(scope=scope).get("host", ""))
+            mark_browser(scope, answered)
         await send(message)
 
     return send_with_headers

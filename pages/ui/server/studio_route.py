@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from pages.ui.server import items, studio_state, upload
 from pages.ui.server.addresses import address
+from pages.ui.server.asker import find_asker
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.token import Json, find_text, read_asked, read_token, require_text
 from thaw.backbones.speeds import read_measuring, start_measuring
@@ -35,9 +36,7 @@ async def answer_state(request: Request) -> JSONResponse:
     )
     glance = studio_state.Glance(dataset, importing, eye, run, newest, known, asked.get("learn") is True)
     token = read_token(request)
-    return JSONResponse(
-        await run_in_threadpool(lambda: studio_state.draw_state(Store(open_workspace()), glance, token))
-    )
+    return JSONResponse(await run_in_threadpool(lambda: studio_state.draw_state(_open_store(request), glance, token)))
 
 
 async def do_action(request: Request) -> JSONResponse:
@@ -47,11 +46,15 @@ async def do_action(request: Request) -> JSONResponse:
     if action is None:
         raise UploadRefused(400, "Expected something that the Studio can do. Received something else. Reload the page.")
     try:
-        return JSONResponse(await run_in_threadpool(action, Store(open_workspace()), asked))
+        return JSONResponse(await run_in_threadpool(action, _open_store(request), asked))
     except UploadRefused:
         raise
     except ThawError as problem:
         raise UploadRefused(409, str(problem)) from problem
+
+
+def _open_store(request: Request) -> Store:
+    return Store(open_workspace(), asker=find_asker(request.cookies))
 
 
 def _teach(store: Store, asked: Json) -> Json:

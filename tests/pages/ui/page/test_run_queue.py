@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -7,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from pages.ui.components.expert import expert as switch
 from tests.support.pages import DATASET, add_dataset, words
 from tests.support.pages import store as store
+from thaw.storage.records import ASKED_BY
 from thaw.storage.store import Store
 from tlcore.progress import Stage
 from tlcore.settings import HeadSettings
@@ -72,6 +74,16 @@ def test_what_works_and_what_waits_is_told_in_the_order_of_the_turns(store, add,
     assert [button.label for button in page.button] == ["Cancel", "Move to the front", "Cancel"]
     for element in page.markdown:
         assert "**photos**" not in "".join(element.value.split("`")[::2])
+
+
+def test_the_queue_says_whose_job_works_and_whose_waits(store, add):
+    mine, other = add(Stage.TRAINING_HEAD), add(Stage.WAITING_FOR_DEVICE)
+    for job_id, asker in ((mine, "browser 0123456789abcdef"), (other, "anna@lab.example")):
+        store.update_job(job_id, request=json.dumps({ASKED_BY: asker}))
+    assert [each.value.partition(" · ")[2] for each in shown().markdown] == [
+        "asked for in another browser]",
+        "asked for by `anna@lab.example`]",
+    ]
 
 
 def test_a_waiting_job_is_moved_to_the_front(store, add):
