@@ -56,7 +56,7 @@ def test_what_cannot_be_evaluated_is_refused(store):
 def test_what_is_for_classes_is_refused_for_a_detector(store, words):
     run_id = add_detector_run(store, add_boxed(store))
     with pytest.raises(RunError, match="a detector"):
-        ask(store, words[0], run_id, *words[1:])
+        ask(store, *words, run_id)
 
 
 def test_detectors_are_listed_and_compared_by_what_they_find(store):
