@@ -59,9 +59,8 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
     run = store.run(run_id)
     decision, mark = decision_of(run), mark_result(store, run)
     with _folders(reporter, run) as (folder, work):
-        if run.head.task == "classify":
-            # Without the photos: whoever gets the model is not to get them unasked.
-            write_model_card(store, run, folder, pictures=False)
+        # Without the photos: whoever gets the model is not to get them unasked.
+        write_model_card(store, run, folder, pictures=False)
 
         # 1. The files, each verified on the photos that judge the run.
         bench = Bench(folder, work, kept_runtime(store.workspace), folder / CARD_FILES[1])

@@ -14,7 +14,7 @@ from tlcore.images.pixels import WIDEST
 
 
 def load_run(store: Store, run: Run) -> Engine:
-    """Make an engine of a run's result; raise RunError or WeightsError as `load_network` and `load_detector` do."""
+    """Make an engine of a run's result; raise RunError or WeightsError as `load_network` and `load_finder` do."""
     return _load_detector(store, run) if run.head.task == "detect" else _load_classifier(store, run)
 
 
@@ -66,9 +66,9 @@ def _load_classifier(store: Store, run: Run) -> ClassifierEngine:
 
 def _load_detector(store: Store, run: Run) -> DetectorEngine:
     from thaw.detection.found import CONFIDENCE
-    from thaw.prediction.detector import load_detector
+    from thaw.prediction.detector import load_finder
 
-    detector = load_detector(store, run)
+    detector = load_finder(store, run)
 
     def network(pixels: np.ndarray) -> np.ndarray:
         return pack_every(*detector.answer(pixels))

@@ -79,6 +79,7 @@ def test_what_is_handed_on_says_how_to_use_it(store, run, made):
     folder = export_folder(store.workspace, run.id)
     assert find_changed(folder, made) == []
     names = {name.partition("/")[0] for name in handed_on(folder, made)}
+    assert {"model_card.md", "model_card.html"} <= names
     beside = {"labels.json", "export.json", "README.txt", "SHA256SUMS", "read_photo.py", "find_objects.py"}
     assert names >= beside | {each.file for each in made.offered}
     text = (folder / "README.txt").read_text(encoding="utf-8")
