@@ -59,7 +59,7 @@ def part_folders(workspace: Workspace) -> list[Path]:
     keras = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
     runs = _folders(workspace.root / "runs")
     caches, datasets = _folders(workspace.features), _folders(workspace.root / "datasets")
-    own = [workspace.root / name for name in ("downloads", "projects", "features")]
+    own = [workspace.root / name for name in ("downloads", "projects", "features", "runtimes")]
     return [workspace.root, *own, *runs, *caches, *datasets, keras]
 
 

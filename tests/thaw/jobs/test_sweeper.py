@@ -26,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("warm_decoder")
 ROOT = Path(__file__).parents[3]
 DEAD = f"{2**22 - 1}-12345"
 RUN, DATA, CACHE, PROJECTS, TOP = "runs/run-1", "datasets/data-1", "features/abc", "projects", "."
+RUNTIMES = "runtimes"
 OUTSIDE = "a folder that the person named"
 # Where every file lies that is written under a temporary name: module, function and what it is given.
 REPLACED = {
@@ -38,6 +39,10 @@ REPLACED = {
     ("thaw.cli.exports", "replacing", "target"): OUTSIDE,
     # These lie in the folder of an export that grows, which has a temporary name of its own.
     ("thaw.exporting.guide", "write_atomically", "folder / README_FILE"): RUN,
+    ("thaw.exporting.web_runtime", "replacing", "path"): RUNTIMES,
+    ("tlcore.exporting.web.page", "write_atomically", "folder / PAGE_FILE"): RUN,
+    ("tlcore.exporting.web.page", "write_atomically", "folder / CARD_FILE"): RUN,
+    ("tlcore.exporting.web.page", "write_atomically", "folder / name"): RUN,
     ("thaw.storage.export_record", "write_atomically", "folder / RECORD_FILE"): RUN,
     ("thaw.labelling.pile", "replacing", "store.workspace.dataset(dataset_id) / FILE"): "datasets/data-0123456789ab",
     ("thaw.datasets.boxes_zip", "replacing", "target"): OUTSIDE,
@@ -114,6 +119,8 @@ HARMLESS = {
     ("thaw.pictures.copies", "with_name", "copy.name + suffix"),
     ("tlcore.images.pixels", "with_name", "copy.name + suffix"),
     ("thaw.exporting.guide", "with_name", "name"),
+    ("tlcore.exporting.web.page", "with_name", "name"),
+    ("tlcore.exporting.converters", "with_name", "FORMATS['litert'].file"),
 }
 WRITERS = {"replacing", "write_atomically", "save_arrays", "temporary_beside"}
 NAMERS = {"staging", "with_name", "mkdtemp", "mkstemp", "TemporaryDirectory", "NamedTemporaryFile", "TemporaryFile"}
