@@ -319,7 +319,7 @@ def test_what_another_person_has_changed_is_not_written_over_unseen(store):
     browse.act(store, seen, "move", came, TAG)
     press(first, "Delete this kind")
     assert first.toast[0].value.startswith("1 of these photos is in ")
-    assert "nothing was changed: look again" in first.toast[0].value
+    assert "nothing was changed. Look again" in first.toast[0].value
     assert store.dataset(DATASET).classes == {TAG: CLASS_SIZE - 1, BOLD: CLASS_SIZE + 1}
     # By now the page shows what is there.
     press(first, "Delete this kind")

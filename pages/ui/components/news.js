@@ -3,7 +3,7 @@
 
 const POLL_MS = 1000;
 // A server that does not answer is asked less often.
-const SILENT_MS = 5000;
+const SILENT_MS = 2500;
 const CHANGED = "thaw-changed";
 const AT_REST = '[data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]';
 

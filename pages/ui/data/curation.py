@@ -18,7 +18,7 @@ from tlcore.errors import DatasetError
 
 EXCLUDE = Action("exclude", "Exclude", "x")
 IGNORE = Action("ignore", "Ignore", "i")
-LOOK_AGAIN = "Another person or window was quicker, so nothing was changed: look again."
+LOOK_AGAIN = "Someone was quicker: nothing was changed. Look again."
 
 
 def move_to(dataset: Dataset, suggested: Iterable[str] = ()) -> Action:
