@@ -130,6 +130,8 @@ def test_a_second_window_is_told_of_the_first_and_nothing_is_lost(
     # One beside the first: a tab behind it would look anew when it is looked at.
     context = program.new_context(viewport=DESKTOP)
     context.set_default_timeout(PATIENCE_MS)
+    # What the first draws is to be unknown here: no news comes through.
+    context.route("**/thaw/changes*", lambda route: route.abort())
     second = open_page(context.new_page(), server, dataset)
     name_kind(second, "pear")
     name_kind(page, "apple")
@@ -142,6 +144,17 @@ def test_a_second_window_is_told_of_the_first_and_nothing_is_lost(
     told.get_by_role("button", name="Keep both").click()
     expect_kept(store, dataset, ["pear", "apple"])
     expect(second.locator(".box")).to_have_count(2)
+    context.close()
+
+
+def test_what_one_window_draws_the_other_shows(page: Page, program: Browser, server: Server, dataset: str) -> None:
+    open_page(page, server, dataset)
+    context = program.new_context(viewport=DESKTOP)
+    context.set_default_timeout(PATIENCE_MS)
+    second = open_page(context.new_page(), server, dataset)
+    name_kind(page, "apple")
+    draw_box(page, (0.1, 0.1), (0.4, 0.4))
+    expect(second.locator(".box")).to_have_count(1)
     context.close()
 
 
