@@ -84,7 +84,7 @@ def test_photos_without_a_class_lead_to_where_they_are_sorted(store):
     flat = "data-fedcba987654"
     store.add_dataset(flat, "flat", "folder", Arrival([replace(waiting[0], id="img-e00000000000", folder=flat)]))
     page = visit("data", dataset=flat)
-    assert links(page) == ["Sort them: 1 photo has no kind yet", "Find and count things: draw boxes"]
+    assert links(page) == ["Sort them: 1 photo has no kind yet", "Find and count things in these photos"]
     assert page.warning[0].value.startswith("None of these photos has a kind yet")
 
 

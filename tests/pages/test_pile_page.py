@@ -63,7 +63,7 @@ def test_without_photos_the_way_to_them_is_shown(store):
 
 
 def test_who_wants_to_count_things_is_shown_the_way_to_boxes(page):
-    assert "Find and count things: draw boxes" in [link.proto.label for link in page.get("page_link")]
+    assert "Find and count things in these photos" in [link.proto.label for link in page.get("page_link")]
 
 
 def test_a_pile_that_nobody_has_sorted_is_sorted_at_once(store):

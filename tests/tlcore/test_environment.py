@@ -112,7 +112,8 @@ def test_every_module_takes_keras_from_the_one_that_sets_it():
         names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         found = {name for name in names if name.partition(".")[0] == "keras"}
-        assert not found or path.name == "backend.py", path
+        # The one lies in exports and is run where there is no Thaw.
+        assert not found or path.name in ("backend.py", "find_objects.py"), path
 
 
 def test_text_is_read_and_written_as_utf_8_on_every_system():

@@ -47,7 +47,14 @@ def fetch_runtime(workspace: Workspace) -> Path:
         command = [npm, "pack", "--ignore-scripts", "--loglevel=error", f"{PACKAGE}@{VERSION}"]
         try:
             done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=NPM_WITHIN_S, check=False
+                command,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=NPM_WITHIN_S,
+                check=False,
             )
         except subprocess.TimeoutExpired as problem:
             raise SettingsError(

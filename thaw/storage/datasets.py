@@ -108,7 +108,9 @@ class DatasetRows(JournalRows):
     def dataset(self, dataset_id: str) -> Dataset:
         """Return one data set with its counts; raise DatasetError if there is none of that id."""
         newest = "SELECT ifnull(MAX(number), 0) FROM edits WHERE dataset_id = datasets.id"
-        rows = self._rows(f"SELECT *, ({newest}) AS edit FROM datasets WHERE id = ? AND {KEPT}", dataset_id)
+        undone = "SELECT ifnull(MAX(undone_at), 0) FROM edits WHERE dataset_id = datasets.id"
+        query = f"SELECT *, ({newest}) AS edit, ({undone}) AS undone FROM datasets WHERE id = ? AND {KEPT}"
+        rows = self._rows(query, dataset_id)
         if not rows:
             raise DatasetError(
                 f"Expected the id of a data set in this workspace. Received: {dataset_id!r}. "
@@ -133,6 +135,7 @@ class DatasetRows(JournalRows):
             pile=tally.pile,
             grey_range=row["grey_range"],
             edit=row["edit"],
+            undone=row["undone"],
         )
 
     def tally(self, dataset_id: str) -> Tally:

@@ -22,11 +22,13 @@ from tlcore.errors import DatasetError
 
 # The mark by which a folder's name, its subject, stands for the class that it was renamed to.
 ALIAS = "alias"
-# The latest is undone first: of the edits up to one, those after all that stand.
-_UNDONE = """
+_MADE_SINCE = """
+SELECT field, subject, before FROM changes JOIN edits ON number = edit WHERE dataset_id = :dataset AND number > :edit
+ORDER BY number DESC, changes.rowid DESC
+"""
+_UNDONE_SINCE = """
 SELECT field, subject, after FROM changes JOIN edits ON number = edit
-WHERE dataset_id = :dataset AND number <= :newest AND number > ifnull((
-    SELECT MAX(number) FROM edits WHERE dataset_id = :dataset AND number <= :newest AND undone_at IS NULL), 0)
+WHERE dataset_id = :dataset AND number <= :edit AND undone_at > :undone
 ORDER BY number, changes.rowid
 """
 
@@ -220,20 +222,12 @@ def _require_as_seen(connection: sqlite3.Connection, seen: Dataset, changes: Seq
 
 def _list_seen(connection: sqlite3.Connection, seen: Dataset) -> dict[tuple[str, str], str | None]:
     """Return by field and subject what was seen of all that has been changed since."""
-    version = connection.execute("SELECT version FROM datasets WHERE id = ?", (seen.id,)).fetchone()["version"]
-    if version == seen.version:
-        return {}
-    query = "SELECT COUNT(*) AS made, COUNT(undone_at) AS undone FROM edits WHERE dataset_id = ? AND number > ?"
-    later = connection.execute(query, (seen.id, seen.edit)).fetchone()
-    query = "SELECT field, subject, before FROM changes JOIN edits ON number = edit WHERE dataset_id = ? AND number > ?"
+    asked = {"dataset": seen.id, "edit": seen.edit, "undone": seen.undone}
     # Of several changes to one thing the first tells what was there.
-    rows = connection.execute(f"{query} ORDER BY number DESC, changes.rowid DESC", (seen.id, seen.edit))
-    values = {(row["field"], row["subject"]): row["before"] for row in rows}
-    # Each edit made a new version, and so did each undo: what is left are undos of what stood then.
-    if version - seen.version > later["made"] + later["undone"]:
-        rows = connection.execute(_UNDONE, {"dataset": seen.id, "newest": seen.edit})
-        values |= {(row["field"], row["subject"]): row["after"] for row in rows}
-    return values
+    values = {(row["field"], row["subject"]): row["before"] for row in connection.execute(_MADE_SINCE, asked)}
+    # Of several that stood then and were undone since, the last tells it.
+    undone = {(row["field"], row["subject"]): row["after"] for row in connection.execute(_UNDONE_SINCE, asked)}
+    return values | undone
 
 
 def _require_class(connection: sqlite3.Connection, dataset_id: str, label: str) -> None:

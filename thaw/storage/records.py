@@ -80,8 +80,8 @@ class Dataset:
     `classes` counts the images that can be trained on or validated with; `excluded` were taken out by the person,
     `holdout` are kept for evaluation alone, those of the `pile` have no class; `known` files were added again and were
     there already. `version` goes up with every change. `grey_range` is what pictures of more than 8 bits are scaled
-    by, None where none has come yet. `edit` is the number of the newest edit, which with the version tells what has
-    been changed since this was read.
+    by, None where none has come yet. `edit` is the number of the newest edit and `undone` the time of the latest
+    undo, 0 where there was none: they tell what has been changed since this was read.
     """
 
     id: str
@@ -99,6 +99,7 @@ class Dataset:
     pile: int = 0
     grey_range: int | None = None
     edit: int = 0
+    undone: float = 0
 
     @property
     def included(self) -> int:

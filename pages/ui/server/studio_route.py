@@ -81,9 +81,9 @@ def _rename(store: Store, asked: Json) -> Json:
 
 def _remove(store: Store, asked: Json) -> Json:
     dataset = store.dataset(require_text(asked, "dataset"))
-    edit, (_, _, version) = asked.get("edit"), (find_text(asked, "mark") or "").partition(":")
-    if isinstance(edit, int) and version.isdecimal():
-        dataset = dataclasses.replace(dataset, edit=edit, version=int(version))
+    match asked.get("edit"):
+        case [int(edit), int() | float() as undone]:
+            dataset = dataclasses.replace(dataset, edit=edit, undone=undone)
     images = edits.delete_class(store, dataset.id, require_text(asked, "class"), dataset)
     return {"images": images, "edit": store.dataset(dataset.id).edit}
 

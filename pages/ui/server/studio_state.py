@@ -87,7 +87,11 @@ def draw_state(store: Store, glance: Glance, token: str) -> Json:
         return state
     mark = f"{dataset.id}:{dataset.version}"
     state["dataset"] = {"id": dataset.id, "name": visible(dataset.name), "mark": mark, "pile": dataset.pile}
-    state["dataset"] |= {"images": dataset.included, "set_aside": dataset.set_aside, "edit": dataset.edit}
+    state["dataset"] |= {
+        "images": dataset.included,
+        "set_aside": dataset.set_aside,
+        "edit": [dataset.edit, dataset.undone],
+    }
     boxed = not dataset.included and store.has_boxes(dataset.id)
     state["dataset"]["boxes"] = sum(store.count_boxes(dataset.id).values()) if boxed else None
     if mark != glance.known:

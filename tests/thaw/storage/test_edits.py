@@ -1,7 +1,7 @@
 """Changes decided on what is no longer so: what others have done is not written over, and nothing is done by halves."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from thaw.datasets import edits
@@ -137,7 +137,8 @@ def test_two_name_the_pile_at_once(store, dataset_id):
 ACTS = st.tuples(st.integers(0, EACH * 3 - 1), st.sampled_from((*LABELS, "out", "in", "undo")))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@example([(6, "ant"), (6, "cat"), (0, "undo")], [(0, "undo")], "ant")
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(ACTS, max_size=6), st.lists(ACTS, max_size=6), st.sampled_from(LABELS))
 def test_whatever_was_done_between_a_photo_is_written_over_only_where_it_is_as_seen(store, before, between, wanted):
     dataset_id = new_id("data")

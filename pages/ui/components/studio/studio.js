@@ -274,7 +274,7 @@ class Studio {
       return;
     }
     // As it is shown here: what another person has added to it meanwhile is not removed unseen.
-    const told = await this.change("remove", { class: name, mark: this.mark, edit: this.edit });
+    const told = await this.change("remove", { class: name, edit: this.edit });
     if (!told) return;
     this.removal = told.edit;
     this.find(".undo").hidden = false;
