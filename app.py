@@ -82,7 +82,7 @@ def prepare() -> Store:
     store = Store(open_workspace())
     sweep(store)
     trash.start_emptying(store)
-    device_report.start_probe(store.workspace)
+    device_report.look_again_if_due(store.workspace)
     warm_up.start(store)
     environment.spare_modules()
     return store

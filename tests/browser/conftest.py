@@ -54,7 +54,7 @@ def made_up(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> I
 
     Each test makes data sets of its own there, with a number of classes that no other has.
     """
-    started = Server(tmp_path_factory.mktemp("made-up-workspace"))
+    started = Server(tmp_path_factory.mktemp("made-up-workspace"), unasked=False)
     started.start()
     yield started
     started.stop()

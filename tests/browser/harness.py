@@ -1,5 +1,7 @@
 """A real server and a real Chromium: starts and stops them, drops folders, and watches what the browser does."""
 
+import importlib.metadata
+import os
 import shutil
 import signal
 import socket
@@ -14,6 +16,11 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog, Page, Playwright, expect
+
+from thaw.backbones.device_report import DeviceReport, explain_no_gpu, keep_report
+from thaw.jobs.devices import processor_name
+from thaw.jobs.standby import UNASKED_VARIABLE
+from thaw.storage.workspace import Workspace, open_workspace
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -52,12 +59,19 @@ class Server:
     """`streamlit run` on a free port, over one workspace; it can be stopped and started again.
 
     `base` is the path below which it serves everything, as in `server.baseUrlPath`; `script` is what it serves;
-    `options` are more of Streamlit's.
+    `options` are more of Streamlit's. Where nothing is trained, `unasked` False spares it a process that loads
+    TensorFlow and waits.
     """
 
     def __init__(
-        self, workspace: Path, base: str = "", script: Path = ROOT / "app.py", options: Sequence[str] = ()
+        self,
+        workspace: Path,
+        base: str = "",
+        script: Path = ROOT / "app.py",
+        options: Sequence[str] = (),
+        unasked: bool = True,
     ) -> None:
+        self.environment = os.environ | ({} if unasked else {UNASKED_VARIABLE: "off"})
         self.script = script
         self.options = options
         self.workspace = workspace
@@ -69,10 +83,12 @@ class Server:
 
     def start(self) -> None:
         """Start it and return when it answers."""
+        if not (self.workspace / "device.json").exists():
+            _tell_device(open_workspace(self.workspace))
         options = ["--server.headless=true", f"--server.port={self.port}", f"--server.baseUrlPath={self.base}"]
         options += [*self.options, "--", "--workspace", str(self.workspace)]
         command = [sys.executable, "-m", "streamlit", "run", str(self.script), *options]
-        self.process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        self.process = psutil.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL)
         wait_until(self._answers, SERVER_STARTS_IN_S, "the server's answer")
 
     def stop(self) -> None:
@@ -89,6 +105,13 @@ class Server:
             return httpx.get(f"{self.url}/_stcore/health").is_success
         except httpx.HTTPError:
             return False
+
+
+def _tell_device(workspace: Workspace) -> None:
+    """Spare each server of a workspace made for a test the seconds in which TensorFlow tells what this machine has."""
+    reason, remedy = explain_no_gpu("Linux", False, False)
+    version = importlib.metadata.version("tensorflow")
+    keep_report(workspace, DeviceReport("CPU", processor_name(), reason, remedy, version, time.time()))
 
 
 class Watch:

@@ -5,6 +5,7 @@ server reads what the probe wrote.
 """
 
 import argparse
+import importlib.metadata
 import json
 import platform
 import shutil
@@ -22,6 +23,7 @@ from tlcore.files import write_atomically
 
 # How nice the probe is to other processes, from 0 to 19 (man 2 nice).
 GIVING_WAY = 19
+NVIDIA_PROGRAM = "nvidia-smi"
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,29 @@ def start_probe(workspace: Workspace) -> None:
     start_unheard("thaw.backbones.device_report", "--workspace", str(workspace.root))
 
 
+def look_again_if_due(workspace: Workspace) -> None:
+    """Start the probe, unless what the last one found cannot be otherwise: the same processor and TensorFlow, and still
+    no NVIDIA driver. It takes some seconds of a processor, which a server that has just started has other use for."""
+    report = read_report(workspace)
+    if (
+        report is None
+        or report.device != "CPU"
+        or report.name != processor_name()
+        or report.tensorflow_version != importlib.metadata.version("tensorflow")
+        or shutil.which(NVIDIA_PROGRAM)
+    ):
+        start_probe(workspace)
+
+
 def read_report(workspace: Workspace) -> DeviceReport | None:
     """Return what the last probe found, or None before the first."""
     path = _report_path(workspace)
     return DeviceReport(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+
+def keep_report(workspace: Workspace, report: DeviceReport) -> None:
+    """Write what a probe found into the workspace."""
+    write_atomically(_report_path(workspace), json.dumps(asdict(report)).encode())
 
 
 def _give_way() -> None:
@@ -99,7 +120,7 @@ def _report_path(workspace: Workspace) -> Path:
 
 
 def _has_nvidia_gpu() -> bool:
-    program = shutil.which("nvidia-smi")
+    program = shutil.which(NVIDIA_PROGRAM)
     if program is None:
         return False
     listing = subprocess.run(
@@ -125,7 +146,7 @@ def main() -> None:
             "",
             time.time(),
         )
-    write_atomically(_report_path(workspace), json.dumps(asdict(report)).encode())
+    keep_report(workspace, report)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ PAPER = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgro
 def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Iterator[Server]:
     """A server with a pile, and with real photos, a run of both phases on them and another of the head alone; before
     them photos with boxes and a detector's run."""
-    started = Server(tmp_path_factory.mktemp("axe-workspace"))
+    started = Server(tmp_path_factory.mktemp("axe-workspace"), unasked=False)
     ask(started, "import", str(photos))
     store = Store(open_workspace(started.workspace))
     (dataset,) = store.datasets()

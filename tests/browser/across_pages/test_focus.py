@@ -53,7 +53,7 @@ LOOK = """async ([wide, contrast]) => {
 
 @pytest.fixture(scope="module")
 def server(chromium: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("focus-workspace"))
+    started = Server(tmp_path_factory.mktemp("focus-workspace"), unasked=False)
     store = Store(open_workspace(started.workspace))
     add_run(store, add_dataset(store))
     started.start()

@@ -19,7 +19,7 @@ WIDTH = "document.documentElement.scrollWidth"
 @pytest.fixture(scope="module")
 def server(chromium, tmp_path_factory):
     """A server of its own: the furnished workspace is none that other tests may meet."""
-    started = Server(tmp_path_factory.mktemp("disk-workspace"))
+    started = Server(tmp_path_factory.mktemp("disk-workspace"), unasked=False)
     started.furnished = furnish(started.workspace)
     started.start()
     yield started

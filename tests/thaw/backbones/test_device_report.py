@@ -1,16 +1,27 @@
 """Which device will be used, and why not a GPU: the words for every machine, and the probe for real."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from thaw.backbones.device_report import explain_no_gpu, read_report, start_probe
-from thaw.storage.workspace import open_workspace
+from thaw.backbones import device_report
+from thaw.backbones.device_report import (
+    DeviceReport,
+    explain_no_gpu,
+    keep_report,
+    look_again_if_due,
+    read_report,
+    start_probe,
+)
+from thaw.jobs.devices import processor_name
+from thaw.storage.workspace import Workspace, open_workspace
 
 
 @pytest.mark.parametrize(
@@ -60,3 +71,44 @@ def test_a_probe_that_cannot_ask_tensorflow_says_so(tmp_path):
     assert (report.device, report.tensorflow_version) == ("unknown", "")
     assert "libcuda is broken" in report.reason
     assert "import tensorflow" in report.remedy
+
+
+@pytest.fixture
+def found() -> DeviceReport:
+    reason, remedy = explain_no_gpu("Linux", False, False)
+    return DeviceReport("CPU", processor_name(), reason, remedy, importlib.metadata.version("tensorflow"), 0.0)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Workspace]:
+    asked: list[Workspace] = []
+    monkeypatch.setattr(device_report, "start_probe", asked.append)
+    monkeypatch.setattr(device_report.shutil, "which", lambda program: None)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "asks"),
+    [
+        ({}, False),
+        ({"name": "another processor"}, True),
+        ({"tensorflow_version": "2.1.0"}, True),
+        ({"device": "unknown", "tensorflow_version": ""}, True),
+        ({"device": "GPU"}, True),
+    ],
+)
+def test_a_server_asks_again_only_where_the_answer_may_be_another(tmp_path, found, asked, otherwise, asks):
+    workspace = open_workspace(tmp_path)
+    keep_report(workspace, replace(found, **otherwise))
+    look_again_if_due(workspace)
+    assert bool(asked) == asks
+
+
+def test_a_server_asks_where_nobody_has_and_where_a_driver_was_installed_since(tmp_path, found, asked, monkeypatch):
+    workspace = open_workspace(tmp_path)
+    look_again_if_due(workspace)
+    assert len(asked) == 1
+    keep_report(workspace, found)
+    monkeypatch.setattr(device_report.shutil, "which", lambda program: f"/usr/bin/{program}")
+    look_again_if_due(workspace)
+    assert len(asked) == 2

@@ -89,7 +89,7 @@ def test_routes_answer_in_plain_words(store):
 
 
 def test_the_caretaker_tells_of_dead_jobs_without_anyone_looking(store, capsys, monkeypatch):
-    monkeypatch.setattr(app.device_report, "start_probe", lambda workspace: None)
+    monkeypatch.setattr(app.device_report, "look_again_if_due", lambda workspace: None)
     monkeypatch.setattr(app.warm_up, "start", lambda kept: None)
     caretaker = app.Caretaker()
     caretaker.look()
@@ -102,7 +102,7 @@ def test_the_caretaker_tells_of_dead_jobs_without_anyone_looking(store, capsys, 
 
 def test_the_caretaker_says_once_what_is_wrong_and_goes_on_when_it_is_mended(store, capsys, monkeypatch):
     prepared = []
-    monkeypatch.setattr(app.device_report, "start_probe", prepared.append)
+    monkeypatch.setattr(app.device_report, "look_again_if_due", prepared.append)
     monkeypatch.setattr(app.warm_up, "start", lambda kept: None)
     content = store.workspace.database.read_bytes()
     store.workspace.database.write_bytes(b"garbage")
