@@ -10,6 +10,7 @@ from pages.ui.components.grid.grid import Action, Tile
 from pages.ui.server.routes import picture_url
 from pages.ui.words import amounts
 from pages.ui.words.names import literal, sentence
+from pages.ui.words.plain import LOOK_AGAIN, tell_quicker
 from thaw.datasets import edits
 from thaw.storage.edits import ClassGone, PhotosChanged
 from thaw.storage.records import Dataset, Image
@@ -18,7 +19,6 @@ from tlcore.errors import DatasetError
 
 EXCLUDE = Action("exclude", "Exclude", "x")
 IGNORE = Action("ignore", "Ignore", "i")
-LOOK_AGAIN = "Someone was quicker: nothing was changed. Look again."
 
 
 def move_to(dataset: Dataset, suggested: Iterable[str] = ()) -> Action:
@@ -86,7 +86,7 @@ def change(make: Callable[[], int], tell: Callable[[int], str]) -> bool:
     try:
         done = make()
     except (PhotosChanged, ClassGone) as problem:
-        st.toast(f"{tell_quicker(problem)} {LOOK_AGAIN}", icon=":material/group:", duration="long")
+        st.toast(f"{tell_quicker(problem, literal)} {LOOK_AGAIN}", icon=":material/group:", duration="long")
     except DatasetError as problem:
         st.toast(sentence(str(problem)), icon=":material/error:", duration="long")
     else:
@@ -96,21 +96,3 @@ def change(make: Callable[[], int], tell: Callable[[int], str]) -> bool:
         st.toast(f"{tell(done)}. It can be undone.", icon=":material/check:")
         return True
     return False
-
-
-def tell_quicker(problem: PhotosChanged | ClassGone) -> str:
-    """Say, for Markdown, what others have done meanwhile to what the person wanted to change."""
-    if isinstance(problem, ClassGone):
-        name = literal(problem.label)
-        return f"{name} is called {literal(problem.renamed)} by now." if problem.renamed else f"There is no {name} now."
-    found = problem.found
-    photos, are = ("1 of these photos", "is") if len(found) == 1 else (f"{len(found):,} of these photos", "are")
-    labels = set(found.values())
-    if len(labels) > 1:
-        return f"{photos} were changed meanwhile."
-    (label,) = labels
-    if label is None:
-        return f"{photos} {are} excluded by now."
-    return (
-        f"{photos} {are} in {literal(label)} by now." if label else expert.kinds(f"{photos} {are} without a class now.")
-    )

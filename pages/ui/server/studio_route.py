@@ -13,9 +13,11 @@ from pages.ui.server.addresses import address
 from pages.ui.server.asker import find_asker
 from pages.ui.server.items import UploadRefused
 from pages.ui.server.token import Json, find_text, read_asked, read_token, require_text
+from pages.ui.words.plain import LOOK_AGAIN, tell_quicker
 from thaw.backbones.speeds import read_measuring, start_measuring
 from thaw.datasets import edits
 from thaw.jobs import starts
+from thaw.storage.edits import ClassGone, PhotosChanged
 from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from thaw.training import teach
@@ -49,6 +51,8 @@ async def do_action(request: Request) -> JSONResponse:
         return JSONResponse(await run_in_threadpool(action, _open_store(request), asked))
     except UploadRefused:
         raise
+    except (PhotosChanged, ClassGone) as problem:
+        raise UploadRefused(409, f"{tell_quicker(problem)} {LOOK_AGAIN}") from problem
     except ThawError as problem:
         raise UploadRefused(409, str(problem)) from problem
 

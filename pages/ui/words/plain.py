@@ -1,8 +1,11 @@
-"""Plain words for a room: what a job is at, and why photos cannot be taught as they are."""
+"""Plain words for a room: what a job is at, why photos cannot be taught as they are, and who was quicker."""
+
+from collections.abc import Callable
 
 from pages.ui.words import amounts
 from pages.ui.words.glossary import plainly
 from pages.ui.words.names import visible
+from thaw.storage.edits import ClassGone, PhotosChanged
 from thaw.storage.records import Dataset
 from tlcore.progress import Stage
 
@@ -27,6 +30,8 @@ STAGES = {
 }
 """What is said while a job is at a stage; other stages are covered by a general word."""
 
+LOOK_AGAIN = "Someone was quicker: nothing was changed. Look again."
+
 
 def plain_refusal(problem: str, dataset: Dataset | None = None) -> str:
     """Return why photos cannot be taught, in the words of the room where the reason is a common one."""
@@ -44,3 +49,19 @@ def plain_refusal(problem: str, dataset: Dataset | None = None) -> str:
                 f"I need at least two photos of each kind: one to learn from, one for the exam. {kinds} one: {named}."
             )
     return visible(plainly(problem))
+
+
+def tell_quicker(problem: PhotosChanged | ClassGone, name: Callable[[str], str] = visible) -> str:
+    """Say what others have done meanwhile to what the person wanted to change; `name` writes the name of a class."""
+    if isinstance(problem, ClassGone):
+        gone = name(problem.label)
+        return f"{gone} is called {name(problem.renamed)} by now." if problem.renamed else f"There is no {gone} now."
+    found = problem.found
+    photos, are = ("1 of these photos", "is") if len(found) == 1 else (f"{len(found):,} of these photos", "are")
+    labels = set(found.values())
+    if len(labels) > 1:
+        return f"{photos} were changed meanwhile."
+    (label,) = labels
+    if label is None:
+        return f"{photos} {are} excluded by now."
+    return f"{photos} {are} in {name(label)} by now." if label else f"{photos} {are} not sorted by now."
