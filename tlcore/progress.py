@@ -1,7 +1,9 @@
-"""How long work tells of its progress, and asks whether to go on."""
+"""How long work tells of its progress, asks whether to go on, and has parts of it done elsewhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Sized
 from enum import StrEnum, auto
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 
 class Stage(StrEnum):
@@ -49,6 +51,34 @@ Progress = Callable[[str, int, int], None]
 """Called as progress(stage, done, total), with a `Stage`."""
 CheckStop = Callable[[], None]
 """Called often; raises `tlcore.errors.Stopped` where the work is to end."""
+
+
+Common = TypeVar("Common")
+Task = TypeVar("Task", bound=Sized)
+Result = TypeVar("Result")
+
+
+class Spread(Protocol):
+    """Does one function of many tasks wherever there is room: in other processes, on other machines."""
+
+    def __call__(
+        self,
+        function: Callable[[Common, Task], Result],
+        common: Common,
+        tasks: Iterable[Task],
+        carry: Callable[[Task], Task],
+        witness: Path,
+        check_stop: CheckStop,
+    ) -> Generator[Result | None, None, None]:
+        """Yield what `function(common, task)` returns, in the order of `tasks`; None for a task that cannot be done.
+
+        `function` is one of a module, and all can be pickled. A task names files; `carry` returns it with their content
+        instead, for machines that do not see them, which they are asked by `witness`, one of those files. What is
+        yielded may end before the tasks do: the rest is for the caller to do.
+        """
+
+    def decline(self, reason: str) -> None:
+        """Hear why work that might have been spread is done here."""
 
 
 def ignore_progress(stage: str, done: int, total: int) -> None:

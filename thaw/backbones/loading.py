@@ -1,5 +1,6 @@
 """Loads a backbone for a job, with the weights that this workspace knows, and keeps what is the same for every job."""
 
+import dataclasses
 import importlib.metadata
 import json
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from thaw.backbones.known_weights import recognise
 from thaw.backbones.weights import fetch
+from thaw.cluster.spreading import find_spread
 from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import Workspace
 from tlcore.features.frozen import freeze_up_to, uses_onnx
@@ -25,10 +27,12 @@ def load_backbone(
 ) -> LoadedBackbone:
     """Fetch a backbone's weights and build it (`tlcore.models.loading.load_backbone`); raise Stopped on request.
 
+    What it makes of many photos is computed on the cluster that the person has chosen, if any.
+
     Raises WeightsError for a file other than the one that this workspace first used, or than `expected_sha256`.
     """
     workspace = reporter.store.workspace
-    return loading.load_backbone(
+    loaded = loading.load_backbone(
         row,
         image_size,
         reporter.progress,
@@ -37,6 +41,7 @@ def load_backbone(
         lambda row, path: recognise(workspace, row, path),
         fetch,
     )
+    return dataclasses.replace(loaded, spread=find_spread(reporter))
 
 
 def list_layers(loaded: LoadedBackbone, caches: Path) -> list[dict[str, Any]]:

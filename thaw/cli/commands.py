@@ -30,6 +30,7 @@ COMMANDS = {
     "find-rate": ("runs", "Search a learning rate (Smith's range test); the run stays as it is."),
     "stop": ("runs", "Ask a run that trains or waits to stop; everything up to its last epoch is kept."),
     "resume": ("runs", "Go on with a run that was stopped or cut short."),
+    "cluster": ("cluster", "List the machines of a Ray cluster, and what is at work on each."),
     "queue": ("runs", "List what works on the device and what waits for it."),
     "mistakes": ("runs", "List the misclassified validation images, largest confidence gap first."),
     "evaluate": ("evaluate", "Tell how good a run's result is on its exam photos: kind by kind, and what was found."),
@@ -110,6 +111,12 @@ class BackboneName(click.ParamType):
         from tlcore.models.backbones import read_backbone
 
         return read_backbone(value).name
+
+
+def cluster_option(work: Callable[P, Output]) -> Callable[P, Output]:
+    """Give a command the option that names a cluster, for `thaw.cluster.spreading.choose_cluster`."""
+    words = "of a Ray cluster that does what can be done there, as HOST:PORT (default: the variable THAW_CLUSTER)"
+    return click.option("--cluster", metavar="ADDRESS", help=words)(work)
 
 
 def command(

@@ -27,4 +27,5 @@ def do(store: Store, job_id: str, stopped: str) -> Job:
 def tell(stage: str, done: int, total: int) -> None:
     """Print progress on standard error, where a script that reads the JSON does not see it."""
     words = phrase(Stage(stage)) if stage in STAGES else stage
-    print(f"{words}: {done:,} of {total:,}" if total else f"{words} ...", file=sys.stderr)  # noqa: T201
+    going_on = words if words.endswith(".") else f"{words} ..."
+    print(f"{words}: {done:,} of {total:,}" if total else going_on, file=sys.stderr)  # noqa: T201

@@ -50,6 +50,12 @@ class Reporter:
         if self._echo:
             self._echo(stage, done, total)
 
+    def note(self, words: str) -> None:
+        """Leave a line beside the job's progress, in plain words, in the place of the one before."""
+        self.store.note_job(self.job_id, words)
+        if self._echo:
+            self._echo(words, 0, 0)
+
     def ask(self, question: Question) -> str:
         """Return the key of the option that the person chooses, waiting for it; raise Stopped like `check_stop`.
 

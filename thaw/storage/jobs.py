@@ -8,7 +8,7 @@ from typing import Any
 
 from thaw.storage.database import Database, new_id
 from thaw.storage.questions import Question, require_answer
-from thaw.storage.records import ASKED_BY, WITHOUT_DEVICE, Job, JobKind
+from thaw.storage.records import ASKED_BY, NOTE, WITHOUT_DEVICE, Job, JobKind
 from thaw.storage.run_record import save_record
 from tlcore.errors import RunError
 from tlcore.processes import start_of, ticking
@@ -118,6 +118,10 @@ class JobRows(Database):
             connection.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*changes.values(), job_id))
             if "status" in changes:
                 self._save_run_of(connection, job_id)
+
+    def note_job(self, job_id: str, words: str) -> None:
+        """Keep a line in plain words with a job, in the place of the one before."""
+        self._write("UPDATE jobs SET request = json_set(request, '$.' || ?, ?) WHERE id = ?", NOTE, words, job_id)
 
     def ask_to_stop(self, job_id: str) -> None:
         """Leave word for a job's process that it should stop; says nothing about its heartbeat."""

@@ -27,6 +27,8 @@ JobKind = Literal[
 WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save", "look_ahead")
 ASKED_BY = "asked_by"
 """Under what the request of a job that waits for the device says who asked for it."""
+NOTE = "note"
+"""Under what it says the line that the job has left beside its progress."""
 JobStatus = Literal["starting", "running", "finished", "stopped", "failed"]
 Role = Literal["main", "holdout", "pile"]
 EditKind = Literal[
@@ -209,6 +211,11 @@ class Job:
     def asked_by(self) -> str:
         """Return who asked for the job, "" where that is not known: someone at the command line, or the job itself."""
         return str(self.request.get(ASKED_BY, ""))
+
+    @property
+    def note(self) -> str:
+        """Return the line that the job has left beside its progress, or ""."""
+        return str(self.request.get(NOTE, ""))
 
     @property
     def seconds_left(self) -> float | None:

@@ -27,20 +27,22 @@ NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate", "OOM", "not en
 class OnnxNetwork:
     """A network in memory: uint8 (n, side, side, 3) -> its outputs, float32, whatever the number of images.
 
-    Raises MemoryError where memory runs out, and OSError or ValueError for a file that is not such a network.
+    It runs on `cores` of the processor. Raises MemoryError where memory runs out, and OSError or ValueError for a file
+    that is not such a network.
     """
 
-    def __init__(self, file: Path | bytes) -> None:
+    def __init__(self, file: Path | bytes, cores: int = CORES) -> None:
         self._content = file if isinstance(file, bytes) else file.read_bytes()
+        self._cores = cores
         # For few pictures all cores work on each.
-        self._shared = self._open(CORES)
+        self._shared = self._open(cores)
         self._input = self._shared.get_inputs()[0].name
 
     def __call__(self, pixels: np.ndarray) -> list[np.ndarray]:
         """Return the outputs for a batch, each (n, *shape)."""
         batches = [pixels[start : start + AT_ONCE] for start in range(0, len(pixels), AT_ONCE)]
         try:
-            if CORES == 1 or len(batches) < CORES:
+            if self._cores == 1 or len(batches) < self._cores:
                 pieces = [self._shared.run(None, {self._input: batch}) for batch in batches]
             else:
                 pieces = list(self._pool.map(lambda batch: self._single.run(None, {self._input: batch}), batches))
@@ -51,7 +53,7 @@ class OnnxNetwork:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(CORES)
+        return ThreadPoolExecutor(self._cores)
 
     @cached_property
     def _single(self) -> onnxruntime.InferenceSession:

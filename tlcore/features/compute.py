@@ -83,7 +83,7 @@ def compute_features(
     for batch, images in _decode_ahead(missing, draw or pixels):
         check_stop()
         started = time.perf_counter()
-        tensors, at_once = _run_forward(forward, images, at_once)
+        tensors, at_once = run_forward(forward, images, at_once)
         cache.append([view.key for view in batch], tensors)
         spent += time.perf_counter() - started
         done += len(batch)
@@ -105,7 +105,7 @@ def halve(batch_size: int) -> int:
     return batch_size // 2
 
 
-def _run_forward(forward: Forward, images: np.ndarray, at_once: int) -> tuple[list[np.ndarray], int]:
+def run_forward(forward: Forward, images: np.ndarray, at_once: int) -> tuple[list[np.ndarray], int]:
     """Run `images` forward `at_once` at a time, or fewer where memory runs out; return the tensors and how many."""
     while True:
         try:

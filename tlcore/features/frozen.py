@@ -19,13 +19,14 @@ import numpy as np
 from tlcore.errors import RunError
 from tlcore.features.cache import FeatureCache, trim_caches
 from tlcore.features.compute import BATCH, Draw, Load, View, compute_features, list_views
+from tlcore.features.shards import NetworkFile, spread_features
 from tlcore.images.pixels import load_pixels
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.inverted_residuals import plan_pooled
 from tlcore.models.loading import LoadedBackbone
 from tlcore.models.plan import PIXELS, POOLED, Cut, Forward, Network, pooled_cut
 from tlcore.photos import Photo
-from tlcore.progress import CheckStop, Progress, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Progress, Spread, ignore_progress, never_stop
 
 if TYPE_CHECKING:
     from tlcore.engines.runtime import OnnxNetwork
@@ -65,11 +66,11 @@ class FrozenPart:
     """A frozen network with the cache of what it makes of photos.
 
     `cache` is that of the engine in use, `engine` its name; `note` says why TensorFlow has to do what ONNX Runtime
-    would do faster, or is None.
+    would do faster, or is None. Shards of what it makes of many photos are computed by `spread`, if there is one.
     """
 
-    def __init__(self, caches: Path, source: Source) -> None:
-        self._caches, self._source = caches, source
+    def __init__(self, caches: Path, source: Source, spread: Spread | None = None) -> None:
+        self._caches, self._source, self._spread = caches, source, spread
         self._forward: Forward | None = None
         self.note: str | None = None
         self.engine = ONNX if uses_onnx() else TENSORFLOW
@@ -101,9 +102,33 @@ class FrozenPart:
         forward = self.forward([view.photo for view in views[:COMPARED]])
         missing = len(self.cache.missing(keys))
         size = self._source.image_size
+        # What somebody draws or reads in a way of their own only this process can.
+        if self._spread and missing > BATCH and load is load_pixels and draw is None:
+            self._spread_shards(self._spread, views, augmentation, seed, progress, check_stop)
         return missing, compute_features(
             self.cache, views, forward, size, augmentation, seed, progress, check_stop, load, draw
         )
+
+    def _spread_shards(
+        self,
+        spread: Spread,
+        views: Sequence[View],
+        augmentation: str,
+        seed: int,
+        progress: Progress,
+        check_stop: CheckStop,
+    ) -> None:
+        if self._source.cut.names == (PIXELS,):
+            return
+        if self.engine != ONNX:
+            spread.decline(self.note or "TensorFlow runs the network, on this machine's GPU")
+            return
+        from tlcore.engines.runtime import NETWORK, read_record
+
+        sha256 = str(read_record(self.cache.folder).sha256)
+        network = NetworkFile(np.fromfile(self.cache.folder / NETWORK, np.uint8), sha256)
+        size = self._source.image_size
+        spread_features(self.cache, views, network, size, augmentation, seed, progress, check_stop, spread)
 
     def forward(self, photos: Sequence[Photo]) -> Forward:
         """Return the network as a function, compared on some of `photos` where it has not been yet."""
@@ -237,7 +262,7 @@ def freeze_up_to(caches: Path, loaded: LoadedBackbone, cut: Cut) -> FrozenPart:
         return lower_model(loaded.row, loaded.backbone, cut, loaded.image_size)
 
     source = Source(loaded.row, loaded.weights_sha256, loaded.image_size, cut, plan, lower, weights is not None)
-    return FrozenPart(caches, source)
+    return FrozenPart(caches, source, loaded.spread)
 
 
 def pooled_features(

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from PIL import Image, ImageChops, ImageOps, ImageStat, UnidentifiedImageError
 from PIL.ExifTags import IFD, Base
@@ -121,8 +121,9 @@ def can_read_heic() -> bool:
     return True
 
 
-def load_pixels(path: Path | str, image_size: int) -> NDArray[np.uint8]:
-    """Read a normalised copy as uint8 (image_size, image_size, 3), RGB, 0..255, stretched to the square.
+def load_pixels(path: Path | str | BinaryIO, image_size: int) -> NDArray[np.uint8]:
+    """Read a normalised copy, or its open file, as uint8 (image_size, image_size, 3), RGB, 0..255, stretched to the
+    square.
 
     Antialiased bilinear. This is the project's only resize on the way into a model, for training and predicting
     alike, so that both see the same pixels.

@@ -4,7 +4,7 @@ Keras is imported only to build it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tlcore.errors import WeightsError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.weights import Fetch, fetch, sha256_of
-from tlcore.progress import CheckStop, Progress, Stage, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Progress, Spread, Stage, ignore_progress, never_stop
 
 if TYPE_CHECKING:
     from tlcore.models.backend import keras
@@ -27,7 +27,7 @@ class LoadedBackbone:
 
     `build` makes its network out of the file `weights`, the same one every time: nobody waits for these seconds where
     all features are cached. A row without pretrained weights has no file, an empty hash, and is random as Keras's seed
-    is when it is first built.
+    is when it is first built. `spread` computes the features of many photos elsewhere, where there is such a place.
     """
 
     row: Backbone
@@ -35,6 +35,7 @@ class LoadedBackbone:
     weights: Path | None
     image_size: int
     weights_sha256: str
+    spread: Spread | None = field(default=None, kw_only=True, compare=False)
 
     @property
     def backbone(self) -> "keras.Model":

@@ -60,6 +60,8 @@ def progress(job: Job, noun: str) -> None:
     stage = tell_stage(job.stage)
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     st.progress(share, text=sentence(" · ".join([stage, *_counts(job, noun)])))
+    if job.note:
+        st.caption(sentence(job.note))
     if job.stop_requested:
         st.caption("Stopping after the present step…")
     if lifecycle.silent(job):

@@ -1,0 +1,52 @@
+"""The command that lists a cluster's machines, and the option that names a cluster."""
+
+import json
+
+import pytest
+
+from tests.support.cluster.nodes import cluster, free_port
+from thaw.__main__ import main
+from thaw.cluster.spreading import VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+
+
+def ask(capsys, *words):
+    status = main([*words, "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_without_an_address_the_way_to_name_one_is_told(capsys, workspace):
+    status, answer = ask(capsys, "cluster", "--workspace", str(workspace.root))
+    assert status == 1
+    assert (
+        "Expected the address of a Ray cluster, by --cluster HOST:PORT or the variable THAW_CLUSTER" in answer["error"]
+    )
+
+
+@pytest.mark.parametrize("command", ["cluster", "train", "check", "probe"])
+def test_what_is_no_address_is_refused_before_any_work(capsys, workspace, command):
+    about = [] if command == "cluster" else ["ds-none"]
+    status, answer = ask(capsys, command, *about, "--cluster", "lab", "--workspace", str(workspace.root))
+    assert status == 1
+    assert "Expected the address of a Ray cluster as HOST:PORT, or auto. Received: 'lab'" in answer["error"]
+
+
+def test_no_cluster_at_the_address_is_told(capsys, workspace):
+    address = f"127.0.0.1:{free_port()}"
+    status, answer = ask(capsys, "cluster", "--cluster", address, "--workspace", str(workspace.root))
+    assert status == 1
+    assert f"Expected a Ray cluster at {address}. Received: no answer" in answer["error"]
+
+
+def test_the_machines_are_listed(capsys, workspace):
+    pytest.importorskip("ray", reason="pip install '.[cluster]', to list the machines of a real Ray cluster")
+    with cluster() as lab:
+        status, answer = ask(capsys, "cluster", "--cluster", lab.address, "--workspace", str(workspace.root))
+    assert status == 0
+    (machine,) = answer
+    assert machine.pop("memory_gb") > 0
+    assert machine == {"machine": "head", "alive": True, "cpus": 1.0, "cpus_at_work": 0.0, "gpus": 0.0}
