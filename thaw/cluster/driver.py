@@ -9,12 +9,14 @@ import time
 from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from thaw.cluster import node
 from thaw.cluster.connection import EXAMINED_WITHIN_S, Node, connect, find_fault, list_nodes, own_versions
 from thaw.cluster.runner import ClusterError, tell_problem
-from thaw.cluster.schedule import Schedule
+from thaw.cluster.schedule import SPARE, Schedule
+from tlcore.errors import WeightsError
 
 LOOK_AGAIN_S = 0.1
 NODES_EVERY_S = 2.0
@@ -66,12 +68,15 @@ class Driver:
         self._asked: dict[Any, Node] = {}
         self._seen: dict[str, str] = {}
         self._sees: dict[str, bool] = {}
+        self._cpus: dict[str, int] = {}
         self._looked_at = 0.0
         self._shared: bool | None = None
 
     def work(self, asked: dict[str, Any]) -> None:
         """Do the tasks that come by the pipe; `asked` says what all of them have in common."""
         self._packages, self._witness, self._sha256 = asked["packages"], asked["witness"], asked["sha256"]
+        self._whole, self._needs_files = asked["whole"], asked["needs_files"]
+        self._schedule.spare = 0 if self._whole else SPARE
         self._own = own_versions(self._packages)
         self._meet()
         self._function, self._common = asked["function"], self._ray.put(asked["common"])
@@ -82,9 +87,8 @@ class Driver:
             self._read()
             self._look_at_nodes()
             for attempt in self._schedule.choose(time.monotonic()):
-                ref = self._do.options(**self._place(attempt.node, 1)).remote(
-                    self._function, self._common, self._tasks[attempt.number]
-                )
+                place = self._place(attempt.node, self._cpus[attempt.node] if self._whole else 1)
+                ref = self._do.options(**place).remote(self._function, self._common, self._tasks[attempt.number])
                 self._refs[ref] = attempt.number, attempt.node
             self._await()
 
@@ -148,16 +152,17 @@ class Driver:
             return
         fault = find_fault(asked.name, said, self._own)
         sees = said["witness"] == self._sha256
-        if fault is None and self._shared and not sees:
+        if fault is None and not sees and (self._shared or self._needs_files):
             fault = (
-                f"{asked.name} is left out: it does not see the photos' folder, as the others do. Mount it there at "
-                "the same path."
+                f"{asked.name} is left out: it does not see {Path(self._witness).parent}, where the photos are. "
+                "Mount the workspace there at the same path."
             )
         if fault:
             self._tell(fault)
             return
         self._sees[asked.id] = sees
-        self._schedule.nodes[asked.id] = int(asked.cpus)
+        self._schedule.nodes[asked.id] = 1 if self._whole else int(asked.cpus)
+        self._cpus[asked.id] = int(asked.cpus)
         self._tell_places()
 
     def _end(self, ref: Any, number: int, node_id: str) -> None:
@@ -170,6 +175,8 @@ class Driver:
             cause = problem.cause
             if isinstance(cause, ImportError):
                 self._leave_out(node_id, f"{name} is left out: it lacks a package ({tell_problem(cause)}).")
+            elif isinstance(cause, WeightsError):
+                self._leave_out(node_id, f"{name} is left out: {cause}.")
             elif isinstance(cause, OSError) and cause.errno in NO_ROOM:
                 self._leave_out(node_id, f"{name} is left out: its disk is full. Free some space there.")
             elif self._schedule.fail(number, node_id):

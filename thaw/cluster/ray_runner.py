@@ -90,7 +90,7 @@ class RayRunner:
         while True:
             check_stop()
             while task := window.next(AHEAD * self._room):
-                self._driver.send((task[0], task[1] if shared else call.carry(task[1])))
+                self._driver.send((task[0], task[1] if shared or not call.carry else call.carry(task[1])))
             if window.idle:
                 return
             outcome = self._heed(self._driver.hear(LOOK_AGAIN_S))
@@ -105,7 +105,8 @@ class RayRunner:
     def _begin(self, call: Call, check_stop: CheckStop) -> bool:
         """Tell what the tasks have in common; return whether every node sees their files."""
         name, witness = f"{call.function.__module__}:{call.function.__qualname__}", str(call.witness)
-        asked = {"function": name, "common": call.common, "packages": self._packages}
+        asked = {"function": name, "common": call.common, "packages": self._packages, "whole": call.whole}
+        asked["needs_files"] = call.carry is None
         self._driver.send(asked | {"witness": witness, "sha256": node.hash_file(witness)})
         deadline = time.monotonic() + JOINED_WITHIN_S
         while True:

@@ -40,12 +40,14 @@ class Outcome:
 @dataclass(frozen=True)
 class Call:
     """A function of a module, what all its tasks have in common, and what finds out whether a machine sees the tasks'
-    files: `carry` returns a task with their content, `witness` is one of them."""
+    files: `carry` returns a task with their content, `witness` is one of them; without `carry` machines that do not
+    see them are left out. `whole` gives each task a machine of its own."""
 
     function: Callable[[Any, Any], Any]
     common: Any
-    carry: Callable[[Any], Any]
+    carry: Callable[[Any], Any] | None
     witness: Path
+    whole: bool = False
 
 
 class Runner(Protocol):

@@ -27,7 +27,8 @@ class Attempt:
 
 @dataclass
 class Schedule:
-    """The tasks of one run, by number, and the nodes that can do them, by id, with their processors."""
+    """The tasks of one run, by number, and the nodes that can do them, by id, with how many each does at a time and how
+    many more it is given (`spare`)."""
 
     nodes: dict[str, int] = field(default_factory=dict)
     waiting: deque[int] = field(default_factory=deque)
@@ -36,6 +37,7 @@ class Schedule:
     took: deque[float] = field(default_factory=lambda: deque(maxlen=50))
     resting: dict[str, float] = field(default_factory=dict)
     crashed: dict[int, str] = field(default_factory=dict)
+    spare: int = SPARE
 
     @property
     def room(self) -> int:
@@ -95,7 +97,7 @@ class Schedule:
         self.waiting.append(number)
 
     def _slots(self, node: str) -> int:
-        return self.nodes[node] + SPARE
+        return self.nodes[node] + self.spare
 
     def _freest(self, now: float, avoid: set[str | None]) -> str | None:
         """Return the node with most room, or None; one that rests or is to be avoided only where no other is."""

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -71,6 +71,34 @@ class ClusterSpread:
                     due += 1
         self._note("")
 
+    def try_each(
+        self,
+        function: Any,
+        common: Any,
+        tasks: Sequence[Any],
+        witness: Path,
+        packages: tuple[str, ...],
+        check_stop: CheckStop,
+    ) -> Generator[Any, None, None]:
+        """Yield what `function(common, task)` returns, as the tasks end, each on a machine of its own that sees the
+        file `witness`. What failed, and what a lost cluster leaves, is not yielded: it is for the caller to do."""
+        call, done = Call(function, common, None, witness, whole=True), 0
+        try:
+            with closing(RayRunner(self._address, self._tell, packages)) as there:
+                self._note(f"Joining the cluster at {self._address}.")
+                for outcome in there.run(call, enumerate(tasks), check_stop):
+                    done += 1
+                    if outcome.reason is not None:
+                        self._tell(
+                            f"One trial failed on {outcome.node} ({outcome.reason}): it is made on this machine."
+                        )
+                        continue
+                    self._note(f"On {self._count(there)}, {done} of {len(tasks)} trials.")
+                    yield outcome.result
+        except ClusterError as problem:
+            self._place = ""
+            self._tell(f"{problem} What is not done yet is computed on this machine.")
+
     def decline(self, reason: str) -> None:
         """Say why nothing is done on the cluster."""
         self._tell(f"Computed on this machine and not on the cluster at {self._address}: {reason}.")
@@ -128,8 +156,11 @@ class ClusterSpread:
     def _locate(self, runner: Runner, rate: "_Rate") -> str:
         if isinstance(runner, LocalRunner):
             return f"On this machine{rate}."
+        return f"On {self._count(runner)}{rate}."
+
+    def _count(self, runner: Runner) -> str:
         machines = "1 machine" if runner.nodes == 1 else f"{runner.nodes} machines"
-        return f"On {machines} of the cluster at {self._address}{rate}."
+        return f"{machines} of the cluster at {self._address}"
 
     def _tell(self, words: str) -> None:
         if words not in self._told:

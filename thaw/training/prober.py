@@ -1,11 +1,23 @@
 """Trials on a run that leave it as it is: of its depths, or of its learning rates."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thaw.cluster.node import SAME
+from thaw.cluster.spreading import find_spread
 from thaw.jobs.queue import start_tensorflow
 from thaw.jobs.reporter import Reporter
 from thaw.storage.records import Job
-from thaw.tuning.probe_record import ProbeSettings
+from thaw.tuning.probe_record import Depth, ProbeSettings
 from thaw.tuning.rate_curve import write_curve
 from tlcore.files import load_arrays
+
+if TYPE_CHECKING:
+    from thaw.training.materials import RunMaterials
+    from thaw.tuning.depth_probe import Elsewhere
+
+TRIAL_PACKAGES = (*SAME, "tensorflow", "keras")
 
 
 def probe(reporter: Reporter, job: Job) -> None:
@@ -26,7 +38,26 @@ def try_depths(reporter: Reporter, run_id: str, settings: ProbeSettings) -> None
     materials = gather(reporter, run_id)
     facts, folder = materials.run.facts, reporter.store.workspace.run(run_id)
     head_epochs, forward_s = facts.head.best_epoch, facts.seconds_per_image
-    probe_depths(materials, settings, folder, head_epochs, forward_s, reporter.progress, reporter.check_stop)
+    elsewhere = _find_machines(reporter, materials, settings, head_epochs)
+    probe_depths(materials, settings, folder, head_epochs, forward_s, reporter.progress, reporter.check_stop, elsewhere)
+
+
+def _find_machines(
+    reporter: Reporter, materials: "RunMaterials", settings: ProbeSettings, head_epochs: int | None
+) -> "Elsewhere | None":
+    """Return what tries depths on the cluster that the person has chosen, one on each machine at a time, if any."""
+    from thaw.tuning.depth_task import Depths, try_one
+
+    spread = find_spread(reporter)
+    if spread is None:
+        return None
+
+    def try_there(tops: list[int]) -> Iterator[Depth]:
+        depths = Depths.of(materials, settings, head_epochs)
+        witness = Path(materials.split.training[0].file)
+        return spread.try_each(try_one, depths, tops, witness, TRIAL_PACKAGES, reporter.check_stop)
+
+    return try_there
 
 
 def try_rates(reporter: Reporter, run_id: str, phase: int, layers: int, batch_size: int) -> None:

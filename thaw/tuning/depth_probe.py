@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ STOP_CHECK_EVERY_S = 0.5
 # Of a head whose epochs are not on record.
 HEAD_EPOCHS = 20
 
+Elsewhere = Callable[[list[int]], Iterable[Depth]]
+"""Tries depths on other machines, and yields each as it is finished; some may be missing."""
 State = tuple[list[np.ndarray], list[np.ndarray]]
 """Trained and random-seed variables of a model, and those of its optimizer."""
 
@@ -117,9 +119,10 @@ def probe_depths(
     forward_s: float | None = None,
     progress: Progress = ignore_progress,
     check_stop: CheckStop = never_stop,
+    elsewhere: Elsewhere | None = None,
 ) -> Probe:
     """Try the depths one after another and keep each that is finished in `folder`; a later call with the same materials
-    and settings goes on with those that are missing.
+    and settings goes on with those that are missing. Those that `elsewhere` yields, in any order, are not tried here.
 
     Only training images take part, so that validation images stay unseen by the choice of the depth. The backbone is
     as before afterwards. `head_epochs` is how many the head took to its best epoch and `forward_s` how long an image
@@ -137,12 +140,20 @@ def probe_depths(
     head = build_head(materials)
     heads = fit_heads(trial, head, check_stop)
 
-    # 3. The depths, shallowest first: they are the cheapest and the likeliest advice.
+    # 3. What other machines make of the depths.
+    for depth in elsewhere(probe.missing) if elsewhere and probe.missing else ():
+        probe = replace(probe, depths=sorted([*probe.depths, depth], key=lambda each: each.top))
+        write_probe(folder, probe)
+        progress(Stage.TRYING_DEPTHS, round(WHOLE * len(probe.depths) / len(trial.plan.tops)), WHOLE)
+
+    # 4. The depths here, shallowest first: they are the cheapest and the likeliest advice.
+    if not probe.missing:
+        return probe
     tell = _progress(trial, probe, forward_s, progress)
     for top in probe.missing:
         started = time.perf_counter()
         held_out = try_depth(trial, head, heads, top, functools.partial(tell, top), check_stop)
-        depth = _measure(trial, top, held_out, time.perf_counter() - started)
+        depth = measure(trial, top, held_out, time.perf_counter() - started)
         probe = replace(probe, depths=sorted([*probe.depths, depth], key=lambda each: each.top))
         write_probe(folder, probe)
     return probe
@@ -265,7 +276,8 @@ def _write_state(model: keras.Model, state: State) -> None:
         variable.assign(value)
 
 
-def _measure(trial: Trial, top: int, held_out: np.ndarray, seconds: float) -> Depth:
+def measure(trial: Trial, top: int, held_out: np.ndarray, seconds: float) -> Depth:
+    """Return what the short runs at a depth reached, by the class that each image was given while held out."""
     correct = held_out == trial.numbers
     return Depth(
         top=top,
