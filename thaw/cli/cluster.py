@@ -1,22 +1,47 @@
-"""The command about a cluster: its machines and what they do."""
+"""The command about a cluster: its machines and what they do, and what many photos would take on such."""
 
-from thaw.cli.commands import cluster_option, command
+import os
+from dataclasses import asdict
+
+import click
+
+from thaw.backbones.speeds import read_speeds
+from thaw.cli.commands import BackboneName, cluster_option, command
 from thaw.cli.output import Output
+from thaw.cluster.costs import estimate
 from thaw.cluster.ray_runner import look_at
 from thaw.cluster.spreading import VARIABLE, choose_cluster, chosen_cluster
 from thaw.storage.workspace import Workspace
 from tlcore.errors import SettingsError
+from tlcore.settings import HeadSettings
+
+BACKBONE = HeadSettings().backbone
 
 
 def _know_place(workspace: Workspace) -> Workspace:
-    """Open no database: a cluster has nothing to do with what a workspace holds."""
+    """Open no database: what a workspace holds has nothing to do with a cluster."""
     return workspace
 
 
 @command("cluster", opens=_know_place)
 @cluster_option
-def run_cluster(_workspace: Workspace, cluster: str | None) -> Output:
-    """List the machines of a cluster, those that are gone last."""
+@click.option("--photos", type=int, help="tell what the features of so many would take, without a cluster")
+@click.option("--backbone", type=BackboneName(), default=BACKBONE, help=f"of these features (default: {BACKBONE})")
+@click.option("--machines", type=int, default=2, help="that would compute them (default: 2)")
+@click.option("--cpus", type=int, help="processors of each of these machines (default: as many as this one has)")
+@click.option("--price", type=float, default=0.0, help="of a machine for an hour, such as 0.50 (default: 0)")
+def run_cluster(
+    workspace: Workspace,
+    cluster: str | None,
+    photos: int | None,
+    backbone: str,
+    machines: int,
+    cpus: int | None,
+    price: float,
+) -> Output:
+    """List the machines of a cluster, those that are gone last, or tell what so many photos would take."""
+    if photos is not None:
+        return _expect(workspace, photos, backbone, machines, cpus or os.cpu_count() or 1, price)
     choose_cluster(cluster)
     address = chosen_cluster()
     if address is None:
@@ -34,3 +59,17 @@ def run_cluster(_workspace: Workspace, cluster: str | None) -> Output:
         }
         for node in look_at(address)
     ]
+
+
+def _expect(workspace: Workspace, photos: int, backbone: str, machines: int, cpus: int, price: float) -> Output:
+    by_device = read_speeds(workspace).items()
+    speeds = [known[backbone] for device, known in by_device if device.startswith("CPU") and backbone in known]
+    if not speeds:
+        raise SettingsError(
+            f"Expected the speed of {backbone} on this machine's processor. Received: none yet. Measure it: `python -m "
+            f"thaw speed {backbone}`."
+        )
+    cost = estimate(photos, speeds[-1], machines, cpus, price)
+    return {"photos": photos, "backbone": backbone, "machines": machines, "cpus": cpus} | {
+        name: round(value, 3) for name, value in asdict(cost).items()
+    }

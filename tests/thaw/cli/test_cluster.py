@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.cluster.nodes import cluster, free_port
 from thaw.__main__ import main
+from thaw.cluster.costs import estimate
 from thaw.cluster.spreading import VARIABLE
 
 
@@ -50,3 +51,19 @@ def test_the_machines_are_listed(capsys, workspace):
     (machine,) = answer
     assert machine.pop("memory_gb") > 0
     assert machine == {"machine": "head", "alive": True, "cpus": 1.0, "cpus_at_work": 0.0, "gpus": 0.0}
+
+
+def test_what_photos_would_take_is_told_by_the_speed_measured_here(capsys, tmp_path):
+    words = ("cluster", "--photos", "1000000", "--machines", "4", "--cpus", "8", "--price", "0.5")
+    words = (*words, "--workspace", str(tmp_path))
+    status, answer = ask(capsys, *words)
+    assert status == 1
+    assert "Measure it: `python -m thaw speed efficientnet-lite0`" in answer["error"]
+    speeds = {"GPU: one": {"efficientnet-lite0": 0.1}, "CPU: one": {"efficientnet-lite0": 10.0}}
+    (tmp_path / "speed.json").write_text(json.dumps(speeds))
+    status, answer = ask(capsys, *words)
+    assert status == 0
+    cost = estimate(1_000_000, 10.0, 4, 8, 0.5)
+    assert answer["hours"] == round(cost.hours, 3)
+    assert answer["price"] == round(cost.price, 3) > 0
+    assert (answer["machines"], answer["cpus"], answer["backbone"]) == (4, 8, "efficientnet-lite0")
