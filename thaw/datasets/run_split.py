@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from thaw.datasets.edits import grouping
 from thaw.storage.datasets import GROUP_KINDS
@@ -43,15 +44,14 @@ def unlike(holdout: Sequence[Image], images: Sequence[Image]) -> list[Image]:
 
     Those that a fingerprint tells are not let in; a backbone may find others, which would judge by what was learnt.
     """
-    if not holdout:
-        return []
-    taken = {key for image in images for key in _keys(image)}
-    return [image for image in holdout if taken.isdisjoint(_keys(image))]
-
-
-def _keys(image: Image) -> set[tuple[str, str]]:
-    keys = {("content", image.content), *((kind, getattr(image, kind)) for kind in GROUP_KINDS)}
-    return {(kind, key) for kind, key in keys if key}
+    kept = list(holdout)
+    for kind in ("content", *GROUP_KINDS):
+        # What few are held out have is looked for among the many, and not all that the many have is held.
+        read = attrgetter(kind)
+        wanted = {key for image in kept if (key := read(image))}
+        taken = {key for image in images if (key := read(image)) in wanted} if wanted else set()
+        kept = [image for image in kept if read(image) not in taken]
+    return kept
 
 
 def write_split(store: Store, run_id: str, parts: Split) -> None:

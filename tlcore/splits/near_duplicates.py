@@ -72,10 +72,15 @@ def group(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
             index = parents[index]
         return index
 
+    linked: set[int] = set()
     for pair in pairs:
         low, high = sorted(map(root, pair))
         parents[high] = low
-    return [root(index) for index in range(count)]
+        linked.update(pair)
+    # Most images are linked to none, and are groups of their own already.
+    for index in linked:
+        parents[index] = root(index)
+    return parents
 
 
 def spreads(count: int, distances: Callable[[slice, np.ndarray], np.ndarray]) -> np.ndarray:

@@ -1,9 +1,9 @@
 """The split of a data set into the images that a model learns from and those that judge it, once or fold by fold."""
 
-import hashlib
+import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic
@@ -15,7 +15,8 @@ from tlcore.errors import DatasetError
 from tlcore.images.pixels import WIDEST, Reader, read_picture
 from tlcore.models.backbone_table import Backbone
 from tlcore.photos import P, Part, Photo, natural
-from tlcore.splits.groups import GroupRules, group_images
+from tlcore.splits.grouped import GroupedPhotos
+from tlcore.splits.groups import GroupRules
 
 MIN_CLASSES = 2
 MIN_GROUPS = 2
@@ -71,7 +72,7 @@ def split(
     part lacks, images are held out all the same. Raises DatasetError, with advice, where the data set cannot be trained
     on.
     """
-    groups = _Groups(images, rules)
+    groups = GroupedPhotos(images, rules)
     _require_trainable(groups.of_class)
     later = _take_newest(groups, later_share) if later_share else set()
     given = _read_parts(groups) if theirs else {}
@@ -89,9 +90,16 @@ def recommend_image_size(images: Sequence[Photo], row: Backbone) -> int:
     nearest, where the median longer side is at most that, else its own size. A network of an own size below that, made
     for small images, sees such images at half of it.
     """
-    if not images:
-        return row.input_size
-    median = statistics.median(max(image.width, image.height) for image in images)
+    return fit_image_size(measure_middle_side(images), row)
+
+
+def measure_middle_side(images: Sequence[Photo]) -> float:
+    """Return the median of the images' longer sides, in pixels; infinite where there is none."""
+    return statistics.median(max(image.width, image.height) for image in images) if images else math.inf
+
+
+def fit_image_size(median: float, row: Backbone) -> int:
+    """Return what `recommend_image_size` does, for images whose longer sides have this median."""
     small = row.fit_size(SMALL_IMAGE_SIZE if row.input_size >= SMALL_IMAGE_SIZE else row.input_size // 2)
     return small if median <= SMALL_IMAGE_SIZE else row.input_size
 
@@ -124,48 +132,9 @@ def choose_images(images: Sequence[Photo], groups: Sequence[int], most: int, see
     return sorted(chosen)
 
 
-class _Groups:
-    """The groups of a data set: which images and classes each holds, and which must be trained on."""
-
-    def __init__(self, images: Sequence[Photo], rules: GroupRules | None) -> None:
-        self.of_image = group_images(images, rules)
-        self.members: defaultdict[int, list[Photo]] = defaultdict(list)
-        self.of_class: defaultdict[str, set[int]] = defaultdict(set)
-        classes: defaultdict[str, set[str]] = defaultdict(set)
-        for image, group in zip(images, self.of_image, strict=True):
-            self.members[group].append(image)
-            self.of_class[image.label].add(group)
-            classes[image.content].add(image.label)
-        self._counts = {group: _count_distinct(members) for group, members in self.members.items()}
-        disputed = {content for content, labels in classes.items() if len(labels) > 1}
-        self.disputed = {group for image, group in zip(images, self.of_image, strict=True) if image.content in disputed}
-
-    def count(self, group: int, label: str) -> int:
-        """Count the distinct images of a class in a group."""
-        return self._counts[group].get(label, 0)
-
-    def labels(self, group: int) -> Collection[str]:
-        return self._counts[group].keys()
-
-    def rank(self, group: int, seed: int) -> bytes:
-        content = min(image.content for image in self.members[group])
-        return hashlib.sha256(f"{seed}:{content}".encode()).digest()
-
-    def newest(self, group: int) -> float | None:
-        """Return when the latest dated image of a group was taken, or None where none has a date."""
-        return max((image.taken_at for image in self.members[group] if image.taken_at is not None), default=None)
-
-
-def _count_distinct(members: Sequence[Photo]) -> Mapping[str, int]:
-    """Count the images of each class, copies once: ten of one photo say no more than one."""
-    if len(members) == 1:
-        return {members[0].label: 1}
-    return Counter(label for label, _ in {(image.label, image.content) for image in members})
-
-
 def count_straddling(images: Sequence[Photo], rules: GroupRules | None = None) -> int:
     """Count the images of the validation part of a ready-made split that are near-duplicates of its training part."""
-    groups = _Groups(images, rules)
+    groups = GroupedPhotos(images, rules)
     given = _read_parts(groups)
     return sum(
         image.part == "validation" and given.get(group) == "training"
@@ -173,17 +142,19 @@ def count_straddling(images: Sequence[Photo], rules: GroupRules | None = None) -
     )
 
 
-def _read_parts(groups: _Groups) -> dict[int, Part]:
+def _read_parts(groups: GroupedPhotos) -> dict[int, Part]:
     """Return the part that each group is of, training where any of its images is; {} where no image has a part."""
+    if not any(image.part for image in groups.images):
+        return {}
     parts: dict[int, Part] = {}
-    for group, members in groups.members.items():
-        found = {image.part for image in members}
+    for group in dict.fromkeys(groups.of_image):
+        found = {image.part for image in groups.members(group)}
         parts[group] = "training" if "training" in found else "validation" if "validation" in found else ""
-    return parts if any(parts.values()) else {}
+    return parts
 
 
 def _hold_out(
-    groups: _Groups, later: set[int], share: float, seed: int, given: Mapping[int, Part] = MappingProxyType({})
+    groups: GroupedPhotos, later: set[int], share: float, seed: int, given: Mapping[int, Part] = MappingProxyType({})
 ) -> set[int]:
     """Choose the groups for validation: those `given` to it, then class by class, in the order of their ranks.
 
@@ -208,13 +179,17 @@ def _hold_out(
             take(group)
     for label in sorted(groups.of_class):
         own = groups.of_class[label] - later - groups.disputed
-        free = {group for group in groups.of_class[label] - later if not held[label] or not given.get(group)}
+        free = groups.of_class[label] - later
+        if held[label]:
+            free = {group for group in free if not given.get(group)}
         before = held[label] if given else 0
-        target = before + max(not before, round(sum(groups.count(group, label) for group in free) * share))
+        target = before + max(not before, round(groups.count_all(free, label) * share))
         ranked = sorted(own, key=lambda group: groups.rank(group, seed))
         for group in filter(free.__contains__, ranked):
+            if held[label] >= target:
+                break
             # A large group may overshoot by no more than it would fall short without it.
-            if held[label] < target and held[label] + groups.count(group, label) / 2 <= target and allowed(group):
+            if held[label] + groups.count(group, label) / 2 <= target and allowed(group):
                 take(group)
         if not held[label]:
             smallest = min(filter(allowed, ranked), key=lambda group: groups.count(group, label), default=None)
@@ -224,7 +199,7 @@ def _hold_out(
     return chosen
 
 
-def _take_newest(groups: _Groups, share: float) -> set[int]:
+def _take_newest(groups: GroupedPhotos, share: float) -> set[int]:
     """Choose the newest groups of each class, up to `share` of its dated images; at least two groups stay."""
     chosen: set[int] = set()
     left = {label: len(own) for label, own in groups.of_class.items()}
@@ -248,7 +223,7 @@ def _take_newest(groups: _Groups, share: float) -> set[int]:
     return chosen
 
 
-def _inseparable(groups: _Groups, label: str) -> DatasetError:
+def _inseparable(groups: GroupedPhotos, label: str) -> DatasetError:
     if groups.of_class[label] <= groups.disputed:
         return DatasetError(
             f"Every image of class {label!r} is also in another class, so the two cannot be told apart. "
