@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.features.compute import DECODING_THREADS, View
+from tlcore.features.read_ahead import read_ahead_of
 from tlcore.images.augmentation import draw_view
 from tlcore.images.pixels import load_pixels
 from tlcore.images.recipes import Recipe
 from tlcore.models.backend import keras
 from tlcore.models.plan import Forward
+
+# In how many pieces what is read ahead is asked for.
+PIECES = 4
 
 
 class Batches(keras.utils.PyDataset):
@@ -60,19 +64,27 @@ class CachedBatches(Batches):
     ) -> None:
         super().__init__(labels, batch_size, seed)
         self._tensors, self._rows, self._epoch, self._shuffle = tensors, rows, epoch, shuffle
-        self._order, self._chosen = self._draw()
+        self._ahead = read_ahead_of(tensors, len(rows))
+        self._begin()
 
     def start_at(self, epoch: int) -> None:
         """Draw the order and views of epoch number `epoch`, from which a resumed phase goes on."""
         self._epoch = epoch
-        self._order, self._chosen = self._draw()
+        self._begin()
 
     def plain(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Return the tensors (images, *shape) of each image's plain view and the labels, in the images' own order."""
         return [np.asarray(tensor[self._rows[:, 0]]) for tensor in self._tensors], self._labels
 
     def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-        return self._pick(self._order[index * self._batch_size : (index + 1) * self._batch_size])
+        return self._next(index * self._batch_size, self._batch_size)
+
+    def _next(self, start: int, count: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+        if start == 0:
+            # Another pass over what is not shuffled, which nothing else tells of.
+            self._asked = 0
+        self._read_ahead(start + count)
+        return self._pick(self._order[start : start + count])
 
     def _pick(self, images: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         rows = self._chosen[images]
@@ -82,12 +94,27 @@ class CachedBatches(Batches):
         """Yield the epoch's batches, `count` of them end to end at a time."""
         images = count * self._batch_size
         for start in range(0, len(self._order), images):
-            yield self._pick(self._order[start : start + images])
+            yield self._next(start, images)
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch's order and views."""
         self._epoch += 1
+        self._begin()
+
+    def _begin(self) -> None:
         self._order, self._chosen = self._draw()
+        self._asked = 0
+        self._read_ahead(0)
+
+    def _read_ahead(self, place: int) -> None:
+        """Have what the epoch wants from a place in its order on read, so far ahead that the disk is never idle."""
+        if self._ahead is None:
+            return
+        first, last = max(place, self._asked), min(place + self._ahead.window, len(self._order))
+        # A few rows at a time are not worth a call.
+        if last - first >= self._ahead.window // PIECES or (last == len(self._order) and first < last):
+            self._ahead.ask(self._chosen[self._order[first:last]])
+            self._asked = last
 
     def _draw(self) -> tuple[np.ndarray, np.ndarray]:
         images, views = self._rows.shape

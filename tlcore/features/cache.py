@@ -37,7 +37,7 @@ class FeatureCache:
         self._shapes = [tuple(shape) for shape in shapes]
         self._dtypes = [np.dtype(dtype) for dtype in dtypes]
         self._rows: dict[str, int] = {}
-        self._keys_bytes = 0
+        self._keys_bytes, self._last_line = 0, b""
         self._read_keys()
 
     @property
@@ -81,10 +81,11 @@ class FeatureCache:
                     data.flush()
                     os.fsync(data.fileno())
             with self._keys.open("ab") as lines:
-                lines.write("".join(f"{key}\n" for key in added).encode())
+                written = [f"{key}\n".encode() for key in added]
+                lines.write(b"".join(written))
                 lines.flush()
                 os.fsync(lines.fileno())
-                self._keys_bytes = lines.tell()
+                self._keys_bytes, self._last_line = lines.tell(), written[-1]
         self._rows.update({key: first + offset for offset, key in enumerate(added)})
 
     def rows(self, keys: Sequence[str]) -> np.ndarray:
@@ -119,13 +120,24 @@ class FeatureCache:
         return int(np.prod(self._shapes[index], dtype=np.int64)) * self._dtypes[index].itemsize
 
     def _read_keys(self) -> int:
-        """Read the keys, unless the file is as this process left it; return the bytes of the whole lines."""
+        """Read the keys that came since this process looked; return the bytes of the whole lines.
+
+        A file that is another by now, since somebody made room and computed anew, is read from its beginning.
+        """
         size = self._keys.stat().st_size if self._keys.exists() else 0
         if size != self._keys_bytes:
-            text = self._keys.read_bytes()
+            with self._keys.open("rb") as lines:
+                lines.seek(max(0, self._keys_bytes - len(self._last_line)))
+                if size < self._keys_bytes or lines.read(len(self._last_line)) != self._last_line:
+                    self._rows, self._keys_bytes = {}, 0
+                    lines.seek(0)
+                text = lines.read()
             whole = text[: text.rfind(b"\n") + 1]
-            self._rows = {key: row for row, key in enumerate(whole.decode().split())}
-            self._keys_bytes = len(whole)
+            keys = whole.decode().split()
+            first = len(self._rows)
+            self._rows.update((key, row) for row, key in enumerate(keys, first))
+            self._keys_bytes += len(whole)
+            self._last_line = f"{keys[-1]}\n".encode() if keys else self._last_line if self._keys_bytes else b""
         return self._keys_bytes
 
 

@@ -177,3 +177,53 @@ def test_who_only_reads_leaves_a_line_that_is_being_written(tmp_path):
         lines.write("key-")
     assert_holds(open_cache(tmp_path), 1)
     assert keys.read_text().endswith("key-")
+
+
+def test_keys_that_another_process_adds_are_read_from_where_this_one_stopped(tmp_path, monkeypatch):
+    cache, other = open_cache(tmp_path), open_cache(tmp_path)
+    add(cache, *range(50))
+    add(other, 50)
+    read = []
+    opened = type(cache.folder).open
+
+    def listen(path, *arguments, **options):
+        stream = opened(path, *arguments, **options)
+        if path.name == "keys.txt" and arguments[:1] == ("rb",):
+            whole = stream.read
+            stream = _Counting(stream, whole, read)
+        return stream
+
+    class _Counting:
+        def __init__(self, stream, whole, counts):
+            self._stream, self._whole, self._counts = stream, whole, counts
+
+        def read(self, *count):
+            found = self._whole(*count)
+            self._counts.append(len(found))
+            return found
+
+        def __getattr__(self, name):
+            return getattr(self._stream, name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *problem):
+            self._stream.close()
+
+    monkeypatch.setattr(type(cache.folder), "open", listen)
+    add(cache, 51)
+    assert sum(read) <= 2 * len("key-50\n")
+    assert_holds(cache, 0, 49, 50, 51)
+
+
+def test_a_cache_that_was_removed_and_begun_anew_is_read_from_its_beginning(tmp_path):
+    cache = open_cache(tmp_path)
+    add(cache, 1, 2)
+    for file in cache.folder.glob("*.*"):
+        file.unlink()
+    other = open_cache(tmp_path)
+    add(other, 7, 8, 9)
+    assert cache.missing(["key-7"]) == ["key-7"]
+    add(cache, 1)
+    assert_holds(cache, 7, 8, 9, 1)
