@@ -22,6 +22,7 @@ from pages.ui.words.names import csv, emphasised, sentence, visible
 from pages.ui.words.plain import plain_refusal
 from thaw.storage.records import Dataset
 from thaw.storage.store import Store
+from thaw.summaries.summary import is_large
 
 METRIC_WIDTH = 164
 EXAMINED_AT_ONCE = 4_000
@@ -107,7 +108,7 @@ def draw_tabs(store: Store, dataset: Dataset) -> None:
     """Draw the tabs, of which only the open one is filled: a hidden figure would hold up the page."""
     number = (
         findings.count(store, dataset)
-        if dataset.included <= EXAMINED_AT_ONCE
+        if dataset.included <= EXAMINED_AT_ONCE or is_large(dataset)
         else st.session_state.get(_health_key(dataset))
     )
     tabs = {
@@ -171,7 +172,7 @@ def draw_set_aside(store: Store, dataset: Dataset) -> None:
 
 def count_findings(store: Store, dataset: Dataset) -> None:
     """Count the findings of a large data set once all else is drawn: the page is to open before they are found."""
-    if dataset.included <= EXAMINED_AT_ONCE:
+    if dataset.included <= EXAMINED_AT_ONCE or is_large(dataset):
         return
     number, key = findings.count(store, dataset), _health_key(dataset)
     if st.session_state.get(key) != number:

@@ -148,9 +148,10 @@ def ask_steps(dataset: Dataset, start: HeadSettings, left: DeltaGenerator, right
 def _automatic(store: Store, dataset: Dataset) -> str:
     """Say what automatic class weights do here, by the images that would be learnt from."""
     try:
-        counts = {label: sides.training for label, sides in split_choice.count_sides(store, dataset).items()}
+        sides = split_choice.count_sides(store, dataset)
     except DatasetError:
-        counts = dataset.classes
+        sides = None
+    counts = dataset.classes if sides is None else {label: each.training for label, each in sides.items()}
     return "on here" if imbalance(counts) > UNBALANCED else "off here, the classes are even enough"
 
 

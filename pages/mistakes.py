@@ -159,7 +159,9 @@ def draw_label_errors(store: Store, dataset: Dataset) -> None:
         steps.onward("data", "Measure it on the Data page")
         return
     finding = findings.mislabelled(store, dataset)
-    if finding is None:
+    if findings.count(store, dataset) is None:
+        st.caption("They are shown here once all photos have been looked through.")
+    elif finding is None:
         st.success(
             expert.kinds("No picture is left whose class the latest measurement doubts."),
             icon=":material/check_circle:",

@@ -62,6 +62,7 @@ WORK: dict[JobKind, Work] = {
     "map": Work("thaw.training.feature_map:make_map"),
     "export": Work("thaw.exporting.exporter:make_export", needs_device=True),
     "save": Work("thaw.projects.jobs:save"),
+    "summarise": Work("thaw.summaries.summarise:summarise"),
     "look_ahead": Work("thaw.training.look_ahead:look_ahead", gives_way=True),
 }
 

@@ -20,7 +20,7 @@ from tlcore.processes import is_alive, ticking
 UNASKED: JobKind = "look_ahead"
 ENDS_WITHIN_S, LOOK_AGAIN_S = 20.0, 0.05
 # Kinds of jobs that load no TensorFlow, or on a GPU alone.
-LIGHT = ("import", "open", "save", "map", "sort", UNASKED)
+LIGHT = ("import", "open", "save", "map", "sort", "summarise", UNASKED)
 STARTING_GRACE_S = 10.0
 SILENT_AFTER_S = 15.0
 
@@ -38,6 +38,7 @@ SAVE_DIED = f"Saving {WHY_DIED} No half of a project was kept; save it again."
 MAP_DIED = f"The map {WHY_DIED} The run is as it was; make the map again."
 EXPORT_DIED = f"The export {WHY_DIED} No half-made export was kept, and an earlier one is as it was; start it again."
 LOOK_AHEAD_DIED = f"The look at the photos ahead of time {WHY_DIED} Nothing is lost: it is made when it is needed."
+SUMMARY_DIED = f"The look through the rows of the data set {WHY_DIED} Nothing is lost: it is begun again."
 DEATHS = {
     "import": IMPORT_DIED,
     "open": IMPORT_DIED,
@@ -48,6 +49,7 @@ DEATHS = {
     "save": SAVE_DIED,
     "map": MAP_DIED,
     "export": EXPORT_DIED,
+    "summarise": SUMMARY_DIED,
     UNASKED: LOOK_AHEAD_DIED,
 }
 

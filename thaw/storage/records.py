@@ -23,8 +23,9 @@ JobKind = Literal[
     "save",
     "export",
     "look_ahead",
+    "summarise",
 ]
-WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save", "look_ahead")
+WITHOUT_DEVICE: tuple[JobKind, ...] = ("import", "open", "map", "save", "look_ahead", "summarise")
 ASKED_BY = "asked_by"
 """Under what the request of a job that waits for the device says who asked for it."""
 NOTE = "note"
@@ -83,7 +84,8 @@ class Dataset:
     `holdout` are kept for evaluation alone, those of the `pile` have no class; `known` files were added again and were
     there already. `version` goes up with every change. `grey_range` is what pictures of more than 8 bits are scaled
     by, None where none has come yet. `edit` is the number of the newest edit and `undone` the time of the latest
-    undo, 0 where there was none: they tell what has been changed since this was read.
+    undo, 0 where there was none: they tell what has been changed since this was read. `recorded` is how many bytes its
+    journal has: it grows with whatever is written of the data set, what a check measured too.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Dataset:
     grey_range: int | None = None
     edit: int = 0
     undone: float = 0
+    recorded: int = 0
 
     @property
     def included(self) -> int:

@@ -10,10 +10,14 @@ from thaw.jobs import starts
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.summaries.summarise import ask
+from thaw.summaries.summary import division_key, is_large
 from tlcore.errors import DatasetError
 from tlcore.evaluation.predictions import VALIDATION
 from tlcore.settings import HeadSettings
 from tlcore.splits.groups import judged_by_itself
+
+LOOKING = "Your photos are being looked through, which so many take a while for."
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,18 @@ def grade(run: Run) -> Exam | None:
 
 def refuse(store: Store, dataset: Dataset, settings: HeadSettings) -> str | None:
     """Return why a data set cannot be taught as it stands, with advice, or None."""
+    if is_large(dataset):
+        kept = ask(store, dataset, settings)
+        division = kept and kept.divisions.get(division_key(settings))
+        return LOOKING if division is None else division if isinstance(division, str) else None
     return _examine(store.workspace.root, dataset.id, dataset.version, settings)[0]
 
 
 def list_unfair(store: Store, dataset: Dataset, settings: HeadSettings) -> tuple[str, ...]:
     """Return the classes that are judged by the recording that they are learnt from, for want of another."""
+    if is_large(dataset):
+        kept = ask(store, dataset, settings)
+        return tuple(kept.unfair) if kept else ()
     return _examine(store.workspace.root, dataset.id, dataset.version, settings)[1]
 
 

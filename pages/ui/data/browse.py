@@ -21,6 +21,8 @@ from thaw.names import check_class_name
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.summaries.summarise import show_first
+from thaw.summaries.summary import is_large
 from tlcore.errors import DatasetError
 
 CLASSES_A_PAGE = 20
@@ -94,7 +96,7 @@ def draw_overview(store: Store, dataset: Dataset) -> None:
     pages = max(1, math.ceil(len(labels) / CLASSES_A_PAGE))
     page = st.pagination(pages, key=f"classes of {dataset.id}") if pages > 1 else 1
     for label in labels[(page - 1) * CLASSES_A_PAGE : page * CLASSES_A_PAGE]:
-        shown = _first(store.workspace.root, dataset.id, dataset.version, label)
+        shown = first_photos(store, dataset, label)
         draw_strip(emphasised(label), dataset.classes[label], shown, f"Photos of {label}")
     if dataset.pile:
         shown = store.images(dataset.id, limit=PICTURES_A_CLASS, role="pile")
@@ -104,7 +106,14 @@ def draw_overview(store: Store, dataset: Dataset) -> None:
 def prepare(store: Store, dataset: Dataset) -> None:
     """Find the photos of the overview's first page before anyone opens it, so that they are held."""
     for label in list(dataset.classes)[:CLASSES_A_PAGE]:
-        _first(store.workspace.root, dataset.id, dataset.version, label)
+        first_photos(store, dataset, label)
+
+
+def first_photos(store: Store, dataset: Dataset, label: str) -> list[Image]:
+    """Return the photos that a class is shown by."""
+    if is_large(dataset):
+        return show_first(store, dataset, label, PICTURES_A_CLASS)
+    return _first(store.workspace.root, dataset.id, dataset.version, label)
 
 
 # To find the first photos of a class the names of all its photos are put in order: of 32,000 photos, half of the time

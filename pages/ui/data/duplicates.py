@@ -1,11 +1,9 @@
 """The Near-duplicates tab: which images show one picture, scene or subject, and what they would do to a split."""
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -16,12 +14,13 @@ from pages.ui.page import image_cache
 from pages.ui.server.routes import picture_url
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, in_html
-from thaw.datasets import edits
+from thaw.datasets import edits, similarity
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.summaries.summarise import ask
+from thaw.summaries.summary import RecalledGroups, is_large, recall_groups
 from tlcore.photos import natural
-from tlcore.splits.groups import GroupRules, group_images
 
 GROUPS_A_PAGE = 20
 PICTURES_A_ROW = 24
@@ -44,6 +43,10 @@ Group = tuple[Image, ...]
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw the groups, what they would do to a careless split, and the person's own rules."""
     groups = list_groups(store, dataset)
+    if groups is None:
+        st.caption("The groups are shown here once all photos have been looked through.")
+        leakage.draw(store, dataset)
+        return
     draw_summary(dataset, groups)
     leakage.draw(store, dataset)
     if groups:
@@ -52,8 +55,13 @@ def draw(store: Store, dataset: Dataset) -> None:
     grouping.draw(store, dataset)
 
 
-def list_groups(store: Store, dataset: Dataset) -> list[Group]:
-    """List the groups of two images or more, the largest first; in each, the largest and sharpest image first."""
+def list_groups(store: Store, dataset: Dataset) -> Sequence[Group] | None:
+    """List the groups of two images or more, the largest first; in each, the largest and sharpest image first.
+
+    None stands for a large data set that has not been looked through yet.
+    """
+    if is_large(dataset):
+        return recall_groups(store, dataset.id) if ask(store, dataset) else None
     return _list_groups(store.workspace.root, dataset.id, dataset.version, image_cache.compared(store, dataset))
 
 
@@ -63,7 +71,7 @@ def draw_summary(dataset: Dataset, groups: Sequence[Group]) -> None:
         what = expert.either("look-alikes (near-duplicates)", "near-duplicates")
         st.success(f"**No {what}**: every picture is one of its own.", icon=":material/check_circle:")
         return
-    grouped = sum(map(len, groups))
+    grouped = groups.photos if isinstance(groups, RecalledGroups) else sum(map(len, groups))
     st.markdown(
         f"**{amounts.count(len(groups), 'group')}** of {expert.said('near-duplicates')} with **{grouped:,}** of "
         f"{amounts.count(dataset.included, 'image')}: they look alike, or their names tell that a program turned or "
@@ -157,21 +165,8 @@ def _figure(image: Image) -> str:
     )
 
 
-def _best_first(image: Image) -> tuple[float, float, Any]:
-    return -image.width * image.height, -(image.sharpness or 0.0), natural(image.name)
-
-
 # Held as they are: to copy thousands of images at every click would take longer than to draw them.
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _list_groups(root: Path, dataset_id: str, version: int, compared: tuple[str, ...]) -> list[Group]:
     images = image_cache.read(root, dataset_id, version, compared)
-    return groups_of(images, edits.grouping(Store(Workspace(root)), dataset_id))
-
-
-def groups_of(images: Sequence[Image], rules: GroupRules) -> list[Group]:
-    """Return the groups of two images or more, the largest first."""
-    members: defaultdict[int, list[Image]] = defaultdict(list)
-    for image, group in zip(images, group_images(images, rules), strict=True):
-        members[group].append(image)
-    groups = [tuple(sorted(each, key=_best_first)) for each in members.values() if len(each) > 1]
-    return sorted(groups, key=lambda group: (-len(group), natural(group[0].label), natural(group[0].name)))
+    return similarity.list_groups(images, edits.grouping(Store(Workspace(root)), dataset_id))

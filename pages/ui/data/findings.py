@@ -21,6 +21,8 @@ from thaw.datasets.health import Finding, Kind, examine
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.summaries.summarise import ask
+from thaw.summaries.summary import is_large, recall_findings
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import BACKBONES
 from tlcore.settings import HeadSettings
@@ -48,13 +50,21 @@ ICONS: dict[Kind, str] = {
 }
 
 
-def count(store: Store, dataset: Dataset) -> int:
-    """Return the number of findings."""
+def count(store: Store, dataset: Dataset) -> int | None:
+    """Return the number of findings; None for a large data set that has not been looked through yet."""
+    if is_large(dataset):
+        size = split_choice.image_size(store, dataset, selection.backbone())
+        kept = ask(store, dataset, size=size)
+        return kept.findings.get(str(size)) if kept else None
     return len(_findings(store, dataset))
 
 
 def draw(store: Store, dataset: Dataset) -> None:
     """Draw the verdict, then one panel for each finding; a panel's pictures are drawn once it is opened."""
+    if count(store, dataset) is None:
+        st.caption("What may be wrong is told here once all photos have been looked through.")
+        st.markdown(balance(dataset))
+        return
     found = _findings(store, dataset)
     draw_verdict(dataset, found)
     for finding in found:
@@ -294,11 +304,14 @@ def _key(what: str, dataset: Dataset, finding: Finding) -> str:
 
 def prepare(store: Store, dataset: Dataset) -> None:
     """Examine a data set for the backbone that stands before anyone chooses, so that the findings are held."""
-    _findings(store, dataset, BACKBONES[HeadSettings().backbone])
+    if not is_large(dataset):
+        _findings(store, dataset, BACKBONES[HeadSettings().backbone])
 
 
 def _findings(store: Store, dataset: Dataset, backbone: Backbone | None = None) -> list[Finding]:
     image_size = split_choice.image_size(store, dataset, backbone or selection.backbone())
+    if is_large(dataset):
+        return recall_findings(store, dataset.id, image_size)
     compared = image_cache.compared(store, dataset)
     return _examine(store.workspace.root, dataset.id, dataset.version, compared, image_size)
 

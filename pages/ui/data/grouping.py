@@ -14,6 +14,7 @@ from pages.ui.words.names import literal, sentence
 from thaw.datasets import edits
 from thaw.storage.records import Dataset, Image
 from thaw.storage.store import Store
+from thaw.summaries.summary import is_large
 from tlcore.errors import DatasetError, SettingsError
 from tlcore.splits.groups import GroupRules, group_images
 
@@ -71,7 +72,9 @@ def draw(store: Store, dataset: Dataset) -> None:
     except SettingsError as problem:
         st.warning(sentence(str(problem)), icon=":material/warning:")
         return
-    if rules != GroupRules():
+    if rules != GroupRules() and is_large(dataset):
+        st.caption("Of so many photos what the rules join is told once they are kept.")
+    elif rules != GroupRules():
         st.markdown(tell(preview(image_cache.images(store, dataset), rules), rules))
     if st.button("Keep these rules", icon=":material/save:", disabled=rules == present, key=f"rules {dataset.id}"):
         save(store, dataset, rules)

@@ -18,13 +18,17 @@ from thaw.datasets.run_split import choose_split
 from thaw.storage.records import Check, Dataset
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.summaries.summarise import ask, latest_summarising
+from thaw.summaries.summary import division_key, is_large
 from tlcore.errors import DatasetError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.backbones import find_backbone
 from tlcore.settings import PARTS, HeadSettings, Parts
-from tlcore.splits.splits import count_straddling, recommend_image_size
+from tlcore.splits.splits import count_straddling, fit_image_size, measure_middle_side, recommend_image_size
 
 FEW_VALIDATION = 30
+# How many photos say how large the photos of a data set are, until all have been looked through.
+SAMPLE = 1000
 CLASSES_IN_WORDS = 5
 PART_WORDS: dict[Parts, str] = {"theirs": "Keep their validation photos", "own": "Thaw's own split"}
 
@@ -61,8 +65,25 @@ def choose(store: Store, dataset: Dataset) -> None:
     except DatasetError as problem:
         st.warning(sentence(expert.said(str(problem))), icon=":material/warning:")
     else:
-        draw_sides(store, dataset, sides)
+        if sides is not None:
+            draw_sides(store, dataset, sides)
+    draw_looking(store, dataset)
     draw_holdout(dataset)
+
+
+def draw_looking(store: Store, dataset: Dataset) -> None:
+    """Say that a large data set is being looked through, for as long as it is, or why that failed."""
+    if not is_large(dataset):
+        return
+    job = latest_summarising(store, dataset.id)
+    if job is not None and job.status == "failed":
+        st.warning(sentence(str(job.error)), icon=":material/warning:")
+    elif (kept := ask(store, dataset, chosen_settings())) is None or kept.recorded != dataset.recorded:
+        told = "What is told of all of them" if kept is None else "What has changed"
+        st.caption(
+            f":material/hourglass_top: Looking through {amounts.count(dataset.accepted, 'photo')}. {told} is shown "
+            "here once that is done; nothing has to wait for it."
+        )
 
 
 def ask_shares(store: Store, dataset: Dataset) -> None:
@@ -210,29 +231,52 @@ def refusal(store: Store, dataset: Dataset) -> str | None:
     return None
 
 
-def count_sides(store: Store, dataset: Dataset) -> dict[str, Sides]:
-    """Return how many images of each class go where under the choices; raise DatasetError with advice."""
-    settings = HeadSettings(
+def chosen_settings() -> HeadSettings:
+    """Return a head's settings with the choices that stand for the split."""
+    return HeadSettings(
         validation_split=selection.validation_share(),
         seed=selection.seed(),
         later_share=selection.later_share(),
         parts=selection.parts(),
     )
-    return _count(*_state(store, dataset), settings.to_json())
+
+
+def count_sides(store: Store, dataset: Dataset) -> dict[str, Sides] | None:
+    """Return how many images of each class go where under the choices; raise DatasetError with advice.
+
+    None stands for a large data set that has not been looked through yet.
+    """
+    settings = chosen_settings()
+    if not is_large(dataset):
+        return _count(*_state(store, dataset), settings.to_json())
+    kept = ask(store, dataset, settings)
+    division = kept and kept.divisions.get(division_key(settings))
+    if isinstance(division, str):
+        raise DatasetError(division)
+    return {label: Sides(*each) for label, each in division.items()} if division else None
 
 
 def image_size(store: Store, dataset: Dataset, row: Backbone) -> int:
     """Return the image size in pixels that suits a data set and a backbone."""
-    return _image_size(*_state(store, dataset), row.name)
+    if not is_large(dataset):
+        return _image_size(*_state(store, dataset), row.name)
+    kept = ask(store, dataset, chosen_settings())
+    return fit_image_size(kept.middle_side if kept else measure_middle_side(store.sample(dataset.id, SAMPLE)), row)
 
 
 def count_dated(store: Store, dataset: Dataset) -> int:
     """Return how many images say when they were taken."""
+    if is_large(dataset):
+        kept = ask(store, dataset, chosen_settings())
+        return kept.dated if kept else 0
     return _count_dated(*_state(store, dataset))
 
 
 def count_parts(store: Store, dataset: Dataset) -> Given:
     """Return how many images came in the validation part of a ready-made split, and how many of them would leak."""
+    if is_large(dataset):
+        kept = ask(store, dataset, chosen_settings())
+        return Given(kept.validation, kept.straddling, kept.others) if kept else Given(0, 0, 0)
     return _count_parts(*_state(store, dataset))
 
 
@@ -243,6 +287,9 @@ def keeps_parts(store: Store, dataset: Dataset) -> bool:
 
 def prepare(store: Store, dataset: Dataset) -> None:
     """Find the answers for the choices that stand before anyone chooses, so that they are held."""
+    if is_large(dataset):
+        ask(store, dataset)
+        return
     state = _state(store, dataset)
     _count_dated(*state)
     _count_parts(*state)

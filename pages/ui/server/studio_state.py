@@ -17,6 +17,7 @@ from thaw.runs.decision import read_decision
 from thaw.storage.records import Dataset, Image, Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.summaries.summarise import show_first
 from thaw.training import look_ahead, teach
 from tlcore.errors import ThawError
 from tlcore.models.backbone_table import Backbone
@@ -164,7 +165,7 @@ def _list_classes(store: Store, dataset: Dataset) -> list[Json]:
             "name": label,
             "shown": visible(label),
             "count": number,
-            "photos": [_address(image) for image in store.images(dataset.id, label, MOST_ON_A_WALL)],
+            "photos": [_address(image) for image in show_first(store, dataset, label, MOST_ON_A_WALL)],
         }
         for label, number in list(dataset.classes.items())[:MOST_CLASSES]
     ]

@@ -44,6 +44,8 @@ REPLACED = {
     ("tlcore.exporting.web.page", "write_atomically", "folder / CARD_FILE"): RUN,
     ("tlcore.exporting.web.page", "write_atomically", "folder / name"): RUN,
     ("thaw.storage.export_record", "write_atomically", "folder / RECORD_FILE"): RUN,
+    ("thaw.summaries.summary", "write_atomically", "folder / DETAILS_FILE"): "datasets/data-0123456789ab",
+    ("thaw.summaries.summary", "write_atomically", "folder / SUMMARY_FILE"): "datasets/data-0123456789ab",
     ("thaw.labelling.pile", "replacing", "store.workspace.dataset(dataset_id) / FILE"): "datasets/data-0123456789ab",
     ("thaw.datasets.boxes_zip", "replacing", "target"): OUTSIDE,
     ("thaw.datasets.zip_file", "replacing", "target"): OUTSIDE,
