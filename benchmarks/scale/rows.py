@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image as Picture
 
 from benchmarks.data_gate import announce, invented, megabytes
-from benchmarks.page_opening import PAGES, add_run, measure_scripts, measure_server
+from benchmarks.page_opening import PAGES, add_map, add_run, measure_scripts, measure_server
 from tests.browser.harness import CHROMIUM
 from thaw.datasets.run_split import choose_split
 from thaw.storage.database import new_id
@@ -30,6 +30,7 @@ from thaw.storage.datasets import Arrival
 from thaw.storage.records import Image
 from thaw.storage.store import Store
 from thaw.storage.workspace import ENVIRONMENT_VARIABLE, Workspace, open_workspace
+from thaw.training.feature_map import MOST_PLACED
 from tlcore.photos import SetAside
 from tlcore.settings import HeadSettings
 
@@ -62,7 +63,8 @@ def make(workspace: Workspace, rows: int) -> str:
             store.add_dataset(dataset_id, DATASET_NAME, "a benchmark", Arrival(images, aside))
     learnt = store.images(dataset_id)
     np.random.default_rng(0).shuffle(learnt)  # type: ignore[arg-type]
-    add_run(store, dataset_id, learnt, round(JUDGED_SHARE * len(learnt)), seed=0)
+    run_id = add_run(store, dataset_id, learnt, round(JUDGED_SHARE * len(learnt)), seed=0)
+    add_map(store, run_id, learnt[:MOST_PLACED])
     return dataset_id
 
 

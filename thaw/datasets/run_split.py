@@ -10,6 +10,7 @@ from thaw.storage.datasets import GROUP_KINDS
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE, SPLIT_FILE
+from tlcore.environment import uncollected
 from tlcore.files import write_atomically
 from tlcore.settings import HeadSettings
 from tlcore.splits.splits import Split, split
@@ -63,16 +64,21 @@ def write_split(store: Store, run_id: str, parts: Split) -> None:
     write_atomically(folder / SPLIT_FILE, json.dumps(sides).encode())
 
 
-def read_sides(store: Store, run_id: str) -> Sides | None:
-    """Return the ids and labels of what a run saw, by side, or None before that.
+def has_split(store: Store, run_id: str) -> bool:
+    """Say whether a run has divided its photos, without a look at how."""
+    return (store.workspace.run(run_id) / SPLIT_FILE).exists()
+
+
+@uncollected()
+def read_sides(store: Store, run_id: str, sides: Sequence[str] = SIDES) -> Sides | None:
+    """Return the ids and labels of what a run saw, by side (of those that are wanted), or None before that.
 
     Far quicker than `read_split`, which reads every image of the data set too.
     """
-    path = store.workspace.run(run_id) / SPLIT_FILE
-    if not path.exists():
+    if not has_split(store, run_id):
         return None
-    recorded = json.loads(path.read_text(encoding="utf-8"))
-    return {side: [(image_id, label) for image_id, label in recorded.get(side, [])] for side in SIDES}
+    recorded = json.loads((store.workspace.run(run_id) / SPLIT_FILE).read_bytes())
+    return {side: [(image_id, label) for image_id, label in recorded.get(side, [])] for side in sides}
 
 
 def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None) -> Split[Image] | None:
@@ -89,7 +95,7 @@ def read_split(store: Store, run: Run, known: Mapping[str, Image] | None = None)
 
 def read_side(store: Store, run: Run, side: str) -> list[Image] | None:
     """Return one side of what a run saw, as `read_split` does: of a large data set that is far less to read."""
-    recorded = read_sides(store, run.id)
+    recorded = read_sides(store, run.id, [side])
     return None if recorded is None else recall(store, recorded[side])
 
 

@@ -184,7 +184,7 @@ class DatasetRows(JournalRows):
         return self._of_class(standing, label, limit, offset)
 
     def sample(self, dataset_id: str, most: int, label: str | None = None) -> list[Image]:
-        """Return some images that take part in training (of one class), which is quick however many there are."""
+        """Return some images that take part in training (of one class): quick however many there are."""
         among = "" if label is None else "AND label = ? "
         query = f"SELECT {SELECTED} FROM images INDEXED BY images_by_standing WHERE {STANDING} {among}LIMIT ?"
         rows = self._rows(query, dataset_id, "main", 0, *([] if label is None else [label]), most)
@@ -241,6 +241,7 @@ class DatasetRows(JournalRows):
             dataset_id,
         )
 
+    @uncollected()
     def images_by_id(self, ids: Sequence[str]) -> dict[str, Image]:
         """Return the images of these ids by id, however they stand; unknown ids are left out."""
         rows = self._rows(

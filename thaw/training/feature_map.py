@@ -15,7 +15,10 @@ from thaw.storage.workspace import MAP_FILE
 from thaw.training.embedding import embed
 from tlcore.errors import RunError
 from tlcore.files import replacing
+from tlcore.splits.splits import choose_images
 
+# More would take hours to arrange, and lie upon one another: of more, the same share of each class has a place.
+MOST_PLACED = 50_000
 # Goes up whenever the same features would give another map.
 VERSION = 2
 
@@ -63,6 +66,8 @@ def make_projection(reporter: Reporter, run_id: str) -> None:
             "disk any more. Train its head again, which computes them anew."
         )
     images = [image for side in SIDES for image in getattr(parts, side) if image.content in features.rows]
+    if len(images) > MOST_PLACED:
+        images = [images[place] for place in choose_images(images, range(len(images)), MOST_PLACED, run.head.seed)]
     rows = [features.rows[image.content] for image in images]
     places, method = embed(features.tensor[rows], reporter.progress, reporter.check_stop)
     # The last moment to be stopped at.

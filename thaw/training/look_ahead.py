@@ -17,6 +17,7 @@ from thaw.jobs.reporter import Reporter
 from thaw.jobs.standby import is_unasked_allowed
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
+from thaw.summaries.summary import is_large
 from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import Stopped
 from tlcore.features.frozen import on_gpu, pooled_features
@@ -48,9 +49,12 @@ def start(store: Store, dataset: Dataset, backbone: Backbone) -> Job | None:
     """Return the look ahead at a data set, started in a process of its own if that is of use now; None without one.
 
     It is of use while nothing else is at work, for weights that are here, and on a processor: a GPU computes features
-    in no time and is left to jobs that were asked for. What the person stopped, or what failed, is not begun again
+    in no time and is left to jobs that were asked for. So many photos that they take hours are looked at once somebody
+    asks for it. What the person stopped, or what failed, is not begun again
     before photos are added.
     """
+    if is_large(dataset):
+        return None
     # What a person moves, names or takes out of training is looked at all the same, and stays so.
     return _start(store, dataset.id, backbone, {"backbone": backbone.name, "images": dataset.accepted})
 

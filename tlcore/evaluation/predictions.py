@@ -159,5 +159,12 @@ def _among(predictions: Predictions, true: str | None, predicted: str | None) ->
 
 def _ordered(predictions: Predictions, rows: Sequence[int] | np.ndarray, values: np.ndarray) -> list[int]:
     """Sort rows by their values, the smallest first, and equal ones by name."""
-    told = values.tolist()
-    return sorted((int(row) for row in rows), key=lambda row: (told[row], natural(predictions.images[row].name)))
+    rows = np.asarray(rows, dtype=np.int64)
+    ordered = rows[np.argsort(values[rows], kind="stable")]
+    # Only names of equal values are looked at: of many thousands that is where the time went.
+    bounds = np.flatnonzero(np.diff(values[ordered])) + 1
+    listed: list[int] = []
+    for tied in np.split(ordered, bounds):
+        tie = tied.tolist()
+        listed += tie if len(tie) == 1 else sorted(tie, key=lambda row: natural(predictions.images[row].name))
+    return listed

@@ -11,7 +11,7 @@ from pages.ui.words import amounts
 from pages.ui.words.names import sentence
 from pages.ui.words.options import distinct
 from thaw.datasets.division import SplitChoice
-from thaw.datasets.run_split import read_sides
+from thaw.datasets.run_split import has_split
 from thaw.datasets.zip_file import plan_zip
 from thaw.storage.records import Dataset, Run
 from thaw.storage.store import Store
@@ -60,7 +60,7 @@ def ask(store: Store, dataset: Dataset) -> Wish:
         key=f"kind of {dataset.id}",
         horizontal=True,
     )
-    runs = {run.id: run for run in store.runs() if run.dataset_id == dataset.id and read_sides(store, run.id)}
+    runs = {run.id: run for run in store.runs() if run.dataset_id == dataset.id and has_split(store, run.id)}
     choices = [WHOLE, ANEW, *runs]
     chosen = st.selectbox(
         "Split",

@@ -9,15 +9,17 @@ import streamlit as st
 from pages.ui.mistakes.fixing import Fixes
 from pages.ui.page import image_cache
 from pages.ui.words.names import in_figure
-from thaw.datasets.run_split import SIDES, read_split
+from thaw.datasets.run_split import SIDES, read_labels, read_sides, read_split, recall
 from thaw.runs.results import predictions_file, read_predictions
 from thaw.storage.records import Image, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
-from thaw.training.feature_map import read_projection
+from thaw.summaries.summary import is_large
+from thaw.training.feature_map import Projection, read_projection
 from tlcore.environment import uncollected
 from tlcore.errors import RunError
 from tlcore.evaluation.predictions import EVALUATION_SIDES
+from tlcore.splits.splits import Split
 
 LONGEST_NAME = 30
 UNJUDGED = -1
@@ -96,11 +98,11 @@ def thin(points: MapPoints, rows: np.ndarray) -> np.ndarray:
 def _read(root: Path, run_id: str, stamp: str) -> MapPoints:
     store = Store(Workspace(root))
     run = store.run(run_id)
-    # Those that other pages hold already: a second copy of each would take 40 MB more.
-    held = {image.id: image for image in image_cache.images(store, store.dataset(run.dataset_id))}
-    projection, parts = read_projection(store, run), read_split(store, run, held)
+    projection = read_projection(store, run)
+    parts = _read_parts(store, run, projection) if projection else None
     if projection is None or parts is None:
         raise RunError(f"Expected a run with a map of its images. Received: {run_id!r}. Make its map again.")
+    large = is_large(store.dataset(run.dataset_id))
     known = {image.id: (image, side) for side, name in enumerate(SIDES) for image in getattr(parts, name)}
     images = [known[image_id][0] for image_id in projection.image_ids]
     numbers = {label: number for number, label in enumerate(parts.labels)}
@@ -111,7 +113,7 @@ def _read(root: Path, run_id: str, stamp: str) -> MapPoints:
     folder = store.workspace.run(run_id)
     for side in EVALUATION_SIDES:
         if (folder / predictions_file(run.result_phase or 0, side)).exists():
-            said = read_predictions(store, run, side=side, parts=parts)
+            said = read_predictions(store, run, side=side, parts=None if large else parts)
             placed = [(rows[image.id], row) for row, image in enumerate(said.images) if image.id in rows]
             here, there = (list(each) for each in zip(*placed, strict=True)) if placed else ([], [])
             predicted[here] = said.predicted[there]
@@ -127,6 +129,21 @@ def _read(root: Path, run_id: str, stamp: str) -> MapPoints:
         _tell(images, parts.labels, true, predicted, confidence),
         projection.method,
     )
+
+
+def _read_parts(store: Store, run: Run, projection: Projection) -> Split[Image] | None:
+    """Return what a run saw; of a large data set those that have a place on its map."""
+    dataset = store.dataset(run.dataset_id)
+    if not is_large(dataset):
+        # Those that other pages hold already: a second copy of each would take 40 MB more.
+        return read_split(store, run, {image.id: image for image in image_cache.images(store, dataset)})
+    recorded, placed = read_sides(store, run.id), frozenset(projection.image_ids)
+    if recorded is None:
+        return None
+    training, validation, later, holdout = (
+        recall(store, [entry for entry in recorded[side] if entry[0] in placed]) for side in SIDES
+    )
+    return Split(training, validation, read_labels(store, run), later, holdout)
 
 
 def _tell(

@@ -14,6 +14,7 @@ from thaw.projects.save import choose_contents, measure_project
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
+from thaw.summaries.summary import is_large
 from tlcore.errors import ThawError
 
 RUN, DATASET = "run", "dataset"
@@ -49,11 +50,14 @@ def draw(store: Store, run: Run) -> None:
         return
     try:
         finished = tuple(each.id for each in store.runs() if each.result_phase)
-        size = measured(store.workspace.root, subject, dataset.version, finished)
+        # The files of so many photos are not asked for their sizes before somebody wants them saved.
+        choose_contents(store, subject)
+        size = None if is_large(dataset) else measured(store.workspace.root, subject, dataset.version, finished)
     except ThawError as problem:
         st.caption(str(problem))
         return
-    if st.button(f"Save as a project ({amounts.size(size)})", icon=":material/folder_zip:"):
+    told = "" if size is None else f" ({amounts.size(size)})"
+    if st.button(f"Save as a project{told}", icon=":material/folder_zip:"):
         start_save(store, subject)
         st.rerun()
     if latest:
