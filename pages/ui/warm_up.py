@@ -55,6 +55,7 @@ def read(store: Store) -> None:
         for run in runs[:RUNS]:
             with unreadable:
                 prediction_cache.accuracies(store, run)
+                prediction_cache.mended(store, run)
         for run in runs[:1]:
             with unreadable:
                 map_points.read_points(store, run)

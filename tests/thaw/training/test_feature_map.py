@@ -53,6 +53,16 @@ def test_every_image_of_the_run_has_its_place(garden, run):
     assert found.method == "t-SNE"
 
 
+def test_of_more_photos_than_a_map_holds_some_of_each_class_have_a_place(garden, run, monkeypatch):
+    monkeypatch.setattr(feature_map, "MOST_PLACED", 4)
+    make(garden, run)
+    found = read_projection(garden, run).image_ids
+    assert len(found) < 8
+    assert {image.label for image in garden.images_by_id(found).values()} == {
+        image.label for image in garden.images(run.dataset_id)
+    }
+
+
 def test_a_map_that_is_there_is_not_made_again(garden, run, monkeypatch):
     make(garden, run)
     monkeypatch.setattr(feature_map, "embed", lambda *_: pytest.fail("made again"))
