@@ -52,10 +52,10 @@ def fill(folder: Path, name: str, shape: tuple[int, ...], rows: int) -> FeatureC
     return cache
 
 
-def forget(cache: FeatureCache, tensors: Sequence[np.ndarray]) -> None:
+def forget(cache: FeatureCache, maps: Sequence[mmap.mmap]) -> None:
     """Have the system drop from memory what it holds of a cache's files, mapped pages too."""
-    for tensor in tensors:
-        tensor._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+    for mapped in maps:
+        mapped.madvise(mmap.MADV_DONTNEED)
     for file in cache.folder.glob("tensor-*.bin"):
         handle = os.open(file, os.O_RDONLY)
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -63,7 +63,7 @@ def forget(cache: FeatureCache, tensors: Sequence[np.ndarray]) -> None:
 
 
 @contextmanager
-def forgetting(cache: FeatureCache, tensors: Sequence[np.ndarray], held: int) -> Iterator[None]:
+def forgetting(cache: FeatureCache, maps: Sequence[mmap.mmap], held: int) -> Iterator[None]:
     """Have the system hold `held` bytes of a cache at most while the body runs."""
     over = threading.Event()
 
@@ -72,9 +72,9 @@ def forgetting(cache: FeatureCache, tensors: Sequence[np.ndarray], held: int) ->
         while not over.wait(0.02):
             if _read_bytes() - before > held:
                 before = _read_bytes()
-                forget(cache, tensors)
+                forget(cache, maps)
 
-    forget(cache, tensors)
+    forget(cache, maps)
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
@@ -106,12 +106,14 @@ def measure(
             count = rows // 20 if waited else rows
             tensors = cache.tensors()
             batches = CachedBatches(tensors, chosen[:count, None], labels[:count], BATCH, 0, number, True)
+            maps = [tensor._mmap for tensor in tensors]  # type: ignore[attr-defined]
+            maps += batches._ahead.maps if batches._ahead else []
             if way == "in memory":
                 for file in cache.folder.glob("tensor-*.bin"):
                     with file.open("rb") as stream:
                         while stream.read(1 << 24):
                             pass
-            limited = nullcontext() if way == "in memory" else forgetting(cache, tensors, allowed)
+            limited = nullcontext() if way == "in memory" else forgetting(cache, maps, allowed)
             with limited:
                 started = time.perf_counter()
                 go(batches)

@@ -1,8 +1,9 @@
 """Feeds training batch by batch, the same for the same seed: from cached tensors, one view an image and epoch, or from
 views that are drawn anew every epoch and run through the frozen part."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +83,12 @@ class CachedBatches(Batches):
     def _next(self, start: int, count: int) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
         if start == 0:
             # Another pass over what is not shuffled, which nothing else tells of.
-            self._asked = 0
+            self._restart()
         self._read_ahead(start + count)
+        # Waited for, where the disk is behind: read here, each row would bring a multiple of itself.
+        while self._coming and self._coming[0][0] < start + count:
+            for touched in self._coming.popleft()[1]:
+                touched.result()
         return self._pick(self._order[start : start + count])
 
     def _pick(self, images: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
@@ -103,7 +108,11 @@ class CachedBatches(Batches):
 
     def _begin(self) -> None:
         self._order, self._chosen = self._draw()
+        self._restart()
+
+    def _restart(self) -> None:
         self._asked = 0
+        self._coming: deque[tuple[int, list[Future[None]]]] = deque()
         self._read_ahead(0)
 
     def _read_ahead(self, place: int) -> None:
@@ -113,7 +122,7 @@ class CachedBatches(Batches):
         first, last = max(place, self._asked), min(place + self._ahead.window, len(self._order))
         # A few rows at a time are not worth a call.
         if last - first >= self._ahead.window // PIECES or (last == len(self._order) and first < last):
-            self._ahead.ask(self._chosen[self._order[first:last]])
+            self._coming.append((first, self._ahead.ask(self._chosen[self._order[first:last]])))
             self._asked = last
 
     def _draw(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,65 +1,70 @@
 """Has rows of tensors read from the disk before they are wanted, since the order of an epoch is known beforehand."""
 
-import os
+import mmap
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
-# Of less than that the system keeps in memory what was read once, and nothing is asked for beforehand.
+# Of less than that the system keeps in memory what was read once, and nothing is read beforehand.
 LARGE_BYTES = 1_000_000_000
-# How much is asked for beyond what is being worked on.
+# How much is read beyond what is being worked on.
 AHEAD_BYTES = 64_000_000
+# So many rows are waited for at a time: a disk answers many questions at once far sooner than one after another.
+THREADS = 16
+# What the system reads around a page that is wanted; of smaller rows that would be more than the rows themselves.
+AROUND_BYTES = 131_072
 
 
 class ReadAhead:
-    """Asks the system for rows of memory-mapped tensors (rows, *shape), in a thread, while others are worked on.
+    """Touches rows of memory-mapped tensors (rows, *shape), in threads, while others are worked on.
 
-    `window` is how many rows are asked for beyond those that are being worked on.
+    A thread touches many pages in one call of NumPy, which lets others run meanwhile; to ask the system for row after
+    row would wait for Python's lock at each. `window` is how many rows are read beyond those that are being worked on.
     """
 
     def __init__(self, tensors: Sequence[np.ndarray]) -> None:
-        mapped = [tensor for tensor in tensors if isinstance(tensor, np.memmap) and len(tensor)]
-        self._files = [(os.open(str(tensor.filename), os.O_RDONLY), tensor[0].nbytes) for tensor in mapped]
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read ahead")
+        self._parts = [(_map(tensor), tensor[0].nbytes) for tensor in tensors if isinstance(tensor, np.memmap)]
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read ahead")
         self.window = max(1, AHEAD_BYTES // measure_row(tensors))
 
-    def ask(self, rows: np.ndarray) -> Future[None]:
+    @property
+    def maps(self) -> list[mmap.mmap]:
+        """Return what the rows are read through."""
+        return [mapped for mapped, _ in self._parts]
+
+    def ask(self, rows: np.ndarray) -> list[Future[None]]:
         """Have rows, int64 (n,), read; return at once."""
-        return self._pool.submit(self._ask, np.sort(rows))
+        return [self._pool.submit(self._touch, part) for part in np.array_split(np.sort(rows), THREADS) if len(part)]
 
-    def _ask(self, rows: np.ndarray) -> None:
-        for file, row_bytes in self._files:
-            for start, count in join_runs(rows):
-                os.posix_fadvise(file, start * row_bytes, count * row_bytes, os.POSIX_FADV_WILLNEED)
-
-    def close(self) -> None:
-        """Let go of the files; what has been asked for is waited for."""
-        self._pool.shutdown()
-        for file, _ in self._files:
-            os.close(file)
-        self._files = []
+    def _touch(self, rows: np.ndarray) -> None:
+        for mapped, row_bytes in self._parts:
+            np.take(np.frombuffer(mapped, np.uint8), list_pages(rows, row_bytes))
 
 
-def join_runs(rows: np.ndarray) -> list[tuple[int, int]]:
-    """Return sorted row numbers as runs that lie end to end: the first row and the number of rows of each."""
-    if not len(rows):
-        return []
-    rows = np.unique(rows)
-    starts = np.flatnonzero(np.diff(rows, prepend=rows[0] - 2) != 1)
-    counts = np.diff(starts, append=len(rows))
-    return list(zip(rows[starts].tolist(), counts.tolist(), strict=True))
+def list_pages(rows: np.ndarray, row_bytes: int) -> np.ndarray:
+    """Return a place in every page of the rows, int64 (n,): what has to be touched for them to be read."""
+    starts = rows * row_bytes
+    steps = np.arange(0, row_bytes + mmap.PAGESIZE - 1, mmap.PAGESIZE)
+    return np.minimum(starts[:, None] + steps, starts[:, None] + row_bytes - 1).ravel()
 
 
 def read_ahead_of(tensors: Sequence[np.ndarray], rows: int) -> ReadAhead | None:
-    """Return what reads ahead of so many rows of tensors, or None where that is of no use: they are few, are in memory,
-    or the system cannot be asked."""
+    """Return what reads ahead of so many rows of tensors, or None where that is of no use: they are few, or in
+    memory."""
     mapped = all(isinstance(tensor, np.memmap) for tensor in tensors)
-    if not mapped or not hasattr(os, "posix_fadvise") or rows * measure_row(tensors) < LARGE_BYTES:
-        return None
-    return ReadAhead(tensors)
+    return ReadAhead(tensors) if mapped and rows * measure_row(tensors) >= LARGE_BYTES else None
 
 
 def measure_row(tensors: Sequence[np.ndarray]) -> int:
     """Return how many bytes a row of these tensors takes."""
     return sum(tensor[0].nbytes for tensor in tensors if len(tensor))
+
+
+def _map(tensor: np.memmap) -> mmap.mmap:
+    with Path(str(tensor.filename)).open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if tensor[0].nbytes < AROUND_BYTES // 2 and hasattr(mmap, "MADV_RANDOM"):
+        mapped.madvise(mmap.MADV_RANDOM)
+    return mapped

@@ -1,11 +1,13 @@
 """What is read ahead is what the epoch wants next, and says nothing about what the batches hold."""
 
+import mmap
+
 import numpy as np
 import pytest
 
 from tlcore.features import batches, read_ahead
 from tlcore.features.batches import CachedBatches
-from tlcore.features.read_ahead import join_runs, read_ahead_of
+from tlcore.features.read_ahead import list_pages, read_ahead_of
 
 ROWS = 200
 
@@ -76,6 +78,14 @@ def test_few_rows_and_rows_in_memory_are_not_read_ahead(tensors):
     assert read_ahead_of([np.zeros((ROWS, 16), np.float32)], 10**12) is None
 
 
-def test_rows_that_lie_end_to_end_are_asked_for_at_once():
-    assert join_runs(np.array([2, 3, 4, 7, 9, 9, 10])) == [(2, 3), (7, 1), (9, 2)]
-    assert join_runs(np.array([], np.int64)) == []
+@pytest.mark.parametrize("row_bytes", [100, 4096, 5120, 90_000])
+def test_every_page_of_a_row_is_touched_and_nothing_beyond_it(row_bytes):
+    places = list_pages(np.array([3, 40]), row_bytes)
+    wanted = {byte // mmap.PAGESIZE for row in (3, 40) for byte in range(row * row_bytes, (row + 1) * row_bytes)}
+    assert {place // mmap.PAGESIZE for place in places.tolist()} == wanted
+
+
+def test_what_is_asked_for_is_in_memory_then(tensors):
+    ahead = read_ahead.ReadAhead(tensors)
+    for asked in ahead.ask(np.arange(ROWS)):
+        assert asked.result(timeout=30) is None
