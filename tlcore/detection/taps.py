@@ -34,9 +34,12 @@ def tap(row: Backbone, backbone: keras.Model) -> keras.Model:
 
 
 def find_taps(row: Backbone, backbone: keras.Model) -> dict[int, Any]:
-    """Return by stride the last tensor that a block hands on, of those strides that the backbone has.
+    """Return by stride the last tensor that a block hands on, of those strides that the backbone has; where blocks add
+    to what they are given, the last one made so.
 
-    Between blocks a network is narrow, within one it may be six times as wide.
+    Between blocks a network is narrow, within one it may be six times as wide. The last block of EfficientNet-Lite and
+    of MobileNetV2 adds nothing: it makes room for the thousand kinds of ImageNet, and what it makes tells less well of
+    which kind an object is that no photo showed than what it is given (docs/detection.md).
     """
     blocks = block_names(row, [layer.name for layer in backbone.layers])
     # What comes above the last block is as wide as the classes of ImageNet want it.
@@ -45,16 +48,17 @@ def find_taps(row: Backbone, backbone: keras.Model) -> dict[int, Any]:
         ends.append(len(blocks))
     number = {id(layer): place for place, layer in enumerate(backbone.layers)}
     side = backbone.input_shape[1]
-    found: dict[int, tuple[int, Any]] = {}
+    found: dict[int, tuple[bool, int, Any]] = {}
     for end in ends:
         for tensor in crossing_tensors(backbone, end):
             if len(tensor.shape) != 4 or tensor.shape[1] != tensor.shape[2]:
                 continue
             stride, left = divmod(side, tensor.shape[1])
-            made = number[id(find_maker(tensor))]
-            if not left and made >= found.get(stride, (0, None))[0]:
-                found[stride] = made, tensor
-    return {stride: tensor for stride, (_, tensor) in found.items()}
+            maker = find_maker(tensor)
+            place = isinstance(maker, keras.layers.Add), number[id(maker)]
+            if not left and place >= found.get(stride, (False, 0))[:2]:
+                found[stride] = *place, tensor
+    return {stride: tensor for stride, (*_, tensor) in found.items()}
 
 
 def tapped_cut(tapped: keras.Model) -> Cut:

@@ -23,17 +23,17 @@ def taps_of(name, side):
         (
             "efficientnet-lite0",
             320,
-            [("block4_add", (40, 40, 40)), ("block10_add", (20, 20, 112)), ("block15_project_bn", (10, 10, 320))],
+            [("block4_add", (40, 40, 40)), ("block10_add", (20, 20, 112)), ("block14_add", (10, 10, 192))],
         ),
         (
             "efficientnet-lite0",
             416,
-            [("block4_add", (52, 52, 40)), ("block10_add", (26, 26, 112)), ("block15_project_bn", (13, 13, 320))],
+            [("block4_add", (52, 52, 40)), ("block10_add", (26, 26, 112)), ("block14_add", (13, 13, 192))],
         ),
         (
             "mobilenet-v2",
             96,
-            [("block_5_add", (12, 12, 32)), ("block_12_add", (6, 6, 96)), ("block_16_project_BN", (3, 3, 320))],
+            [("block_5_add", (12, 12, 32)), ("block_12_add", (6, 6, 96)), ("block_15_add", (3, 3, 160))],
         ),
         (
             "mobilenet-v3-small",
@@ -47,7 +47,7 @@ def taps_of(name, side):
         ("vgg16", 64, [("block3_pool", (8, 8, 256)), ("block4_pool", (4, 4, 512)), ("block5_pool", (2, 2, 512))]),
     ],
 )
-def test_the_last_tensor_that_a_block_hands_on_is_taken_at_each_stride(name, side, expected):
+def test_the_last_tensor_that_a_block_has_added_to_is_taken_at_each_stride(name, side, expected):
     assert taps_of(name, side) == expected
 
 
