@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 GREY = (114, 114, 114)
 SIDEWAYS = (5, 6, 7, 8)
 """What the EXIF mark Orientation says of a photo that lies on its side."""
-LEAST_SCORE, MOST_OVERLAP, MOST = 0.05, 0.6, 300
+LEAST_SCORE, MOST_OVERLAP, MOST = 0.01, 0.5, 300
 
 Answers = dict[str, np.ndarray]
 

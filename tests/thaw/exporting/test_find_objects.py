@@ -44,7 +44,7 @@ def test_its_rule_is_thaws(finder):
     told = (finder.LEAST_SCORE, finder.MOST_OVERLAP, finder.MOST)
     assert told == (suppression.LEAST_SCORE, suppression.MOST_OVERLAP, suppression.MOST)
     assert finder.GREY == GREY
-    none = np.zeros((4, 4), np.float32), np.full((4, 2), 0.01, np.float32)
+    none = np.zeros((4, 4), np.float32), np.full((4, 2), 0.009, np.float32)
     assert [len(array) for array in finder.suppress(*none)] == [0, 0, 0]
 
 
