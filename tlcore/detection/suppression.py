@@ -34,7 +34,7 @@ def suppress(
         mine = scores[:, kind]
         places = np.flatnonzero(mine >= least_score)
         places = places[np.argsort(-mine[places], kind="stable")][:CANDIDATES]
-        for place in _keep(edges[places], most_overlap):
+        for place in _keep(edges[places], most_overlap, most):
             kept.append((float(mine[places[place]]), int(places[place]), kind))
     kept.sort(key=lambda each: -each[0])
     chosen = kept[:most]
@@ -45,11 +45,11 @@ def suppress(
     )
 
 
-def _keep(edges: np.ndarray, most_overlap: float) -> list[int]:
-    """Return which of boxes, surest first, lie over no kept one by more than `most_overlap`."""
+def _keep(edges: np.ndarray, most_overlap: float, most: int) -> list[int]:
+    """Return which of boxes, surest first, lie over no kept one by more than `most_overlap`: at most `most`."""
     kept: list[int] = []
     left = np.arange(len(edges))
-    while len(left):
+    while len(left) and len(kept) < most:
         first, rest = left[0], left[1:]
         kept.append(int(first))
         left = rest[overlaps(edges[first : first + 1], edges[rest])[0] <= most_overlap]
