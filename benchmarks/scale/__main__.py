@@ -2,6 +2,7 @@
 
     cluster     features by a Ray cluster of two nodes against local processes, and a node killed at half
     rows        a data set of a million rows: pages, split
+    streaming   training from a cache that does not fit the memory
 
 and what follows it are that part's own options (`--help`).
 """
@@ -9,7 +10,7 @@ and what follows it are that part's own options (`--help`).
 import importlib
 import sys
 
-PARTS = ("cluster", "rows")
+PARTS = ("cluster", "rows", "streaming")
 
 
 def main() -> None:
