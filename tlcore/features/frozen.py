@@ -239,7 +239,10 @@ class FrozenPart:
             "engine": self.engine,
             "precision": PRECISION,
             "layout": LAYOUT,
-        } | ({"used_for": source.used_for} if source.used_for else {})
+        }
+        if source.used_for:
+            # Which tensors those are, the boundary does not tell.
+            identity |= {"used_for": source.used_for, "shapes": source.cut.shapes}
         cache = FeatureCache(self._caches, identity, source.cut.shapes, source.cut.dtypes)
         trim_caches(self._caches, keep=cache.folder)
         return cache

@@ -255,3 +255,13 @@ def test_the_cut_without_keras_is_that_of_keras():
     backbone = built(PRETRAINED)
     assert pooled_cut(row).boundary == len(backbone.layers)
     assert pooled_cut(row).shapes == (backbone.output.shape[-1:],)
+
+
+def test_other_tensors_at_one_boundary_have_a_cache_of_their_own(tmp_path, loaded):
+    def folder(channels, used_for):
+        cut = Cut(MIDDLE, ("tap",), ((7, 7, channels),), ("float32",))
+        source = frozen.Source(loaded.row, SHA, loaded.image_size, cut, None, None, True, used_for)
+        return frozen.FrozenPart(tmp_path, source).cache.folder
+
+    assert folder(320, "boxes") == folder(320, "boxes")
+    assert len({folder(320, "boxes"), folder(192, "boxes"), folder(320, "")}) == 3
