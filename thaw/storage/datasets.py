@@ -15,7 +15,7 @@ from thaw.storage.database import KEPT
 from thaw.storage.edits import ALIAS, make_edit
 from thaw.storage.facts import parse_measures
 from thaw.storage.journal.journal import JournalEntry
-from thaw.storage.journal.rows import Change, JournalRows, add_edit, last_row, listed, set_values
+from thaw.storage.journal.rows import Change, JournalRows, add_edit, finish_import, last_row, listed, set_values
 from thaw.storage.records import Check, Dataset, Image, Role
 from thaw.storage.workspace import Workspace
 from tlcore.boxes import Box
@@ -317,9 +317,9 @@ def _take_in(connection: sqlite3.Connection, dataset_id: str, arrival: Arrival) 
         "grey_range = coalesce(grey_range, ?) WHERE id = ?",
         (arrival.ignored, arrival.known, json.dumps(list(notes)), arrival.grey_range, dataset_id),
     )
-    connection.execute("UPDATE jobs SET status = 'finished', dataset_id = ? WHERE id = ?", (dataset_id, arrival.job_id))
+    finish_import(connection, arrival.job_id, dataset_id)
     new: JournalEntry = {table: listed(connection, table, dataset_id, after) for table, after in before.items()}
-    return new | {"values": {kind: dict(keys) for kind, keys in arrival.regrouped.items()}}
+    return new | {"import": arrival.job_id, "values": {kind: dict(keys) for kind, keys in arrival.regrouped.items()}}
 
 
 def _in_order(images: list[Image]) -> list[Image]:

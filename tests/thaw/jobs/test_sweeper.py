@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.pictures.corpus import write_classes
 from thaw.datasets.ingest import ingest
+from thaw.jobs import lifecycle
 from thaw.jobs.sweeper import sweep
 from thaw.sources.sources import Source
 from thaw.storage.store import Store
@@ -311,6 +312,33 @@ ingest(Store(open_workspace({str(store.workspace.root)!r})), Source("folder", Pa
     other = write_classes(tmp_path / "more", {"rose": 2}, seed=5000)
     ingest(store, Source("folder", other, "more"), "", into=dataset.id)
     assert store.dataset(dataset.id).classes == {"rose": 5, "tulip": 3}
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_an_import_killed_before_the_commit_of_what_it_had_written_down_is_told_as_finished(store, tmp_path, grows):
+    """Its death may be noticed before its rows follow: nobody is to read that nothing was kept."""
+    request = {"kind": "folder", "path": str(write_classes(tmp_path / "photos", {"rose": 3})), "name": ""}
+    if grows:
+        earlier = write_classes(tmp_path / "earlier", {"rose": 2, "tulip": 2}, seed=5000)
+        request |= {"dataset": ingest(store, Source("folder", earlier, "earlier"), "Photos")}
+    job_id = store.add_job("import", request)
+    code = f"""
+import os
+from thaw.storage.journal import rows
+from thaw.storage.store import Store
+from thaw.storage.workspace import open_workspace
+from thaw.worker import work
+rows._reach = lambda *_: os._exit(9)
+work(Store(open_workspace({str(store.workspace.root)!r})), {job_id!r})
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 9
+    lifecycle.reconcile(store)
+    assert store.job(job_id).status == "failed"
+    sweep(store)
+    (dataset,) = store.datasets()
+    assert dataset.classes["rose"] == 3 + 2 * grows
+    job = store.job(job_id)
+    assert (job.status, job.error, job.dataset_id) == ("finished", None, dataset.id)
 
 
 def test_a_sweep_follows_no_link(store, tmp_path):

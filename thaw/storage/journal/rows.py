@@ -107,6 +107,15 @@ def apply(connection: sqlite3.Connection, dataset_id: str, entry: JournalEntry) 
         undo_latest(connection, dataset_id, entry["undone_at"])
     for column, values in entry.get("values", {}).items():
         set_values(connection, dataset_id, column, values)
+    if "import" in entry:
+        finish_import(connection, entry["import"], dataset_id)
+
+
+def finish_import(connection: sqlite3.Connection, job_id: str, dataset_id: str) -> None:
+    """Call an import finished whose photos are in a data set, also where its death was noticed before they were."""
+    connection.execute(
+        "UPDATE jobs SET status = 'finished', error = NULL, dataset_id = ? WHERE id = ?", (dataset_id, job_id)
+    )
 
 
 def add_edit(
