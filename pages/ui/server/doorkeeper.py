@@ -1,5 +1,8 @@
 """Lets nobody past Streamlit's empty page without a sign-in, where people sign in: no photo, file, upload or frame."""
 
+import asyncio
+from contextlib import suppress
+
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
@@ -10,6 +13,8 @@ from pages.ui.server import sign_in
 from pages.ui.server.addresses import base_path
 
 LOGOUT = "auth/logout"
+# How long a tab that signs out may take to reach the provider before it is led to the entrance.
+ON_THE_WAY_S = 3.0
 # What holds a person's data: Thaw's own routes, and of Streamlit's what is not named in OPEN_CORE.
 CLOSED = ("thaw/", "media/", "app/static/", "_stcore/")
 OPEN_CORE = ("_stcore/health", "_stcore/host-config", "_stcore/stream", "_stcore/bidi-components/")
@@ -71,7 +76,8 @@ def _below_base(scope: Scope) -> str:
 
 def _while_signed_in(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
     """Wrap both ways of a WebSocket so that nothing more goes through them once the sign-in is over."""
-    accepted = closed = False
+    accepted = False
+    leaving: asyncio.Future[None] | None = None
 
     async def receive_signed_in() -> Message:
         message = await receive()
@@ -86,13 +92,22 @@ def _while_signed_in(scope: Scope, receive: Receive, send: Send) -> tuple[Receiv
             await send(message)
 
     async def still_signed_in() -> bool:
-        nonlocal closed
-        if not closed and find_sign_in(scope) is None:
-            closed = True
+        nonlocal leaving
+        if leaving is None and find_sign_in(scope) is None:
+            leaving = asyncio.ensure_future(leave())
+        if leaving is not None:
+            await asyncio.shield(leaving)
+        return leaving is None
+
+    async def leave() -> None:
+        # The tab in which someone signs out is on its way to the provider, where it would never come if it were led
+        # elsewhere; the others show nothing new meanwhile.
+        await asyncio.sleep(ON_THE_WAY_S if accepted else 0)
+        # The tab may be gone by now.
+        with suppress(OSError, RuntimeError):
             if accepted:
                 await send({"type": "websocket.send", "bytes": _lead_to_entrance()})
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "Signed out."})
-        return not closed
 
     return receive_signed_in, send_signed_in
 
