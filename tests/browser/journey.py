@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, Position, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import TimeoutError as TookTooLong
 
 from pages.ui.components.expert import expert
@@ -191,9 +192,13 @@ def hover_cell(page: Page, true: int, predicted: int) -> tuple[Locator, Position
 
 
 def save(page: Page, trigger: Locator, folder: Path) -> Path:
-    """Click what starts a download; return the file."""
-    with page.expect_download(timeout=PATIENCE_MS) as coming:
-        trigger.click()
+    """Click what starts a download; return the file. A click that a page drawn again just then missed is made again."""
+    try:
+        with page.expect_download(timeout=PATIENCE_MS / 3) as coming:
+            trigger.click()
+    except PlaywrightTimeout:
+        with page.expect_download(timeout=PATIENCE_MS) as coming:
+            trigger.click()
     path = folder / coming.value.suggested_filename
     coming.value.save_as(path)
     return path
