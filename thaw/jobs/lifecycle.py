@@ -38,7 +38,7 @@ SAVE_DIED = f"Saving {WHY_DIED} No half of a project was kept; save it again."
 MAP_DIED = f"The map {WHY_DIED} The run is as it was; make the map again."
 EXPORT_DIED = f"The export {WHY_DIED} No half-made export was kept, and an earlier one is as it was; start it again."
 LOOK_AHEAD_DIED = f"The look at the photos ahead of time {WHY_DIED} Nothing is lost: it is made when it is needed."
-SUMMARY_DIED = f"The look through the rows of the data set {WHY_DIED} Nothing is lost: it is begun again."
+SUMMARY_DIED = f"The look through the rows of the data set {WHY_DIED} Nothing is lost, and a model can be taught."
 DEATHS = {
     "import": IMPORT_DIED,
     "open": IMPORT_DIED,

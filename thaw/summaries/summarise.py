@@ -36,6 +36,8 @@ from tlcore.splits.groups import GroupRules, judged_by_itself
 from tlcore.splits.splits import count_straddling, fit_image_size, measure_middle_side
 
 KNOWN = 20
+# So often a look through may die before it is left alone.
+DEATHS_BORNE = 2
 
 
 def ask(
@@ -64,11 +66,19 @@ def _begin(store: Store, dataset: Dataset, request: dict[str, object]) -> None:
     if latest and latest.active:
         lifecycle.reconcile(store)
         latest = latest_summarising(store, dataset.id)
-    # What failed once would fail again at every look.
-    same = latest is not None and latest.request["recorded"] == dataset.recorded
-    if latest and (latest.active or (same and latest.status == "failed")):
+    if (latest and latest.active) or _is_hopeless(store, dataset.id, request):
         return
     lifecycle.launch(store, store.add_job("summarise", request, dataset.id))
+
+
+def _is_hopeless(store: Store, dataset_id: str, request: dict[str, object]) -> bool:
+    """Say whether what is asked for has failed, which it would at every look; a death alone says nothing of that, two
+    in a row that there may be too little memory."""
+    asked = [
+        job for job in store.jobs("summarise", limit=KNOWN) if (job.dataset_id, job.request) == (dataset_id, request)
+    ]
+    ends = [job.error for job in asked[:DEATHS_BORNE] if job.status == "failed"]
+    return len(ends) == DEATHS_BORNE or any(error != lifecycle.SUMMARY_DIED for error in ends)
 
 
 @uncollected()

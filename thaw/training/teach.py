@@ -10,7 +10,7 @@ from thaw.jobs import starts
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
-from thaw.summaries.summarise import ask
+from thaw.summaries.summarise import ask, latest_summarising
 from thaw.summaries.summary import division_key, is_large
 from tlcore.errors import DatasetError
 from tlcore.evaluation.predictions import VALIDATION
@@ -93,7 +93,11 @@ def refuse(store: Store, dataset: Dataset, settings: HeadSettings) -> str | None
     if is_large(dataset):
         kept = ask(store, dataset, settings)
         division = kept and kept.divisions.get(division_key(settings))
-        return LOOKING if division is None else division if isinstance(division, str) else None
+        if division is None:
+            # Where the look through failed, the training itself finds out whether the photos can be divided.
+            looking = latest_summarising(store, dataset.id)
+            return None if looking and looking.status == "failed" else LOOKING
+        return division if isinstance(division, str) else None
     return _examine(store.workspace.root, dataset.id, dataset.version, settings)[0]
 
 

@@ -13,6 +13,7 @@ from thaw.storage.datasets import Arrival
 from thaw.summaries import summarise, summary
 from thaw.summaries.summarise import ask, latest_summarising, show_first
 from thaw.summaries.summary import division_key, recall_findings, recall_groups
+from thaw.training import teach
 from thaw.worker import work
 from tlcore.settings import HeadSettings
 
@@ -98,6 +99,18 @@ def test_a_job_that_goes_on_or_failed_is_not_begun_again(store, large):
     edits.exclude_images(store, DATASET, [images(1)[0].id])
     ask(store, store.dataset(DATASET))
     assert len(large) == 2
+
+
+def test_one_that_died_is_begun_once_more_and_another_question_is_asked_all_the_same(store, large):
+    add(store)
+    for begun in (1, 2, 2):
+        ask(store, store.dataset(DATASET))
+        assert len(large) == begun
+        store.fail_job(large[-1], lifecycle.SUMMARY_DIED)
+    assert teach.refuse(store, store.dataset(DATASET), HeadSettings()) is None
+    ask(store, store.dataset(DATASET), HeadSettings(seed=5))
+    assert len(large) == 3
+    assert teach.refuse(store, store.dataset(DATASET), HeadSettings(seed=5)) == teach.LOOKING
 
 
 def test_a_data_set_that_cannot_be_divided_says_why(store, large):
