@@ -1,19 +1,30 @@
 """Runs tasks on a Ray cluster, by a process of its own that may end with the cluster and take nothing along."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from thaw.cluster import driver, node
 from thaw.cluster.connection import Node, require_address
-from thaw.cluster.runner import AHEAD, LOOK_AGAIN_S, Call, ClusterError, Outcome, Window, forgetting_main
+from thaw.cluster.runner import (
+    AHEAD,
+    HERE,
+    LOOK_AGAIN_S,
+    Call,
+    ClusterError,
+    Outcome,
+    Window,
+    forgetting_main,
+    tell_problem,
+)
 from tlcore.progress import CheckStop, never_stop
 
 # Ray takes some seconds to join, and a node as many to start its first process.
 JOINED_WITHIN_S = 90.0
-ENDS_WITHIN_S = 5.0
 
 
 class DriverProcess:
@@ -29,6 +40,10 @@ class DriverProcess:
             self._process.start()
         # Only that process holds it now: its end is heard.
         far.close()
+        # What it says is taken in at any time: where both ends wrote more than a pipe holds, neither would go on.
+        self._heard: SimpleQueue[Any] = SimpleQueue()
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
 
     def send(self, message: Any) -> None:
         """Send a message; raise ClusterError where the process is gone."""
@@ -40,10 +55,13 @@ class DriverProcess:
     def hear(self, within_s: float) -> Any:
         """Return the next message, or None where none comes in time; raise ClusterError once the cluster is lost."""
         try:
-            message = self.pipe.recv() if self.pipe.poll(within_s) else None
-        except (EOFError, OSError) as problem:
-            raise self._lost() from problem
-        if message and message[0] == "lost":
+            message = self._heard.get(timeout=max(0.0, within_s))
+        except Empty:
+            return None
+        if message is None:
+            self._heard.put(None)
+            raise self._lost()
+        if message[0] == "lost":
             raise ClusterError(message[1])
         return message
 
@@ -62,11 +80,18 @@ class DriverProcess:
 
     def close(self) -> None:
         """End the process, and with it what is at work on the cluster."""
+        self._process.kill()
+        self._process.join()
+        self._listening.join()
         self.pipe.close()
-        self._process.join(ENDS_WITHIN_S)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+
+    def _listen(self) -> None:
+        """Take in what the process says, and None once it is gone."""
+        try:
+            while True:
+                self._heard.put(self.pipe.recv())
+        except (EOFError, OSError):
+            self._heard.put(None)
 
     def _lost(self) -> ClusterError:
         return ClusterError(f"The cluster at {self.address} was lost.")
@@ -90,7 +115,15 @@ class RayRunner:
         while True:
             check_stop()
             while task := window.next(AHEAD * self._room):
-                self._driver.send((task[0], task[1] if shared or not call.carry else call.carry(task[1])))
+                number, sent = task
+                try:
+                    sent = sent if shared or not call.carry else call.carry(sent)
+                except OSError as problem:
+                    # Who does it here finds the photo that cannot be read, and says so.
+                    window.end(number)
+                    yield Outcome(number, HERE, reason=tell_problem(problem))
+                    continue
+                self._driver.send((number, sent))
             if window.idle:
                 return
             outcome = self._heed(self._driver.hear(LOOK_AGAIN_S))
@@ -116,6 +149,7 @@ class RayRunner:
                 break
             self._heed(message)
         while not self._room:
+            check_stop()
             self._heed(self._driver.hear(LOOK_AGAIN_S))
         return shared
 

@@ -2,13 +2,14 @@
 
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -181,6 +182,15 @@ _kept: tuple[Callable[[Any, Any], Any], Any] | None = None
 def _keep(function: Callable[[Any, Any], Any], common: Any) -> None:
     global _kept
     _kept = function, common
+    # It holds both ends of the queue that it reads: it would never hear that nobody writes there any more.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _do(task: Any) -> Any:

@@ -1,10 +1,13 @@
 """Tasks in processes of this machine: as they end, few at a time, failures told and the rest done."""
 
 import os
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.cluster.tasks import Piece, add, carry
@@ -12,6 +15,7 @@ from thaw.cluster.runner import AHEAD, HERE, Call, LocalRunner, Window, tell_pro
 from tlcore.errors import Stopped
 from tlcore.progress import never_stop
 
+ROOT = Path(__file__).parents[3]
 CALL = Call(add, 100, carry, Path(__file__))
 
 
@@ -44,6 +48,26 @@ def test_a_task_that_always_fails_is_left_out_with_its_reason(mixed):
 def test_a_task_whose_process_always_dies_is_told_too():
     found = run([Piece(0, "dies")])
     assert found[0].reason == "its process died, perhaps for want of memory"
+
+
+def test_no_process_outlives_the_one_that_wanted_it():
+    code = """
+from pathlib import Path
+from tests.support.cluster.tasks import Piece, add, carry
+from thaw.cluster.runner import Call, LocalRunner
+from tlcore.progress import never_stop
+call, pieces = Call(add, 100, carry, Path(".")), [Piece(0), Piece(1, "takes long")]
+for each in LocalRunner(2).run(call, enumerate(pieces), never_stop):
+    print("one ended", flush=True)
+"""
+    job = psutil.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE)
+    assert job.stdout.readline() == b"one ended\n"
+    workers = job.children(recursive=True)
+    assert len(workers) >= 2
+    job.kill()
+    job.wait()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_a_stop_ends_what_is_under_way():
