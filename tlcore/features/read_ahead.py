@@ -54,7 +54,13 @@ def read_ahead_of(tensors: Sequence[np.ndarray], rows: int) -> ReadAhead | None:
     """Return what reads ahead of so many rows of tensors, or None where that is of no use: they are few, or in
     memory."""
     mapped = all(isinstance(tensor, np.memmap) for tensor in tensors)
-    return ReadAhead(tensors) if mapped and rows * measure_row(tensors) >= LARGE_BYTES else None
+    if not mapped or rows * measure_row(tensors) < LARGE_BYTES:
+        return None
+    try:
+        return ReadAhead(tensors)
+    except OSError:
+        # Somebody has made room: what is mapped already can still be read.
+        return None
 
 
 def measure_row(tensors: Sequence[np.ndarray]) -> int:

@@ -68,13 +68,20 @@ def save_snapshot(path: Path, model: keras.Model, standing: Standing, best: Arra
 def load_snapshot(path: Path, model: keras.Model) -> tuple[Standing, Arrays] | None:
     """Restore `model` and its optimizer; return how the phase stood and its best weights, or None without a file.
 
-    The best weights are empty where the present ones are the best.
+    The best weights are empty where the present ones are the best. Raises RunError, and leaves `model` as it is, for
+    what another network has left.
     """
     if not path.exists():
         return None
-    arrays = load_arrays(path)
-    for index, variable in enumerate(_state(model)):
-        variable.assign(arrays[f"now/{index}"])
+    arrays, variables = load_arrays(path), _state(model)
+    kept = [arrays.get(f"now/{index}") for index in range(len(variables))]
+    if any(array is None or array.shape != tuple(one.shape) for array, one in zip(kept, variables, strict=True)):
+        raise RunError(
+            "Expected where this training was paused. Received: that of another network, since it was paused by "
+            "another version. Train it again from its beginning."
+        )
+    for variable, array in zip(variables, kept, strict=True):
+        variable.assign(array)
     standing = Standing(**json.loads(str(arrays["standing"])))
     best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
     return standing, best

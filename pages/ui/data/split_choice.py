@@ -9,13 +9,13 @@ import streamlit as st
 
 from pages.ui.components.expert import expert
 from pages.ui.data.leakage import interval
-from pages.ui.page import image_cache, selection
+from pages.ui.page import image_cache, live, selection
 from pages.ui.words import amounts
 from pages.ui.words.names import emphasised, sentence, visible
 from pages.ui.words.options import distinct
 from thaw.datasets.edits import grouping
 from thaw.datasets.run_split import choose_split
-from thaw.storage.records import Check, Dataset
+from thaw.storage.records import Check, Dataset, Job
 from thaw.storage.store import Store
 from thaw.storage.workspace import Workspace
 from thaw.summaries.summarise import ask, latest_summarising
@@ -75,15 +75,23 @@ def draw_looking(store: Store, dataset: Dataset) -> None:
     """Say that a large data set is being looked through, for as long as it is, or why that failed."""
     if not is_large(dataset):
         return
-    job = latest_summarising(store, dataset.id)
+    settings = chosen_settings()
+    kept, job = ask(store, dataset, settings), latest_summarising(store, dataset.id)
     if job is not None and job.status == "failed":
         st.warning(sentence(str(job.error)), icon=":material/warning:")
-    elif (kept := ask(store, dataset, chosen_settings())) is None or kept.recorded != dataset.recorded:
-        told = "What is told of all of them" if kept is None else "What has changed"
+        return
+    if kept and kept.recorded == dataset.recorded and division_key(settings) in kept.divisions:
+        return
+    told = "What is told of all of them" if kept is None else "What has changed"
+
+    def draw(_: Job) -> None:
         st.caption(
             f":material/hourglass_top: Looking through {amounts.count(dataset.accepted, 'photo')}. {told} is shown "
             "here once that is done; nothing has to wait for it."
         )
+
+    if job is not None and job.active:
+        live.follow(store, job, draw)
 
 
 def ask_shares(store: Store, dataset: Dataset) -> None:

@@ -89,3 +89,9 @@ def test_what_is_asked_for_is_in_memory_then(tensors):
     ahead = read_ahead.ReadAhead(tensors)
     for asked in ahead.ask(np.arange(ROWS)):
         assert asked.result(timeout=30) is None
+
+
+def test_a_file_that_is_gone_is_read_as_far_as_it_is_mapped(tensors, asked, tmp_path):
+    (tmp_path / "tensor-0.bin").unlink()
+    assert read_ahead_of(tensors, ROWS) is None
+    assert sorted(label for number in range(25) for label in feed(tensors)[number][1]) == [*range(ROWS)]

@@ -103,6 +103,19 @@ def test_a_model_goes_on_from_its_snapshot_as_if_undisturbed(tmp_path):
     assert weights_of(resumed) == weights_of(undisturbed)
 
 
+def test_a_snapshot_of_another_network_is_refused_and_changes_nothing(tmp_path):
+    model = build()
+    fit(model, 1)
+    save_snapshot(tmp_path / "snapshot.npz", model, Standing(epoch=1, best_epoch=1), {})
+    inputs = keras.Input((4,))
+    other = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.Dense(5)(inputs)))
+    other.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
+    before = weights_of(other)
+    with pytest.raises(RunError, match="Train it again"):
+        load_snapshot(tmp_path / "snapshot.npz", other)
+    assert weights_of(other) == before
+
+
 def test_the_best_weights_come_back_where_they_are_not_the_present_ones(tmp_path):
     model, standing = build(), Standing(epoch=4, best_epoch=2, best_val_loss=0.25, waited=2)
     best = {"head/0": np.arange(4.0, dtype=np.float32)}
