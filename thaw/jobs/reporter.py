@@ -142,9 +142,7 @@ def _tell_end(store: Store, job_id: str, status: str, error: str | None) -> None
 
 def explain(problem: BaseException) -> str:
     """Put an unforeseen error into words for the person at the screen; the traceback is in the job's log."""
-    # TensorFlow's error of a full GPU is known by name, since the server's process must not import TensorFlow.
-    short = isinstance(problem, OSError) and problem.errno == errno.ENOMEM
-    if short or isinstance(problem, MemoryError) or type(problem).__name__ == "ResourceExhaustedError":
+    if _lacked_memory(problem):
         return (
             "The computer or its GPU ran out of memory. Close other programs, then resume, or start again with a "
             "smaller batch size."
@@ -152,3 +150,13 @@ def explain(problem: BaseException) -> str:
     if isinstance(problem, OSError) and problem.errno in NO_ROOM:
         return "The disk is full. Free some space, then resume; nothing that was saved is damaged."
     return f"Something unforeseen went wrong ({type(problem).__name__}). The details are in the log of this job."
+
+
+def _lacked_memory(problem: BaseException) -> bool:
+    if isinstance(problem, OSError):
+        return problem.errno == errno.ENOMEM
+    if isinstance(problem, ImportError):
+        # What the system's loader says of a library that does not fit.
+        return "failed to map segment" in str(problem) or os.strerror(errno.ENOMEM) in str(problem)
+    # TensorFlow's error of a full GPU is known by name, since the server's process must not import TensorFlow.
+    return isinstance(problem, MemoryError) or type(problem).__name__ == "ResourceExhaustedError"

@@ -84,6 +84,8 @@ def test_the_heart_beats(store, job_id, monkeypatch, wait_for):
 def test_unforeseen_ends_are_put_into_words():
     assert "out of memory" in explain(MemoryError())
     assert "out of memory" in explain(OSError(errno.ENOMEM, "Cannot allocate memory"))
+    assert "out of memory" in explain(ImportError("libx.so.2: failed to map segment from shared object"))
+    assert "unforeseen" in explain(ImportError("cannot import name 'x' from 'y'"))
     assert "disk is full" in explain(OSError(errno.ENOSPC, "No space left on device"))
     assert "KeyError" in explain(KeyError("x"))
 
