@@ -59,6 +59,7 @@ SAMPLES = (*importer.WRITTEN, importer.FLOWER_PHOTOS)
     help="answer beforehand to a question that the import may have, such as levels=outer; several can be given",
 )
 @click.option("--from", "wheel", metavar="WHEEL", help=f"with trees: the file {tree_sample.WHEEL}, from PyPI")
+@cluster_option
 def run_import(
     store: Store,
     path: str,
@@ -68,8 +69,10 @@ def run_import(
     boxes_drawn: str | None,
     answers: Sequence[str],
     wheel: str | None,
+    cluster: str | None,
 ) -> Output:
     """Import a folder, an archive or a CSV of path and label; or a sample, for one of the words for those."""
+    choose_cluster(cluster)
     place = Path(path).expanduser()
     request: dict[str, Any] = {"kind": path, "path": "", "name": name or ""}
     given = read_answers(answers) | ({WHEN: boxes_drawn} if boxes_drawn else {})

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from thaw.cluster.spreading import find_spread
 from thaw.datasets.ingest import ingest
 from thaw.jobs.reporter import Reporter
 from thaw.jobs.sweeper import SAMPLE_PREFIX
@@ -64,6 +65,7 @@ def _ingest(store: Store, reporter: Reporter, source: Source, request: dict[str,
         role=role,
         job_id=reporter.job_id,
         ask=reporter.ask,
+        spread=find_spread(reporter),
     )
 
 

@@ -15,7 +15,8 @@ from thaw.archives.zips import Progress
 from thaw.boxes.placing import UPRIGHT
 from thaw.datasets import boxes, recordings
 from thaw.datasets.admission import Admission
-from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, decode_by_one_range
+from thaw.decoding.decoder import Decoded, DecodeJob, Decoder
+from thaw.decoding.many import SpreadDecoder, decode_by_one_range
 from thaw.decoding.time_limit import IMPORT_EXTRA_S, Allowance
 from thaw.jobs.threads import start_thread
 from thaw.pictures.decode import explain_no_picture
@@ -32,7 +33,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import DATASET_PREFIX, UNFINISHED_FILE, Workspace
 from tlcore.errors import DatasetError, ImageRejected
 from tlcore.photos import SetAside, natural
-from tlcore.progress import Stage
+from tlcore.progress import Spread, Stage
 from tlcore.splits.splits import MAX_CLASSES, too_many
 
 NO_CLASS = "it is not inside a class folder: put it in a folder named after its class"
@@ -51,11 +52,13 @@ def ingest(
     role: Role = "main",
     job_id: str = "",
     ask: Ask = take_default,
+    spread: Spread | None = None,
 ) -> str:
     """Import a source: decode every file, keep normalised copies, record the data set; return its id.
 
     With `into`, the id of a data set, what is new is added to that one; `job_id` is the job that asked for it, if any.
-    `ask` is called where the photos can be understood in several ways. Accepted + set aside + ignored + known = found.
+    `ask` is called where the photos can be understood in several ways, and files are decoded by `spread` if there is
+    one. Accepted + set aside + ignored + known = found.
     Rows are written in one transaction at the end; until then a kill leaves only folders that `thaw.jobs.sweeper`
     removes. `check_stop` raises to end the import early, which leaves nothing. Raises DatasetError where no image could
     be accepted, the source cannot be read or the disk is too full.
@@ -73,7 +76,7 @@ def ingest(
         grey_range = store.dataset(into).grey_range if into else None
         orientations: dict[str, int] = {}
         decoded, refused, grey_range = _decode(
-            found, layout.places, known, folder, admission, progress, check, spendable, grey_range, orientations
+            found, layout.places, known, folder, admission, progress, check, spendable, grey_range, orientations, spread
         )
         decoded, thinned = recordings.thin(decoded)
         images, unfit = admission.admit(decoded, boxed=bool(found.annotations and found.annotations.sheets))
@@ -201,6 +204,7 @@ def _decode(
     spendable: tuple[str, ...],
     grey_range: int | None,
     orientations: dict[str, int],
+    spread: Spread | None,
 ) -> tuple[list[Image], list[SetAside], int | None]:
     """Decode what is found; return the images, the files set aside and the range of pictures of more than 8 bits.
 
@@ -235,7 +239,8 @@ def _decode(
     total = len(found.entries)
     progress(Stage.CHECKING_IMAGES, 0, total)
     with Decoder(allowance=Allowance(IMPORT_EXTRA_S)) as decoder:
-        for job, outcome in decode_by_one_range(decoder, jobs()):
+        decodes = SpreadDecoder(decoder, spread, check_stop) if spread else decoder
+        for job, outcome in decode_by_one_range(decodes, jobs()):
             image_id, place, entry_name = waiting.pop(job)
             if job.spent:
                 # Now and not at the end: what is gone this soon is never written to the disk.

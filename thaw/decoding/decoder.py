@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +22,7 @@ from thaw.pictures.copies import save_normalised, save_thumbnail
 from thaw.pictures.decode import normalise
 from thaw.pictures.quality import measure
 from tlcore.errors import ImageRejected
-from tlcore.images.pixels import WIDEST, RangeUnknown, choose_range
+from tlcore.images.pixels import WIDEST, RangeUnknown
 
 LIMIT_S = 20.0
 MEMORY_BYTES = 2_000_000_000
@@ -80,6 +80,10 @@ class HeldBack:
     """A picture of more than 8 bits that waits for a range; `largest` is its largest value."""
 
     largest: int
+
+
+class Undecoded(ImageRejected):
+    """A picture whose child died or took too long: on another machine, or with more time, it may not."""
 
 
 Outcome = Decoded | ImageRejected | HeldBack
@@ -203,27 +207,6 @@ class Decoder:
                 finished.put((job, None, problem))
 
 
-def decode_by_one_range(
-    decoder: Decoder, jobs: Iterable[DecodeJob]
-) -> Iterator[tuple[DecodeJob, Decoded | ImageRejected]]:
-    """Decode every job as `Decoder.map` does; those that are held back come last, all by the range that holds them."""
-    held: dict[DecodeJob, int] = {}
-    widest = 0
-    for job, outcome in decoder.map(jobs):
-        if isinstance(outcome, HeldBack):
-            held[job] = outcome.largest
-            continue
-        if isinstance(outcome, Decoded):
-            widest = max(widest, outcome.grey_range or 0)
-        yield job, outcome
-    if held:
-        widest = max(widest, choose_range(max(held.values())))
-    again = {replace(job, grey_range=widest): job for job in held}
-    for job, outcome in decoder.map(again):
-        assert not isinstance(outcome, HeldBack)
-        yield again[job], outcome
-
-
 def _request(job: DecodeJob) -> dict[str, Any]:
     paths = {"path": job.path, "target": job.target, "thumbnail": job.thumbnail}
     request: dict[str, Any] = {name: _absolute(path) for name, path in paths.items()}
@@ -232,7 +215,7 @@ def _request(job: DecodeJob) -> dict[str, Any]:
 
 def _outcome(reply: dict[str, Any], limit_s: float, lent_s: float, allowance_s: float) -> Outcome:
     if "died" in reply:
-        return ImageRejected(_tell_death(reply["died"], limit_s, lent_s, allowance_s))
+        return Undecoded(_tell_death(reply["died"], limit_s, lent_s, allowance_s))
     if "rejected" in reply:
         return ImageRejected(reply["rejected"])
     if "largest" in reply:

@@ -5,9 +5,12 @@ import pytest
 from tests.support.cluster.nodes import cluster
 from tests.support.cluster.tasks import Logged
 from tests.support.models.backbones import PRETRAINED, built, row_of, size_of
-from tests.support.pictures.corpus import photo
+from tests.support.pictures.corpus import photo, write_classes
 from thaw.cluster.spreading import ClusterSpread
+from thaw.datasets.ingest import ingest
+from thaw.decoding import many
 from thaw.jobs.reporter import Reporter
+from thaw.sources.sources import Source
 from tlcore.errors import RunError
 from tlcore.features.compute import list_views
 from tlcore.features.frozen import freeze_up_to
@@ -136,3 +139,23 @@ def test_a_photo_that_nobody_can_read_is_told_of_as_ever(tmp_path, photos, repor
     with cluster() as lab, pytest.raises((OSError, RunError), match="broken"):
         fill(tmp_path / "caches", [*photos[:200], wrong], ClusterSpread(lab.address, reporter))
     assert "73 photos failed three times, lastly on head (UnidentifiedImageError" in told(reporter)
+
+
+def test_an_import_on_a_cluster_is_that_of_this_machine(tmp_path, store, reporter, monkeypatch):
+    monkeypatch.setattr(many, "FEW", many.SHARD_FILES)
+    folder = write_classes(tmp_path / "photos", {"rose": 90, "tulip": 60})
+    (folder / "rose" / "torn.jpg").write_bytes(b"no picture")
+    source = Source("folder", folder, str(folder))
+    here = ingest(store, source, "here")
+    with cluster() as lab:
+        there = ingest(store, source, "there", spread=ClusterSpread(lab.address, reporter))
+        assert f"On 1 machine of the cluster at {lab.address}" in told(reporter)
+    rows = [
+        [(each.label, each.name, each.content, each.original, each.sharpness) for each in store.images(dataset)]
+        for dataset in (here, there)
+    ]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 150
+    assert store.dataset(here).set_aside == store.dataset(there).set_aside
+    files = [{path.read_bytes() for path in store.workspace.dataset(each).glob("*/*")} for each in (here, there)]
+    assert files[0] == files[1]

@@ -5,17 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 
-import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
 from tests.support.pictures.corpus import encoded, jpeg, photo
 from thaw.decoding.child import Child
-from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, decode_by_one_range
+from thaw.decoding.decoder import Decoded, DecodeJob, Decoder
 from thaw.pictures.decode import normalise
 from thaw.pictures.quality import measure
 from tlcore.errors import DatasetError, ImageRejected
@@ -235,33 +234,3 @@ def test_a_child_that_has_nothing_to_do_is_not_ended_by_the_alarm_of_its_last_pi
     assert json.loads(ready) == {"ready": True}
     assert "rejected" in json.loads(answer)
     assert seconds_left == "0"
-
-
-def deep(largest):
-    values = np.linspace(0, largest, 24 * 32).reshape(24, 32).astype(np.uint16)
-    return encoded(Image.fromarray(values), "PNG")
-
-
-def test_deep_pictures_wait_until_the_range_of_all_is_known(tmp_path):
-    asked = [job(tmp_path, f"{n}", content) for n, content in enumerate([deep(900), jpeg(1), deep(4000), deep(200)])]
-    asked = [replace(each, grey_range=None) for each in asked]
-    with Decoder(children=2) as decoder:
-        outcomes = dict(decode_by_one_range(decoder, asked))
-    assert outcomes.keys() == set(asked)
-    assert [outcomes[each].grey_range for each in asked] == [4095, None, 4095, 4095]
-    assert outcomes[asked[0]].notes == ["scaled from more than 8 bits (0 to 4,095)"]
-
-
-def test_a_picture_whose_values_decide_the_range_decides_it_for_those_that_wait(tmp_path):
-    asked = [replace(job(tmp_path, f"{n}", deep(largest)), grey_range=None) for n, largest in enumerate([900, 40_000])]
-    with Decoder(children=1) as decoder:
-        outcomes = [outcome for _, outcome in decode_by_one_range(decoder, asked)]
-    assert [outcome.grey_range for outcome in outcomes] == [65535, 65535]
-
-
-def test_a_picture_that_waits_keeps_its_file(tmp_path):
-    asked = replace(job(tmp_path, "deep", deep(900)), grey_range=None, spent=True)
-    with Decoder(children=1) as decoder:
-        assert decoder.decode(asked) == HeldBack(900)
-        assert asked.path.exists()
-        assert isinstance(dict(decode_by_one_range(decoder, [asked]))[asked], Decoded)
