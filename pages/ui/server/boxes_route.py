@@ -1,8 +1,9 @@
 """The route of the box editor: which photos there are, what is drawn on one, and what the person has drawn now."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from itertools import islice
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -22,11 +23,14 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.boxes import Box
 from tlcore.errors import ThawError
+from tlcore.photos import natural
 
 MAX_BODY_BYTES = 4 * 1024**2
 # Photos that are looked at for one answer: whoever asks about another meanwhile waits for no more.
 RANKED = 8
 DATASET_ID = re.compile(r"data-[0-9a-f]{12}")
+# The editor has an element for each photo; nobody draws on more by hand.
+MOST_LISTED = 2000
 # Photos without a class first: who draws boxes has dropped a flat folder more often than not.
 ROLES: tuple[Role, ...] = ("pile", "main", "holdout")
 
@@ -76,13 +80,27 @@ def _read_box(row: object) -> Box:
 
 def _list_photos(store: Store, dataset_id: str, _: Json) -> Json:
     drawn = store.boxes(dataset_id)
-    images = [image for role in ROLES for image in store.images(dataset_id, role=role)]
+    images, left_out = _choose_images(store, dataset_id, drawn)
     labels = list(store.count_boxes(dataset_id))
     names = class_names(labels)
     return {
         "photos": [_tell_photo(image, drawn.get(image.id)) for image in images],
         "kinds": [{"name": label, "shown": names(label)} for label in labels],
+        "left_out": left_out,
     }
+
+
+def _choose_images(store: Store, dataset_id: str, drawn: Iterable[str]) -> tuple[list[Image], int]:
+    """Return the images to draw on, and how many are left out: of very many those with boxes are listed, then the
+    first of the others."""
+    first = [image for role in ROLES for image in store.images(dataset_id, role=role, limit=MOST_LISTED + 1)]
+    if len(first) <= MOST_LISTED:
+        return first, 0
+    boxed = store.images_by_id([*islice(drawn, MOST_LISTED)])
+    listed = sorted((image for image in boxed.values() if not image.excluded), key=lambda image: natural(image.name))
+    listed += [image for image in first if image.id not in boxed]
+    dataset = store.dataset(dataset_id)
+    return listed[:MOST_LISTED], dataset.pile + dataset.included + dataset.holdout - MOST_LISTED
 
 
 def _tell_photo(image: Image, boxes: Sequence[Box] | None) -> Json:

@@ -44,15 +44,17 @@ def test_a_model_that_is_always_right_is_trusted_more_and_stays_finite():
     assert np.isfinite(temper(np.array([[1.0, 0.0]]), found)).all()
 
 
-def test_of_very_many_shares_a_sample_is_fitted_and_all_are_mended(monkeypatch):
+@pytest.mark.parametrize(("limit", "most"), [("MOST_SHARES", 8000), ("MOST_FITTED", 1000)])
+def test_of_very_many_a_sample_is_fitted_and_all_are_mended(monkeypatch, limit, most):
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(4000, 8)) * 3
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     true = np.array([rng.choice(8, p=row) for row in shares])
     sure = shares**2 / (shares**2).sum(axis=1, keepdims=True)
     whole, mended = fit_temperature(sure, true), temper(sure, 2.0)
-    monkeypatch.setattr("tlcore.evaluation.calibration.MOST_SHARES", 8000)
-    assert abs(fit_temperature(sure, true) - whole) < 0.3
+    monkeypatch.setattr(f"tlcore.evaluation.calibration.{limit}", most)
+    assert fit_temperature(sure, true) == pytest.approx(fit_temperature(sure[::4], true[::4]))
+    assert 0 < abs(fit_temperature(sure, true) - whole) < 0.3
     np.testing.assert_allclose(temper(sure, 2.0), mended, atol=1e-6)
 
 

@@ -88,13 +88,13 @@ class BoxEditor {
     this.saver = saver;
     this.find(".editor").setAttribute("aria-label", data.label);
     await this.guard(async () => {
-      const { photos, kinds } = await this.server.act("photos");
+      const { photos, kinds, left_out: leftOut } = await this.server.act("photos");
       if (this.saver !== saver) return;
       this.photos = photos;
       this.drawings = new Map([...saver.waiting].map((drawing) => [drawing.id, drawing]));
       this.kinds.begin(`thaw kinds of ${data.dataset}`, kinds);
       this.kind = this.kinds.names[0] ?? null;
-      this.strip.begin(photos);
+      this.strip.begin(photos, leftOut);
       this.suggesting.begin();
       for (const drawing of saver.waiting) this.tellCount(drawing);
       saver.tell();

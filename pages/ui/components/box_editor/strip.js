@@ -12,8 +12,9 @@ class Strip {
     };
   }
 
-  begin(photos) {
+  begin(photos, leftOut) {
     this.photos = photos;
+    this.leftOut = leftOut;
     this.nodes = photos.map(({ thumbnail }) => {
       const button = document.createElement("button");
       const picture = document.createElement("img");
@@ -61,7 +62,8 @@ class Strip {
   count() {
     const done = this.photos.filter(({ count }) => count !== null).length;
     const total = this.photos.length;
-    this.done.textContent = `${done.toLocaleString("en")} of ${counted(total, "photo", "photos")} done`;
+    const rest = this.leftOut ? `; ${this.leftOut.toLocaleString("en")} more are not listed` : "";
+    this.done.textContent = `${done.toLocaleString("en")} of ${counted(total, "photo", "photos")} done${rest}`;
     this.track.setAttribute("aria-valuenow", done);
     this.track.setAttribute("aria-valuemax", total);
     this.track.firstElementChild.style.width = `${(100 * done) / Math.max(1, total)}%`;

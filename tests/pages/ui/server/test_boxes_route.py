@@ -61,6 +61,18 @@ def test_photos_are_listed_with_how_many_boxes_they_have(client, store):
     assert len(act(client, "photos").json()["photos"]) == 17
 
 
+def test_of_very_many_photos_those_with_boxes_and_the_first_others_are_listed(client, store, monkeypatch):
+    monkeypatch.setattr("pages.ui.server.boxes_route.MOST_LISTED", 5)
+    save(client, [CAT], None, photo_id(11))
+    save(client, [], None, photo_id(9))
+    told = act(client, "photos").json()
+    assert [photo["id"] for photo in told["photos"]] == [photo_id(each) for each in (9, 11, 0, 1, 2)]
+    whole = store.dataset(DATASET)
+    assert told["left_out"] == whole.pile + whole.included + whole.holdout - 5
+    store.add_edit(DATASET, "exclude", {}, [Change("excluded", photo_id(9), "1")])
+    assert [photo["id"] for photo in act(client, "photos").json()["photos"]] == [photo_id(e) for e in (11, 0, 1, 2, 3)]
+
+
 def test_boxes_are_kept_told_and_taken_away_again(client, store):
     assert act(client, "read", photo=PHOTO).json() == {"boxes": None}
     assert save(client, [CAT], None).json() == {}
@@ -132,7 +144,7 @@ def test_what_is_not_there_is_said_to_be_gone(client):
     assert act(client, "save", boxes=[], read=None).status_code == 400
     assert act(client, "paint").status_code == 400
     assert act(client, "photos", dataset="../etc").status_code in (400, 404)
-    assert act(client, "photos", dataset="data-ffffffffffff").json() == {"photos": [], "kinds": []}
+    assert act(client, "photos", dataset="data-ffffffffffff").json() == {"photos": [], "kinds": [], "left_out": 0}
 
 
 def test_suggestions_come_from_whoever_has_some_the_surest_first(client, monkeypatch):
