@@ -1,6 +1,7 @@
 """How long work tells of its progress, asks whether to go on, and has parts of it done elsewhere."""
 
 from collections.abc import Callable, Generator, Iterable, Sized
+from dataclasses import dataclass
 from enum import StrEnum, auto
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -79,6 +80,14 @@ class Spread(Protocol):
 
     def decline(self, reason: str) -> None:
         """Hear why work that might have been spread is done here."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where features are kept for other machines: a URL that fsspec knows, and what hears in words how that goes."""
+
+    url: str
+    tell: Callable[[str], None]
 
 
 def ignore_progress(stage: str, done: int, total: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from thaw.backbones.known_weights import recognise
 from thaw.backbones.weights import fetch
+from thaw.cluster.keeping import find_keeping
 from thaw.cluster.spreading import find_spread
 from thaw.jobs.reporter import Reporter
 from thaw.storage.workspace import Workspace
@@ -27,7 +28,7 @@ def load_backbone(
 ) -> LoadedBackbone:
     """Fetch a backbone's weights and build it (`tlcore.models.loading.load_backbone`); raise Stopped on request.
 
-    What it makes of many photos is computed on the cluster that the person has chosen, if any.
+    What it makes of many photos is computed on the cluster that the person has chosen, and kept in the store, if any.
 
     Raises WeightsError for a file other than the one that this workspace first used, or than `expected_sha256`.
     """
@@ -41,7 +42,7 @@ def load_backbone(
         lambda row, path: recognise(workspace, row, path),
         fetch,
     )
-    return dataclasses.replace(loaded, spread=find_spread(reporter))
+    return dataclasses.replace(loaded, spread=find_spread(reporter), keeping=find_keeping(reporter))
 
 
 def list_layers(loaded: LoadedBackbone, caches: Path) -> list[dict[str, Any]]:

@@ -119,6 +119,15 @@ def cluster_option(work: Callable[P, Output]) -> Callable[P, Output]:
     return click.option("--cluster", metavar="ADDRESS", help=words)(work)
 
 
+def shards_option(work: Callable[P, Output]) -> Callable[P, Output]:
+    """Give a command the option that names a store for features, for `thaw.cluster.keeping.choose_store`."""
+    words = (
+        "of a folder where features are looked for and put, such as s3://bucket/features or file:///mnt/features "
+        "(default: the variable THAW_SHARDS)"
+    )
+    return click.option("--shards", metavar="URL", help=words)(work)
+
+
 def command(
     name: str, about: str | None = None, lists: Sequence[str] = (), opens: Callable[[Workspace], Any] = Store
 ) -> Callable[[Callable[P, Output]], Callable[P, Output]]:

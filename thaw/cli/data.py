@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from thaw.cli.commands import BackboneName, cluster_option, command
+from thaw.cli.commands import BackboneName, cluster_option, command, shards_option
 from thaw.cli.jobs import do
 from thaw.cli.output import Output, warn_of_unknown
+from thaw.cluster.keeping import choose_store
 from thaw.cluster.spreading import choose_cluster
 from thaw.datasets import edits, importer
 from thaw.datasets.box_health import examine_boxes
@@ -117,9 +118,11 @@ def run_rebuild(workspace: Workspace) -> Output:
 @click.option("--backbone", type=BackboneName(), default=DEFAULTS.backbone, help=f"default: {DEFAULTS.backbone}")
 @click.option("--seed", type=int, default=DEFAULTS.seed, help=f"default: {DEFAULTS.seed}")
 @cluster_option
-def run_check(store: Store, dataset: str, backbone: str, seed: int, cluster: str | None) -> Output:
+@shards_option
+def run_check(store: Store, dataset: str, backbone: str, seed: int, cluster: str | None, shards: str | None) -> Output:
     """Cross-validate in this process, with random folds and with folds that keep groups; list likely label errors."""
     choose_cluster(cluster)
+    choose_store(shards)
     do(store, starts.add_check_job(store, dataset, backbone, seed), "The check was stopped.")
     done = store.latest_check(dataset)
     assert done is not None

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from thaw.cli.commands import BackboneName, cluster_option, command
+from thaw.cli.commands import BackboneName, cluster_option, command, shards_option
 from thaw.cli.jobs import do
 from thaw.cli.output import Output, warn_of_unknown
+from thaw.cluster.keeping import choose_store
 from thaw.cluster.spreading import choose_cluster
 from thaw.detection import comparison as detectors
 from thaw.detection.found import FOUND, read_found, tell_found
@@ -81,11 +82,19 @@ CUT_SHORT = "It was stopped before it had finished; what was measured is kept."
 @click.option("--method", type=click.Choice(METHODS), help=f"default: {HEAD.method}; svm is for small sets")
 @click.option("--patience", type=int, help=f"epochs without improvement (default: {HEAD.patience})")
 @cluster_option
+@shards_option
 def run_train(
-    store: Store, dataset: str, from_scratch: bool, task: str | None, cluster: str | None, **options: Any
+    store: Store,
+    dataset: str,
+    from_scratch: bool,
+    task: str | None,
+    cluster: str | None,
+    shards: str | None,
+    **options: Any,
 ) -> Output:
     """Do phase 1, or all of a training from scratch, in this process."""
     choose_cluster(cluster)
+    choose_store(shards)
     given = _given(options)
     if task == "detect":
         row, photos = find_pretrained(given.pop("backbone", HEAD.backbone)), store.count_looked_at(dataset)
@@ -164,9 +173,11 @@ def run_queue(store: Store, front: str | None) -> Output:
 @click.option("--epochs", type=int, help=f"of each short run (default: {PROBE.epochs})")
 @click.option("--images", type=int, help=f"that take part at most (default: {PROBE.images})")
 @cluster_option
-def run_probe(store: Store, run: str, cluster: str | None, **options: Any) -> Output:
+@shards_option
+def run_probe(store: Store, run: str, cluster: str | None, shards: str | None, **options: Any) -> Output:
     """Try several depths on a trained head, in this process, and recommend one."""
     choose_cluster(cluster)
+    choose_store(shards)
     do(store, starts.add_probe_job(store, run, ProbeSettings(**_given(options))), CUT_SHORT)
     found = read_probe(store.workspace.run(run))
     depths = found.depths if found else []

@@ -35,6 +35,7 @@ class Reporter:
         self._stage_started = 0.0
         self._first_done = 0
         self._written_at = 0.0
+        self._notes: dict[str, str] = {}
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Report `done` of `total` items of `stage`; the rate counts from the first report of the stage."""
@@ -50,9 +51,10 @@ class Reporter:
         if self._echo:
             self._echo(stage, done, total)
 
-    def note(self, words: str) -> None:
-        """Leave a line beside the job's progress, in plain words, in the place of the one before."""
-        self.store.note_job(self.job_id, words)
+    def note(self, words: str, about: str = "") -> None:
+        """Leave a line beside the job's progress, in plain words, in the place of the one before `about` the same."""
+        self._notes[about] = words
+        self.store.note_job(self.job_id, " ".join(filter(None, self._notes.values())))
         if self._echo:
             self._echo(words, 0, 0)
 

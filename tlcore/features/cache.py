@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class FeatureCache:
     Rows are appended: first the tensors, made durable, then the keys. After a kill at any moment the rows whose key
     was written are whole, and the rest are computed again. `identity` says all that the tensors depend on (backbone,
     weights, image size, cut, augmentation); it names the folder, so a change of any of it starts a new cache.
+    `on_append` hears the keys of the rows that this process has added.
     """
 
     def __init__(
@@ -38,7 +39,13 @@ class FeatureCache:
         self._dtypes = [np.dtype(dtype) for dtype in dtypes]
         self._rows: dict[str, int] = {}
         self._keys_bytes, self._last_line = 0, b""
+        self.on_append: Callable[[Sequence[str]], None] | None = None
         self._read_keys()
+
+    @property
+    def layout(self) -> list[tuple[tuple[int, ...], np.dtype]]:
+        """Return shape and dtype of what each tensor has for one image."""
+        return list(zip(self._shapes, self._dtypes, strict=True))
 
     @property
     def row_bytes(self) -> int:
@@ -87,6 +94,8 @@ class FeatureCache:
                 os.fsync(lines.fileno())
                 self._keys_bytes, self._last_line = lines.tell(), written[-1]
         self._rows.update({key: first + offset for offset, key in enumerate(added)})
+        if self.on_append:
+            self.on_append(list(added))
 
     def rows(self, keys: Sequence[str]) -> np.ndarray:
         """Return the row number of each key, int64 (n,); raise KeyError for one that is missing."""
@@ -97,7 +106,7 @@ class FeatureCache:
         count = len(self._rows)
         return [
             np.memmap(self._data(index), dtype, mode="r", shape=(count, *shape))
-            for index, (shape, dtype) in enumerate(zip(self._shapes, self._dtypes, strict=True))
+            for index, (shape, dtype) in enumerate(self.layout)
         ]
 
     def note(self, facts: Mapping[str, Any]) -> None:

@@ -8,8 +8,10 @@ mixed with what the other has. TensorFlow and Keras are imported only where a fi
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ import numpy as np
 from tlcore.errors import RunError
 from tlcore.features.cache import FeatureCache, trim_caches
 from tlcore.features.compute import BATCH, Draw, Load, View, compute_features, list_views
+from tlcore.features.shard_store import ShardStore
 from tlcore.features.shards import NetworkFile, spread_features
 from tlcore.images.pixels import load_pixels
 from tlcore.models.backbone_table import Backbone
@@ -26,7 +29,7 @@ from tlcore.models.inverted_residuals import plan_pooled
 from tlcore.models.loading import LoadedBackbone
 from tlcore.models.plan import PIXELS, POOLED, Cut, Forward, Network, pooled_cut
 from tlcore.photos import Photo
-from tlcore.progress import CheckStop, Progress, Spread, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Keeping, Progress, Spread, ignore_progress, never_stop
 
 if TYPE_CHECKING:
     from tlcore.engines.runtime import OnnxNetwork
@@ -66,11 +69,14 @@ class FrozenPart:
     """A frozen network with the cache of what it makes of photos.
 
     `cache` is that of the engine in use, `engine` its name; `note` says why TensorFlow has to do what ONNX Runtime
-    would do faster, or is None. Shards of what it makes of many photos are computed by `spread`, if there is one.
+    would do faster, or is None. Shards of what it makes of many photos are computed by `spread`, if there is one, and
+    looked for and put where `keeping` says.
     """
 
-    def __init__(self, caches: Path, source: Source, spread: Spread | None = None) -> None:
-        self._caches, self._source, self._spread = caches, source, spread
+    def __init__(
+        self, caches: Path, source: Source, spread: Spread | None = None, keeping: Keeping | None = None
+    ) -> None:
+        self._caches, self._source, self._spread, self._keeping = caches, source, spread, keeping
         self._forward: Forward | None = None
         self.note: str | None = None
         self.engine = ONNX if uses_onnx() else TENSORFLOW
@@ -92,22 +98,39 @@ class FrozenPart:
         load: Load = load_pixels,
         draw: Draw | None = None,
     ) -> tuple[int, int]:
-        """Compute what the cache lacks of the tensors of `views`; return how many that were, and how many at once.
+        """Compute what the cache lacks of the tensors of `views` and nobody has kept; return how many that were, and
+        how many at once.
 
-        Raises what `compute_features` does.
+        Raises what `compute_features` does and, where features are kept for others, `verify`.
         """
         keys = [view.key for view in views]
         if not self.cache.missing(keys):
             return 0, BATCH
         forward = self.forward([view.photo for view in views[:COMPARED]])
-        missing = len(self.cache.missing(keys))
         size = self._source.image_size
-        # What somebody draws or reads in a way of their own only this process can.
-        if self._spread and missing > BATCH and load is load_pixels and draw is None:
-            self._spread_shards(self._spread, views, augmentation, seed, progress, check_stop)
-        return missing, compute_features(
-            self.cache, views, forward, size, augmentation, seed, progress, check_stop, load, draw
-        )
+        with self._share(views, progress, check_stop):
+            missing = len(self.cache.missing(keys))
+            # What somebody draws or reads in a way of their own only this process can.
+            if self._spread and missing > BATCH and load is load_pixels and draw is None:
+                self._spread_shards(self._spread, views, augmentation, seed, progress, check_stop)
+            return missing, compute_features(
+                self.cache, views, forward, size, augmentation, seed, progress, check_stop, load, draw
+            )
+
+    def _share(self, views: Sequence[View], progress: Progress, check_stop: CheckStop) -> AbstractContextManager[None]:
+        """Add to the cache what others have kept of `views`; keep for them what is added while this is open."""
+        source, keys = self._source, [view.key for view in views]
+        # A look there takes longer than a batch. Pixels are photos, and random weights no other machine has.
+        known = bool(source.weights_sha256) and source.cut.names != (PIXELS,)
+        if self._keeping is None or not known or len(self.cache.missing(keys)) <= BATCH:
+            return nullcontext()
+        versions = {name: importlib.metadata.version(name) for name in (self.engine, "pillow")}
+        store = ShardStore(self._keeping, self.cache, versions | {"machine": platform.machine()})
+        store.fetch(views, progress, check_stop)
+        if self.cache.missing(keys):
+            # Others will rely on it.
+            self.verify([view.photo for view in views[:COMPARED]])
+        return store.keep(views, check_stop)
 
     def _spread_shards(
         self,
@@ -265,7 +288,7 @@ def freeze_up_to(caches: Path, loaded: LoadedBackbone, cut: Cut) -> FrozenPart:
         return lower_model(loaded.row, loaded.backbone, cut, loaded.image_size)
 
     source = Source(loaded.row, loaded.weights_sha256, loaded.image_size, cut, plan, lower, weights is not None)
-    return FrozenPart(caches, source, loaded.spread)
+    return FrozenPart(caches, source, loaded.spread, loaded.keeping)
 
 
 def pooled_features(

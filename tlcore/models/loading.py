@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tlcore.errors import WeightsError
 from tlcore.models.backbone_table import Backbone
 from tlcore.models.weights import Fetch, fetch, sha256_of
-from tlcore.progress import CheckStop, Progress, Spread, Stage, ignore_progress, never_stop
+from tlcore.progress import CheckStop, Keeping, Progress, Spread, Stage, ignore_progress, never_stop
 
 if TYPE_CHECKING:
     from tlcore.models.backend import keras
@@ -27,7 +27,8 @@ class LoadedBackbone:
 
     `build` makes its network out of the file `weights`, the same one every time: nobody waits for these seconds where
     all features are cached. A row without pretrained weights has no file, an empty hash, and is random as Keras's seed
-    is when it is first built. `spread` computes the features of many photos elsewhere, where there is such a place.
+    is when it is first built. `spread` computes the features of many photos elsewhere, where there is such a place, and
+    `keeping` says where they are kept for other machines.
     """
 
     row: Backbone
@@ -36,6 +37,7 @@ class LoadedBackbone:
     image_size: int
     weights_sha256: str
     spread: Spread | None = field(default=None, kw_only=True, compare=False)
+    keeping: Keeping | None = field(default=None, kw_only=True, compare=False)
 
     @property
     def backbone(self) -> "keras.Model":

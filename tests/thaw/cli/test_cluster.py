@@ -1,4 +1,4 @@
-"""The command that lists a cluster's machines, and the option that names a cluster."""
+"""The command that lists a cluster's machines, and the options that name a cluster and a store."""
 
 import json
 
@@ -34,6 +34,14 @@ def test_what_is_no_address_is_refused_before_any_work(capsys, workspace, comman
     status, answer = ask(capsys, command, *about, "--cluster", "lab", "--workspace", str(workspace.root))
     assert status == 1
     assert "Expected the address of a Ray cluster as HOST:PORT, or auto. Received: 'lab'" in answer["error"]
+
+
+@pytest.mark.parametrize("command", ["train", "check", "probe"])
+def test_what_names_no_store_is_refused_before_any_work(capsys, monkeypatch, workspace, command):
+    monkeypatch.setenv("THAW_SHARDS", "")
+    status, answer = ask(capsys, command, "ds-none", "--shards", "lab", "--workspace", str(workspace.root))
+    assert status == 1
+    assert "Expected the URL of a folder for features, such as s3://bucket/features" in answer["error"]
 
 
 def test_no_cluster_at_the_address_is_told(capsys, workspace):

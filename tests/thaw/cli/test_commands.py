@@ -48,12 +48,14 @@ def test_every_command_explains_each_of_its_options(name, capsys):
 
 
 def test_every_setting_of_a_phase_has_an_option():
-    assert set(parse("train", "data-1")) - EVERYWHERE == named(HeadSettings) | {*("dataset", "from_scratch", "cluster")}
+    assert set(parse("train", "data-1")) - EVERYWHERE == named(HeadSettings) | {
+        *("dataset", "from_scratch", "cluster", "shards")
+    }
     assert set(parse("finetune", "run-1")) - EVERYWHERE == named(FineTuneSettings) | {"run"}
 
 
 def test_the_options_of_trials_are_settings():
-    assert set(parse("probe", "run-1")) - EVERYWHERE - {"run", "cluster"} <= named(ProbeSettings)
+    assert set(parse("probe", "run-1")) - EVERYWHERE - {"run", "cluster", "shards"} <= named(ProbeSettings)
     assert set(parse("find-rate", "run-1")) - EVERYWHERE - {"run", "phase"} <= named(FineTuneSettings)
     assert parse("find-rate", "run-1")["phase"] == 2
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +16,15 @@ from tests.support.pictures.corpus import photo
 from tlcore.engines import runtime, writer
 from tlcore.errors import RunError
 from tlcore.features import frozen
-from tlcore.features.compute import list_views
+from tlcore.features.compute import BATCH, list_views
 from tlcore.features.frozen import ONNX, TENSORFLOW, freeze_up_to, pooled_features
 from tlcore.models.classifier import crossing_tensors
 from tlcore.models.keras_graph import name_tensor
 from tlcore.models.loading import LoadedBackbone, load_backbone
-from tlcore.models.plan import Cut, pooled_cut
+from tlcore.models.plan import PIXELS, Cut, pooled_cut
 from tlcore.models.weights import fetch
 from tlcore.photos import Photo
-from tlcore.progress import ignore_progress, never_stop
+from tlcore.progress import Keeping, ignore_progress, never_stop
 
 SHA = "of the weights"
 # So many of EfficientNet-Lite0's layers lie below, and one tensor crosses.
@@ -39,6 +40,13 @@ def photos(tmp_path_factory):
         photo(number, size, size).save(file)
         made.append(Photo(f"{number}", "rose", file.name, f"{number:064x}", size, size, file=str(file)))
     return made
+
+
+@pytest.fixture(scope="module")
+def many(photos):
+    """Return more than a batch of photos, which a look in a store is worth."""
+    numbers = range(BATCH + 4)
+    return [replace(photos[number % len(photos)], id=f"{number}", content=f"{number:064x}") for number in numbers]
 
 
 @pytest.fixture
@@ -98,6 +106,38 @@ def test_both_engines_make_the_same_features_and_never_share_a_cache(tmp_path, l
     assert (second.engine, second.note, computed) == (TENSORFLOW, None, len(photos))
     assert first.cache.folder != second.cache.folder
     np.testing.assert_allclose(fast, slow, atol=1e-5 * np.abs(slow).max(), rtol=0)
+
+
+@pytest.mark.parametrize("engine", [ONNX, TENSORFLOW])
+def test_what_another_workspace_has_kept_is_not_computed_again(tmp_path, loaded, many, monkeypatch, engine):
+    pytest.importorskip("fsspec", reason="pip install '.[cluster]', to keep features for other machines")
+    monkeypatch.setattr(frozen, "_is_installed", lambda: engine == ONNX)
+    sharing = replace(loaded, keeping=Keeping(f"memory://{uuid.uuid4().hex}", lambda _words: None))
+    first, second, alone = (
+        part_of(tmp_path / name, each) for name, each in (("one", sharing), ("two", sharing), ("three", loaded))
+    )
+
+    def fill(part, photos):
+        return part.fill(list_views(photos, 1, "none", 0), "none", 0, ignore_progress, never_stop)[0]
+
+    gone = [replace(each, file="gone.png") for each in many]
+    assert (fill(first, many), fill(second, gone), fill(alone, many)) == (len(many), 0, len(many))
+    files = [[file.read_bytes() for file in sorted(each.cache.folder.glob("[kt]*"))] for each in (first, second, alone)]
+    assert files[0] == files[1] == files[2]
+    assert len(files[0]) == 2, "keys and one tensor"
+    if engine == ONNX:
+        assert runtime.read_record(first.cache.folder).apart < 1e-5, "others rely on it"
+
+
+@pytest.mark.parametrize("what", ["few photos", "pixels", "a random network"])
+def test_nothing_is_asked_of_a_store_that_it_cannot_have(tmp_path, loaded, many, what):
+    sha256 = "" if what == "a random network" else SHA
+    size = loaded.image_size
+    pixels = Cut(0, (PIXELS,), ((size, size, 3),), ("uint8",))
+    sharing = replace(loaded, weights_sha256=sha256, keeping=Keeping("memory://lab", pytest.fail))
+    part = freeze_up_to(tmp_path, sharing, pixels if what == "pixels" else pooled_cut(loaded.row))
+    views = list_views(many[:BATCH] if what == "few photos" else many, 1, "none", 0)
+    assert part.fill(views, "none", 0, ignore_progress, never_stop)[0] == len(views)
 
 
 def test_where_the_runtime_is_missing_tensorflow_does_it(tmp_path, loaded, photos, without_runtime):
