@@ -74,7 +74,7 @@ def require_store(url: str) -> None:
 
 def tell_url(url: str) -> str:
     """Return a URL as it may be shown: without a name and password in it."""
-    return re.sub(r"//[^/@]*@", "//", url)
+    return re.sub(r"//[^/]*@", "//", url)
 
 
 class ShardStore:

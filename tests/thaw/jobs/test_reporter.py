@@ -74,6 +74,14 @@ def test_progress_is_spaced_out_and_its_end_is_always_told(store, job_id):
     assert job.seconds_left == 0
 
 
+def test_a_note_takes_the_place_of_the_one_about_the_same(store, job_id):
+    reporter, shown = module.Reporter(store, job_id), []
+    for words, about in (("On 1 machine.", ""), ("0 found.", "store"), ("On 2 machines.", ""), ("", "store")):
+        reporter.note(words, about)
+        shown.append(store.job(job_id).note)
+    assert shown == ["On 1 machine.", "On 1 machine. 0 found.", "On 2 machines. 0 found.", "On 2 machines."]
+
+
 def test_the_heart_beats(store, job_id, monkeypatch, wait_for):
     monkeypatch.setattr(module, "HEARTBEAT_S", 0.05)
     with reporting(store, job_id):

@@ -383,6 +383,7 @@ def test_a_package_that_is_not_here_is_told_with_how_to_install_it(monkeypatch, 
 
 
 def test_names_and_passwords_in_a_url_are_not_shown():
+    assert tell_url("sftp://ann:secret@lab/features") == tell_url("sftp://ann:se@cret@lab/features")
     assert tell_url("sftp://ann:secret@lab/features") == "sftp://lab/features"
     with pytest.raises(SettingsError) as refused:
         require_store("lab//ann:secret@lab/features")
