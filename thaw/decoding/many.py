@@ -1,6 +1,5 @@
 """Decodes the many files of an import: all by one range of grey, and in shards on other machines if there are any."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from thaw.archives.entries import CHANGED, Mark, mark_of
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, Outcome, Undecoded
 from thaw.decoding.time_limit import Allowance
 from tlcore.errors import ImageRejected
+from tlcore.files import scratch_folder
 from tlcore.images.pixels import choose_range
 from tlcore.progress import CheckStop, Spread
 
@@ -128,8 +128,8 @@ def decode_shard(_common: None, shard: Originals) -> list[Answer | None]:
     """Decode the files of a shard one after another; None for one that is for whoever asked to decode: it could not be
     read, took longer than its size warrants, ended the decoder, or has changed."""
     answers: list[Answer | None] = [None] * len(shard)
-    with tempfile.TemporaryDirectory() as name:
-        files = [(place, each, Path(name) / str(place)) for place, each in enumerate(shard.files)]
+    with scratch_folder("decode") as folder:
+        files = [(place, each, folder / str(place)) for place, each in enumerate(shard.files)]
         jobs = {_lay_out(each, each.file, path): place for place, each, path in files if each.file is not None}
         for job, outcome in _decoder().map(jobs):
             answers[jobs[job]] = _answer(job, outcome)

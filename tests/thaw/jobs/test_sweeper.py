@@ -107,6 +107,11 @@ HARMLESS = {
     ("thaw.pictures.copies", "with_name", "path_without_suffix.name + suffix"),
     ("thaw.datasets.ingest", "with_name", "job.target.name + suffix"),
     ("thaw.decoding.reader", "with_name", "job.target.name + outcome.suffix"),
+    ("thaw.decoding.many", "with_name", "job.target.name + outcome.suffix"),
+    ("thaw.decoding.many", "with_name", "f'{path.name}-copy'"),
+    ("thaw.decoding.many", "with_name", "f'{path.name}-thumbnail.jpg'"),
+    # In the data set's folder, which goes whole until the import is done.
+    ("thaw.decoding.many", "with_name", "job.target.name + answer.outcome.suffix"),
     ("pages.ui.navigation", "with_name", "'icon.svg'"),
     # Kept on purpose: the next download goes on from it.
     ("thaw.storage.downloads", "with_name", "f'{path.name}.part'"),
