@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from thaw.cli.commands import command
+from thaw.cli.commands import cluster_option, command
 from thaw.cli.jobs import do
 from thaw.cli.output import Output
+from thaw.cluster.spreading import choose_cluster
 from thaw.exporting import exports
 from thaw.exporting.web_runtime import keep_runtime
 from thaw.exporting.zip_stream import stream_zip
@@ -27,8 +28,12 @@ from tlcore.files import replacing
     "--web-runtime", metavar="FILE.tgz", help=f"what a web page computes with, as `{COMMAND}` writes it; kept"
 )
 @click.option("--to", metavar="FILE.zip", help="write what was proven to this zip, too")
-def run_export(store: Store, run: str, formats: Sequence[str], web_runtime: str | None, to: str | None) -> Output:
+@cluster_option
+def run_export(
+    store: Store, run: str, formats: Sequence[str], web_runtime: str | None, to: str | None, cluster: str | None
+) -> Output:
     """Export a run's result in this process, prove every file, and write the zip that was asked for."""
+    choose_cluster(cluster)
     target = Path(to).expanduser() if to else None
     if target and target.suffix != ".zip":
         raise SettingsError(f"Expected --to FILE.zip. Received: {str(target)!r}. Give a name that ends in .zip.")

@@ -119,15 +119,23 @@ def run_train(
     f"(default: {TUNED.largest_drop:g})",
 )
 @click.option("--insist", is_flag=True, help="go on where Thaw refuses to spoil the weights")
-def run_finetune(store: Store, run: str, **options: Any) -> Output:
+@cluster_option
+@shards_option
+def run_finetune(store: Store, run: str, cluster: str | None, shards: str | None, **options: Any) -> Output:
     """Do phase 2 in this process."""
+    choose_cluster(cluster)
+    choose_store(shards)
     return _work(store, starts.add_fine_tune_job(store, run, FineTuneSettings(**_given(options))), "fine_tune")
 
 
 @command("resume")
 @click.argument("run")
-def run_resume(store: Store, run: str) -> Output:
+@cluster_option
+@shards_option
+def run_resume(store: Store, run: str, cluster: str | None, shards: str | None) -> Output:
     """Go on with a run that was paused or cut short, in this process."""
+    choose_cluster(cluster)
+    choose_store(shards)
     return _work(store, run, starts.add_resume_job(store, run))
 
 

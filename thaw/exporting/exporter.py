@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from thaw.cluster.node import SAME
+from thaw.cluster.spreading import find_spread
 from thaw.datasets.run_split import read_labels
 from thaw.exporting.exports import decision_of, mark_result
 from thaw.exporting.guide import write_guide
@@ -32,13 +34,15 @@ from thaw.storage.export_record import (
 from thaw.storage.records import Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LABELS_FILE
-from tlcore.exporting.bench import Bench
+from tlcore.exporting.bench import Bench, Elsewhere, Scoring, score
 from tlcore.exporting.formats import Format, choose_formats
 from tlcore.exporting.model_files import list_files, sum_lines
 from tlcore.files import temporary_beside, write_atomically
 from tlcore.images.pixels import WIDEST
 from tlcore.settings import Decision
 
+# What a machine needs for its answers to be those of this one.
+PROOF_PACKAGES = (*SAME, "tensorflow", "keras", "ai-edge-litert")
 VERSIONED = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "onnx", "tf2onnx", "numpy", "pillow")
 
 
@@ -63,7 +67,8 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
         write_model_card(store, run, folder, pictures=False)
 
         # 1. The files, each verified on the photos that judge the run.
-        bench = Bench(folder, work, kept_runtime(store.workspace), folder / CARD_FILES[1])
+        card = folder / CARD_FILES[1]
+        bench = Bench(folder, work, kept_runtime(store.workspace), card, _find_machines(reporter))
         parts = make_files(reporter, run, formats, bench)
 
         # 2. What lies beside them, and the record; then the folder takes its place.
@@ -72,6 +77,18 @@ def export(reporter: Reporter, run_id: str, formats: Sequence[Format], device: s
         _finish(store, run, folder, made)
         place_export(folder, export_folder(store.workspace, run.id))
     return made
+
+
+def _find_machines(reporter: Reporter) -> Elsewhere | None:
+    """Return what has files answer on the cluster that the person has chosen, one on each machine at a time, if any."""
+    spread = find_spread(reporter)
+    if spread is None:
+        return None
+
+    def score_there(scorings: Sequence[Scoring]) -> Iterator[str]:
+        return spread.try_each(score, None, scorings, Path(scorings[0].pixels), PROOF_PACKAGES, reporter.check_stop)
+
+    return score_there
 
 
 def _record(run: Run, decision: Decision, mark: str, parts: Made, device: str) -> Export:

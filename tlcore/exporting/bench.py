@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +16,8 @@ from tlcore.exporting.formats import CONVERTED, Format
 from tlcore.exporting.model_files import Judged, Judgement, ModelFile, Proof, measure_entry
 from tlcore.exporting.subprocesses import Killed, Process, Subprocesses
 from tlcore.exporting.verify_file import ANSWERED
-from tlcore.progress import CheckStop, Progress, Stage
+from tlcore.files import scratch_folder
+from tlcore.progress import CheckStop, Progress, Stage, never_stop
 
 CONVERTERS = "tlcore.exporting.converters"
 WORKERS = 2
@@ -27,12 +29,14 @@ SLOW_TO_LOAD = ("keras", "tensorflow")
 @dataclass(frozen=True)
 class Bench:
     """Where an export is made: its `folder`, and `work` for what is needed on the way; `web_runtime` is the package
-    that web pages compute with, and `card` a model card, HTML, to lie beside such a page, if they are here."""
+    that web pages compute with, and `card` a model card, HTML, to lie beside such a page, if they are here. `elsewhere`
+    has files answer on other machines, if there are some: see `score`."""
 
     folder: Path
     work: Path
     web_runtime: Path | None = None
     card: Path | None = None
+    elsewhere: "Elsewhere | None" = None
 
     @property
     def pixels(self) -> Path:
@@ -69,6 +73,19 @@ class Verdict:
     judged: Sequence[Judged] = ()
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """Where a file of a format lies, the pixels of the photos that it is to answer for, and where its answers go: paths
+    that mean the same on every machine that takes part."""
+
+    format: str
+    file: str
+    pixels: str
+    answers: str
+
+
+Elsewhere = Callable[[Sequence[Scoring]], Iterable[str]]
+"""Has files answer on other machines by `score`, and yields the formats of those that have; some may be missing."""
 Judge = Callable[[Format, Path], Verdict]
 """Judges a file of a format by its answers, an .npz of the outputs by name."""
 
@@ -115,7 +132,11 @@ def prove(
                 trial.failure_to_convert.set_result(None)
         # Begun before what waits for it: while it converts, others are scored, in the order in which they come.
         tasks = [partial(_convert, processes, bench, converted, converting)] if converted else []
-        tasks += [partial(_score, processes, bench, trial) for trial in trials]
+        left = trials
+        if bench.elsewhere:
+            processes.side_by_side([*tasks, partial(_score_elsewhere, bench, bench.elsewhere, trials, images)], WORKERS)
+            tasks, left = [], [trial for trial in trials if not trial.scored]
+        tasks += [partial(_score, processes, bench, trial) for trial in left]
         processes.side_by_side(tasks, WORKERS)
         files = []
         for number, trial in enumerate(trials):
@@ -184,6 +205,37 @@ def _score(processes: Subprocesses, bench: Bench, trial: _Trial) -> None:
         trial.failure = f"its runtime could not run it: {failure}"
     elif row.runtime in SLOW_TO_LOAD:
         trial.staying = process
+
+
+def _score_elsewhere(bench: Bench, elsewhere: Elsewhere, trials: Sequence[_Trial], images: int) -> None:
+    """Have other machines ask those files that need no browser, once all are converted. What fails there says nothing
+    yet of a file: it answers here again."""
+    there = {
+        trial.row.name: trial for trial in trials if trial.failure_to_convert.result() is None and not trial.row.fetched
+    }
+    scorings = [
+        Scoring(name, str(bench.folder / trial.row.file), str(bench.pixels), str(bench.answers(trial.row)))
+        for name, trial in there.items()
+    ]
+    for name in elsewhere(scorings) if scorings else ():
+        there[name].scored = images
+
+
+def score(_common: None, scoring: Scoring) -> str:
+    """Have a file answer on all cores of this machine; return its format. Raises RunError where it cannot.
+
+    Its answers are put in place whole: another machine may be at the same.
+    """
+    answers = Path(scoring.answers)
+    part = answers.with_name(f".{uuid.uuid4().hex}.npz")
+    words = [scoring.format, scoring.file, "--pixels", scoring.pixels, "--answers", str(part)]
+    with scratch_folder("prove") as folder, Subprocesses(folder, never_stop) as processes:
+        process = processes.start("tlcore.exporting.verify_file", [*words, "--threads", str(os.cpu_count() or 1)])
+        failure = process.listen(lambda _line: None)
+    if failure:
+        raise RunError(failure)
+    part.replace(answers)
+    return scoring.format
 
 
 def _measure(processes: Subprocesses, bench: Bench, trial: _Trial) -> dict[str, Any] | str:

@@ -28,7 +28,7 @@ def test_without_an_address_the_way_to_name_one_is_told(capsys, workspace):
     )
 
 
-@pytest.mark.parametrize("command", ["cluster", "import", "train", "check", "probe"])
+@pytest.mark.parametrize("command", ["cluster", "import", "train", "check", "probe", "finetune", "resume", "export"])
 def test_what_is_no_address_is_refused_before_any_work(capsys, workspace, command):
     about = [] if command == "cluster" else ["ds-none"]
     status, answer = ask(capsys, command, *about, "--cluster", "lab", "--workspace", str(workspace.root))
@@ -36,7 +36,7 @@ def test_what_is_no_address_is_refused_before_any_work(capsys, workspace, comman
     assert "Expected the address of a Ray cluster as HOST:PORT, or auto. Received: 'lab'" in answer["error"]
 
 
-@pytest.mark.parametrize("command", ["train", "check", "probe"])
+@pytest.mark.parametrize("command", ["train", "check", "probe", "finetune", "resume"])
 def test_what_names_no_store_is_refused_before_any_work(capsys, monkeypatch, workspace, command):
     monkeypatch.setenv("THAW_SHARDS", "")
     status, answer = ask(capsys, command, "ds-none", "--shards", "lab", "--workspace", str(workspace.root))

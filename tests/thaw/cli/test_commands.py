@@ -51,7 +51,7 @@ def test_every_setting_of_a_phase_has_an_option():
     assert set(parse("train", "data-1")) - EVERYWHERE == named(HeadSettings) | {
         *("dataset", "from_scratch", "cluster", "shards")
     }
-    assert set(parse("finetune", "run-1")) - EVERYWHERE == named(FineTuneSettings) | {"run"}
+    assert set(parse("finetune", "run-1")) - EVERYWHERE == named(FineTuneSettings) | {*("run", "cluster", "shards")}
 
 
 def test_the_options_of_trials_are_settings():

@@ -120,6 +120,7 @@ HARMLESS = {
     ("tlcore.files", "TemporaryDirectory", ""),
     ("thaw.storage.export_record", "with_name", "OLD_FOLDER"),
     # In the folders of an export that is being made, which go whole.
+    ("tlcore.exporting.bench", "with_name", "f'.{uuid.uuid4().hex}.npz'"),
     ("tlcore.exporting.model", "TemporaryDirectory", ""),
     ("tlcore.exporting.converters", "TemporaryDirectory", ""),
     # Of the library, which writes where its caller says and knows no workspace.
