@@ -14,7 +14,7 @@ from thaw.cluster.spreading import VARIABLE
 from thaw.jobs import starts
 from thaw.jobs.reporter import Reporter
 from thaw.training.materials import gather
-from thaw.tuning import depth_probe, depth_task
+from thaw.tuning import depth_probe, sent_materials
 from thaw.tuning.depth_task import Depths
 from thaw.tuning.probe_record import ProbeSettings, read_probe
 from thaw.worker import work
@@ -83,7 +83,7 @@ def test_a_machine_without_the_weights_says_which_and_where_they_go(store, head_
     materials = gather(Reporter(store, store.add_job("probe", {"run": head_run})), head_run)
     depths = replace(Depths.of(materials, SETTINGS, 2), weights=Path("/nowhere/weights.h5"))
     assert depths.gather().weights_sha256 == materials.weights_sha256, "this machine has them elsewhere"
-    monkeypatch.setattr(depth_task, "is_local", lambda row: False)
+    monkeypatch.setattr(sent_materials, "is_local", lambda row: False)
     with pytest.raises(
         WeightsError, match=r"the weights of .* are not there\. Copy weights\.h5 to its ~/.keras/models"
     ):
