@@ -10,7 +10,7 @@ from thaw.cli.commands import BackboneName, cluster_option, command
 from thaw.cli.output import Output
 from thaw.cluster.costs import estimate
 from thaw.cluster.ray_runner import look_at
-from thaw.cluster.spreading import VARIABLE, choose_cluster, chosen_cluster
+from thaw.cluster.spreading import choose_cluster, require_cluster
 from thaw.storage.workspace import Workspace
 from tlcore.errors import SettingsError
 from tlcore.settings import HeadSettings
@@ -43,11 +43,6 @@ def run_cluster(
     if photos is not None:
         return _expect(workspace, photos, backbone, machines, cpus or os.cpu_count() or 1, price)
     choose_cluster(cluster)
-    address = chosen_cluster()
-    if address is None:
-        raise SettingsError(
-            f"Expected the address of a Ray cluster, by --cluster HOST:PORT or the variable {VARIABLE}. Received: none."
-        )
     return [
         {
             "machine": node.name,
@@ -57,7 +52,7 @@ def run_cluster(
             "gpus": node.gpus,
             "memory_gb": round(node.memory_bytes / 1e9, 1),
         }
-        for node in look_at(address)
+        for node in look_at(require_cluster())
     ]
 
 

@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from thaw.cluster import node
@@ -103,6 +104,15 @@ def list_nodes() -> list[Node]:
     return sorted(nodes, key=lambda each: (not each.alive, each.name))
 
 
+def place_on(node_id: str, cpus: int) -> dict[str, Any]:
+    """Return the options of a task that runs on one node and takes `cpus` of its processors."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    there = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    # What is tried again is for the caller to say.
+    return {"num_cpus": cpus, "max_retries": 0, "scheduling_strategy": there, "name": "thaw"}
+
+
 def own_versions(packages: Sequence[str]) -> dict[str, str | None]:
     """Return the versions of this machine that a node's have to match."""
     return node.describe(tuple(packages), "")["versions"]
@@ -127,3 +137,19 @@ def find_fault(name: str, said: Mapping[str, Any], own: Mapping[str, str | None]
             f"{LEAST_FREE_BYTES / 1e6:,.0f} are needed. Free some space there."
         )
     return None
+
+
+def tell_unseen(name: str, witness: str) -> str:
+    """Say why a node is left out that does not see the file `witness`, and what to do."""
+    return (
+        f"{name} is left out: it does not see {Path(witness).parent}, where the photos are. Mount the workspace there "
+        "at the same path."
+    )
+
+
+def no_machine(address: str) -> ClusterError:
+    """Return what is raised where no node of a cluster is fit."""
+    return ClusterError(
+        f"Expected a machine of the cluster at {address} that can do this. Received: none. `python -m thaw cluster` "
+        "lists them."
+    )

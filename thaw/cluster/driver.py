@@ -6,14 +6,24 @@ A process of its own, since Ray ends one whose cluster is lost, and since a job 
 import errno
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from thaw.cluster import node
-from thaw.cluster.connection import EXAMINED_WITHIN_S, Node, connect, find_fault, list_nodes, own_versions
+from thaw.cluster.connection import (
+    EXAMINED_WITHIN_S,
+    Node,
+    connect,
+    find_fault,
+    list_nodes,
+    no_machine,
+    own_versions,
+    place_on,
+    tell_unseen,
+)
 from thaw.cluster.runner import ClusterError, tell_problem
 from thaw.cluster.schedule import SPARE, Schedule
 from tlcore.errors import WeightsError
@@ -25,16 +35,21 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def drive(pipe: Connection, address: str) -> None:
-    """Join the cluster and do what the job at the other end of the pipe asks for, until it hangs up."""
+    """Join the cluster and do the tasks that the job at the other end of the pipe sends, until it hangs up."""
+    serve(pipe, address, lambda asked: Driver(pipe, address).work(asked))
+
+
+def serve(pipe: Connection, address: str, work: Callable[[dict[str, Any]], None]) -> None:
+    """Join the cluster and do what the job at the other end of the pipe asks for; nothing follows in this process."""
     _be_silent()
     try:
         with suppress(EOFError, BrokenPipeError, ConnectionResetError):
             asked = pipe.recv()
             try:
                 connect(address)
-                Driver(pipe, address).work(asked)
+                work(asked)
             except ClusterError as problem:
-                _say_goodbye(pipe, problem)
+                say_goodbye(pipe, problem)
     finally:
         # Ray's own goodbyes may wait for a cluster that is gone; what is under way there ends with this process.
         os._exit(0)
@@ -87,17 +102,10 @@ class Driver:
             self._read()
             self._look_at_nodes()
             for attempt in self._schedule.choose(time.monotonic()):
-                place = self._place(attempt.node, self._cpus[attempt.node] if self._whole else 1)
+                place = place_on(attempt.node, self._cpus[attempt.node] if self._whole else 1)
                 ref = self._do.options(**place).remote(self._function, self._common, self._tasks[attempt.number])
                 self._refs[ref] = attempt.number, attempt.node
             self._await()
-
-    def _place(self, node_id: str, cpus: int) -> dict[str, Any]:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        there = NodeAffinitySchedulingStrategy(node_id, soft=False)
-        # What is tried again is for the schedule to say.
-        return {"num_cpus": cpus, "max_retries": 0, "scheduling_strategy": there, "name": "thaw"}
 
     def _meet(self) -> None:
         """Ask every node what it has, and wait for the answers."""
@@ -127,7 +135,7 @@ class Driver:
         for each in nodes.values():
             if each.alive and each.cpus >= 1 and each.id not in self._seen:
                 self._seen[each.id] = each.name
-                place = self._place(each.id, 0)
+                place = place_on(each.id, 0)
                 self._asked[self._describe.options(**place).remote(self._packages, self._witness)] = each
 
     def _await(self) -> None:
@@ -153,10 +161,7 @@ class Driver:
         fault = find_fault(asked.name, said, self._own)
         sees = said["witness"] == self._sha256
         if fault is None and not sees and (self._shared or self._needs_files):
-            fault = (
-                f"{asked.name} is left out: it does not see {Path(self._witness).parent}, where the photos are. "
-                "Mount the workspace there at the same path."
-            )
+            fault = tell_unseen(asked.name, self._witness)
         if fault:
             self._tell(fault)
             return
@@ -211,10 +216,7 @@ class Driver:
 
     def _require_nodes(self) -> None:
         if not self._schedule.nodes and not self._asked:
-            raise ClusterError(
-                f"Expected a machine of the cluster at {self._address} that can do this. Received: none. `python -m "
-                "thaw cluster` lists them."
-            )
+            raise no_machine(self._address)
 
     def _tell(self, words: str) -> None:
         self._pipe.send(("told", words))
@@ -223,7 +225,7 @@ class Driver:
         self._pipe.send(("places", len(self._schedule.nodes), self._schedule.room))
 
 
-def _say_goodbye(pipe: Connection, problem: ClusterError) -> None:
+def say_goodbye(pipe: Connection, problem: ClusterError) -> None:
     """Say why nothing more comes, and take in what is sent meanwhile: a pipe that ends with it loses what was said."""
     pipe.send(("lost", str(problem)))
     while pipe.poll(HEARD_WITHIN_S):

@@ -25,6 +25,17 @@ def chosen_cluster() -> str | None:
     return os.environ.get(VARIABLE, "").strip() or None
 
 
+def require_cluster() -> str:
+    """Return the address of the cluster that this process is to use; raise ClusterError where none was named."""
+    address = chosen_cluster()
+    if address is None:
+        raise ClusterError(
+            f"Expected the address of a Ray cluster, by --cluster HOST:PORT or the variable {VARIABLE}. Received: "
+            "none. `ray start --head` on this machine is enough, and prints it."
+        )
+    return address
+
+
 def choose_cluster(address: str | None) -> None:
     """Have this process and those that it starts use a cluster; None leaves it as it is. Raises ClusterError for what
     is no address."""
