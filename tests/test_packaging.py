@@ -23,7 +23,9 @@ TREES = {"thaw": "thaw", "tlcore": "tlcore", "pages": "thaw/site/pages", ".strea
 
 def test_each_package_is_pinned_once_and_in_a_file_of_requirements():
     lines = [line for name in FILES for line in (ROOT / name).read_text("utf-8").splitlines()]
-    pinned = [match[1] for line in lines if (match := re.match(r"([a-z0-9._-]+)==[0-9a-z.]+(\s+#.*)?$", line))]
+    pinned = [
+        match[1] for line in lines if (match := re.match(r"([a-z0-9._-]+)(?:\[[a-z]+\])?==[0-9a-z.]+(\s+#.*)?$", line))
+    ]
     assert len(pinned) == len(set(pinned)) > 30
     assert len(pinned) == sum(bool(line) and not line.startswith("#") for line in lines)
     assert set(PROJECT["project"]["dynamic"]) == {"version", "dependencies", "optional-dependencies"}

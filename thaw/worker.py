@@ -59,6 +59,7 @@ WORK: dict[JobKind, Work] = {
     "fine_tune": LEARNING,
     "probe": TRIAL,
     "rate_search": TRIAL,
+    "search": Work("thaw.training.searcher:search", needs_device=True),
     "map": Work("thaw.training.feature_map:make_map"),
     "export": Work("thaw.exporting.exporter:make_export", needs_device=True),
     "save": Work("thaw.projects.jobs:save"),

@@ -37,6 +37,7 @@ class Stage(StrEnum):
     TELLING_MLFLOW = auto()
     TRYING_DEPTHS = auto()
     TRYING_RATES = auto()
+    TRYING_SETTINGS = auto()
     REDUCING_FEATURES = auto()
     FINDING_ALIKE = auto()
     ARRANGING_MAP = auto()

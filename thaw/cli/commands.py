@@ -28,6 +28,10 @@ COMMANDS = {
     "finetune": ("runs", "Phase 2: train the top layers of the backbone too, at a far smaller rate."),
     "probe": ("runs", "Try several depths of phase 2 in short runs and recommend one; the run stays as it is."),
     "find-rate": ("runs", "Search a learning rate (Smith's range test); the run stays as it is."),
+    "search": (
+        "search",
+        "Try backbones, learning rates and augmentations on a Ray cluster, and tell which did best on validation.",
+    ),
     "stop": ("runs", "Ask a run that trains or waits to stop; everything up to its last epoch is kept."),
     "resume": ("runs", "Go on with a run that was stopped or cut short."),
     "cluster": ("cluster", "List the machines of a Ray cluster, and what is at work on each."),

@@ -34,6 +34,7 @@ CHECK_DIED = f"The check {WHY_DIED} Start it again; what had been computed is ke
 SORT_DIED = f"The sorting {WHY_DIED} Start it again; what was named is kept, and what had been computed."
 PROBE_DIED = f"The probe {WHY_DIED} Every finished depth is kept; start it again to go on with the others."
 SEARCH_DIED = f"The search {WHY_DIED} The run is as it was; start the search again."
+SETTINGS_DIED = f"The search {WHY_DIED} Every finished trial is kept; start it again to go on with the others."
 SAVE_DIED = f"Saving {WHY_DIED} No half of a project was kept; save it again."
 MAP_DIED = f"The map {WHY_DIED} The run is as it was; make the map again."
 EXPORT_DIED = f"The export {WHY_DIED} No half-made export was kept, and an earlier one is as it was; start it again."
@@ -46,6 +47,7 @@ DEATHS = {
     "sort": SORT_DIED,
     "probe": PROBE_DIED,
     "rate_search": SEARCH_DIED,
+    "search": SETTINGS_DIED,
     "save": SAVE_DIED,
     "map": MAP_DIED,
     "export": EXPORT_DIED,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tlcore.progress import Stage
 
-Unit = Literal["", "bytes", "rounds", "epochs", "batches", "percent"]
+Unit = Literal["", "bytes", "rounds", "epochs", "batches", "percent", "trials"]
 """What a stage counts; "" stands for what the work as a whole is about, such as images."""
 STAGES: Mapping[Stage, tuple[str, Unit]] = {
     Stage.STARTING: ("starting", ""),
@@ -35,6 +35,7 @@ STAGES: Mapping[Stage, tuple[str, Unit]] = {
     Stage.TELLING_MLFLOW: ("telling the MLflow server", ""),
     Stage.TRYING_DEPTHS: ("trying depths", "percent"),
     Stage.TRYING_RATES: ("trying learning rates", "batches"),
+    Stage.TRYING_SETTINGS: ("trying settings", "trials"),
     Stage.REDUCING_FEATURES: ("reducing the features", ""),
     Stage.FINDING_ALIKE: ("finding what is alike", ""),
     Stage.ARRANGING_MAP: ("arranging the map", "percent"),

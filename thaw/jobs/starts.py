@@ -11,6 +11,7 @@ from thaw.storage.records import Job, JobKind, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import BOXES_FILE, LABELS_FILE, LAYERS_FILE, MAP_FILE, SPLIT_FILE
 from thaw.tuning.probe_record import PROBE_FILE, ProbeSettings
+from thaw.tuning.search_record import SearchSettings
 from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.models.backbones import find_backbone, find_pretrained
@@ -46,6 +47,20 @@ def start_check(store: Store, dataset_id: str, backbone: str, seed: int) -> str:
     job_id = add_check_job(store, dataset_id, backbone, seed)
     lifecycle.launch(store, job_id)
     return job_id
+
+
+def add_search_job(store: Store, dataset_id: str, settings: SearchSettings) -> str:
+    """Record a search of settings for a data set that is about to start; return the job's id.
+
+    Raises RunError while one of it goes on, BackboneError for a backbone that is unknown, or knows nothing yet.
+    """
+    for backbone in settings.backbones:
+        find_pretrained(backbone)
+    store.dataset(dataset_id)
+    lifecycle.reconcile(store)
+    if any(job.active and job.dataset_id == dataset_id for job in store.jobs("search")):
+        raise RunError("Expected no search for this data set to be going on. Received: one that is. Wait or stop it.")
+    return store.add_job("search", {"settings": dataclasses.asdict(settings)}, dataset_id)
 
 
 def add_head_job(store: Store, dataset_id: str, settings: HeadSettings) -> str:

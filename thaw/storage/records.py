@@ -19,6 +19,7 @@ JobKind = Literal[
     "fine_tune",
     "probe",
     "rate_search",
+    "search",
     "map",
     "save",
     "export",

@@ -15,7 +15,7 @@ from tlcore.errors import RunError
 
 ThingKind = Literal["dataset", "run", "export", "project", "features", "downloads", "speed"]
 TrashState = Literal["deleting", "kept", "restoring", "emptying"]
-USE_FEATURES = ("check", "sort", "head", "fine_tune", "probe", "rate_search", "map", "look_ahead")
+USE_FEATURES = ("check", "sort", "head", "fine_tune", "probe", "rate_search", "search", "map", "look_ahead")
 JOB_SUBJECTS = (
     *("run_id", "dataset_id"),
     *(f"json_extract(request, '$.{name}')" for name in ("run", "dataset", "subject")),

@@ -24,6 +24,7 @@ WORK = {
     "sort": "the sorting of a pile",
     "probe": "a trial of depths",
     "rate_search": "a search for a learning rate",
+    "search": "a search for settings",
     "export": "an export",
 }
 

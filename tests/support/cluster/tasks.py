@@ -45,6 +45,35 @@ def add(common, piece):
     return common + piece.number, text, os.getpid()
 
 
+def learn(common, trial, report):
+    """Report a curve that falls from `common` by the trial's slope every epoch, and over after `trial[1]` epochs."""
+    slope, last = trial
+    if slope < 0:
+        raise ValueError("a loss that rises")
+    for epoch in range(1, last + 1):
+        loss = common - slope * epoch
+        report(
+            {
+                "epochs": epoch,
+                "loss": loss,
+                "accuracy": slope,
+                "best_epoch": epoch,
+                "seconds": 0.5,
+                "over": epoch == last,
+            }
+        )
+
+
+def learn_slowly(common, trial, report):
+    """Report a curve as `learn` does, an epoch every half second."""
+
+    def wait_and_report(told):
+        time.sleep(0.5)
+        report(told)
+
+    learn(common, trial, wait_and_report)
+
+
 def compute_and_log(common, shard):
     """Compute a shard and write into a file that it began and that it ended; `common` is the network and that file."""
     network, log = common

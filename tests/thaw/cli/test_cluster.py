@@ -28,7 +28,9 @@ def test_without_an_address_the_way_to_name_one_is_told(capsys, workspace):
     )
 
 
-@pytest.mark.parametrize("command", ["cluster", "import", "train", "check", "probe", "finetune", "resume", "export"])
+@pytest.mark.parametrize(
+    "command", ["cluster", "import", "train", "check", "probe", "search", "finetune", "resume", "export"]
+)
 def test_what_is_no_address_is_refused_before_any_work(capsys, workspace, command):
     about = [] if command == "cluster" else ["ds-none"]
     status, answer = ask(capsys, command, *about, "--cluster", "lab", "--workspace", str(workspace.root))

@@ -8,6 +8,7 @@ from click.exceptions import Exit
 
 from thaw.cli.commands import COMMANDS, app, run_command
 from thaw.tuning.probe_record import ProbeSettings
+from thaw.tuning.search_record import SearchSettings
 from tlcore.errors import SettingsError
 from tlcore.settings import FineTuneSettings, HeadSettings
 
@@ -58,9 +59,14 @@ def test_the_options_of_trials_are_settings():
     assert set(parse("probe", "run-1")) - EVERYWHERE - {"run", "cluster", "shards"} <= named(ProbeSettings)
     assert set(parse("find-rate", "run-1")) - EVERYWHERE - {"run", "phase"} <= named(FineTuneSettings)
     assert parse("find-rate", "run-1")["phase"] == 2
+    assert set(parse("search", "data-1")) - EVERYWHERE - {"dataset", "cluster", "shards", "show"} == named(
+        SearchSettings
+    )
 
 
-@pytest.mark.parametrize("words", [("train", "data-1"), ("finetune", "run-1"), ("probe", "run-1")])
+@pytest.mark.parametrize(
+    "words", [("train", "data-1"), ("finetune", "run-1"), ("probe", "run-1"), ("search", "data-1")]
+)
 def test_an_option_that_is_not_given_leaves_the_default_to_the_settings(words):
     given = {name: value for name, value in parse(*words).items() if value not in (None, False, *words)}
     assert given == {}

@@ -67,6 +67,7 @@ REPLACED = {
     ("thaw.serving.exported", "write_atomically", "folder / CONFIG_FILE"): OUTSIDE,
     ("thaw.retraining.numpy_keeper", "save_arrays", "self._path"): RUN,
     ("thaw.tuning.probe_record", "write_atomically", "folder / PROBE_FILE"): RUN,
+    ("thaw.tuning.search_record", "write_atomically", "folder / SEARCH_FILE"): "datasets/data-0123456789ab",
     ("thaw.projects.save", "replacing", "target"): PROJECTS,
     ("thaw.training.feature_map", "replacing", "store.workspace.run(run.id) / MAP_FILE"): RUN,
     ("thaw.tuning.rate_curve", "write_atomically", "folder / curve_file(curve.phase)"): RUN,
