@@ -140,7 +140,8 @@ class RayRunner:
         name, witness = f"{call.function.__module__}:{call.function.__qualname__}", str(call.witness)
         asked = {"function": name, "common": call.common, "packages": self._packages, "whole": call.whole}
         asked["needs_files"] = call.carry is None
-        self._driver.send(asked | {"witness": witness, "sha256": node.hash_file(witness)})
+        # A file that nobody can read shows nothing: nodes, which answer None of it, do not see the others then.
+        self._driver.send(asked | {"witness": witness, "sha256": node.hash_file(witness) or ""})
         deadline = time.monotonic() + JOINED_WITHIN_S
         while True:
             message = self._driver.hear_first(deadline - time.monotonic(), check_stop)

@@ -11,9 +11,10 @@ from typing import Protocol
 from thaw.archives.entries import CHANGED, Mark, mark_of
 from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, Outcome, Undecoded
 from thaw.decoding.time_limit import Allowance
+from thaw.pictures.decode import UNREADABLE
 from tlcore.errors import ImageRejected
 from tlcore.files import scratch_folder
-from tlcore.images.pixels import choose_range
+from tlcore.images.pixels import MAX_FILE_BYTES, choose_range
 from tlcore.progress import CheckStop, Spread
 
 # A second or two of one core, and what a task carries both ways.
@@ -119,8 +120,8 @@ class SpreadDecoder:
 
 
 def carry_originals(shard: Originals) -> Originals:
-    """Return a shard with the files' bytes in the place of their paths, and nothing for one that cannot be read or is
-    no longer what was listed."""
+    """Return a shard with the files' bytes in the place of their paths, and nothing for one that cannot be read, is too
+    large to be a picture or is no longer what was listed."""
     return Originals(tuple(_carry(each) for each in shard.files))
 
 
@@ -140,7 +141,7 @@ def _cut(jobs: Iterable[DecodeJob]) -> Iterator[list[DecodeJob]]:
     part, size = list[DecodeJob](), 0
     for job in jobs:
         part.append(job)
-        size += job.mark[0] if job.mark else 0
+        size += _size(job)
         if len(part) == SHARD_FILES or size >= SHARD_BYTES:
             yield part
             part, size = [], 0
@@ -148,11 +149,22 @@ def _cut(jobs: Iterable[DecodeJob]) -> Iterator[list[DecodeJob]]:
         yield part
 
 
+def _size(job: DecodeJob) -> int:
+    """Return a file's size in bytes: what an archive held has no mark."""
+    try:
+        return job.mark[0] if job.mark else job.path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _carry(original: Original) -> Original:
     if not isinstance(original.file, str):
         return original
     path = Path(original.file)
     try:
+        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+            # Where it lies it is refused without being read.
+            return replace(original, file=None)
         content = path.read_bytes()
         changed = original.mark is not None and mark_of(path.stat()) != original.mark
     except OSError:
@@ -170,7 +182,8 @@ def _lay_out(original: Original, file: str | bytes, path: Path) -> DecodeJob:
 
 def _answer(job: DecodeJob, outcome: Outcome) -> Answer | None:
     if isinstance(outcome, ImageRejected):
-        return None if isinstance(outcome, Undecoded) or str(outcome) == CHANGED else Answer(str(outcome))
+        own = isinstance(outcome, Undecoded) or str(outcome) == CHANGED or str(outcome).startswith(UNREADABLE)
+        return None if own else Answer(str(outcome))
     if isinstance(outcome, HeldBack):
         return Answer(outcome)
     copy = job.target.with_name(job.target.name + outcome.suffix)

@@ -46,6 +46,8 @@ MIN_SIDE_PX = 8
 # What a picture is measured at, and enough for its thumbnail.
 MEASURED_SIDE_PX = 240
 
+# How the reason of a file begins that cannot be opened: elsewhere, or by someone else, it may be.
+UNREADABLE = "it cannot be read"
 _DAMAGED = "the picture is cut off or damaged; copy or download it again"
 _CUT_OFF = "the {} is cut off before its end; copy or download it again"
 _NO_HEIC = "this HEIC photo is cut off, damaged or of a kind that is not read; convert it to JPEG"
@@ -132,7 +134,7 @@ def _opened(path: Path) -> Iterator[io.BufferedReader]:
         with path.open("rb") as file:
             yield file
     except OSError as problem:
-        raise ImageRejected(f"it cannot be read: {problem.strerror or problem}") from problem
+        raise ImageRejected(f"{UNREADABLE}: {problem.strerror or problem}") from problem
 
 
 def _require_plain_file(path: Path) -> None:

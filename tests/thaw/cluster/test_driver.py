@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster.tasks import add
+from thaw.cluster.node import hash_file
 from thaw.cluster.ray_runner import DriverProcess, RayRunner
 from thaw.cluster.runner import Call, ClusterError
 from tlcore.progress import never_stop
@@ -21,8 +22,8 @@ def say_much_before_hearing(pipe: Connection, _address: str) -> None:
 
 
 def take_what_is_sent(pipe: Connection, _address: str) -> None:
-    pipe.recv()
-    pipe.send(("ready", False))
+    asked = pipe.recv()
+    pipe.send(("ready", hash_file(asked["witness"] + " of another machine") == asked["sha256"]))
     pipe.send(("places", 1, 2))
     number, sent = pipe.recv()
     pipe.send(("done", number, "head", sent))
@@ -52,3 +53,10 @@ def test_a_file_that_cannot_be_read_costs_its_own_task(monkeypatch):
         ended = {each.number: each for each in runner.run(call, enumerate(["gone", "there"]), never_stop)}
     assert "FileNotFoundError" in ended[0].reason
     assert ended[1].result == "there, carried"
+
+
+def test_a_node_does_not_see_files_of_which_nobody_can_read_the_first(monkeypatch, tmp_path):
+    monkeypatch.setattr("thaw.cluster.driver.drive", take_what_is_sent)
+    with closing(RayRunner("auto", print)) as runner:
+        call = Call(add, None, lambda task: f"{task}, carried", tmp_path / "gone")
+        assert [each.result for each in runner.run(call, enumerate(["there"]), never_stop)] == ["there, carried"]

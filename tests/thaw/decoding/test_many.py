@@ -1,6 +1,7 @@
 """The many files of an import: by one range of grey, and by other machines as this one would decode them."""
 
 import hashlib
+import os
 from collections import Counter
 from dataclasses import replace
 
@@ -173,3 +174,27 @@ def test_a_file_that_is_gone_is_not_carried_and_costs_no_other(tmp_path):
     gone, decoded = decode_shard(None, carried)
     assert gone is None
     assert isinstance(decoded.outcome, Decoded)
+
+
+def test_a_file_that_another_machine_cannot_read_is_left_to_this_one(tmp_path):
+    there = job(tmp_path, "there", jpeg(1))
+    files = str(tmp_path / "not mounted there"), str(there.path)
+    unread, decoded = decode_shard(None, many.Originals(tuple(many.Original(each, None, None) for each in files)))
+    assert unread is None
+    assert isinstance(decoded.outcome, Decoded)
+
+
+def test_what_is_too_large_to_be_a_picture_is_not_carried(tmp_path):
+    film, pipe = tmp_path / "film.mov", tmp_path / "pipe"
+    with film.open("wb") as file:
+        file.truncate(many.MAX_FILE_BYTES + 1)
+    os.mkfifo(pipe)
+    files = tuple(many.Original(str(path), None, None) for path in (film, pipe))
+    assert [each.file for each in carry_originals(many.Originals(files)).files] == [None, None]
+
+
+def test_a_shard_of_what_an_archive_held_ends_where_its_files_are_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(many, "SHARD_BYTES", 20_000)
+    spread = Elsewhere()
+    decode([replace(each, mark=None) for each in ask(tmp_path / "photos")], spread)
+    assert len(spread.shards) > 3
