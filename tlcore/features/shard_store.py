@@ -32,6 +32,8 @@ T = TypeVar("T")
 # Of names and of what they stand for: a change of it starts a new folder.
 FORMAT = 1
 KEYS = re.compile(r"[0-9a-f]{64}\.keys")
+# What comes before an at sign, also where a key of S3 has a slash; a port with a path behind it is none.
+SECRET = re.compile(r"//(?:[^/@:]*:(?!\d+/)[^@]*@(?:[^/]*@)?|[^/]*@)")
 LARGEST_KEYS_BYTES = 1_000_000
 KEYS_AT_ONCE = 256
 # Of shards that are asked for or sent at once: enough that a store far away is not waited for one by one.
@@ -74,7 +76,21 @@ def require_store(url: str) -> None:
 
 def tell_url(url: str) -> str:
     """Return a URL as it may be shown: without a name and password in it."""
-    return re.sub(r"//[^/]*@", "//", url)
+    return SECRET.sub("//", url)
+
+
+def _tell_problem(problem: Exception, url: str) -> str:
+    """Say what is wrong with the store at a URL; libraries name parts of that, and not all know a password."""
+    words = " ".join(str(problem).split()) or type(problem).__name__
+    secret = SECRET.search(url)
+    if secret is None:
+        return words
+    # What S3 takes for its bucket ends at a slash.
+    whole = secret.group()[2:-1]
+    pieces = {whole, whole.partition(":")[2], *whole.split("/")} - {""}
+    for piece in sorted(pieces, key=len, reverse=True):
+        words = words.replace(piece, "...")
+    return words
 
 
 class ShardStore:
@@ -247,8 +263,7 @@ class ShardStore:
         except Exception as problem:  # noqa: BLE001 - a file system of fsspec raises whatever its libraries do
             self._trouble = (
                 f"Expected a store for features at {tell_url(self._url)}. Received: "
-                f"{' '.join(str(problem).split()) or type(problem).__name__}. {_find_remedy(problem)} The job goes on "
-                "without it."
+                f"{_tell_problem(problem, self._url)}. {_find_remedy(problem)} The job goes on without it."
             )
             return None
 

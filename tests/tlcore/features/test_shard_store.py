@@ -385,6 +385,22 @@ def test_a_package_that_is_not_here_is_told_with_how_to_install_it(monkeypatch, 
 def test_names_and_passwords_in_a_url_are_not_shown():
     assert tell_url("sftp://ann:secret@lab/features") == tell_url("sftp://ann:se@cret@lab/features")
     assert tell_url("sftp://ann:secret@lab/features") == "sftp://lab/features"
+    # Every other key of S3 has a slash.
+    assert tell_url("s3://key:sec/ret@lab/features") == "s3://lab/features"
+    assert tell_url("sftp://lab:2222/a@b") == "sftp://lab:2222/a@b"
     with pytest.raises(SettingsError) as refused:
         require_store("lab//ann:secret@lab/features")
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["secretword", "sec/retword"])
+def test_what_a_library_says_of_a_store_shows_no_password_either(tmp_path, memory, monkeypatch, key):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def refuse(_self, path, **_more):
+        raise ValueError(f"Invalid bucket name {path.strip('/').partition('/')[0]}, in {path}, of {key}")
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", refuse)
+    first = Workspace(tmp_path, f"memory://ann:{key}@lab").work(range(PHOTOS))
+    assert "Received: Invalid bucket name ..." in first.told[-1]
+    assert not any(part in first.told[-1] for part in ("sec", "ret", "word"))
