@@ -1,7 +1,7 @@
 """The route of the box editor: which photos there are, what is drawn on one, and what the person has drawn now."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 
@@ -90,15 +90,18 @@ def _list_photos(store: Store, dataset_id: str, _: Json) -> Json:
     }
 
 
-def _choose_images(store: Store, dataset_id: str, drawn: Iterable[str]) -> tuple[list[Image], int]:
+def _choose_images(store: Store, dataset_id: str, drawn: Mapping[str, object]) -> tuple[list[Image], int]:
     """Return the images to draw on, and how many are left out: of very many those with boxes are listed, then the
-    first of the others."""
-    first = [image for role in ROLES for image in store.images(dataset_id, role=role, limit=MOST_LISTED + 1)]
+    first of the others, for which half of the room is kept."""
+    # Enough that those which are drawn on hide no others.
+    most = MOST_LISTED + 1 + len(drawn)
+    first = [image for role in ROLES for image in store.images(dataset_id, role=role, limit=most)]
     if len(first) <= MOST_LISTED:
         return first, 0
     boxed = store.images_by_id([*islice(drawn, MOST_LISTED)])
     listed = sorted((image for image in boxed.values() if not image.excluded), key=lambda image: natural(image.name))
-    listed += [image for image in first if image.id not in boxed]
+    others = [image for image in first if image.id not in drawn]
+    listed = listed[: max(MOST_LISTED // 2, MOST_LISTED - len(others))] + others
     dataset = store.dataset(dataset_id)
     return listed[:MOST_LISTED], dataset.pile + dataset.included + dataset.holdout - MOST_LISTED
 

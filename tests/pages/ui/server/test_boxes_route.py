@@ -73,6 +73,14 @@ def test_of_very_many_photos_those_with_boxes_and_the_first_others_are_listed(cl
     assert [photo["id"] for photo in act(client, "photos").json()["photos"]] == [photo_id(e) for e in (11, 0, 1, 2, 3)]
 
 
+def test_many_photos_with_boxes_leave_room_for_those_that_have_none(client, monkeypatch):
+    monkeypatch.setattr("pages.ui.server.boxes_route.MOST_LISTED", 5)
+    for number in range(8):
+        save(client, [CAT], None, photo_id(number))
+    listed = act(client, "photos").json()["photos"]
+    assert [photo["count"] for photo in listed] == [1, 1, None, None, None]
+
+
 def test_boxes_are_kept_told_and_taken_away_again(client, store):
     assert act(client, "read", photo=PHOTO).json() == {"boxes": None}
     assert save(client, [CAT], None).json() == {}
