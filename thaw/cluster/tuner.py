@@ -210,5 +210,14 @@ def _plain(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tell_failure(trial: Any) -> str:
+    from ray.exceptions import OutOfMemoryError, RayActorError
+
     problem = trial.get_pickled_error() or trial.get_error()
+    if isinstance(problem, OutOfMemoryError):
+        return "it ran out of memory"
+    if isinstance(problem, RayActorError):
+        return "its process died, perhaps for want of memory"
+    if not isinstance(problem, BaseException):
+        # What Tune keeps as text: its last line says what it was.
+        return str(problem).strip().rpartition("\n")[2] or "nobody knows why"
     return tell_problem(getattr(problem, "cause", None) or problem)

@@ -126,7 +126,7 @@ def advise(dataset_id: str, best: SearchTrial, plan: SearchPlan) -> str:
     """Return the command that trains a head with the settings of a trial, for all epochs."""
     words = {
         "backbone": best.backbone,
-        "learning-rate": f"{best.learning_rate:g}",
+        "learning-rate": str(best.learning_rate),
         "augmentation": best.augmentation,
         "epochs": str(plan.epochs),
         "seed": str(plan.seed),

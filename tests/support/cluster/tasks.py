@@ -48,6 +48,8 @@ def add(common, piece):
 def learn(common, trial, report):
     """Report a curve that falls from `common` by the trial's slope every epoch, and over after `trial[1]` epochs."""
     slope, last = trial
+    if last == 0:
+        os._exit(1)
     if slope < 0:
         raise ValueError("a loss that rises")
     for epoch in range(1, last + 1):

@@ -54,10 +54,11 @@ def test_a_loss_of_the_cluster_comes_after_what_had_ended(monkeypatch, tmp_path)
 def test_trials_on_a_real_cluster_are_stopped_early_or_go_through(tmp_path, monkeypatch):
     pytest.importorskip("ray.tune", reason="pip install '.[cluster]', to have trials made by Ray Tune")
     good, over_early, fails, poor = (GOOD, 99), (GOOD * 2, GRACE_EPOCHS + 2), (-1, 1), [(POOR, 99)] * 4
+    dies = (GOOD, 0)
     told = []
     with cluster(cpus=1) as lab:
         # On one processor they are made in turn, so that the poor ones meet what the good ones reached.
-        trials = [good, over_early, fails, *poor]
+        trials = [good, over_early, fails, *poor, dies]
         outcomes = {each.number: each for each in tune(lab.address, ask(tmp_path, trials), told.append, never_stop)}
         assert told == [f"On 1 machine of the cluster at {lab.address}."]
         monkeypatch.setattr(tuner.node, "hash_file", lambda _: "of a photo that is another there")
@@ -76,7 +77,8 @@ def test_trials_on_a_real_cluster_are_stopped_early_or_go_through(tmp_path, monk
         "over": False,
     }
     assert (reports[1]["epochs"], reports[1]["over"]) == (GRACE_EPOCHS + 2, True)
-    assert {reports[number]["epochs"] for number in range(3, len(trials))} == {GRACE_EPOCHS}
+    assert {reports[number]["epochs"] for number in range(3, len(trials) - 1)} == {GRACE_EPOCHS}
+    assert outcomes[len(trials) - 1].reason == "its process died, perhaps for want of memory"
 
 
 @pytest.mark.slow

@@ -103,7 +103,7 @@ def test_the_best_comes_first_by_accuracy_and_then_by_loss():
 
 
 def test_the_advice_is_a_command_that_trains_with_these_settings():
-    best = dataclasses.replace(trial(LITE1, 3e-4), augmentation="mirror,crop=0.2")
+    best = dataclasses.replace(trial(LITE1, 3.0517578125e-4), augmentation="mirror,crop=0.2")
     program, _, name, *words = shlex.split(advise("data-1", best, PLAN))[1:]
     assert (program, name) == ("-m", "train")
     given = app.get_command(app.make_context("thaw", [name]), name).make_context(name, words).params
@@ -111,7 +111,7 @@ def test_the_advice_is_a_command_that_trains_with_these_settings():
     assert chosen == {
         "dataset": "data-1",
         "backbone": LITE1,
-        "learning_rate": 3e-4,
+        "learning_rate": 3.0517578125e-4,
         "augmentation": "mirror,crop=0.2",
         "epochs": 12,
         "seed": 3,
