@@ -1,6 +1,7 @@
 """How well a detector finds objects that it has not seen, and what that costs: composites, trees, and speed in one run.
 
     python benchmarks/detection [composites] [trees] [speed] [--seeds 3] [--photos 200] [--epochs N] [--tuned 8]
+        [--layers N] [--rate R]
 
 The composites want `--stamps` (the folder of Tux Paint's stamps) and `--bundles` (GCompris's, of .rcc files); the trees
 want `--wheel`, deepforest-2.1.0-py3-none-any.whl, as `pip download --no-deps deepforest==2.1.0` brings it. Figures are
@@ -54,6 +55,9 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=200)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--tuned", type=int, default=8, help="epochs of phase 2; 0 leaves it out")
+    parser.add_argument("--layers", type=int, help="that phase 2 trains")
+    parser.add_argument("--rate", type=float, help="of phase 2")
+    parser.add_argument("--patience", type=int, default=4, help="of phase 2")
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--views", type=int, default=4)
     given = parser.parse_args()
@@ -94,7 +98,8 @@ def measure(name: str, given: argparse.Namespace, learnt: BoxedPhotos, unseen: B
         costs = f"{spent[0]:.0f} s, {spent[1]:.0f} s of a processor, {len(trained.epochs)} epochs"
         ways = {"phase 1": (trained, costs)}
         if given.tuned:
-            tuned, spent = timed(tlcore.fine_tune_detector, trained, epochs=given.tuned)
+            chosen = {"layers": given.layers, "learning_rate": given.rate, "patience": given.patience}
+            tuned, spent = timed(tlcore.fine_tune_detector, trained, epochs=given.tuned, **chosen)
             costs = (
                 f"{spent[0]:.0f} s, {spent[1]:.0f} s of a processor, {len(tuned.epochs) - len(trained.epochs)} epochs"
             )
