@@ -13,6 +13,10 @@ class ImageRejected(ThawError):
     """One file cannot be used as an image; the message is the reason shown beside its name."""
 
 
+class Undecoded(ImageRejected):
+    """A file whose decoding died or took too long: on another machine, or with more time, it may not."""
+
+
 class DatasetError(ThawError):
     """A data set cannot be imported, split or trained on as it is."""
 

@@ -21,7 +21,7 @@ from thaw.jobs.threads import start_thread
 from thaw.pictures.copies import save_normalised, save_thumbnail
 from thaw.pictures.decode import normalise
 from thaw.pictures.quality import measure
-from tlcore.errors import ImageRejected
+from tlcore.errors import ImageRejected, Undecoded
 from tlcore.images.pixels import WIDEST, RangeUnknown
 
 LIMIT_S = 20.0
@@ -80,10 +80,6 @@ class HeldBack:
     """A picture of more than 8 bits that waits for a range; `largest` is its largest value."""
 
     largest: int
-
-
-class Undecoded(ImageRejected):
-    """A picture whose child died or took too long: on another machine, or with more time, it may not."""
 
 
 Outcome = Decoded | ImageRejected | HeldBack

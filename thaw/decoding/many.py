@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from thaw.archives.entries import CHANGED, Mark, mark_of
-from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, Outcome, Undecoded
+from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, Outcome
 from thaw.decoding.time_limit import Allowance
 from thaw.pictures.decode import UNREADABLE
-from tlcore.errors import ImageRejected
+from tlcore.errors import ImageRejected, Undecoded
 from tlcore.files import scratch_folder
 from tlcore.images.pixels import MAX_FILE_BYTES, choose_range
 from tlcore.progress import CheckStop, Spread

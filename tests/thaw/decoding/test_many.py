@@ -12,9 +12,9 @@ from PIL import Image
 from tests.support.pictures.corpus import encoded, jpeg
 from thaw.archives.entries import CHANGED, mark_of
 from thaw.decoding import many
-from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack, Undecoded
+from thaw.decoding.decoder import Decoded, DecodeJob, Decoder, HeldBack
 from thaw.decoding.many import Answer, SpreadDecoder, carry_originals, decode_by_one_range, decode_shard
-from tlcore.errors import ImageRejected
+from tlcore.errors import ImageRejected, Undecoded
 from tlcore.progress import never_stop
 
 
