@@ -100,11 +100,9 @@ class ClusterSpread:
                 for outcome in there.run(call, enumerate(tasks), check_stop):
                     done += 1
                     if outcome.reason is not None:
-                        self._tell(
-                            f"One trial failed on {outcome.node} ({outcome.reason}): it is made on this machine."
-                        )
+                        self._tell(f"One task failed on {outcome.node} ({outcome.reason}): it is done on this machine.")
                         continue
-                    self._note(f"On {self._count(there)}, {done} of {len(tasks)} trials.")
+                    self._note(f"On {self._count(there)}, {done} of {len(tasks)} tasks.")
                     yield outcome.result
         except ClusterError as problem:
             self._place = ""

@@ -67,8 +67,8 @@ def test_what_other_machines_cannot_prove_is_proven_here(store, run_id, monkeypa
     there, note = export(store, run_id, FORMATS)
     assert there == here
     assert asked_here == ["litert"]
-    assert "One trial failed on lab-1 (it ran out of memory): it is made on this machine." in note
-    assert "On 2 machines of the cluster at lab:6379, 2 of 2 trials." in note
+    assert "One task failed on lab-1 (it ran out of memory): it is done on this machine." in note
+    assert "On 2 machines of the cluster at lab:6379, 2 of 2 tasks." in note
 
 
 def test_a_file_that_does_not_answer_is_an_error_and_leaves_nothing(tmp_path):
@@ -93,4 +93,4 @@ def test_an_export_on_a_real_cluster_has_the_same_proofs(store, run_id, monkeypa
         for one, other in zip(ours[2], theirs[2], strict=True):
             assert (one.images, one.disagreements, one.accuracy) == (other.images, other.disagreements, other.accuracy)
             assert other.largest_difference == pytest.approx(one.largest_difference, abs=1e-6)
-    assert f"On 1 machine of the cluster at {lab.address}, {len(here)} of {len(here)} trials." in note
+    assert f"On 1 machine of the cluster at {lab.address}, {len(here)} of {len(here)} tasks." in note

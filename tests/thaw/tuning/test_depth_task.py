@@ -99,4 +99,4 @@ def test_a_probe_on_two_machines_has_the_same_table(store, head_run, monkeypatch
         monkeypatch.setenv(VARIABLE, lab.address)
         there = probe(store, head_run)
     assert there[:2] == (plan, here)
-    assert store.job(there[2]).note == f"On 2 machines of the cluster at {lab.address}, 2 of 2 trials."
+    assert store.job(there[2]).note == f"On 2 machines of the cluster at {lab.address}, 2 of 2 tasks."
