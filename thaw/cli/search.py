@@ -33,7 +33,9 @@ CUT_SHORT = "It was stopped before it had finished; every finished trial is kept
 )
 @click.option("--rates", metavar="A,B", help=f"learning rates (default: {','.join(map('{:g}'.format, DEFAULT.rates))})")
 @click.option(
-    "--augmentations", metavar="A,B", help=f"of {', '.join(PRESETS)} (default: {','.join(DEFAULT.augmentations)})"
+    "--augmentations",
+    metavar="A,B",
+    help=f"of {', '.join(PRESETS)}, or 'A;B' where one is a recipe (default: {','.join(DEFAULT.augmentations)})",
 )
 @click.option("--epochs", type=int, help=f"at most, for the best (default: {DEFAULT.epochs})")
 @click.option("--seed", type=int, help=f"default: {DEFAULT.seed}")
@@ -93,7 +95,8 @@ def describe_search(store: Store, dataset_id: str) -> dict[str, Any]:
 
 
 def _split(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
+    # A recipe has commas of its own.
+    return [each.strip() for each in text.split(";" if ";" in text else ",") if each.strip()]
 
 
 def _read_rate(text: str) -> float:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
 
 import numpy as np
 
@@ -75,19 +76,18 @@ def require_store(url: str) -> None:
 
 
 def tell_url(url: str) -> str:
-    """Return a URL as it may be shown: without a name and password in it."""
-    return SECRET.sub("//", url)
+    """Return a URL as it may be shown: without a name and password in it, and without what follows a question mark."""
+    return SECRET.sub("//", url).partition("?")[0]
 
 
 def _tell_problem(problem: Exception, url: str) -> str:
     """Say what is wrong with the store at a URL; libraries name parts of that, and not all know a password."""
     words = " ".join(str(problem).split()) or type(problem).__name__
     secret = SECRET.search(url)
-    if secret is None:
-        return words
     # What S3 takes for its bucket ends at a slash.
-    whole = secret.group()[2:-1]
-    pieces = {whole, whole.partition(":")[2], *whole.split("/")} - {""}
+    whole = secret.group()[2:-1] if secret else ""
+    asked = url.partition("?")[2]
+    pieces = {whole, whole.partition(":")[2], *whole.split("/"), asked, *dict(parse_qsl(asked)).values()} - {""}
     for piece in sorted(pieces, key=len, reverse=True):
         words = words.replace(piece, "...")
     return words

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.command_line import ask
 from thaw.cli import search
-from thaw.cli.search import MOST_BACKBONES, list_local
+from thaw.cli.search import MOST_BACKBONES, list_local, read_settings
 from thaw.cluster.runner import ClusterError
 from thaw.cluster.spreading import VARIABLE
 from thaw.storage.datasets import Arrival
@@ -74,6 +74,15 @@ def test_what_was_found_is_shown_best_first_with_the_advice_and_the_caution(list
     )
     assert "flatters it a little" in shown["caution"]
     assert "holdout" in shown["caution"]
+
+
+def test_recipes_are_parted_by_semicolons_since_they_have_commas():
+    def split(text):
+        return read_settings(DEFAULT, None, text, None, None).augmentations
+
+    assert split("none,light") == ["none", "light"]
+    assert split("none; mirror,crop=0.15") == ["none", "mirror,crop=0.15"]
+    assert split("mirror,crop=0.15;") == ["mirror,crop=0.15"]
 
 
 def test_backbones_whose_weights_are_here_are_tried_the_default_first(monkeypatch):
