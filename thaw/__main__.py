@@ -11,6 +11,9 @@ from click.exceptions import Exit
 from thaw.cli.commands import run_command
 from tlcore.errors import ThawError
 
+# What a shell says of a program that SIGINT ended.
+INTERRUPTED = 130
+
 
 def show(answer: Any, as_json: bool) -> None:
     """Print an answer: one JSON value, or text as it is, or lines for a person to read."""
@@ -32,7 +35,7 @@ def show(answer: Any, as_json: bool) -> None:
 def main(words: list[str] | None = None) -> int:
     """Run one command; return 0, or 1 with the reason on standard error (and as `error` in the JSON).
 
-    `predict` returns 2 where some pictures have no answer.
+    `predict` returns 2 where some pictures have no answer, and Ctrl+C makes it 130, as shells have it.
     """
     given = sys.argv[1:] if words is None else words
     as_json = "--json" in given
@@ -43,6 +46,9 @@ def main(words: list[str] | None = None) -> int:
         return ended.exit_code
     except ThawError as problem:
         return fail(str(problem), as_json)
+    except KeyboardInterrupt:
+        fail("Stopped by Ctrl+C. What was finished is kept; a training goes on by `resume`.", as_json)
+        return INTERRUPTED
     except Exception as problem:  # noqa: BLE001 - the outermost shell: a script that reads the JSON must hear of it
         from thaw.jobs.reporter import explain
 

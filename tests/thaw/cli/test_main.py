@@ -85,6 +85,18 @@ def tuned(answer, trained):
     )
 
 
+def test_ctrl_c_ends_a_command_in_plain_words(monkeypatch, capsys):
+    def interrupt(*_words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("thaw.__main__.run_command", interrupt)
+    assert main(["train", "data-1", "--json"]) == 130
+    told = capsys.readouterr()
+    assert told.err.startswith("Stopped by Ctrl+C. What was finished is kept")
+    assert "Traceback" not in told.err
+    assert json.loads(told.out)["error"] == told.err.strip()
+
+
 def test_import_counts_what_it_took_and_names_what_it_did_not(imported):
     assert {"dataset", "accepted", "rejected", "classes"} <= set(imported)
     assert (imported["accepted"], imported["classes"]) == (24, {"berry": 8, "leaf": 8, "sky": 8})
