@@ -1,14 +1,14 @@
 """How well a detector finds objects that it has not seen, and what that costs: composites, trees, and speed in one run.
 
-    python benchmarks/detection [composites] [trees] [speed] [--seeds 3] [--photos 200] [--epochs N] [--tuned 8]
-        [--layers N] [--rate R]
+    python benchmarks/detection [composites] [trees] [speed] [--seeds 3] [--photos 200] [--epochs N] [--tuned N]
+        [--layers N] [--rate R] [--views 4] [--size 320]
 
 The composites want `--stamps` (the folder of Tux Paint's stamps) and `--bundles` (GCompris's, of .rcc files); the trees
 want `--wheel`, deepforest-2.1.0-py3-none-any.whl, as `pip download --no-deps deepforest==2.1.0` brings it. Figures are
 AP50 and AP50-95 of pycocotools on photos whose objects and backgrounds (or sites) no training has seen, after either
 phase, over the seeds: mean and range; "as one kind" is AP50 of the same boxes where no kind is asked for, which tells
-what is lost in finding and what in naming. Without `--epochs` a training has as many as the product gives so many
-photos. Processor seconds tell more than wall seconds on a machine with other work.
+what is lost in finding and what in naming. What is not said is as the product proposes it for so many photos. Processor
+seconds tell more than wall seconds on a machine with other work.
 """
 
 import argparse
@@ -54,10 +54,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--photos", type=int, default=200)
     parser.add_argument("--epochs", type=int)
-    parser.add_argument("--tuned", type=int, default=8, help="epochs of phase 2; 0 leaves it out")
+    parser.add_argument("--tuned", type=int, help="epochs of phase 2; 0 leaves it out")
     parser.add_argument("--layers", type=int, help="that phase 2 trains")
     parser.add_argument("--rate", type=float, help="of phase 2")
-    parser.add_argument("--patience", type=int, default=4, help="of phase 2")
+    parser.add_argument("--patience", type=int, help="of phase 2")
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--views", type=int, default=4)
     given = parser.parse_args()
@@ -97,9 +97,10 @@ def measure(name: str, given: argparse.Namespace, learnt: BoxedPhotos, unseen: B
         trained, spent = timed(tlcore.train_detector, learnt, folder=folder / "features", **options)
         costs = f"{spent[0]:.0f} s, {spent[1]:.0f} s of a processor, {len(trained.epochs)} epochs"
         ways = {"phase 1": (trained, costs)}
-        if given.tuned:
-            chosen = {"layers": given.layers, "learning_rate": given.rate, "patience": given.patience}
-            tuned, spent = timed(tlcore.fine_tune_detector, trained, epochs=given.tuned, **chosen)
+        if given.tuned != 0:
+            asked = {"epochs": given.tuned, "learning_rate": given.rate, "patience": given.patience}
+            chosen = {name: value for name, value in asked.items() if value is not None}
+            tuned, spent = timed(tlcore.fine_tune_detector, trained, given.layers, **chosen)
             costs = (
                 f"{spent[0]:.0f} s, {spent[1]:.0f} s of a processor, {len(tuned.epochs) - len(trained.epochs)} epochs"
             )

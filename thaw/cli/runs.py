@@ -31,6 +31,7 @@ from tlcore.images.recipes import PRESETS
 from tlcore.models.backbone_table import SMALL_RESIDUAL
 from tlcore.models.backbones import find_backbone, find_pretrained, without_pretrained
 from tlcore.settings import (
+    ADAPTING_ROUNDS,
     CLASS_WEIGHTS,
     METHODS,
     OUTPUTS,
@@ -108,10 +109,10 @@ def run_train(
 @command("finetune")
 @click.argument("run")
 @click.option("--layers", type=int, help="Keras layers from the top (default: suits the images, whole blocks)")
-@click.option("--epochs", type=int, help=f"at most (default: {TUNED.epochs})")
+@click.option("--epochs", type=int, help=f"at most (default: {TUNED.epochs}; {ADAPTING_ROUNDS} for a detector)")
 @click.option("--batch-size", type=int, help=f"default: {TUNED.batch_size}")
-@click.option("--learning-rate", type=float, help="default: 1e-5 beside a head's 1e-3; 1e-4 for small images")
-@click.option("--patience", type=int, help=f"epochs without improvement (default: {TUNED.patience})")
+@click.option("--learning-rate", type=float, help="default: a hundredth of the head's, or a tenth")
+@click.option("--patience", type=int, help=f"epochs without improvement (default: {TUNED.patience}, or 10)")
 @click.option(
     "--largest-drop",
     type=float,
@@ -125,7 +126,8 @@ def run_finetune(store: Store, run: str, cluster: str | None, shards: str | None
     """Do phase 2 in this process."""
     choose_cluster(cluster)
     choose_store(shards)
-    return _work(store, starts.add_fine_tune_job(store, run, FineTuneSettings(**_given(options))), "fine_tune")
+    settings = starts.complete(store.run(run), **_given(options))
+    return _work(store, starts.add_fine_tune_job(store, run, settings), "fine_tune")
 
 
 @command("resume")

@@ -15,8 +15,13 @@ from thaw.tuning.search_record import SearchSettings
 from tlcore.environment import KEPT_MEMORY
 from tlcore.errors import GuardError, RunError, SettingsError
 from tlcore.models.backbones import find_backbone, find_pretrained
-from tlcore.settings import FineTuneSettings, HeadSettings
-from tlcore.training.recommendations import recommend_depth, recommend_learning_rate, refuse_fine_tune
+from tlcore.settings import FineTuneSettings, HeadSettings, detector_fine_tune
+from tlcore.training.recommendations import (
+    recommend_depth,
+    recommend_detector,
+    recommend_learning_rate,
+    refuse_fine_tune,
+)
 
 RECORDS = (LABELS_FILE, SPLIT_FILE, BOXES_FILE, LAYERS_FILE, PROBE_FILE, MAP_FILE)
 HEAD_FILES = (*RECORDS, "head.npz", "predictions-1*.npz", "found-1*.npz", "rates-*.json")
@@ -141,14 +146,26 @@ def add_fine_tune_job(store: Store, run_id: str, settings: FineTuneSettings) -> 
     return target
 
 
+def complete(run: Run, **chosen: Any) -> FineTuneSettings:
+    """Return the settings of phase 2 of a run, `chosen` in the place of what suits a classifier or a detector."""
+    if run.head.task == "detect":
+        return detector_fine_tune(run.head.batch_size, **chosen)
+    return FineTuneSettings(**chosen)
+
+
 def suit(store: Store, run: Run, head: HeadSettings, settings: FineTuneSettings) -> FineTuneSettings:
     """Fill in what the settings leave to Thaw: the depth and the learning rate that suit the run's images."""
     image_size, input_size = run.image_size, find_backbone(run.backbone).input_size
     layers = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
+    if head.task == "detect":
+        depth, rate = recommend_detector(layers, head.learning_rate)
+    else:
+        depth = recommend_depth(layers, image_size, input_size)
+        rate = recommend_learning_rate(head.learning_rate, image_size, input_size)
     return dataclasses.replace(
         settings,
-        layers=recommend_depth(layers, image_size, input_size) if settings.layers is None else settings.layers,
-        learning_rate=settings.learning_rate or recommend_learning_rate(head.learning_rate, image_size, input_size),
+        layers=depth if settings.layers is None else settings.layers,
+        learning_rate=settings.learning_rate or rate,
     )
 
 

@@ -27,16 +27,14 @@ from tlcore.models.layers import describe_layers
 from tlcore.models.loading import load_backbone
 from tlcore.photos import Photo
 from tlcore.progress import Progress, ignore_progress
-from tlcore.settings import DetectorSettings, FineTuneSettings
+from tlcore.settings import DetectorSettings, detector_fine_tune
 from tlcore.splits.boxed_splits import split_boxed
 from tlcore.splits.groups import GroupRules
 from tlcore.splits.splits import Split
 from tlcore.training.history import Epoch
-from tlcore.training.recommendations import better_phase, recommend_depth
+from tlcore.training.recommendations import better_phase, recommend_detector
 from tlcore.training.results import Listener
 
-# Of phase 1's rate: between a tenth and a hundredth, as Keras's guide has it.
-FINE_TUNE_RATIO = 0.05
 CONFIDENCE = 0.4
 
 
@@ -160,10 +158,9 @@ def fine_tune_detector(
     """
     chosen = trained.settings
     materials = _gather(trained.boxed, trained.split, chosen, trained.folder, progress)
-    if layers is None:
-        layers = recommend_depth(describe_layers(materials.row, materials.tapped), chosen.image_size, 0)
-    rate = chosen.learning_rate * FINE_TUNE_RATIO if learning_rate is None else learning_rate
-    asked = FineTuneSettings(**{"batch_size": chosen.batch_size, **settings, "layers": layers, "learning_rate": rate})
+    depth, rate = recommend_detector(describe_layers(materials.row, materials.tapped), chosen.learning_rate)
+    layers, learning_rate = depth if layers is None else layers, learning_rate or rate
+    asked = detector_fine_tune(chosen.batch_size, **settings, layers=layers, learning_rate=learning_rate)
     result = phases.fine_tune_detector(
         materials,
         asked,

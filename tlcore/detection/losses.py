@@ -1,7 +1,8 @@
 """What a detector's training makes small: how far edges are off, and how wrong it is about objects and their kinds.
 
 Edges by complete IoU (CIoU, Zheng et al. 2020, arXiv 1911.08287) and the distributions of their distances (DFL, Li et
-al. 2020, arXiv 2006.04388); objects and kinds by cross-entropy, as in YOLOX (Ge et al. 2021, arXiv 2107.08430).
+al. 2020, arXiv 2006.04388); objects and kinds by cross-entropy, as in YOLOX (Ge et al. 2021, arXiv 2107.08430),
+kinds with label smoothing (Szegedy et al. 2015, arXiv 1512.00567, section 7).
 """
 
 from typing import Any, NamedTuple
@@ -15,8 +16,8 @@ from tlcore.models.backend import keras
 
 # YOLOX weighs edges five times as much as the rest.
 EDGES_WEIGHT, DISTANCES_WEIGHT = 5.0, 0.5
-# An object counts as found in training where a place sees it with this overlap and takes it for its kind.
-FOUND_OVERLAP, FOUND_SCORE = 0.5, 0.25
+# So much of being a kind is shared by all: few objects teach one, and who is wholly sure of it knows those alone.
+SMOOTHED = 0.1
 
 
 class Terms(NamedTuple):
@@ -58,7 +59,7 @@ def find_terms(boxes: Any, said: Any, middles: np.ndarray, strides: np.ndarray) 
     off = edges_loss(ops.where(targets[..., None] > 0, theirs, edges), edges)
     far = distances_loss(find_distances(theirs, middles, strides), logits)
     unsure = entropy(assigned.targets, said[..., 4 * BINS])
-    wrong = ops.sum(entropy(kinds, mine[..., 4 * BINS + 1 :]), axis=-1)
+    wrong = ops.sum(entropy(smooth(kinds), mine[..., 4 * BINS + 1 :]), axis=-1)
     images = ops.cast(ops.shape(targets)[0], "float32")
     norm = images / ops.maximum(ops.sum(assigned.targets), 1.0)
     return Terms(
@@ -94,6 +95,12 @@ def entropy(targets: Any, logits: Any) -> Any:
     """Return the cross-entropy of targets 0 to 1 and logits, without rounding either end away."""
     ops = keras.ops
     return ops.maximum(logits, 0) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))
+
+
+def smooth(kinds: Any) -> Any:
+    """Return what is learnt for kinds (..., classes), 0 or 1: nine tenths of it, and of the last tenth an equal share
+    for all. Where there is one kind alone it stays 1."""
+    return kinds * (1 - SMOOTHED) + SMOOTHED / kinds.shape[-1]
 
 
 def _choose(targets: Any, boxes: int | None) -> tuple[Any, Any]:

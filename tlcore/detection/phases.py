@@ -35,16 +35,19 @@ from tlcore.training.snapshots import name_variables, write_variables
 SNAPSHOTS = {1: "snapshot-1.npz", 2: "snapshot-2.npz"}
 # Of the training photos so many are looked at after each epoch, to be compared with validation.
 WATCHED = 40
+# What a loss weighs beside AP50: less than any two values of that differ.
+TIE = 1e-6
 
 
 @dataclass(frozen=True)
 class DetectorResult:
     """What a phase leaves.
 
-    `head` has the weights of `kept`, the epoch of least validation loss, as the tapped backbone of the materials has;
-    `weights` are those that trained, by name. `epochs` are the phase's own; their accuracies are AP50 (0 to 1): of
-    validation, and of some training photos. `found` is what is seen on "validation" and each further evaluation set, in
-    the split's order. `drift` says how far BatchNormalization of the backbone moved in phase 2: not at all.
+    `head` has the weights of `kept`, the epoch of the largest AP50 on validation, as the tapped backbone of the
+    materials has; `weights` are those that trained, by name. `epochs` are the phase's own; their accuracies are AP50 (0
+    to 1): of validation, and of some training photos. `found` is what is seen on "validation" and each further
+    evaluation set, in the split's order. `drift` says how far BatchNormalization of the backbone moved in phase 2: not
+    at all.
     """
 
     head: keras.Model
@@ -70,10 +73,10 @@ def train_detector(
 ) -> DetectorResult:
     """Phase 1: train neck and head on features of several views of each photo, computed once by the frozen backbone.
 
-    Early stopping on validation loss. `folder` holds a snapshot of the last finished epoch, from which a later call
-    with the same materials goes on to the same end, given the `incidents` and the `history` so far. A stop after the
-    first epoch returns the best so far; one before raises Stopped on. Raises BackboneError for a backbone without
-    features of three sizes.
+    Early stopping where neither validation loss nor AP50 betters. `folder` holds a snapshot of the last finished epoch,
+    from which a later call with the same materials goes on to the same end, given the `incidents` and the `history` so
+    far. A stop after the first epoch returns the best so far; one before raises Stopped on. Raises BackboneError for a
+    backbone without features of three sizes.
     """
     observer, incidents = observer or Observer(), incidents or Incidents()
     settings = materials.settings
@@ -91,7 +94,7 @@ def train_detector(
     schedule = RateSchedule(settings.learning_rate, settings.epochs, incidents)
     learnt = name_variables(None, head)
     snapshot = folder / SNAPSHOTS[1]
-    keeper = EpochKeeper(observer, 1, 1, settings.epochs, settings.patience, snapshot, learnt, history)
+    keeper = EpochKeeper(observer, 1, 1, settings.epochs, settings.patience, snapshot, learnt, history, error=miss)
     heard = [schedule, *callbacks]
     seconds, stopped = _fit(head, keeper, feed, materials, incidents, settings.learning_rate, heard)
 
@@ -111,7 +114,8 @@ def fine_tune_detector(
     incidents: Incidents | None = None,
 ) -> DetectorResult:
     """Phase 2: train the top `layers` layers of the backbone below its deepest tap together with neck and head, at a
-    rate far below phase 1's; BatchNormalization is frozen everywhere and in inference mode.
+    rate far below phase 1's, which grows and falls as that does; BatchNormalization is frozen everywhere and in
+    inference mode.
 
     The backbone is freshly loaded, `head_weights` are what phase 1 left, `history` its epochs and `before` the one that
     was kept. A first epoch that loses too much of phase 1's AP50 is given up and tried once more at a tenth of the
@@ -159,12 +163,21 @@ def fine_tune_detector(
     learnt = {name: each for name, each in named.items() if each.trainable or name.startswith("head/")}
     last_epoch = first_epoch + settings.epochs - 1
     snapshot = folder / SNAPSHOTS[2]
-    keeper = EpochKeeper(observer, 2, first_epoch, last_epoch, settings.patience, snapshot, learnt, history, smashes)
-    seconds, stopped = _fit(model, keeper, feed, materials, incidents, learning_rate, callbacks, before)
+    keeper = EpochKeeper(
+        observer, 2, first_epoch, last_epoch, settings.patience, snapshot, learnt, history, smashes, error=miss
+    )
+    heard = [RateSchedule(asked_rate, settings.epochs, incidents, first_epoch), *callbacks]
+    seconds, stopped = _fit(model, keeper, feed, materials, incidents, learning_rate, heard, before)
 
     # 5. The result: the best epoch's weights, and that BatchNormalization is as it was.
     drift = measure_drift(tapped, pretrained)
     return _result(materials, head, model, keeper, feed, cut, folder, seconds, stopped, drift)
+
+
+def miss(measured: Mapping[str, float]) -> float:
+    """Return how far an epoch is from finding everything: what AP50 on validation lacks of 1. The loss, which grows
+    again while more is found, as what is wrong is said more surely, decides between epochs that find as much."""
+    return 1 - measured["val_accuracy"] + TIE * measured["val_loss"]
 
 
 def compile_detector(model: keras.Model, image_size: int, learning_rate: float) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,14 @@ class EpochKeeper(keras.callbacks.Callback):
         smashes: Callable[[float | None], bool] = lambda accuracy: False,
         always: bool = False,
         stage: Stage | None = None,
+        error: Callable[[Mapping[str, float]], float | None] = lambda measured: None,
     ) -> None:
         """`history` is what is known of earlier epochs, those of a phase that was broken off among them. `smashes`
         judges the phase's first epoch by its validation accuracy (None where the training ran away): an epoch that it
         condemns ends the training and is neither told nor saved; `smashed` tells of it, and `smashed_accuracy` what it
         measured. With `always` it judges every epoch. `stage` is what is told of the training, where that is neither
-        the head's nor fine-tuning."""
+        the head's nor fine-tuning. `error` of what an epoch measured, the less the better, says in the place of its
+        validation loss which epoch is the best; then patience ends where neither has fallen."""
         super().__init__()
         self._nothing_trained = Standing(first_epoch - 1)
         self.standing = self._nothing_trained
@@ -53,7 +55,7 @@ class EpochKeeper(keras.callbacks.Callback):
         self.epochs_trained = 0
         self._observer, self.phase, self._first_epoch, self._patience = observer, phase, first_epoch, patience
         self._snapshot, self._trained, self._history, self._smashes = snapshot, trained, history, smashes
-        self._always = always
+        self._always, self._error = always, error
         self._stage = stage or (Stage.TRAINING_HEAD if phase == 1 else Stage.FINE_TUNING)
         self._epoch_started = 0.0
         self._checked_at = 0.0
@@ -110,7 +112,7 @@ class EpochKeeper(keras.callbacks.Callback):
             self.model.stop_training = True
             self._tell_epochs()
             return
-        self.standing = self.standing.after(number, values["val_loss"])
+        self.standing = self.standing.after(number, values["val_loss"], self._error(values))
         if self.standing.best_epoch == number:
             self.best = read_variables(self._trained)
         self.epochs_trained += 1

@@ -50,14 +50,15 @@ def rate_at(epoch: int, epochs: int, highest: float) -> float:
 
 class RateSchedule(keras.callbacks.Callback):
     """Sets the rate of each epoch by its number alone, so that a resumed training has the rates of an undisturbed one;
-    `incidents` tell what of the highest rate is left after a training that ran away."""
+    `incidents` tell what of the highest rate is left after a training that ran away, and `first` is the number of the
+    training's first epoch."""
 
-    def __init__(self, highest: float, epochs: int, incidents: Incidents) -> None:
+    def __init__(self, highest: float, epochs: int, incidents: Incidents, first: int = 1) -> None:
         super().__init__()
-        self._highest, self._epochs, self._incidents = highest, epochs, incidents
+        self._highest, self._epochs, self._incidents, self._first = highest, epochs, incidents, first
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        rate = rate_at(epoch + 1, self._epochs, self._incidents.learning_rate(self._highest))
+        rate = rate_at(epoch + 2 - self._first, self._epochs, self._incidents.learning_rate(self._highest))
         self.model.optimizer.learning_rate = rate
 
 

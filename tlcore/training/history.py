@@ -18,22 +18,27 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a phase stands after an epoch: the epoch's number, the best so far and its validation loss, and for how
-    many epochs there has been no better one."""
+    """How a phase stands after an epoch: the epoch's number, the best so far, the least validation loss, and for how
+    many epochs neither has been bettered. The best is the one of least loss, or of least `best_error` where something
+    else chooses it."""
 
     epoch: int
     best_epoch: int = 0
     best_val_loss: float = float("inf")
     waited: int = 0
+    best_error: float = float("inf")
 
-    def after(self, epoch: int, val_loss: float) -> "Standing":
-        """Return how the phase stands once epoch number `epoch` has ended with a validation loss that is a number."""
-        improved = val_loss < self.best_val_loss
+    def after(self, epoch: int, val_loss: float, error: float | None = None) -> "Standing":
+        """Return how the phase stands once epoch number `epoch` has ended with a validation loss that is a number;
+        `error`, the less the better, says in its place which epoch is the best."""
+        falls = val_loss < self.best_val_loss
+        better = falls if error is None else error < self.best_error
         return Standing(
             epoch=epoch,
-            best_epoch=epoch if improved else self.best_epoch,
+            best_epoch=epoch if better else self.best_epoch,
             best_val_loss=min(val_loss, self.best_val_loss),
-            waited=0 if improved else self.waited + 1,
+            waited=0 if better or falls else self.waited + 1,
+            best_error=self.best_error if error is None else min(error, self.best_error),
         )
 
     def over(self, last_epoch: int, patience: int) -> bool:

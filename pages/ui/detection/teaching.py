@@ -22,7 +22,7 @@ from thaw.jobs import starts
 from thaw.storage.records import Dataset, Job, Run
 from thaw.storage.store import Store
 from thaw.storage.workspace import LAYERS_FILE
-from tlcore.settings import DETECTOR_SIZES_PX, FineTuneSettings, HeadSettings, detection_settings
+from tlcore.settings import DETECTOR_SIZES_PX, HeadSettings, detection_settings
 from tlcore.training.history import Epoch
 from tlcore.training.recommendations import refuse_fine_tune
 
@@ -150,13 +150,13 @@ def draw_curve(run_id: str, epochs: Sequence[Epoch]) -> None:
 def draw_thaw(store: Store, run: Run, job: Job) -> None:
     """Draw the ice, how long it takes, and the button that lets the top layers of the eye adapt."""
     layers: list[dict[str, Any]] = json.loads((store.workspace.run(run.id) / LAYERS_FILE).read_text(encoding="utf-8"))
-    advised = starts.suit(store, run, run.head, FineTuneSettings())
+    advised = starts.suit(store, run, run.head, starts.complete(run))
 
     @st.fragment
     def plan() -> None:
         top = depth.recall(run, (run.fine_tune and run.fine_tune.layers) or advised.layers or 0)
         depth.draw_ice(run, layers, top)
-        settings = FineTuneSettings(top, batch_size=run.head.batch_size, learning_rate=advised.learning_rate)
+        settings = replace(advised, layers=top)
         refusal = refuse_fine_tune(store.epochs(run.id), run.head, settings)
         controls, insist = st.container(horizontal=True, vertical_alignment="bottom"), False
         if refusal:

@@ -15,7 +15,7 @@ from thaw.storage.store import Store
 from thaw.storage.workspace import open_workspace
 from tlcore.errors import BackboneError, DatasetError, GuardError, RunError, SettingsError
 from tlcore.processes import ticking
-from tlcore.settings import FineTuneSettings, HeadSettings
+from tlcore.settings import FineTuneSettings, HeadSettings, detection_settings
 from tlcore.training.history import Epoch
 
 
@@ -189,6 +189,18 @@ def test_what_the_settings_leave_open_is_chosen_to_suit_the_images(store, run_id
         assert chosen.learning_rate == pytest.approx(rate)
     asked = FineTuneSettings(layers=0, learning_rate=3e-5)
     assert starts.suit(store, store.run(run_id), HeadSettings(), asked) == asked
+
+
+def test_a_detectors_phase_2_goes_deeper_in_a_falling_rate_and_small_batches(store, run_id):
+    trained(store, run_id)
+    run = store.run(run_id)
+    assert starts.complete(run) == FineTuneSettings()
+    detector = dataclasses.replace(run, head=detection_settings("efficientnet-lite0"))
+    settings = starts.complete(detector, patience=3)
+    assert (settings.epochs, settings.batch_size, settings.patience) == (20, 8, 3)
+    chosen = starts.suit(store, detector, detector.head, settings)
+    assert chosen.layers == 111
+    assert chosen.learning_rate == pytest.approx(4e-4)
 
 
 def test_an_unknown_backbone_size_or_data_set_is_refused_before_a_run_is_made(store):

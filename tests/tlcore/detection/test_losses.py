@@ -15,6 +15,7 @@ from tlcore.detection.losses import (
     entropy,
     find_distances,
     find_terms,
+    smooth,
 )
 from tlcore.detection.places import BINS, list_places
 from tlcore.models.backend import keras
@@ -105,7 +106,8 @@ def test_a_batch_is_weighed_by_what_is_to_be_found_in_all_of_it():
     said = say(64, np.array([8, 8, 56, 56]), 1, 2, 9.0)
     alone = find_terms(box, said, middles, strides)
     assert float(numbers(alone.edges)[0]) == pytest.approx(0, abs=1e-2)
-    assert float(numbers(alone.kinds)[0]) == pytest.approx(math.log1p(math.exp(-9)) * 2, rel=0.01)
+    # Of two kinds one is to be 0.95 and the other 0.05: at logits of 9 and -9 either costs 9 * 0.05 and ln(1 + e^-9).
+    assert float(numbers(alone.kinds)[0]) == pytest.approx(2 * (0.45 + math.log1p(math.exp(-9))), rel=0.01)
     # With an image of nothing beside it: twice as many images, the same targets.
     both = find_terms(
         np.concatenate([box, [[[0, 0, 0, 0, -1]]]]).astype(np.float32), np.repeat(said, 2, axis=0), middles, strides
@@ -113,6 +115,11 @@ def test_a_batch_is_weighed_by_what_is_to_be_found_in_all_of_it():
     assert float(numbers(both.kinds)[0]) == pytest.approx(2 * float(numbers(alone.kinds)[0]), rel=1e-4)
     assert float(numbers(both.kinds)[1]) == 0
     assert float(numbers(both.objects)[1]) > float(numbers(both.objects)[0])
+
+
+def test_a_tenth_of_a_kind_is_shared_by_all():
+    assert smooth(of(0, 1, 0, 0)).tolist() == pytest.approx([0.025, 0.925, 0.025, 0.025])
+    assert smooth(of(1)).tolist() == pytest.approx([1]), "one kind has nobody to share with"
 
 
 def test_what_is_left_out_of_a_step_had_nothing_to_teach():

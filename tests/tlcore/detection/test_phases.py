@@ -10,7 +10,7 @@ from tests.support.watched import Killed, Watcher
 from tlcore.boxes import corners, overlaps
 from tlcore.detection.detector import assemble_detector
 from tlcore.detection.inputs import DetectorMaterials, list_windows, prepare_box_feed
-from tlcore.detection.phases import fine_tune_detector, train_detector
+from tlcore.detection.phases import fine_tune_detector, miss, train_detector
 from tlcore.detection.taps import tapped_cut
 from tlcore.errors import BackboneError, RunError, SettingsError
 from tlcore.models.backbones import find_backbone
@@ -136,6 +136,13 @@ def test_phase_2_starts_where_phase_1_ended_and_leaves_statistics_alone(material
     sure = tuned.found["validation"][0].scores
     assert scores.max() == pytest.approx(sure[0] if len(sure) else 0.0, abs=0.05)
     assert np.isfinite(edges).all()
+
+
+def test_the_epoch_that_finds_most_is_kept_and_the_least_loss_of_those_that_find_as_much(first):
+    epochs = [{"val_accuracy": found, "val_loss": loss} for found, loss in ((0.5, 3.0), (0.6, 9.0), (0.6, 4.0))]
+    assert sorted(epochs, key=miss) == [epochs[2], epochs[1], epochs[0]]
+    most = max(epoch.val_accuracy for epoch in first.epochs)
+    assert first.kept.val_accuracy == most
 
 
 def test_what_cannot_be_trained_is_refused_with_a_way_on(boxed, materials, first, tmp_path):

@@ -48,14 +48,24 @@ class Phase:
     """A keeper with a model of one weight, whose value says which epoch it is of."""
 
     def __init__(
-        self, folder, record, last_epoch=10, patience=3, first_epoch=1, phase=1, smashes=lambda accuracy: False
+        self,
+        folder,
+        record,
+        last_epoch=10,
+        patience=3,
+        first_epoch=1,
+        phase=1,
+        smashes=lambda accuracy: False,
+        **options,
     ):
         inputs = keras.Input((1,))
         self.model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
         self.model.compile("adam", loss="mse")
         named = trainable(name_variables(keras.Model(inputs, inputs), self.model))
         snapshot, history = folder / "snapshot.npz", list(record.epochs.values())
-        self.keeper = EpochKeeper(record, phase, first_epoch, last_epoch, patience, snapshot, named, history, smashes)
+        self.keeper = EpochKeeper(
+            record, phase, first_epoch, last_epoch, patience, snapshot, named, history, smashes, **options
+        )
         self.keeper.set_model(self.model)
         self.keeper.restore(self.model)
 
@@ -63,12 +73,12 @@ class Phase:
     def weight(self):
         return float(np.asarray(self.model.get_weights()[0]).item())
 
-    def finish(self, number, val_loss):
+    def finish(self, number, val_loss, val_accuracy=0.25):
         self.model.set_weights([np.array([[number]], np.float32)])
         self.model.stop_training = False
         self.keeper.on_epoch_begin(number - 1)
         self.keeper.on_epoch_end(
-            number - 1, {"loss": val_loss / 2, "accuracy": 0.5, "val_loss": val_loss, "val_accuracy": 0.25}
+            number - 1, {"loss": val_loss / 2, "accuracy": 0.5, "val_loss": val_loss, "val_accuracy": val_accuracy}
         )
         return self.model.stop_training
 
@@ -90,6 +100,20 @@ def test_patience_ends_a_phase_and_the_best_weights_come_back(tmp_path, record):
     assert phase.weight == 7
     phase.keeper.restore_best()
     assert phase.weight == 4
+
+
+@pytest.mark.parametrize("killed_after", [0, 2, 4])
+def test_what_else_chooses_the_best_epoch_and_patience_waits_for_both(tmp_path, record, killed_after):
+    options = {"patience": 2, "error": lambda measured: 1 - measured["val_accuracy"]}
+    measured = [(0.9, 0.5), (0.8, 0.6), (0.9, 0.6), (0.7, 0.4), (0.8, 0.7), (0.9, 0.7), (0.9, 0.1)]
+    phase, ended = Phase(tmp_path, record, **options), []
+    for number, (loss, accuracy) in enumerate(measured, 1):
+        if number == killed_after + 1:
+            phase = Phase(tmp_path, record, **options)
+        ended.append(phase.finish(number, loss, accuracy))
+    assert ended == [False] * 6 + [True], "the loss fell in the fourth, and the accuracy rose in the fifth"
+    phase.keeper.restore_best()
+    assert phase.weight == 5, "the first of the most accurate, whatever its loss"
 
 
 @pytest.mark.parametrize("killed_after", [1, 3, 5])

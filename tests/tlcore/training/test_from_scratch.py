@@ -59,6 +59,10 @@ def test_the_rate_of_an_epoch_is_that_of_its_number_and_of_what_a_retry_left():
     incidents.lower_rate(0.1, 0.5, None)
     schedule.on_epoch_begin(2)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    later = RateSchedule(0.1, 30, Incidents(), first=16)
+    later.set_model(model)
+    later.on_epoch_begin(15)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1 / 3), "its own first epoch"
 
 
 def test_all_of_it_learns_and_what_is_left_answers_as_it_did(prepare, trained):

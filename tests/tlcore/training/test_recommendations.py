@@ -11,6 +11,7 @@ from tlcore.settings import FineTuneSettings, HeadSettings
 from tlcore.training.history import Epoch
 from tlcore.training.recommendations import (
     better_phase,
+    recommend_detector,
     recommend_learning_rate,
     refuse_fine_tune,
     unsettled,
@@ -79,6 +80,15 @@ def test_the_recommended_rate_is_always_one_that_is_not_refused():
         rate = recommend_learning_rate(3e-4, image_size, 224)
         settings = FineTuneSettings(learning_rate=rate)
         assert refuse_fine_tune(SETTLED, HeadSettings(learning_rate=3e-4), settings) is None
+
+
+def test_a_detectors_eye_adapts_down_to_whole_blocks_at_the_largest_rate_that_is_not_refused():
+    layers = [{"block": block} for block in ("stem", "a", "b", "c", "d") for _ in range(4)]
+    layers, rate = recommend_detector(layers[:-1], 2e-3)
+    assert layers == 15, "15 of 19 layers are 79%"
+    assert rate == pytest.approx(2e-4)
+    settings = FineTuneSettings(layers=layers, learning_rate=rate)
+    assert refuse_fine_tune(SETTLED, HeadSettings(learning_rate=2e-3), settings) is None
 
 
 def test_the_better_phase_goes_by_accuracy_and_then_by_loss():
