@@ -87,7 +87,7 @@ def recommend_detector(layers: Sequence[dict[str, Any]], head_rate: float) -> tu
 
     A backbone that was taught what a photo shows as a whole has further to go to say where things are, above all in
     its middle, where small things are seen: on composites whose objects no training had seen, AP50 was 0.49 with
-    the last 30% at a twentieth and 0.52 to 0.54 with the last 77% at a seventh (docs/detection.md).
+    the last 30% at a twentieth, and with the rest of what docs/detection.md lists 0.55 to 0.59 by this.
     """
     return _whole_blocks(layers, DETECTOR_DEPTH), head_rate * LARGEST_RATE_RATIO
 
