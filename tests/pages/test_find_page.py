@@ -7,6 +7,7 @@ import pytest
 from tests.support.boxes.detectors import DATASET, add_boxed, add_detector_run, add_tuned
 from tests.support.pages import add_dataset, drawn_html, expert, figures, press, store, visit, words
 from thaw.storage.datasets import Arrival
+from tlcore.settings import FineTuneSettings
 
 __all__ = ["expert", "store"]
 
@@ -163,6 +164,19 @@ def test_a_press_starts_a_detector(store, monkeypatch):
 
     ((dataset_id, settings),) = begun
     assert (dataset_id, settings.task, settings.image_size) == (DATASET, "detect", 320)
+
+
+def test_a_press_lets_the_eye_of_a_detector_adapt_deeply_at_a_tenth_of_the_rate(store, monkeypatch):
+    run_id, begun = add_detector_run(store, add_boxed(store)), []
+    monkeypatch.setattr("thaw.jobs.starts.start_fine_tune", lambda _store, *asked: begun.append(asked) or run_id)
+    page = visit("find")
+
+    # Three epochs do not show that its head has settled.
+    page.checkbox(f"insist {run_id}").check().run()
+    press(page, "Let the eye adapt (fine-tune)")
+
+    suits = {"layers": 8, "epochs": 20, "batch_size": 8, "learning_rate": 4e-4, "patience": 10, "insist": True}
+    assert begun == [(run_id, FineTuneSettings(**suits))]
 
 
 @pytest.mark.parametrize("name", ["head", "finetune", "mistakes", "evaluation", "map", "try_it"])
