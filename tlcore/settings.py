@@ -180,7 +180,7 @@ class DetectorSettings(Settings):
     epochs: int = 30
     batch_size: int = 8
     learning_rate: float = 4e-3
-    views: int = 8
+    views: int = 4
     seed: int = 0
     validation_split: float = 0.2
     patience: int = 10

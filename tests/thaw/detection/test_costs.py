@@ -13,7 +13,7 @@ from tlcore.detection import phases
 from tlcore.settings import FineTuneSettings, detection_settings
 from tlcore.training.history import Epoch
 
-SETTINGS = detection_settings("efficientnet-lite0", epochs=10, views=4)
+SETTINGS = detection_settings("efficientnet-lite0", epochs=10)
 FACTS = {
     "image_size": 320,
     "seconds_per_image": 0.02,

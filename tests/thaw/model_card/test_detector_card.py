@@ -60,7 +60,7 @@ def test_it_tells_what_was_frozen_and_at_which_rate_it_learnt(store, run_id):
     assert [row[2:] for row in phases.rows] == [["0.004", "8", "40.0% in epoch 3"], ["2e-05", "32", "70.0% in epoch 4"]]
     data = dict(told["Where the photos come from"].rows)
     assert data["Photos"] == "3 to learn from, 3 validation"
-    assert data["Augmentation"] == "8 views of each photo: as it is, mirrored, and crops"
+    assert data["Augmentation"] == "4 views of each photo: as it is, mirrored, and crops"
     assert "20% of the photos that show each class for validation, seed 0" in data["Split"]
 
 

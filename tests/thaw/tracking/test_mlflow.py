@@ -97,7 +97,7 @@ def test_what_a_detector_is_worth_is_sent_as_what_it_is(store):
         "final_false_alarms_validation": 1,
     }
     chosen = dict(list_parameters(experiment, run.head, run.fine_tune))
-    assert (chosen["phase1.task"], chosen["phase1.views"], chosen["phase1.image_size"]) == ("detect", 8, 320)
+    assert (chosen["phase1.task"], chosen["phase1.views"], chosen["phase1.image_size"]) == ("detect", 4, 320)
     assert "phase1.dropout" not in chosen
     sent = str((points, chosen, list_results(store, run, experiment)))
     assert "apple" not in sent
